@@ -1,0 +1,34 @@
+"""The one JSON encoding of everything that is stored or digested."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+JsonObject: TypeAlias = Mapping[str, Json]
+
+
+def encode(value: Json) -> bytes:
+    """Encode as UTF-8 JSON with sorted keys and no spaces, so that equal values have equal bytes.
+
+    Raises ValueError for NaN and infinities and TypeError for what JSON has no form for.
+    """
+    text = json.dumps(
+        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    # A lone surrogate (a model may well produce one) has no UTF-8 form; as a JSON escape it has.
+    return text.encode("utf-8", "backslashreplace")
+
+
+def decode(data: bytes | str) -> Json:
+    """Read what ``encode`` wrote."""
+    value: Json = json.loads(data)
+    return value
+
+
+def digest(value: Json) -> str:
+    """Return the SHA-256 of the canonical encoding, as ``sha256:`` and 64 hex digits."""
+    return "sha256:" + hashlib.sha256(encode(value)).hexdigest()

@@ -1,0 +1,162 @@
+"""A delivery: one event for one endpoint, tried until it arrives or is given up with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.domain.machine import Machine, Transition
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    PENDING = "PENDING"
+    """Not tried yet."""
+    RETRYING = "RETRYING"
+    """Tried without success; due again at ``due_at``."""
+    DELIVERED = "DELIVERED"
+    """The receiver answered 2xx."""
+    EXHAUSTED = "EXHAUSTED"
+    """The last attempt of its schedule failed."""
+    BLOCKED = "BLOCKED"
+    """The address is forbidden or impossible."""
+    CANCELLED = "CANCELLED"
+    """Given up early: the receiver said 410, a 4xx with ``stop_on_4xx``, or it is disabled."""
+
+
+_OPEN = (DeliveryState.PENDING, DeliveryState.RETRYING)
+_CLOSED = (
+    DeliveryState.DELIVERED,
+    DeliveryState.EXHAUSTED,
+    DeliveryState.BLOCKED,
+    DeliveryState.CANCELLED,
+)
+
+DELIVERY = Machine(
+    "delivery",
+    DeliveryState.PENDING,
+    (
+        Transition("deliver", _OPEN, DeliveryState.DELIVERED, "the receiver answered 2xx"),
+        Transition("retry", _OPEN, DeliveryState.RETRYING, "an attempt failed; more are left"),
+        Transition("exhaust", _OPEN, DeliveryState.EXHAUSTED, "the last attempt failed"),
+        Transition("block", _OPEN, DeliveryState.BLOCKED, "the address is not allowed"),
+        Transition("cancel", _OPEN, DeliveryState.CANCELLED, "410, stop_on_4xx or disabled"),
+        Transition("replay", _CLOSED, DeliveryState.PENDING, "a person asked for it again"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event for one endpoint. ``id`` is its ``webhook-id``, the same on every attempt.
+
+    ``body`` are the exact bytes that are sent and signed. ``attempts`` counts HTTP tries in the
+    current schedule. ``claim_no``, ``claimed_by`` and ``lease_until`` work as in a task run.
+    """
+
+    id: str
+    execution_id: str
+    deployment: str
+    endpoint_id: str
+    kind: str
+    sequence: int
+    state: DeliveryState
+    version: int
+    body: bytes
+    created_at: datetime
+    due_at: datetime
+    published_at: datetime
+    wake_at: datetime
+    publishes: int = 1
+    attempts: int = 0
+    claim_no: int = 0
+    claimed_by: str | None = None
+    lease_until: datetime | None = None
+    finished_at: datetime | None = None
+    reason: str | None = None
+
+    def deliver(self, now: datetime) -> Delivery:
+        """The receiver answered 2xx."""
+        return self._ended("deliver", now, None)
+
+    def exhaust(self, now: datetime, reason: str) -> Delivery:
+        """The last attempt of the schedule failed."""
+        return self._ended("exhaust", now, reason)
+
+    def block(self, now: datetime, reason: str) -> Delivery:
+        """The address is not one that may be sent to."""
+        return self._ended("block", now, reason)
+
+    def cancel(self, now: datetime, reason: str) -> Delivery:
+        """The receiver does not want it."""
+        return self._ended("cancel", now, reason)
+
+    def retry(self, due_at: datetime, reason: str) -> Delivery:
+        """The attempt failed; try again at ``due_at``."""
+        state = DELIVERY.follow("retry", self.state)
+        return replace(
+            self._tried(state), due_at=due_at, wake_at=due_at, publishes=0, reason=reason
+        )
+
+    def replay(self, now: datetime) -> Delivery:
+        """A person asked for it again: the full schedule anew, under the same id."""
+        state = DELIVERY.follow("replay", self.state)
+        return replace(
+            self,
+            state=state,
+            attempts=0,
+            due_at=now,
+            wake_at=now,
+            publishes=0,
+            finished_at=None,
+            reason=None,
+        )
+
+    def _ended(self, transition: str, now: datetime, reason: str | None) -> Delivery:
+        state = DELIVERY.follow(transition, self.state)
+        return replace(self._tried(state), finished_at=now, reason=reason)
+
+    def _tried(self, state: DeliveryState) -> Delivery:
+        return replace(
+            self, state=state, attempts=self.attempts + 1, claimed_by=None, lease_until=None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryAttempt:
+    """One HTTP try of a delivery.
+
+    ``status`` is None where no answer came. ``seconds`` is how long it took, ``answer`` the first
+    bytes of what the receiver said, as text.
+    """
+
+    delivery_id: str
+    number: int
+    at: datetime
+    status: int | None
+    seconds: float
+    error: str | None = None
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """How a receiver wants us to authenticate: ``bearer`` with a token, or ``basic``."""
+
+    strategy: str
+    token: str = ""
+    username: str = ""
+    password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A receiver: one URL with its credentials, of one deployment. Its id is made from these."""
+
+    id: str
+    deployment: str
+    url: str
+    authentication: Authentication | None
+    created_at: datetime

@@ -1,0 +1,55 @@
+"""A deployment: a named crew and its settings; and the manifest that a worker writes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from orchestrator.domain.plan import Plan
+
+
+class RunnerKind(StrEnum):
+    """What runs the tasks of a deployment."""
+
+    CREWAI = "crewai"
+    FUNCTIONS = "functions"
+
+
+class OnCodeChange(StrEnum):
+    """What a worker does whose code has another plan than the one an execution began with."""
+
+    SAME_TASKS = "same-tasks"
+    """Go on if the tasks have the same names in the same order; prompts may differ."""
+    REFUSE = "refuse"
+    """Fail the execution unless the plans are the same to the letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A named crew and its settings, as declared by the operator.
+
+    ``target`` is the import path ``module:attribute``. ``max_attempts`` counts all runs of a task,
+    ``max_rounds`` those of a review (None: no cap).
+    """
+
+    name: str
+    runner: RunnerKind
+    target: str
+    max_attempts: int = 3
+    max_rounds: int | None = None
+    task_time_limit: timedelta = timedelta(minutes=30)
+    review_timeout: timedelta | None = None
+    carry_webhooks: bool = False
+    on_code_change: OnCodeChange = OnCodeChange.SAME_TASKS
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a crew worker found when it loaded a deployment: its plan, or why it did not load."""
+
+    deployment: str
+    plan: Plan | None
+    error: str | None
+    written_at: datetime
+    worker: str

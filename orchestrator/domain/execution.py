@@ -1,0 +1,144 @@
+"""An execution: one run of a deployment, and the states that it goes through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.machine import Machine, Transition
+from orchestrator.domain.webhooks import Subscriptions
+
+
+class ExecutionState(StrEnum):
+    """Where an execution stands; the table below says who moves it on."""
+
+    QUEUED = "QUEUED"
+    """Kicked off; no worker has begun yet. The first claim of a task run moves it on."""
+    RUNNING = "RUNNING"
+    """Workers have, or will be sent, something to do."""
+    PENDING_HUMAN_INPUT = "PENDING_HUMAN_INPUT"
+    """At least one review is open. It is rows and nothing else until a person answers."""
+    SUCCEEDED = "SUCCEEDED"
+    """Every task is committed."""
+    FAILED = "FAILED"
+    """A task used up its attempts, or could not go on. A person may ask for a retry."""
+    STOPPED = "STOPPED"
+    """A person stopped it."""
+
+
+_OPEN = (
+    ExecutionState.QUEUED,
+    ExecutionState.RUNNING,
+    ExecutionState.PENDING_HUMAN_INPUT,
+)
+
+EXECUTION = Machine(
+    "execution",
+    ExecutionState.QUEUED,
+    (
+        Transition(
+            "start",
+            (ExecutionState.QUEUED,),
+            ExecutionState.RUNNING,
+            "a worker claimed the first task run",
+        ),
+        Transition(
+            "halt",
+            (ExecutionState.RUNNING,),
+            ExecutionState.PENDING_HUMAN_INPUT,
+            "a task's output was put before a person",
+        ),
+        Transition(
+            "carry_on",
+            (ExecutionState.PENDING_HUMAN_INPUT,),
+            ExecutionState.RUNNING,
+            "the last open review was answered",
+        ),
+        Transition(
+            "succeed",
+            (ExecutionState.RUNNING,),
+            ExecutionState.SUCCEEDED,
+            "every task is committed",
+        ),
+        Transition(
+            "fail",
+            _OPEN,
+            ExecutionState.FAILED,
+            "a task used up its attempts or could not go on",
+        ),
+        Transition("stop", _OPEN, ExecutionState.STOPPED, "a person stopped it"),
+        Transition(
+            "retry",
+            (ExecutionState.FAILED,),
+            ExecutionState.RUNNING,
+            "a person asked for the failed task to be run again",
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One run of a deployment; ``id`` is what the wire calls ``kickoff_id``.
+
+    ``sequence`` counts the events told to webhooks, ``checkpoints`` the checkpoints written.
+    ``result`` is the id of the output that is the crew's result.
+    """
+
+    id: str
+    deployment: str
+    state: ExecutionState
+    version: int
+    origin: str
+    actor: str
+    plan_digest: str
+    inputs: JsonObject
+    meta: JsonObject
+    subscriptions: Subscriptions
+    carry_webhooks: bool
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    error: str | None = None
+    result: str | None = None
+    sequence: int = 0
+    checkpoints: int = 0
+    batch: str | None = field(default=None)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still change without a person asking for a retry."""
+        return self.state in _OPEN
+
+    def start(self, now: datetime) -> Execution:
+        """A worker claimed the first task run."""
+        return replace(self, state=EXECUTION.follow("start", self.state), started_at=now)
+
+    def halt(self) -> Execution:
+        """A task's output was put before a person."""
+        return replace(self, state=EXECUTION.follow("halt", self.state))
+
+    def carry_on(self) -> Execution:
+        """The last open review was answered."""
+        return replace(self, state=EXECUTION.follow("carry_on", self.state))
+
+    def succeed(self, now: datetime, result: str | None) -> Execution:
+        """Every task is committed; ``result`` is the id of the crew's output."""
+        state = EXECUTION.follow("succeed", self.state)
+        return replace(self, state=state, finished_at=now, result=result)
+
+    def fail(self, now: datetime, error: str) -> Execution:
+        """A task used up its attempts, or could not go on."""
+        state = EXECUTION.follow("fail", self.state)
+        return replace(self, state=state, finished_at=now, error=error)
+
+    def stop(self, now: datetime) -> Execution:
+        """A person stopped it."""
+        return replace(self, state=EXECUTION.follow("stop", self.state), finished_at=now)
+
+    def retry(self) -> Execution:
+        """A person asked for the failed task to be run again."""
+        state = EXECUTION.follow("retry", self.state)
+        return replace(self, state=state, finished_at=None, error=None)

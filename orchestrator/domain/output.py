@@ -1,0 +1,69 @@
+"""What a task produced."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+
+from orchestrator.domain.canonical import Json, JsonObject, digest, encode
+from orchestrator.errors import Invalid, TaskFailed
+
+LIMIT = 16 * 1024 * 1024
+"""The largest output that is kept, in bytes of its canonical encoding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The output of one run of a task.
+
+    ``raw`` is the text that people and later tasks read; ``json`` the same as data, where the task
+    has such a form; ``extra`` is the runner's own (what it needs to build its object again).
+    """
+
+    raw: str
+    agent: str = ""
+    description: str = ""
+    expected_output: str = ""
+    summary: str = ""
+    json: Json = None
+    extra: JsonObject = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """The digest of what a person reviews: the text alone."""
+        return digest(self.raw)
+
+    def to_json(self) -> JsonObject:
+        """The form in which an output is stored.
+
+        Raises TaskFailed, not to be retried, when it is over ``LIMIT`` or has no JSON form.
+        """
+        stored = asdict(self)
+        try:
+            size = len(encode(stored))
+        except (TypeError, ValueError) as error:
+            message = f"The task's output cannot be stored as JSON: {error}"
+            raise TaskFailed(message, retryable=False) from error
+        if size > LIMIT:
+            message = f"The task's output has {size} bytes, over the limit of {LIMIT}"
+            raise TaskFailed(message, retryable=False)
+        return stored
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Json]) -> Output:
+        """Build the output again from what ``to_json`` gave."""
+        return cls(**stored)  # type: ignore[arg-type]
+
+    def edited(self, text: str) -> Output:
+        """Return the output as a person rewrote it.
+
+        Raises Invalid when the task's output is data and the text is not JSON.
+        """
+        if self.json is None:
+            return replace(self, raw=text)
+        try:
+            return replace(self, raw=text, json=json.loads(text))
+        except ValueError as error:
+            message = f"'edited_output' must be JSON, as this task's output is: {error}"
+            raise Invalid(message, {"edited_output": str(error)}) from error

@@ -1,0 +1,197 @@
+"""A task run: one task in one round. Claims of it are attempts, each under a lease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.machine import Machine, Transition
+
+
+class TaskRunState(StrEnum):
+    """Where a task run stands."""
+
+    DUE = "DUE"
+    """Waits for a worker, from ``due_at`` on."""
+    RUNNING = "RUNNING"
+    """A worker holds the claim, until its lease lapses."""
+    UNDER_REVIEW = "UNDER_REVIEW"
+    """It has an output, and a person has yet to judge it."""
+    COMMITTED = "COMMITTED"
+    """Its output is final: it never runs again."""
+    REJECTED = "REJECTED"
+    """A person asked for changes; the next round has a task run of its own."""
+    FAILED = "FAILED"
+    """Its attempts are used up."""
+    WITHDRAWN = "WITHDRAWN"
+    """Its execution ended without it."""
+
+
+_OPEN = (TaskRunState.DUE, TaskRunState.RUNNING, TaskRunState.UNDER_REVIEW)
+
+TASK_RUN = Machine(
+    "task run",
+    TaskRunState.DUE,
+    (
+        Transition("claim", (TaskRunState.DUE,), TaskRunState.RUNNING, "a worker took it"),
+        Transition(
+            "give_back",
+            (TaskRunState.RUNNING,),
+            TaskRunState.DUE,
+            "the worker shuts down; counts as no attempt",
+        ),
+        Transition(
+            "try_again",
+            (TaskRunState.RUNNING,),
+            TaskRunState.DUE,
+            "the attempt failed or its lease lapsed, and attempts are left",
+        ),
+        Transition(
+            "ask",
+            (TaskRunState.RUNNING,),
+            TaskRunState.UNDER_REVIEW,
+            "a person has to judge the output",
+        ),
+        Transition(
+            "commit",
+            (TaskRunState.RUNNING, TaskRunState.UNDER_REVIEW),
+            TaskRunState.COMMITTED,
+            "the output is final: no review was due, or a person approved",
+        ),
+        Transition(
+            "reject",
+            (TaskRunState.UNDER_REVIEW,),
+            TaskRunState.REJECTED,
+            "a person asked for changes",
+        ),
+        Transition(
+            "fail",
+            (TaskRunState.RUNNING,),
+            TaskRunState.FAILED,
+            "the attempts are used up, or another would fail alike",
+        ),
+        Transition(
+            "withdraw", _OPEN, TaskRunState.WITHDRAWN, "the execution failed or was stopped"
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """One task in one round.
+
+    ``claim_no`` counts the claims: a result is accepted only with the current one. ``attempts``
+    counts the claims that used up one of the allowed runs. ``wake_at`` is when the sweep publishes
+    the row again, ``published_at`` when that last happened (``publishes`` times in all).
+    ``execution_time`` is in seconds; ``usage`` are token counts of the accepted result.
+    ``resumes`` says that the run follows from a person's answer.
+    """
+
+    id: str
+    execution_id: str
+    deployment: str
+    task_index: int
+    task_name: str
+    round: int
+    state: TaskRunState
+    version: int
+    created_at: datetime
+    due_at: datetime
+    published_at: datetime
+    wake_at: datetime
+    publishes: int = 1
+    resumes: bool = False
+    claim_no: int = 0
+    claimed_by: str | None = None
+    lease_until: datetime | None = None
+    attempts: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    output_id: str | None = None
+    usage: JsonObject | None = None
+    execution_time: float | None = None
+    error: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its execution still waits for it."""
+        return self.state in _OPEN
+
+    def claim(self, worker: str, now: datetime, lease_until: datetime) -> TaskRun:
+        """A worker takes the run; only a result with the new ``claim_no`` will be accepted."""
+        return replace(
+            self,
+            state=TASK_RUN.follow("claim", self.state),
+            claim_no=self.claim_no + 1,
+            attempts=self.attempts + 1,
+            claimed_by=worker,
+            lease_until=lease_until,
+            started_at=self.started_at or now,
+        )
+
+    def give_back(self, now: datetime) -> TaskRun:
+        """The worker shuts down; the claim counts as no attempt."""
+        state = TASK_RUN.follow("give_back", self.state)
+        return replace(self._released(state, now), attempts=self.attempts - 1)
+
+    def try_again(self, due_at: datetime, error: str) -> TaskRun:
+        """The attempt failed, and another is allowed at ``due_at``."""
+        state = TASK_RUN.follow("try_again", self.state)
+        return replace(self._released(state, due_at), error=error)
+
+    def _released(self, state: TaskRunState, due_at: datetime) -> TaskRun:
+        return replace(
+            self,
+            state=state,
+            claimed_by=None,
+            lease_until=None,
+            due_at=due_at,
+            wake_at=due_at,
+            publishes=0,
+        )
+
+    def ask(self, output_id: str, usage: JsonObject, seconds: float) -> TaskRun:
+        """A person has to judge the output."""
+        state = TASK_RUN.follow("ask", self.state)
+        return replace(
+            self,
+            state=state,
+            output_id=output_id,
+            usage=usage,
+            execution_time=seconds,
+            lease_until=None,
+            error=None,
+        )
+
+    def commit(self, now: datetime, output_id: str) -> TaskRun:
+        """The output is final."""
+        state = TASK_RUN.follow("commit", self.state)
+        return replace(
+            self,
+            state=state,
+            output_id=output_id,
+            finished_at=now,
+            lease_until=None,
+            error=None,
+        )
+
+    def metered(self, usage: JsonObject, seconds: float) -> TaskRun:
+        """Note what the accepted run cost."""
+        return replace(self, usage=usage, execution_time=seconds)
+
+    def reject(self, now: datetime) -> TaskRun:
+        """A person asked for changes."""
+        return replace(self, state=TASK_RUN.follow("reject", self.state), finished_at=now)
+
+    def fail(self, now: datetime, error: str) -> TaskRun:
+        """The attempts are used up, or another would fail alike."""
+        state = TASK_RUN.follow("fail", self.state)
+        return replace(self, state=state, finished_at=now, error=error, lease_until=None)
+
+    def withdraw(self, now: datetime) -> TaskRun:
+        """The execution ended without it."""
+        state = TASK_RUN.follow("withdraw", self.state)
+        return replace(self, state=state, finished_at=now, lease_until=None)

@@ -1,0 +1,41 @@
+"""The timeline: what happened to an execution, by whom, in order. Append-only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from orchestrator.domain.canonical import JsonObject
+
+SWEEP = "sweep"
+"""The actor of what nobody asked for but time."""
+
+
+def token_actor(name: str) -> str:
+    """The actor of a call that came with an API token of that name."""
+    return f"token:{name}"
+
+
+def worker_actor(name: str) -> str:
+    """The actor of what a worker process did."""
+    return f"worker:{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of a timeline.
+
+    ``event`` is a noun and the name of its transition (``review.answer``); ``subject_id`` is the
+    id of that noun. ``number`` is given by the store, rising.
+    """
+
+    execution_id: str
+    deployment: str
+    at: datetime
+    actor: str
+    event: str
+    subject_id: str
+    task_name: str | None = None
+    round: int | None = None
+    details: JsonObject = field(default_factory=dict)
+    number: int | None = None

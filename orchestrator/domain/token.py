@@ -1,0 +1,28 @@
+"""An API token: who may call what."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token as it is stored: by its hash. ``deployment`` None means all of them."""
+
+    id: str
+    name: str
+    hash: str
+    deployment: str | None
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+    def allows(self, deployment: str) -> bool:
+        """Say whether it is valid for this deployment."""
+        return self.revoked_at is None and self.deployment in (None, deployment)
+
+
+def hash_of(secret: str) -> str:
+    """The hash under which a token is stored. Tokens have 256 random bits: no salt is needed."""
+    return hashlib.sha256(secret.encode("utf-8", "backslashreplace")).hexdigest()

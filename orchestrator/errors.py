@@ -1,0 +1,189 @@
+"""Every error this project raises on purpose, as one tree.
+
+::
+
+    OrchestratorError
+    ├── Invalid                   the request cannot be carried out as it is written
+    │   ├── MissingInputs         kickoff lacks inputs that the crew needs
+    │   └── KeyReused             an idempotency key came back with another body
+    ├── Unauthorized              no token, or not one for this deployment
+    ├── NotFound
+    │   ├── UnknownDeployment
+    │   ├── UnknownExecution
+    │   ├── UnknownTask
+    │   └── UnknownReview
+    ├── NotPending                nothing waits for the answer that was given
+    ├── AlreadyAnswered           another decision won this review
+    ├── OutputChanged             the output is no longer the one that was reviewed
+    ├── CannotStop                the execution has ended already
+    ├── DeploymentBroken          the user's code does not load
+    ├── DeploymentNotReady        no crew worker has loaded the deployment yet
+    ├── TaskFailed                a task could not be run; says whether trying again helps
+    ├── ClaimLost                 the result came from a run that no longer holds its task run
+    ├── IllegalTransition         a state machine has no such edge
+    ├── StaleWrite                a row's version moved: load and decide again
+    └── BlockedAddress            an outgoing request to an address that is not allowed
+
+The docstring of an error is its default message. What each means over HTTP stands in
+``orchestrator/api/errors.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class OrchestratorError(Exception):
+    """Something went wrong in Crew Orchestrator."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (self.__doc__ or "").strip())
+
+    @property
+    def message(self) -> str:
+        """The sentence for whoever caused or has to mend it."""
+        return str(self.args[0])
+
+
+class Invalid(OrchestratorError):
+    """The request is not valid.
+
+    ``details`` maps the names of the fields at fault to what is wrong with each.
+    """
+
+    def __init__(self, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.details: Mapping[str, Any] = details or {}
+
+
+class MissingInputs(Invalid):
+    """The crew needs inputs that kickoff did not give."""
+
+    def __init__(self, missing: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Missing required inputs: {', '.join(missing)}. Add them to 'inputs'.",
+            {"missing_inputs": list(missing)},
+        )
+
+
+class KeyReused(Invalid):
+    """An idempotency key was used before with another body."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Idempotency key {key!r} was already used with a different body. "
+            "Use a new key for a new request.",
+            {"Idempotency-Key": "used before with a different body"},
+        )
+
+
+class Unauthorized(OrchestratorError):
+    """Invalid or missing bearer token"""
+
+
+class NotFound(OrchestratorError):
+    """There is nothing by that name."""
+
+
+class UnknownDeployment(NotFound):
+    """No deployment has that name."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        known_names = ", ".join(sorted(known)) or "none"
+        super().__init__(f"No deployment named {name!r}. Known deployments: {known_names}")
+
+
+class UnknownExecution(NotFound):
+    """No execution has that id."""
+
+    def __init__(self, execution_id: str) -> None:
+        super().__init__(f"No execution found with ID: {execution_id}")
+
+
+class UnknownTask(NotFound):
+    """The execution has no task or review by that name."""
+
+    def __init__(self, task: str, known: tuple[str, ...]) -> None:
+        super().__init__(
+            f"No task or review {task!r} in this execution. Its tasks: {', '.join(known)}"
+        )
+
+
+class UnknownReview(NotFound):
+    """The execution has no review with that id."""
+
+    def __init__(self, review_id: str) -> None:
+        super().__init__(f"No review found with ID: {review_id}")
+
+
+class NotPending(OrchestratorError):
+    """Execution is not in pending human input state
+
+    ``winner`` describes the decision that closed the last review of the task, where there was one.
+    """
+
+    def __init__(self, winner: Mapping[str, Any] | None = None) -> None:
+        super().__init__("Execution is not in pending human input state")
+        self.winner = winner
+
+
+class AlreadyAnswered(OrchestratorError):
+    """The review has its one decision already; ``winner`` describes it."""
+
+    def __init__(self, message: str, winner: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.winner = winner
+
+
+class OutputChanged(OrchestratorError):
+    """The output is no longer the one that was reviewed. Read it again, then answer."""
+
+
+class CannotStop(OrchestratorError):
+    """The execution has ended; ``state`` is the word that the wire has for how."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"Cannot stop execution. Current state: {state}")
+        self.state = state
+
+
+class DeploymentBroken(OrchestratorError):
+    """The deployment's code does not load."""
+
+
+class DeploymentNotReady(OrchestratorError):
+    """No crew worker has loaded the deployment yet."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"No crew worker has loaded deployment {name!r} yet. "
+            "Start one (celery -A workers.app worker -Q crews), or try again shortly."
+        )
+
+
+class TaskFailed(OrchestratorError):
+    """A task could not be run.
+
+    ``retryable`` is False where another run would fail in the same way.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class ClaimLost(OrchestratorError):
+    """Another run holds the task run, or it was withdrawn: this result is refused."""
+
+
+class IllegalTransition(OrchestratorError):
+    """The state machine has no such edge."""
+
+
+class StaleWrite(OrchestratorError):
+    """The row was changed since it was read."""
+
+
+class BlockedAddress(OrchestratorError):
+    """The address is not one that webhooks may be sent to."""

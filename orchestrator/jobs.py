@@ -1,0 +1,54 @@
+"""The jobs and the queues they are sent to, by name.
+
+Names are part of the public contract (operators see them, producers send two of them), so none is
+derived from where the code happens to live. A job carries ids only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+FORMAT = 1
+"""The version that every job carries as ``v``."""
+
+CREWS = "crews"
+WEBHOOKS = "webhooks"
+INTAKE = "intake"
+QUEUES = (CREWS, WEBHOOKS, INTAKE)
+
+RUN_TASK = "orchestrator.run_task"
+RESUME = "orchestrator.resume"
+DRAIN = "orchestrator.drain"
+KICKOFF = "orchestrator.kickoff"
+ANSWER = "orchestrator.answer"
+
+PUBLIC = (KICKOFF, ANSWER)
+"""What producers without our package may send, to the queue ``intake``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One message for a worker: what to do, on which queue, about which rows.
+
+    ``time_limit`` is in seconds, None for none; a job that runs longer is ended by its worker.
+    """
+
+    name: str
+    queue: str
+    arguments: Mapping[str, str]
+    time_limit: float | None = None
+
+
+def run_task(
+    execution_id: str, task_run_id: str, *, resumes: bool, time_limit: float | None = None
+) -> Job:
+    """The job that runs one task run. The first one after an answer is called a resume."""
+    name = RESUME if resumes else RUN_TASK
+    arguments = {"execution_id": execution_id, "task_run_id": task_run_id}
+    return Job(name, CREWS, arguments, time_limit)
+
+
+def drain(endpoint_id: str) -> Job:
+    """The job that sends what is due at one endpoint."""
+    return Job(DRAIN, WEBHOOKS, {"endpoint_id": endpoint_id})
