@@ -1,0 +1,99 @@
+"""What users write a crew of plain Python functions with.
+
+::
+
+    from orchestrator import TaskCall, task
+
+    def research(call: TaskCall) -> str:
+        return f"Facts about {call.inputs['topic']}"
+
+    @task(human_input=True)
+    def write(call: TaskCall) -> str:
+        return f"An article from: {call.context}"
+
+    crew = [research, write]
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from orchestrator.domain.canonical import Json, JsonObject
+
+Work: TypeAlias = Callable[..., Json]
+"""What a task does: takes a ``TaskCall`` or nothing, returns a text or JSON data."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCall:
+    """What a function is told when its task runs.
+
+    ``context`` are the earlier outputs that the task sees, and then what people said, as one text;
+    ``outputs`` the same outputs by the names of their tasks. ``feedback`` are the words of all
+    reviews so far, ``previous_answer`` is what this task answered in the round before, None in its
+    first. ``idempotency_key`` is the same for every attempt of this round. ``check()`` raises
+    ClaimLost when the run's work is in vain: a long loop calls it now and then.
+    """
+
+    inputs: JsonObject
+    context: str
+    outputs: Mapping[str, str]
+    feedback: tuple[str, ...]
+    previous_answer: str | None
+    round: int
+    idempotency_key: str
+    check: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class FunctionTask:
+    """A function and how it takes part in its crew. Made by ``task`` or from a bare function.
+
+    ``context`` names the earlier tasks whose outputs it sees, None for all of them.
+    """
+
+    work: Work
+    name: str | None = None
+    human_input: bool = False
+    context: tuple[str, ...] | None = None
+    asynchronous: bool = False
+
+    def __call__(self, *args: Any) -> Json:
+        """Call the function as if it were not decorated."""
+        return self.work(*args)
+
+    @property
+    def takes_call(self) -> bool:
+        """Whether the function wants to be told anything."""
+        return bool(inspect.signature(self.work).parameters)
+
+
+@dataclass(frozen=True)
+class FunctionCrew:
+    """A crew of functions that names the inputs that it needs."""
+
+    tasks: Sequence[Work | FunctionTask]
+    inputs: Sequence[str] = ()
+
+
+def task(
+    *,
+    name: str | None = None,
+    human_input: bool = False,
+    context: Sequence[str] | None = None,
+    asynchronous: bool = False,
+) -> Callable[[Work], FunctionTask]:
+    """Say how a function takes part in its crew.
+
+    ``human_input`` has its output reviewed; ``context`` names the earlier tasks whose outputs it
+    sees (all of them by default); ``asynchronous`` lets it run beside its asynchronous neighbours.
+    """
+
+    def decorate(work: Work) -> FunctionTask:
+        seen = None if context is None else tuple(context)
+        return FunctionTask(work, name, human_input, seen, asynchronous)
+
+    return decorate

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import pytest
+
+from orchestrator.adapters.runners.functions import FunctionsRunner
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.plan import Plan
+from orchestrator.errors import ClaimLost, DeploymentBroken, TaskFailed
+
+Deploy: TypeAlias = Callable[..., Deployment]
+Begin: TypeAlias = Callable[..., Any]
+
+ARTICLE = """
+    from orchestrator.adapters.runners.function_crew import task
+
+    def research(call):
+        return f"facts about {call.inputs['topic']}"
+
+    @task(human_input=True)
+    def write(call):
+        said = " and ".join(call.feedback)
+        return f"article of {call.context} round {call.round} after {call.previous_answer} {said}"
+
+    crew = [research, write]
+"""
+
+
+@pytest.fixture
+def run(deploy: Deploy, start: Begin) -> Begin:
+    return lambda code, **inputs: start(FunctionsRunner(), deploy(code), inputs)
+
+
+def planned(deploy: Deploy, code: str) -> Plan:
+    return FunctionsRunner().plan(deploy(code))
+
+
+def test_the_plan_has_the_functions_names(deploy: Deploy) -> None:
+    assert planned(deploy, ARTICLE).names == ("research", "write")
+
+
+def test_the_plan_says_who_asks_a_person(deploy: Deploy) -> None:
+    assert [task.human_input for task in planned(deploy, ARTICLE).tasks] == [False, True]
+
+
+def test_a_change_of_the_code_changes_the_digest(deploy: Deploy) -> None:
+    before = planned(deploy, "def greet(): return 'hello'\ncrew = [greet]")
+    after = planned(deploy, "def greet(): return 'goodbye'\ncrew = [greet]")
+    assert before.digest != after.digest
+
+
+def test_inputs_are_those_that_the_crew_names(deploy: Deploy) -> None:
+    plan = planned(
+        deploy,
+        """
+        from orchestrator.adapters.runners.function_crew import FunctionCrew
+        crew = FunctionCrew(tasks=[lambda call: "x"], inputs=("topic",))
+        """,
+    )
+    assert (plan.inputs, plan.names) == (("topic",), ("task-1",))
+
+
+def test_a_function_may_make_the_crew(run: Begin) -> None:
+    assert run("def crew(): return (lambda: 'hello',)").all() == ["hello"]
+
+
+def test_an_earlier_output_reaches_the_next_task(run: Begin) -> None:
+    assert run(ARTICLE, topic="tea").all()[1].startswith("article of facts about tea round 1")
+
+
+def test_a_retry_sees_the_previous_answer_and_the_words(run: Begin) -> None:
+    running = run(ARTICLE, topic="tea")
+    first = running.all()[1]
+    running.remark(1, "shorter", approved=False)
+    running.round = 2
+    again = running.task(1).output.raw
+    assert f"round 2 after {first} shorter" in again
+
+
+def test_words_reach_a_task_that_names_its_context(run: Begin) -> None:
+    running = run(
+        """
+        from orchestrator.adapters.runners.function_crew import task
+        one = lambda: "first"
+        two = lambda: "second"
+        @task(context=["task-2"])
+        def three(call): return call.context
+        crew = [one, two, three]
+        """
+    )
+    running.task(0)
+    running.remark(0, "mind the gap", approved=True)
+    running.task(1)
+    text = running.task(2).output.raw
+    assert ("first" in text, "second" in text, "mind the gap" in text) == (False, True, True)
+
+
+def test_tasks_side_by_side_do_not_see_each_other(run: Begin) -> None:
+    running = run(
+        """
+        from orchestrator.adapters.runners.function_crew import task
+        start = lambda: "start"
+        @task(asynchronous=True)
+        def left(call): return call.context
+        @task(asynchronous=True)
+        def right(call): return call.context
+        def join(call): return ",".join(call.outputs)
+        crew = [start, left, right, join]
+        """
+    )
+    assert running.all() == ["start", "start", "start", "task-1,left,right"]
+
+
+def test_data_is_kept_as_data_and_as_canonical_text(run: Begin) -> None:
+    output = run("crew = [lambda: {'b': (1, 2), 'a': None}]").task(0).output
+    assert (output.raw, output.json) == ('{"a":null,"b":[1,2]}', {"a": None, "b": [1, 2]})
+
+
+def test_what_has_no_json_form_fails_for_good(run: Begin) -> None:
+    with pytest.raises(TaskFailed, match="returned an object, not a text") as failed:
+        run("crew = [lambda: object()]").task(0)
+    assert not failed.value.retryable
+
+
+def test_an_exception_of_the_users_code_comes_out_as_it_is(run: Begin) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run("crew = [lambda: 1 / 0]").task(0)
+
+
+def test_a_long_function_learns_that_its_work_is_in_vain(run: Begin) -> None:
+    running = run(
+        """
+        def loop(call):
+            call.inputs["stop"]()
+            call.check()
+        crew = [loop]
+        """
+    )
+    running.inputs["stop"] = lambda: setattr(running.told, "stopped", True)
+    with pytest.raises(ClaimLost):
+        running.task(0)
+
+
+def test_the_idempotency_key_is_that_of_the_round(run: Begin) -> None:
+    assert run("crew = [lambda call: call.idempotency_key]").all() == ["e-1:task-1:1"]
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("crew = 'text'", "it is a str, not a crew of functions"),
+        ("crew = [1]", "its crew has an int where a function should be"),
+        ("other = 1", "module 'users_code' has no attribute 'crew'"),
+        ("import not_there", "No module named 'not_there'"),
+        ("crew =", "SyntaxError: invalid syntax"),
+        ("def crew(): raise OSError('no key')", "calling it failed: OSError: no key"),
+        ("raise SystemExit", "SystemExit"),
+    ],
+)
+def test_what_does_not_load_is_told_in_one_sentence(deploy: Deploy, code: str, why: str) -> None:
+    with pytest.raises(DeploymentBroken) as broken:
+        planned(deploy, code)
+    assert broken.value.message.startswith("Deployment 'demo' does not load from 'users_code:crew'")
+    assert why in broken.value.message
+
+
+def test_a_context_that_does_not_come_before_is_refused(deploy: Deploy) -> None:
+    with pytest.raises(DeploymentBroken, match="'late' as context, which does not come before"):
+        planned(
+            deploy,
+            """
+            from orchestrator.adapters.runners.function_crew import task
+            crew = [task(name="early", context=["late"])(str), task(name="late")(str)]
+            """,
+        )
