@@ -13,7 +13,7 @@ FORMAT = 1
 
 
 class TaskKind(StrEnum):
-    """What a planned task is for. Only ``TASK`` is one in CrewAI's sense and counts as progress."""
+    """What a planned task is for. Only a ``TASK`` is one of the crew's, and counts as progress."""
 
     BEFORE_KICKOFF = "before_kickoff"
     PLANNING = "planning"
@@ -25,8 +25,8 @@ class TaskKind(StrEnum):
 class PlannedTask:
     """One task as the plan knows it.
 
-    ``name`` is unique within the plan: the task's own, ``task-N`` for one without (N from 1), with a
-    suffix for a second of the same name. ``key`` is a digest of what the task is made of (its
+    ``name`` is unique within the plan: the task's own, ``task-N`` for one without (N from 1), with
+    a suffix for a second of the same name. ``key`` is a digest of what the task is made of (its
     prompts, its agent), so that a change of the user's code shows.
     """
 

@@ -53,4 +53,5 @@ def delivery_due_again_at(
 
 
 def _doubling(first: timedelta, longest: timedelta, count: int) -> timedelta:
-    return min(longest, first * 2 ** max(0, min(count, 32) - 1))
+    factor: int = 2 ** max(0, min(count, 32) - 1)
+    return min(longest, first * factor)

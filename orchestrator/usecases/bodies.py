@@ -1,0 +1,151 @@
+"""The bodies of the calls that start and answer, as HTTP clients and intake messages send them.
+
+Every key is accepted in both casings of CrewAI's documentation; unknown keys are ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictStr,
+    ValidationError,
+)
+
+from orchestrator.errors import Invalid
+
+
+def _blank_is_absent(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Url = Annotated[StrictStr, Field(max_length=2048)]
+OptionalUrl = Annotated[Url | None, BeforeValidator(_blank_is_absent)]
+
+
+def _either(snake: str, camel: str) -> AliasChoices:
+    return AliasChoices(snake, camel)
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class BearerAuthentication(_Body):
+    """The receiver takes a bearer token."""
+
+    strategy: Literal["bearer"]
+    token: Annotated[StrictStr, Field(min_length=1, max_length=8192)]
+
+
+class BasicAuthentication(_Body):
+    """The receiver takes a user name and a password."""
+
+    strategy: Literal["basic"]
+    username: Annotated[StrictStr, Field(max_length=1024)]
+    password: Annotated[StrictStr, Field(max_length=1024)]
+
+
+AnyAuthentication = Annotated[
+    BearerAuthentication | BasicAuthentication, Field(discriminator="strategy")
+]
+
+
+class HumanInputWebhook(_Body):
+    """Where notices of a halt go, with the receiver's own authentication."""
+
+    url: Url
+    authentication: AnyAuthentication | None = None
+
+
+class StreamWebhook(_Body):
+    """Which events of a run are streamed to where."""
+
+    url: Url
+    events: list[StrictStr] = Field(default_factory=list)
+    realtime: StrictBool = False
+    authentication: AnyAuthentication | None = None
+
+
+class _WithWebhooks(_Body):
+    task_webhook_url: OptionalUrl = Field(
+        None, validation_alias=_either("taskWebhookUrl", "task_webhook_url")
+    )
+    step_webhook_url: OptionalUrl = Field(
+        None, validation_alias=_either("stepWebhookUrl", "step_webhook_url")
+    )
+    crew_webhook_url: OptionalUrl = Field(
+        None, validation_alias=_either("crewWebhookUrl", "crew_webhook_url")
+    )
+    human_input_webhook_url: OptionalUrl = Field(
+        None, validation_alias=_either("humanInputWebhookUrl", "human_input_webhook_url")
+    )
+    human_input_webhook: HumanInputWebhook | None = Field(
+        None, validation_alias=_either("humanInputWebhook", "human_input_webhook")
+    )
+    webhooks: StreamWebhook | None = None
+    carry_webhooks: StrictBool | None = Field(
+        None, validation_alias=_either("carryWebhooks", "carry_webhooks")
+    )
+
+
+class KickoffBody(_WithWebhooks):
+    """The body of ``POST /kickoff``."""
+
+    inputs: dict[str, Any]
+    meta: dict[str, Any] | None = None
+
+
+class ResumeBody(_WithWebhooks):
+    """The body of ``POST /resume``. It names a task, or better a review."""
+
+    execution_id: Annotated[StrictStr, Field(max_length=200)] = Field(
+        validation_alias=_either("execution_id", "executionId")
+    )
+    task_id: Annotated[StrictStr, Field(max_length=1000)] | None = Field(
+        None, validation_alias=_either("task_id", "taskId")
+    )
+    human_feedback: Annotated[StrictStr, Field(max_length=1_000_000)] = Field(
+        "", validation_alias=_either("human_feedback", "humanFeedback")
+    )
+    is_approve: StrictBool | None = Field(None, validation_alias=_either("is_approve", "isApprove"))
+    review_id: Annotated[StrictStr, Field(max_length=200)] | None = Field(
+        None, validation_alias=_either("review_id", "reviewId")
+    )
+    output_digest: StrictStr | None = Field(
+        None, validation_alias=_either("output_digest", "outputDigest")
+    )
+    edited_output: StrictStr | None = Field(
+        None, validation_alias=_either("edited_output", "editedOutput")
+    )
+    reviewer: Annotated[StrictStr, Field(max_length=200)] | None = None
+
+
+B = TypeVar("B", bound=BaseModel)
+
+
+def parse(model: type[B], body: Any) -> B:
+    """Read a body. Raises Invalid with what is wrong in each field."""
+    if not isinstance(body, Mapping):
+        raise Invalid("The body must be a JSON object.", {"body": "not an object"})
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise Invalid(*explain(error)) from None
+
+
+def explain(error: ValidationError) -> tuple[str, dict[str, str]]:
+    """Turn pydantic's findings into one sentence, and a mapping of fields to findings."""
+    details: dict[str, str] = {}
+    for finding in error.errors(include_url=False, include_input=False, include_context=False):
+        field = ".".join(str(part) for part in finding["loc"]) or "body"
+        details.setdefault(field, finding["msg"])
+    sentence = "; ".join(f"{field}: {message}" for field, message in details.items())
+    return f"The request is not valid: {sentence}", details
