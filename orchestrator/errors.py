@@ -22,7 +22,10 @@
     ├── ClaimLost                 the result came from a run that no longer holds its task run
     ├── IllegalTransition         a state machine has no such edge
     ├── StaleWrite                a row's version moved: load and decide again
-    └── BlockedAddress            an outgoing request to an address that is not allowed
+    ├── BlockedAddress            an outgoing request to an address that is not allowed
+    ├── InvalidSettings           an environment variable or the deployment file cannot be used
+    ├── AlreadyRunning            another process holds the data folder
+    └── BrokerFailed              the embedded broker does not start
 
 The docstring of an error is its default message. What each means over HTTP stands in
 ``orchestrator/api/errors.py``.
@@ -187,3 +190,15 @@ class StaleWrite(OrchestratorError):
 
 class BlockedAddress(OrchestratorError):
     """The address is not one that webhooks may be sent to."""
+
+
+class InvalidSettings(OrchestratorError):
+    """What the operator set cannot be used; the message names the variable, or file and key."""
+
+
+class AlreadyRunning(OrchestratorError):
+    """Another process holds the data folder."""
+
+
+class BrokerFailed(OrchestratorError):
+    """The embedded broker does not start."""

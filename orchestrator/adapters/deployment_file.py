@@ -1,0 +1,179 @@
+"""The deployments, as an operator declares them in a TOML file."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from orchestrator.domain.deployment import Deployment, OnCodeChange, RunnerKind
+from orchestrator.errors import InvalidSettings, UnknownDeployment
+
+EXAMPLE = '[deployments.research]\ncrew = "my_project.crew:ResearchCrew"'
+
+_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+class DeploymentFile:
+    """The deployments of one file, by name."""
+
+    def __init__(self, deployments: Mapping[str, Deployment], default: str | None = None) -> None:
+        self._deployments = dict(deployments)
+        self._default = default
+
+    def get(self, name: str) -> Deployment:
+        """The deployment of that name. Raises UnknownDeployment."""
+        try:
+            return self._deployments[name]
+        except KeyError:
+            raise UnknownDeployment(name, self.names()) from None
+
+    def names(self) -> tuple[str, ...]:
+        """All of them, in the file's order."""
+        return tuple(self._deployments)
+
+    def default(self) -> str | None:
+        """The one that the file names, or the only one; None where that is not clear."""
+        if self._default is None and len(self._deployments) == 1:
+            return self.names()[0]
+        return self._default
+
+
+def load_deployments(path: Path) -> DeploymentFile:
+    """Read and check the file.
+
+    Raises InvalidSettings, with one sentence that names the file, the deployment and the key.
+    """
+    try:
+        return _deployments_of(_Document.model_validate(_parsed(path)))
+    except ValidationError as wrong:
+        raise InvalidSettings(f"{path}: {_first_fault(wrong)}") from wrong
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as wrong:
+        raise InvalidSettings(
+            f"There is no deployment file at {path}. Write one that names your crew:\n\n{EXAMPLE}\n"
+        ) from wrong
+    except OSError as wrong:
+        raise InvalidSettings(f"{path}: {wrong.strerror}") from wrong
+    except ValueError as wrong:  # no TOML, or no UTF-8
+        raise InvalidSettings(f"{path} is not valid TOML: {wrong}") from wrong
+
+
+def _duration(value: object) -> object:
+    """Read seconds, or a text such as ``30s``, ``5m``, ``2h`` or ``7d``."""
+    written = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if written:
+        seconds = float(written[1]) * _SECONDS[written[2]]
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        seconds = float(value)
+    else:
+        raise ValueError("must be seconds, or a text such as '30s', '5m', '2h' or '7d'")
+    if not 0 < seconds <= timedelta.max.total_seconds():
+        raise ValueError("must be longer than nothing, and not for ever")
+    return timedelta(seconds=seconds)
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("stands in URLs: 1 to 64 of the characters a-z A-Z 0-9 . _ -")
+    return value
+
+
+def _target(value: object) -> object:
+    module, _, attribute = value.partition(":") if isinstance(value, str) else ("", "", "")
+    if not all(part.isidentifier() for part in [*module.split("."), *attribute.split(".")]):
+        raise ValueError("must be an import path such as 'my_project.crew:ResearchCrew'")
+    return value
+
+
+_Duration = Annotated[timedelta, BeforeValidator(_duration)]
+_Name = Annotated[str, BeforeValidator(_name)]
+_Target = Annotated[str, BeforeValidator(_target)]
+
+
+class _Entry(BaseModel):
+    """One deployment as it is written. What is absent has the default of ``Deployment``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    crew: _Target | None = None
+    functions: _Target | None = None
+    max_attempts: PositiveInt | None = None
+    max_rounds: PositiveInt | None = None
+    task_time_limit: _Duration | None = None
+    review_timeout: _Duration | None = None
+    carry_webhooks: bool | None = None
+    on_code_change: Annotated[OnCodeChange, Field(strict=False)] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_target(self) -> _Entry:
+        if (self.crew is None) == (self.functions is None):
+            raise ValueError("needs either 'crew' or 'functions': the import path of what it runs")
+        return self
+
+    def deployment(self, name: str) -> Deployment:
+        written = self.model_dump(exclude_unset=True, exclude={"crew", "functions"})
+        runner = RunnerKind.CREWAI if self.crew else RunnerKind.FUNCTIONS
+        return Deployment(name, runner, self.crew or self.functions or "", **written)
+
+
+class _Document(BaseModel):
+    """The whole file."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    default: str | None = None
+    deployments: dict[_Name, _Entry] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _default_exists(self) -> _Document:
+        if self.default is not None and self.default not in self.deployments:
+            raise ValueError(f"'default' names {self.default!r}, which is not declared")
+        return self
+
+
+def _deployments_of(document: _Document) -> DeploymentFile:
+    named = {name: entry.deployment(name) for name, entry in document.deployments.items()}
+    return DeploymentFile(named, document.default)
+
+
+def _first_fault(wrong: ValidationError) -> str:
+    """Say in one sentence where the first fault is, and what it is."""
+    fault = wrong.errors(include_url=False)[0]
+    said = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        said = "there is no such key"
+    return f"{_place(fault['loc'])}{said}"
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """Turn where pydantic found a fault into words: ``deployment 'research': max_rounds: ``."""
+    match location:
+        case ():
+            return ""
+        case ("deployments", name):
+            return f"deployment {name!r}: "
+        case ("deployments", name, "[key]"):
+            return f"deployment {name!r}: its name "
+        case ("deployments", name, *keys):
+            return f"deployment {name!r}: {keys[0]}: "
+    return f"{location[0]}: "

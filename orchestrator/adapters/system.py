@@ -1,0 +1,79 @@
+"""The clock, ids and chance of this machine; and crash points, which production leaves empty."""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import signal
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+import uuid_utils
+
+CRASH_POINT = "ORCHESTRATOR_CRASH_POINT"
+"""For tests only: the name of the place at which this process kills itself."""
+
+CRASH_POINT_ONCE = "ORCHESTRATOR_CRASH_POINT_ONCE"
+"""For tests only: a path that is created at the crash; where it exists nothing crashes again."""
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+        return datetime.now(UTC)
+
+
+class Uuid7Ids:
+    """UUIDs of version 7: ids made later, by this process at least, sort later."""
+
+    def new(self) -> str:
+        """A new id."""
+        return str(uuid_utils.uuid7())
+
+
+class SystemChance:
+    """Randomness from the operating system."""
+
+    def __init__(self) -> None:
+        self._random = random.SystemRandom()
+
+    def jitter(self) -> float:
+        """A number from -1 to 1, evenly distributed."""
+        return self._random.uniform(-1, 1)
+
+    def secret(self) -> str:
+        """A new secret of 256 bits as URL-safe text."""
+        return secrets.token_urlsafe(32)
+
+
+def crash_point_from(environ: Mapping[str, str]) -> Callable[[str], None]:
+    """What to call at each crash point.
+
+    Does nothing, unless tests set ORCHESTRATOR_CRASH_POINT: then the process kills itself, as a
+    power cut would, when it reaches the place of that name.
+    """
+    doomed = environ.get(CRASH_POINT)
+    if not doomed:
+        return _carry_on
+    guard = environ.get(CRASH_POINT_ONCE)
+
+    def crash(name: str) -> None:
+        if name == doomed and (guard is None or _first_to_make(guard)):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return crash
+
+
+def _carry_on(name: str) -> None:
+    """Pass the crash point of that name."""
+
+
+def _first_to_make(path: str) -> bool:
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return False
+    return True

@@ -1,0 +1,255 @@
+"""What an operator sets, read from the environment once per process: ``Settings()``."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+import tempfile
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from orchestrator.errors import InvalidSettings
+
+PREFIX = "ORCHESTRATOR_"
+LONGEST_SOCKET_PATH = 100
+"""Bytes. The kernel keeps 108 on Linux and 104 on macOS, with the zero at the end."""
+
+Network = IPv4Network | IPv6Network
+
+
+def _parts(value: object) -> object:
+    """Split a comma-separated text; anything else is for the type to judge."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _network(value: object) -> Network:
+    try:
+        return ip_network(str(value))
+    except ValueError as wrong:
+        raise ValueError(f"{wrong}; write networks as 10.1.2.0/24 or fd00::/8") from wrong
+
+
+def _absolute(value: object) -> object:
+    return Path(value).expanduser().resolve() if isinstance(value, str | Path) else value
+
+
+def _without_end_slash(value: object) -> object:
+    return value.rstrip("/") if isinstance(value, str) else value
+
+
+AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]
+Networks = Annotated[
+    tuple[Annotated[Network, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(_parts)
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Ports = Annotated[tuple[Port, ...], NoDecode, BeforeValidator(_parts)]
+HttpUrl = Annotated[str, BeforeValidator(_without_end_slash), Field(pattern=r"^https?://[^/\s]+")]
+
+
+class Settings(BaseSettings):
+    """All settings, frozen. Each is read from ``ORCHESTRATOR_`` and its name in capitals.
+
+    Raises InvalidSettings, with one line that names every variable at fault.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    data: AbsolutePath = Field(
+        default=Path(".orchestrator"),
+        description="Folder of what is kept on this machine: the SQLite database, the embedded "
+        "broker's files and the made secret key.",
+    )
+    deployments: AbsolutePath = Field(
+        default=Path("config/deployments.toml"),
+        description="The file that declares the deployments.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="SQLAlchemy URL of the database, SQLite or PostgreSQL. "
+        "Without it: a SQLite file in the data folder.",
+    )
+    broker_url: str | None = Field(
+        default=None,
+        repr=False,
+        description="Celery URL of the broker, Redis, Valkey or RabbitMQ. "
+        "Without it: the embedded Valkey that `orchestrator up` starts.",
+    )
+    secret_key: SecretStr | None = Field(
+        default=None,
+        description="Key that encrypts credentials at rest: 32 random bytes as URL-safe base64. "
+        "Several, separated by commas, while it is rotated: the first encrypts, all decrypt. "
+        "Without it: one is made in the data folder.",
+    )
+    api_token: SecretStr | None = Field(
+        default=None,
+        description="Bearer token that is valid for every deployment, beside those that "
+        "`orchestrator token` makes.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
+    port: Port = Field(default=8000, description="Port that the API listens on.")
+    public_url: HttpUrl | None = Field(
+        default=None,
+        description="How clients reach the API, for the links in webhooks: https://crews.example.",
+    )
+    webhook_allow_networks: Networks = Field(
+        default=(),
+        description="Networks, separated by commas, that webhooks may reach although they are "
+        "private: 10.1.2.0/24,fd00::/8.",
+    )
+    webhook_https_only: bool = Field(
+        default=False, description="Whether webhooks to plain http:// URLs are refused."
+    )
+    webhook_ports: Ports = Field(
+        default=(),
+        description="Ports, separated by commas, that webhooks may reach. Without it: any.",
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret that signs webhooks: whsec_ and the base64 of 24 to 64 bytes. "
+        "Several, separated by commas, while it is rotated. Without it: webhooks are not signed.",
+    )
+    webhook_timeout: PositiveFloat = Field(
+        default=15.0, description="Seconds that one try of a webhook may take in all."
+    )
+    max_request_bytes: PositiveInt = Field(
+        default=1024 * 1024, description="Largest body that the API takes; a larger one gets 413."
+    )
+    concurrency: PositiveInt = Field(
+        default=2, description="Tasks that the crew worker of `orchestrator up` runs at a time."
+    )
+    max_jobs_per_child: PositiveInt = Field(
+        default=1000, description="Jobs after which a crew worker's process is replaced."
+    )
+    max_child_memory: PositiveInt = Field(
+        default=2048, description="MiB after which a crew worker's process is replaced."
+    )
+    shutdown_grace: PositiveFloat = Field(
+        default=10.0,
+        description="Seconds that a worker that shuts down gives to the jobs it runs; "
+        "after that they go back to other workers.",
+    )
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="Form of log lines; auto: console on a terminal, else JSON."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log lines that are written."
+    )
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as wrong:
+            raise InvalidSettings(_in_one_line(wrong)) from None  # its cause would show secrets
+
+    @property
+    def resolved_database_url(self) -> str:
+        """The URL of the database in use, for SQLAlchemy with psycopg 3."""
+        if self.database_url is None:
+            return f"sqlite:///{self.data / 'orchestrator.db'}"
+        scheme, separator, rest = self.database_url.partition("://")
+        if scheme in ("postgres", "postgresql"):
+            scheme = "postgresql+psycopg"
+        return scheme + separator + rest
+
+    @property
+    def resolved_broker_url(self) -> str:
+        """The URL of the broker in use, for Celery."""
+        return self.broker_url or embedded_broker_url(self.data)
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The keys that encrypt at rest: the first encrypts, all decrypt. Made where none is given.
+
+        Raises InvalidSettings when the made one cannot be read or written.
+        """
+        return _each(self.secret_key) or (load_or_make_secret_key(self.data),)
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The secrets that sign webhooks, the newest first; none when they are not signed."""
+        return _each(self.webhook_secret)
+
+
+def embedded_socket(data: Path) -> Path:
+    """Where the embedded broker of this data folder listens.
+
+    A pure function of the folder, so that every process finds it. A long path, or one with
+    characters that a URL would change, gives way to a short private folder.
+    """
+    plain = data / "broker" / "valkey.sock"
+    if len(os.fsencode(plain)) <= LONGEST_SOCKET_PATH and _is_plain(str(plain)):
+        return plain
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    return Path(f"/tmp/orch-{os.getuid()}-{digest}/valkey.sock")  # noqa: S108 - private: ownership and mode are checked before use
+
+
+def embedded_broker_url(data: Path) -> str:
+    """The URL of the embedded broker of this data folder."""
+    return f"redis+socket://{embedded_socket(data)}?virtual_host=0"
+
+
+def load_or_make_secret_key(data: Path) -> str:
+    """The key in the data folder's ``secret_key``; made, readable to its owner only, on first use.
+
+    Processes that race get the same key. Raises InvalidSettings when the file cannot be had.
+    """
+    path = data / "secret_key"
+    try:
+        if not path.exists():
+            _make_secret_key(path)
+        key = path.read_text(encoding="ascii").strip()
+    except OSError as wrong:
+        raise InvalidSettings(f"{path}: {wrong.strerror}; or set {PREFIX}SECRET_KEY") from wrong
+    if not key:
+        raise InvalidSettings(f"{path} is empty: restore it, or set {PREFIX}SECRET_KEY")
+    return key
+
+
+def _make_secret_key(path: Path) -> None:
+    """Write the key whole, then give it its name: the first to do so wins."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = base64.urlsafe_b64encode(secrets.token_bytes(32))
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix="secret_key.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(key)
+            file.flush()
+            os.fsync(handle)
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        Path(draft).unlink()
+
+
+def _is_plain(path: str) -> bool:
+    return path.isascii() and all(char.isalnum() or char in "/._-" for char in path)
+
+
+def _each(secret: SecretStr | None) -> tuple[str, ...]:
+    given = secret.get_secret_value() if secret else ""
+    return tuple(part.strip() for part in given.split(",") if part.strip())
+
+
+def _in_one_line(wrong: ValidationError) -> str:
+    """Name the variables and what is wrong with each, without the values given."""
+    faults = wrong.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(
+        f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg'].removeprefix('Value error, ')}"
+        for fault in faults
+    )
