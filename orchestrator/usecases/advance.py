@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from orchestrator import jobs
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.checkpoint import Checkpoint
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, TaskKind
@@ -27,7 +26,7 @@ def begin_due_tasks(case: Case, plan: Plan, *, resumes: bool = False) -> None:
 
     Where every task is committed instead, the execution has succeeded.
     """
-    committed = committed_outputs(case)
+    committed = case.committed
     if len(committed) == len(plan.tasks):
         _succeed(case, plan, committed)
         return
@@ -69,24 +68,10 @@ def job_of(case: Case, run: TaskRun) -> jobs.Job:
     return jobs.run_task(run.execution_id, run.id, resumes=run.resumes, time_limit=limit)
 
 
-def committed_outputs(case: Case) -> Mapping[int, str]:
-    """The ids of the final outputs so far, by task index, as the newest checkpoint has them."""
-    checkpoint = newest_checkpoint(case)
-    return checkpoint.committed if checkpoint else {}
-
-
-def newest_checkpoint(case: Case) -> Checkpoint | None:
-    """The checkpoint to go on from; None before the first task is done."""
-    return case.tx.checkpoints.newest(case.execution.id)
-
-
 def commit_task(case: Case, plan: Plan, run: TaskRun, output_id: str, output: Output) -> TaskRun:
     """A task's output is final: checkpoint it and tell the task webhook."""
     saved = case.save_run("commit", run, run.commit(case.now, output_id))
-    checkpoint = newest_checkpoint(case)
-    before = checkpoint.committed if checkpoint else {}
-    answered = checkpoint.answered if checkpoint else ()
-    case.checkpoint("commit", {**before, run.task_index: output_id}, answered)
+    case.checkpoint("commit", committed={run.task_index: output_id})
     if plan.tasks[run.task_index].kind is TaskKind.TASK:
         case.announce(WebhookKind.TASK, events.task_body(saved, output))
     return saved
@@ -112,12 +97,7 @@ def ask_person(case: Case, run: TaskRun, output_id: str, output: Output) -> Revi
     )
     case.tx.reviews.add(review)
     case.record("review.open", review.id, review)
-    checkpoint = newest_checkpoint(case)
-    case.checkpoint(
-        "halt",
-        checkpoint.committed if checkpoint else {},
-        checkpoint.answered if checkpoint else (),
-    )
+    case.checkpoint("halt")
     if case.execution.state is ExecutionState.RUNNING:
         case.turn("halt", case.execution.halt())
     case.announce(

@@ -24,7 +24,6 @@ from orchestrator.usecases.advance import (
     begin_round,
     carry_on_unless_asked,
     commit_task,
-    newest_checkpoint,
 )
 from orchestrator.usecases.bodies import ResumeBody
 from orchestrator.usecases.case import Case, open_case
@@ -44,11 +43,11 @@ class Answer:
 
     @property
     def feedback(self) -> Feedback:
-        """The person's decision. Where the call does not say it, only clear words approve."""
+        """The person's decision; unless it is said, only an own text or clear words approve."""
         body = self.body
-        said = body.is_approve
+        unsaid = body.edited_output is not None or reads_as_approval(body.human_feedback)
         return Feedback(
-            approved=reads_as_approval(body.human_feedback) if said is None else said,
+            approved=unsaid if body.is_approve is None else body.is_approve,
             words=body.human_feedback,
             actor=self.actor,
             channel=self.channel,
@@ -74,12 +73,9 @@ def _require_sense(body: ResumeBody) -> None:
     if body.task_id is None and body.review_id is None:
         message = "Name the task ('task_id') or the review ('review_id') that is answered."
         raise Invalid(message, {"task_id": "Field required"})
-    if body.is_approve is None and not body.human_feedback.strip():
+    if body.is_approve is None and body.edited_output is None and not body.human_feedback.strip():
         message = "Say 'is_approve' true or false, or give 'human_feedback'."
         raise Invalid(message, {"is_approve": "Field required"})
-    if body.is_approve is False and not body.human_feedback.strip():
-        message = "Say in 'human_feedback' what should change."
-        raise Invalid(message, {"human_feedback": "needed when is_approve is false"})
 
 
 def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
@@ -191,15 +187,8 @@ def _close_review(
         reviewer=feedback.reviewer,
         edited=edited is not None or None,
     )
-    _checkpoint_answer(case, closed)
+    case.checkpoint("answer", answered=(closed.id,))
     return closed, output_id, output
-
-
-def _checkpoint_answer(case: Case, review: Review) -> None:
-    newest = newest_checkpoint(case)
-    if newest is None:
-        raise LookupError(f"execution {review.execution_id} halted without a checkpoint")
-    case.checkpoint("answer", newest.committed, (*newest.answered, review.id))
 
 
 def _approve(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
 
 from orchestrator import jobs
 from orchestrator.domain import retry
@@ -38,7 +39,7 @@ class Case:
         self._entries: list[Entry] = []
         self._deliveries: list[Delivery] = []
 
-    @property
+    @cached_property
     def plan(self) -> Plan:
         """The plan that the execution began with."""
         plan = self.tx.manifests.plan(self.execution.plan_digest)
@@ -85,24 +86,39 @@ class Case:
         self.record(f"review.{transition}", saved.id, saved, **details)
         return saved
 
+    @cached_property
+    def newest_checkpoint(self) -> Checkpoint | None:
+        """The checkpoint to go on from; None before the first task is done."""
+        return self.tx.checkpoints.newest(self.execution.id)
+
+    @property
+    def committed(self) -> Mapping[int, str]:
+        """The ids of the final outputs so far, by task index."""
+        return self.newest_checkpoint.committed if self.newest_checkpoint else {}
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """The ids of the answered reviews so far, in the order of their answers."""
+        return self.newest_checkpoint.answered if self.newest_checkpoint else ()
+
     def checkpoint(
-        self, cause: str, committed: Mapping[int, str], answered: tuple[str, ...]
+        self, cause: str, committed: Mapping[int, str] | None = None, answered: tuple[str, ...] = ()
     ) -> None:
-        """Write down what is needed to go on from here."""
+        """Write down what is needed to go on from here: all that was, and what is new."""
         number = self.execution.checkpoints + 1
         self.execution = replace(self.execution, checkpoints=number)
-        self.tx.checkpoints.add(
-            Checkpoint(
-                id=self.ports.ids.new(),
-                execution_id=self.execution.id,
-                number=number,
-                plan_digest=self.execution.plan_digest,
-                cause=cause,
-                created_at=self.now,
-                committed=committed,
-                answered=answered,
-            )
+        written = Checkpoint(
+            id=self.ports.ids.new(),
+            execution_id=self.execution.id,
+            number=number,
+            plan_digest=self.execution.plan_digest,
+            cause=cause,
+            created_at=self.now,
+            committed={**self.committed, **(committed or {})},
+            answered=(*self.answered, *answered),
         )
+        self.tx.checkpoints.add(written)
+        self.newest_checkpoint = written
 
     def announce(self, kind: WebhookKind, body: JsonObject) -> None:
         """Tell an event to the endpoint that is subscribed to its kind, if there is one."""

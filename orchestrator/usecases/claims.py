@@ -1,0 +1,114 @@
+"""Claims of task runs: keep them, check them, give them back, end those whose worker is gone."""
+
+from __future__ import annotations
+
+from orchestrator.domain import retry
+from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.domain.timeline import SWEEP, worker_actor
+from orchestrator.errors import ClaimLost
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.advance import fail_execution, job_of
+from orchestrator.usecases.case import Case, open_case
+
+
+def renew_claim(ports: Ports, claimed: TaskRun) -> bool:
+    """Renew the lease; False when the claim is lost and the work is in vain."""
+    return ports.store.transact(
+        lambda tx: tx.task_runs.renew(claimed.id, claimed.claim_no, retry.LEASE)
+    )
+
+
+def still_held(case: Case, claimed: TaskRun) -> TaskRun:
+    """Return the row of a claimed run as it is now.
+
+    Raises ClaimLost when another claim was made since, or the run was withdrawn or given back.
+    """
+    current = case.tx.task_runs.get(claimed.id)
+    if (
+        current is None
+        or current.state is not TaskRunState.RUNNING
+        or current.claim_no != claimed.claim_no
+    ):
+        raise ClaimLost
+    return current
+
+
+def end_attempt(case: Case, run: TaskRun, reason: str, *, retryable: bool) -> None:
+    """End a claim without a result: the run becomes due again, or it and its execution fail.
+
+    It becomes due again, with backoff, while the deployment's limit allows another run.
+    """
+    limit = case.ports.deployments.get(run.deployment).max_attempts
+    if retryable and run.attempts < limit:
+        due_at = retry.task_due_again_at(case.now, run.attempts)
+        case.save_run("try_again", run, run.try_again(due_at, reason), error=reason)
+        return
+    case.save_run("fail", run, run.fail(case.now, reason), error=reason)
+    attempts = f"after {run.attempts} attempt{'s' if run.attempts > 1 else ''}"
+    fail_execution(case, f"Task '{run.task_name}' failed {attempts}: {reason}")
+
+
+def give_back_claims(ports: Ports, worker: str) -> int:
+    """Give back everything that a worker holds, as it shuts down. Counts as no attempt."""
+    held = ports.store.read(lambda tx: tx.task_runs.claimed_by(worker))
+    return sum(_give_back(ports, task_run_id, worker) for task_run_id in held)
+
+
+def _give_back(ports: Ports, task_run_id: str, worker: str) -> bool:
+    def decide(tx: Transaction) -> bool:
+        found = _held_run(ports, tx, task_run_id, worker_actor(worker))
+        if found is None or found[1].claimed_by != worker:
+            return False
+        case, run = found
+        given_back = case.save_run("give_back", run, run.give_back(case.now))
+        tx.publish(job_of(case, given_back))
+        case.close()
+        return True
+
+    return ports.store.transact(decide)
+
+
+def end_claims_of_lost_child(ports: Ports, worker: str, task_run_id: str) -> bool:
+    """End the claim of a child process that its parent saw die. Counts as an attempt."""
+
+    def decide(tx: Transaction) -> bool:
+        found = _held_run(ports, tx, task_run_id, worker_actor(worker))
+        if found is None or found[1].claimed_by != worker:
+            return False
+        case, run = found
+        end_attempt(case, run, "The worker process died", retryable=True)
+        case.close()
+        return True
+
+    return ports.store.transact(decide)
+
+
+def end_lapsed_claim(ports: Ports, task_run_id: str) -> bool:
+    """End a claim whose lease lapsed: its worker is gone, or past its time limit."""
+
+    def decide(tx: Transaction) -> bool:
+        found = _held_run(ports, tx, task_run_id, SWEEP)
+        if found is None:
+            return False
+        case, run = found
+        if run.lease_until is None or run.lease_until >= tx.now():
+            return False
+        end_attempt(case, run, f"The lease of worker {run.claimed_by} lapsed", retryable=True)
+        case.close()
+        return True
+
+    return ports.store.transact(decide)
+
+
+def _held_run(
+    ports: Ports, tx: Transaction, task_run_id: str, actor: str
+) -> tuple[Case, TaskRun] | None:
+    """Lock the execution of a run that somebody holds; None where nobody does."""
+    unlocked = tx.task_runs.get(task_run_id)
+    if unlocked is None:
+        return None
+    case = open_case(ports, tx, unlocked.execution_id, actor)
+    run = tx.task_runs.get(task_run_id)
+    if run is None or run.state is not TaskRunState.RUNNING:
+        return None
+    return case, run

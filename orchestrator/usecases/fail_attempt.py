@@ -1,0 +1,42 @@
+"""Fail an attempt of a task run: try again later, or fail the execution."""
+
+from __future__ import annotations
+
+import structlog
+
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.errors import ClaimLost, TaskFailed
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.case import open_case
+from orchestrator.usecases.claims import end_attempt, still_held
+
+log = structlog.get_logger()
+
+
+def fail_attempt(
+    ports: Ports, claimed: TaskRun, actor: str, reason: str, error: Exception | None = None
+) -> None:
+    """Note that the claimed run failed; nothing happens where the claim was lost meanwhile.
+
+    While the deployment's limit allows another run it becomes due again, with backoff, unless
+    ``error`` says that another would fail alike.
+    """
+    log.warning(
+        "attempt failed",
+        execution_id=claimed.execution_id,
+        task=claimed.task_name,
+        attempt=claimed.attempts,
+        reason=reason,
+        exc_info=error if not isinstance(error, TaskFailed) else None,
+    )
+    retryable = error.retryable if isinstance(error, TaskFailed) else True
+
+    def decide(tx: Transaction) -> None:
+        case = open_case(ports, tx, claimed.execution_id, actor)
+        end_attempt(case, still_held(case, claimed), reason, retryable=retryable)
+        case.close()
+
+    try:
+        ports.store.transact(decide)
+    except ClaimLost:
+        log.info("failure of a lost claim", task_run_id=claimed.id, claim_no=claimed.claim_no)

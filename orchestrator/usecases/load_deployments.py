@@ -1,0 +1,44 @@
+"""Load the deployments' code, as a crew worker does when it starts, and write their manifests."""
+
+from __future__ import annotations
+
+import structlog
+
+from orchestrator.domain.deployment import Deployment, Manifest
+from orchestrator.domain.plan import Plan
+from orchestrator.errors import DeploymentBroken
+from orchestrator.ports import Ports
+
+log = structlog.get_logger()
+
+
+def load_deployments(ports: Ports, worker: str) -> dict[str, Plan | DeploymentBroken]:
+    """Load every deployment; one that does not load leaves the others alone.
+
+    Returns each one's plan, or why it did not load, by name; the manifests say the same.
+    """
+    loaded = {name: _load(ports, ports.deployments.get(name)) for name in ports.deployments.names()}
+    manifests = [_manifest(ports, name, found, worker) for name, found in loaded.items()]
+    ports.store.transact(lambda tx: [tx.manifests.put(manifest) for manifest in manifests])
+    return loaded
+
+
+def _load(ports: Ports, deployment: Deployment) -> Plan | DeploymentBroken:
+    try:
+        plan = ports.runners[deployment.runner].plan(deployment)
+    except DeploymentBroken as error:
+        log.error("deployment does not load", deployment=deployment.name, reason=error.message)
+        return error
+    if not plan.names:
+        return DeploymentBroken(f"Deployment {deployment.name!r} has no tasks")
+    return plan
+
+
+def _manifest(ports: Ports, name: str, found: Plan | DeploymentBroken, worker: str) -> Manifest:
+    return Manifest(
+        deployment=name,
+        plan=None if isinstance(found, DeploymentBroken) else found,
+        error=found.message if isinstance(found, DeploymentBroken) else None,
+        written_at=ports.clock.now(),
+        worker=worker,
+    )

@@ -1,0 +1,194 @@
+"""Run one task of a chain: claim, rehydrate, run, and accept the result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from orchestrator.domain import retry
+from orchestrator.domain.chain import Chain, Remark
+from orchestrator.domain.deployment import Deployment, OnCodeChange
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.output import Output
+from orchestrator.domain.plan import Plan, TaskKind
+from orchestrator.domain.review import Review
+from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.domain.timeline import worker_actor
+from orchestrator.errors import ClaimLost, DeploymentBroken, TaskFailed
+from orchestrator.ports import Ports, Progress, TaskResult, Transaction
+from orchestrator.usecases.advance import ask_person, begin_due_tasks, commit_task
+from orchestrator.usecases.case import Case, open_case
+from orchestrator.usecases.claims import still_held
+from orchestrator.usecases.fail_attempt import fail_attempt
+
+log = structlog.get_logger()
+
+
+class LeaseKeeper(Protocol):
+    """Keeps a claim alive while its task runs."""
+
+    def keep(self, run: TaskRun) -> AbstractContextManager[Progress]:
+        """Renew the lease until the context ends, or until the claim turns out to be lost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The worker process that a job runs in.
+
+    ``loaded_plan`` gives the plan of a deployment as this process has loaded it; it raises
+    DeploymentBroken where it did not load.
+    """
+
+    worker: str
+    keeper: LeaseKeeper
+    loaded_plan: Callable[[Deployment], Plan]
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A task run that this process holds, and its chain as rehydrated from the checkpoint."""
+
+    run: TaskRun
+    chain: Chain
+
+
+def run_task(ports: Ports, host: Host, execution_id: str, task_run_id: str) -> None:
+    """Run the task run to its end, unless somebody else holds it or nothing is due any more.
+
+    Safe to call any number of times, in any number of places at once.
+    """
+    claimed = ports.store.transact(lambda tx: _claim(ports, tx, host, execution_id, task_run_id))
+    if claimed is None:
+        log.info("job found nothing due", execution_id=execution_id, task_run_id=task_run_id)
+        return
+    ports.crash_point("after-claim")
+    try:
+        result, seconds = _run(ports, host, claimed)
+    except ClaimLost:
+        log.warning("claim lost", execution_id=execution_id, task_run_id=task_run_id)
+    except Exception as error:  # noqa: BLE001 - whatever the user's code raises is a failed attempt
+        fail_attempt(ports, claimed.run, worker_actor(host.worker), _reason(error), error)
+    else:
+        _accept(ports, host, claimed, result, seconds)
+
+
+def _claim(
+    ports: Ports, tx: Transaction, host: Host, execution_id: str, task_run_id: str
+) -> Claimed | None:
+    case = open_case(ports, tx, execution_id, worker_actor(host.worker))
+    run = tx.task_runs.get(task_run_id)
+    if run is None or not _is_due(case, run):
+        return None
+    lease_until = tx.now() + retry.LEASE
+    claimed = case.save_run(
+        "claim", run, run.claim(host.worker, case.now, lease_until), claim_no=run.claim_no + 1
+    )
+    if case.execution.state is ExecutionState.QUEUED:
+        case.turn("start", case.execution.start(case.now))
+    chain = rehydrate(case, claimed)
+    case.close()
+    return Claimed(claimed, chain)
+
+
+def _is_due(case: Case, run: TaskRun) -> bool:
+    return case.execution.is_open and run.state is TaskRunState.DUE
+
+
+def rehydrate(case: Case, run: TaskRun) -> Chain:
+    """Build what remains of the chain from the newest checkpoint, for the task that is due."""
+    found = case.tx.reviews.get(case.answered)
+    reviews = [found[review_id] for review_id in case.answered]
+    own = [review.output_id for review in reviews if review.task_index == run.task_index]
+    outputs = case.tx.outputs.get([*case.committed.values(), *own])
+    return Chain(
+        execution_id=run.execution_id,
+        deployment=run.deployment,
+        plan=case.plan,
+        task_index=run.task_index,
+        round=run.round,
+        inputs=case.execution.inputs,
+        outputs={index: outputs[output_id] for index, output_id in case.committed.items()},
+        remarks=tuple(_remark(review, outputs.get(review.output_id)) for review in reviews),
+    )
+
+
+def _remark(review: Review, output: Output | None) -> Remark:
+    return Remark(
+        task_index=review.task_index,
+        task_name=review.task_name,
+        round=review.round,
+        approved=bool(review.approved),
+        words=review.words or "",
+        output=output,
+    )
+
+
+def _run(ports: Ports, host: Host, claimed: Claimed) -> tuple[TaskResult, float]:
+    deployment = ports.deployments.get(claimed.run.deployment)
+    _require_same_code(deployment, claimed.chain.plan, host.loaded_plan(deployment))
+    runner = ports.runners[deployment.runner]
+    began = time.monotonic()
+    with host.keeper.keep(claimed.run) as progress:
+        result = runner.run(deployment, claimed.chain, progress)
+    return result, time.monotonic() - began
+
+
+def _require_same_code(deployment: Deployment, begun: Plan, loaded: Plan) -> None:
+    if begun.digest == loaded.digest:
+        return
+    tolerant = deployment.on_code_change is OnCodeChange.SAME_TASKS
+    if tolerant and begun.shape == loaded.shape:
+        return
+    message = (
+        f"The code of deployment {deployment.name!r} changed since this execution began "
+        f"(tasks then: {', '.join(begun.names)}; now: {', '.join(loaded.names)}). "
+        "Deploy the earlier code, then retry the execution; or kick off a new one."
+    )
+    raise TaskFailed(message, retryable=False)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, (TaskFailed, DeploymentBroken)):
+        return error.message
+    return f"{type(error).__name__}: {error}"
+
+
+def _accept(ports: Ports, host: Host, claimed: Claimed, result: TaskResult, seconds: float) -> None:
+    """Commit the result, or put it before a person; refuse it where the claim was lost."""
+    try:
+        ports.store.transact(lambda tx: _save(ports, tx, host, claimed, result, seconds))
+    except ClaimLost:
+        log.warning("result refused", task_run_id=claimed.run.id, claim_no=claimed.run.claim_no)
+    except TaskFailed as error:
+        fail_attempt(ports, claimed.run, worker_actor(host.worker), error.message, error)
+
+
+def _save(
+    ports: Ports,
+    tx: Transaction,
+    host: Host,
+    claimed: Claimed,
+    result: TaskResult,
+    seconds: float,
+) -> None:
+    case = open_case(ports, tx, claimed.run.execution_id, worker_actor(host.worker))
+    run = still_held(case, claimed.run)
+    output_id = ports.ids.new()
+    tx.outputs.add(output_id, run.execution_id, result.output, case.now)
+    plan = case.plan
+    task = plan.tasks[run.task_index]
+    if task.human_input and task.kind is TaskKind.TASK and not result.skipped:
+        asked = run.ask(output_id, dict(result.usage), seconds)
+        asked = case.save_run("ask", run, asked)
+        ask_person(case, asked, output_id, result.output)
+    else:
+        metered = run.metered(dict(result.usage), seconds)
+        commit_task(case, plan, metered, output_id, result.output)
+        begin_due_tasks(case, plan)
+    case.close()

@@ -1,0 +1,85 @@
+"""Sweep: find what is due or was lost, and see to it. Safe to run in many places at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator import jobs
+from orchestrator.domain import retry
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.claims import end_lapsed_claim
+from orchestrator.usecases.expire_review import expire_review
+from orchestrator.usecases.intake import take_waiting
+
+BATCH = 200
+"""How many rows of one kind one sweep sees to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many rows of each kind a sweep saw to."""
+
+    lapsed_claims: int = 0
+    task_runs: int = 0
+    endpoints: int = 0
+    expired_reviews: int = 0
+    messages: int = 0
+
+
+def sweep(ports: Ports) -> Swept:
+    """See once to everything that is due now."""
+    return Swept(
+        lapsed_claims=_end_lapsed_claims(ports),
+        task_runs=_publish_task_runs(ports),
+        endpoints=_publish_drains(ports),
+        expired_reviews=_expire_reviews(ports),
+        messages=take_waiting(ports, BATCH),
+    )
+
+
+def _end_lapsed_claims(ports: Ports) -> int:
+    lapsed = ports.store.read(lambda tx: tx.task_runs.lapsed(BATCH))
+    return sum(end_lapsed_claim(ports, task_run_id) for task_run_id in lapsed)
+
+
+def _publish_task_runs(ports: Ports) -> int:
+    now = ports.clock.now()
+    due = ports.store.read(lambda tx: tx.task_runs.to_wake(now, BATCH))
+    return sum(_publish_task_run(ports, run) for run in due)
+
+
+def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
+    limit = ports.deployments.get(run.deployment).task_time_limit.total_seconds()
+    job = jobs.run_task(run.execution_id, run.id, resumes=run.resumes, time_limit=limit)
+    now = ports.clock.now()
+    wake_at = retry.publish_again_at(now, run.publishes + 1)
+
+    def decide(tx: Transaction) -> bool:
+        if not tx.task_runs.woken(run, now, wake_at):
+            return False
+        tx.publish(job)
+        return True
+
+    return ports.store.transact(decide)
+
+
+def _publish_drains(ports: Ports) -> int:
+    now = ports.clock.now()
+    endpoints = ports.store.read(lambda tx: tx.deliveries.to_wake(now, BATCH))
+    for endpoint_id in endpoints:
+        _publish_drain(ports, endpoint_id)
+    return len(endpoints)
+
+
+def _publish_drain(ports: Ports, endpoint_id: str) -> None:
+    def decide(tx: Transaction) -> None:
+        tx.deliveries.woken(endpoint_id, ports.clock.now())
+        tx.publish(jobs.drain(endpoint_id))
+
+    ports.store.transact(decide)
+
+
+def _expire_reviews(ports: Ports) -> int:
+    overdue = ports.store.read(lambda tx: tx.reviews.overdue(ports.clock.now(), BATCH))
+    return sum(expire_review(ports, review) for review in overdue)

@@ -1,0 +1,41 @@
+"""Make, check and revoke API tokens."""
+
+from __future__ import annotations
+
+import hmac
+
+from orchestrator.domain.token import Token, hash_of
+from orchestrator.errors import Unauthorized
+from orchestrator.ports import Ports
+
+
+def create_token(
+    ports: Ports, name: str, deployment: str | None = None, secret: str | None = None
+) -> tuple[Token, str]:
+    """Store a token for one deployment or (None) for all; returns it with its secret.
+
+    The secret is made unless it is given, and cannot be had again. Raises UnknownDeployment.
+    """
+    if deployment is not None:
+        ports.deployments.get(deployment)
+    text = secret or ports.chance.secret()
+    token = Token(ports.ids.new(), name, hash_of(text), deployment, ports.clock.now())
+    ports.store.transact(lambda tx: tx.tokens.add(token))
+    return token, text
+
+
+def authenticate(ports: Ports, secret: str | None, deployment: str | None) -> Token:
+    """Return the live token with that secret, if it is valid for the deployment.
+
+    ``deployment`` None asks for a token of all deployments. Raises Unauthorized, which does not say
+    what was wrong.
+    """
+    if not secret:
+        raise Unauthorized
+    hashed = hash_of(secret)
+    token = ports.store.read(lambda tx: tx.tokens.by_hash(hashed))
+    if token is None or not hmac.compare_digest(token.hash, hashed):
+        raise Unauthorized
+    if token.revoked_at is not None or token.deployment not in (None, deployment):
+        raise Unauthorized
+    return token
