@@ -203,6 +203,11 @@ def embedded_broker_url(data: Path) -> str:
     return f"redis+socket://{embedded_socket(data)}?virtual_host=0"
 
 
+def make_data_folder(data: Path) -> None:
+    """Make the folder, closed to other users, where there is none yet."""
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def load_or_make_secret_key(data: Path) -> str:
     """The key in the data folder's ``secret_key``; made, readable to its owner only, on first use.
 
@@ -222,7 +227,7 @@ def load_or_make_secret_key(data: Path) -> str:
 
 def _make_secret_key(path: Path) -> None:
     """Write the key whole, then give it its name: the first to do so wins."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_folder(path.parent)
     key = base64.urlsafe_b64encode(secrets.token_bytes(32))
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix="secret_key.")
     try:

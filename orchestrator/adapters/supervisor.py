@@ -1,0 +1,243 @@
+"""Runs a set of processes in the foreground: starts them in order, and again when they die."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import FrameType, TracebackType
+from typing import Self
+
+import structlog
+
+FIRST_RESTART = 1.0
+LONGEST_RESTART = 30.0
+SETTLED = 60.0
+"""Seconds alive after which a child's earlier deaths are forgotten."""
+
+STOPPED_AT_ONCE = 128 + signal.SIGINT
+_READINESS_PAUSE = 0.05
+_PR_SET_PDEATHSIG = 1
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One process to keep running.
+
+    ``env`` is added to the supervisor's own. On a stop it gets ``stop_signal`` and ``grace``
+    seconds. Where ``ready`` is given, the children after it lean on it: they are started only when
+    it returns True, and have ended before this one is stopped.
+    """
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: signal.Signals = signal.SIGTERM
+    grace: float = 10.0
+    ready: Callable[[], bool] | None = None
+
+
+def restart_delay(deaths: int) -> float:
+    """Seconds to wait after that many deaths in a row: one, doubling, at most thirty."""
+    return min(LONGEST_RESTART, FIRST_RESTART * 2.0 ** (min(deaths, 32) - 1))
+
+
+class Supervisor:
+    """Keeps children running until it is told to stop: by SIGTERM, SIGINT or SIGHUP.
+
+    Each child leads a process group, so that Ctrl-C reaches the supervisor alone and nothing that
+    a child started outlives it. On Linux children die with a supervisor that is killed.
+    """
+
+    def __init__(self, children: Sequence[Child]) -> None:
+        self._kept = [_Kept(child) for child in children]
+        self._killed = False
+
+    def run(self) -> int:
+        """Run to the end, in the main thread.
+
+        Returns 0 when every child ended when it was told to, 1 when one had to be killed, and 130
+        when a second signal asked to stop at once.
+        """
+        with _Signals() as signals:
+            try:
+                self._start_in_order(signals)
+                while not signals.stops:
+                    signals.wait(self._tend(self._kept))
+            finally:
+                self._stop(signals)
+            return STOPPED_AT_ONCE if signals.stops > 1 else int(self._killed)
+
+    def _start_in_order(self, signals: _Signals) -> None:
+        for started, kept in enumerate(self._kept, start=1):
+            self._tend_until(kept.is_ready, self._kept[:started], signals)
+
+    def _tend_until(
+        self, is_ready: Callable[[], bool], started: Sequence[_Kept], signals: _Signals
+    ) -> None:
+        while not signals.stops:
+            self._tend(started)
+            if is_ready():
+                return
+            signals.wait(_READINESS_PAUSE)
+
+    def _tend(self, started: Sequence[_Kept]) -> float | None:
+        """Start what is due; returns the seconds until something else is, None for no such time."""
+        now = time.monotonic()
+        due = [at for kept in started if (at := kept.tend(now)) is not None]
+        return max(0.0, min(due) - now) if due else None
+
+    def _stop(self, signals: _Signals) -> None:
+        """Stop in reverse order; those that others lean on once the others have ended."""
+        asked: list[_Kept] = []
+        for kept in reversed(self._kept):
+            if kept.child.ready is not None:
+                self._see_end(asked, signals)
+                asked = []
+            kept.ask_to_stop(time.monotonic())
+            asked.append(kept)
+        self._see_end(asked, signals)
+
+    def _see_end(self, asked: Sequence[_Kept], signals: _Signals) -> None:
+        """Wait for the ends of these, each for its grace, or not at all after a second signal."""
+        for kept in asked:
+            while kept.is_alive and signals.stops < 2 and kept.grace_left > 0:  # noqa: PLR2004 - twice
+                signals.wait(kept.grace_left)
+            self._killed |= kept.is_alive
+            kept.kill()
+
+
+class _Kept:
+    """One child over its lives."""
+
+    def __init__(self, child: Child) -> None:
+        self.child = child
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._due_at: float | None = 0.0
+        self._deaths = 0
+        self._stop_by = 0.0
+
+    def is_ready(self) -> bool:
+        """Whether those that lean on it may start."""
+        return self.child.ready is None or (self.is_alive and self.child.ready())
+
+    @property
+    def is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def grace_left(self) -> float:
+        """Seconds that it still has to end by itself."""
+        return self._stop_by - time.monotonic()
+
+    def tend(self, now: float) -> float | None:
+        """Note its death, start it when that is due; returns when the next start is due, if any."""
+        if self._due_at is None and not self.is_alive:
+            self._note_death(now)
+        if self._due_at is not None and now >= self._due_at:
+            self._start(now)
+        return self._due_at
+
+    def ask_to_stop(self, now: float) -> None:
+        self._stop_by = now + self.child.grace
+        if self._process is not None:
+            self._process.send_signal(self.child.stop_signal)
+
+    def kill(self) -> None:
+        """End whatever is left of it and of what it started."""
+        if self._process is not None:
+            with suppress(ProcessLookupError, PermissionError):  # macOS: EPERM for a dead group
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def _start(self, now: float) -> None:
+        self._started_at, self._due_at = now, None
+        try:
+            self._process = _spawn(self.child)
+        except OSError as wrong:
+            self._process = None
+            log.error("child cannot be started", child=self.child.name, error=str(wrong))  # noqa: TRY400 - the message says all
+
+    def _note_death(self, now: float) -> None:
+        settled = now - self._started_at >= SETTLED
+        self._deaths = 1 if settled else self._deaths + 1
+        delay = restart_delay(self._deaths)
+        self._due_at = now + delay
+        code = self._process.returncode if self._process else None
+        log.warning("child ended", child=self.child.name, code=code, restart_in=delay)
+        self.kill()
+
+
+class _Signals:
+    """The signals of this process while it supervises: counts those that ask to stop."""
+
+    _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+    def __init__(self) -> None:
+        self.stops = 0
+        self._bell, self._ringer = socket.socketpair()
+
+    def __enter__(self) -> Self:
+        self._bell.setblocking(False)
+        self._ringer.setblocking(False)
+        self._earlier_fd = signal.set_wakeup_fd(self._ringer.fileno(), warn_on_full_buffer=False)
+        caught = (*self._STOPS, signal.SIGCHLD)
+        self._earlier = {number: signal.signal(number, self._note) for number in caught}
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._earlier.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._earlier_fd)
+        self._bell.close()
+        self._ringer.close()
+
+    def wait(self, seconds: float | None) -> None:
+        """Wait for the next signal, a child's death among them, for at most that long."""
+        if select.select([self._bell], [], [], seconds)[0]:
+            self._bell.recv(4096)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        if number in self._STOPS:
+            self.stops += 1
+
+
+def _spawn(child: Child) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - commands are the caller's own
+        child.argv,
+        env={**os.environ, **child.env},
+        stdin=subprocess.DEVNULL,
+        process_group=0,
+        preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 - the supervisor has one thread
+    )
+
+
+def _dying_with(parent: int) -> Callable[[], None] | None:
+    """What a new process calls so that the kernel kills it when its parent dies. Linux only."""
+    if sys.platform != "linux":
+        return None
+    libc = ctypes.CDLL(None)
+
+    def ask_the_kernel() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the kernel was asked
+            os._exit(1)
+
+    return ask_the_kernel
