@@ -22,7 +22,7 @@ LEASE = timedelta(minutes=10)
 """Longer than a batch can take: each try has a deadline of its own."""
 
 MOST_BATCHES = 10
-"""After that many a drain makes room for those of other endpoints, and has itself published again."""
+"""After that many a drain makes room for others, and has itself published again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,12 @@ def _record(
     if not tx.deliveries.save(delivery, verdict.after, attempt):
         log.warning("delivery's claim was lost", delivery_id=delivery.id)
         return
-    details = {"kind": delivery.kind, "attempt": attempt.number, "status": result.status}
+    details: dict[str, str | int | None] = {
+        "kind": delivery.kind,
+        "attempt": attempt.number,
+        "status": result.status,
+        "error": result.error,
+    }
     entry = Entry(
         execution_id=delivery.execution_id,
         deployment=delivery.deployment,
@@ -96,7 +101,7 @@ def _record(
         actor=worker_actor(worker),
         event=f"delivery.{verdict.transition}",
         subject_id=delivery.id,
-        details={**details, **({"error": result.error} if result.error else {})},
+        details={key: value for key, value in details.items() if value is not None},
     )
     tx.timeline.add([entry])
 

@@ -118,7 +118,7 @@ def _kept(
 
 
 def _unreadable(ports: Ports, message: Message, error: OrchestratorError) -> IntakeMessage:
-    """Keep that a message was refused, without its body: it may hold the secret that it fell for."""
+    """Keep that a message was refused, without its body: it may hold a secret."""
     deployment = message.arguments.get("deployment")
     name = deployment if isinstance(deployment, str) else ""
     return _kept(ports, message, name, {}, error.message)

@@ -7,7 +7,7 @@ import structlog
 from orchestrator.domain.deployment import Deployment, Manifest
 from orchestrator.domain.plan import Plan
 from orchestrator.errors import DeploymentBroken
-from orchestrator.ports import Ports
+from orchestrator.ports import Ports, Transaction
 
 log = structlog.get_logger()
 
@@ -19,7 +19,12 @@ def load_deployments(ports: Ports, worker: str) -> dict[str, Plan | DeploymentBr
     """
     loaded = {name: _load(ports, ports.deployments.get(name)) for name in ports.deployments.names()}
     manifests = [_manifest(ports, name, found, worker) for name, found in loaded.items()]
-    ports.store.transact(lambda tx: [tx.manifests.put(manifest) for manifest in manifests])
+
+    def write(tx: Transaction) -> None:
+        for manifest in manifests:
+            tx.manifests.put(manifest)
+
+    ports.store.transact(write)
     return loaded
 
 
@@ -27,7 +32,7 @@ def _load(ports: Ports, deployment: Deployment) -> Plan | DeploymentBroken:
     try:
         plan = ports.runners[deployment.runner].plan(deployment)
     except DeploymentBroken as error:
-        log.error("deployment does not load", deployment=deployment.name, reason=error.message)
+        log.warning("deployment does not load", deployment=deployment.name, reason=error.message)
         return error
     if not plan.names:
         return DeploymentBroken(f"Deployment {deployment.name!r} has no tasks")
