@@ -301,6 +301,10 @@ class Deliveries(Protocol):
         """All of an execution's, in the order of their events."""
         ...
 
+    def attempts(self, delivery_id: str) -> tuple[DeliveryAttempt, ...]:
+        """Every HTTP try of a delivery, in order."""
+        ...
+
     def claim_due(
         self, endpoint_id: str, worker: str, now: datetime, lease: timedelta, limit: int
     ) -> tuple[Delivery, ...]:
@@ -315,8 +319,11 @@ class Deliveries(Protocol):
         """Ids of endpoints that have something due which was not published, or too long ago."""
         ...
 
-    def woken(self, endpoint_id: str, now: datetime) -> None:
-        """Note that what is due at the endpoint is being published again."""
+    def woken(self, endpoint_id: str, now: datetime) -> bool:
+        """Note that what is due at the endpoint is being published again.
+
+        False when nothing there waits for that any more: somebody else just did.
+        """
         ...
 
 

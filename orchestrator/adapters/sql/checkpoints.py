@@ -1,0 +1,43 @@
+"""The checkpoints in SQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, RowMapping, insert, select
+
+from orchestrator.adapters.sql.schema import checkpoints
+from orchestrator.domain.checkpoint import FORMAT, Checkpoint
+from orchestrator.errors import DeploymentBroken
+
+_COLUMNS = ("id", "execution_id", "number", "plan_digest", "cause", "created_at", "format")
+
+
+class SqlCheckpoints:
+    """Keeps ``ports.Checkpoints``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Insert."""
+        row = {name: getattr(checkpoint, name) for name in _COLUMNS}
+        self._connection.execute(insert(checkpoints).values(row, body=checkpoint.to_json()))
+
+    def newest(self, execution_id: str) -> Checkpoint | None:
+        """The one to go on from. Raises DeploymentBroken for a format that we cannot read."""
+        query = select(checkpoints).where(checkpoints.c.execution_id == execution_id)
+        newest_first = query.order_by(checkpoints.c.number.desc()).limit(1)
+        row = self._connection.execute(newest_first).mappings().first()
+        return None if row is None else _checkpoint(row)
+
+
+def _checkpoint(row: RowMapping) -> Checkpoint:
+    if row["format"] != FORMAT:
+        raise DeploymentBroken(
+            f"The checkpoint has format {row['format']}; this version reads format {FORMAT} only"
+        )
+    body = row["body"]
+    return Checkpoint(
+        **{name: row[name] for name in _COLUMNS},
+        committed={int(index): output_id for index, output_id in body["committed"].items()},
+        answered=tuple(body["answered"]),
+    )

@@ -1,0 +1,141 @@
+"""How values of the domain lie in columns, the same in SQLite and in PostgreSQL."""
+
+# ruff: noqa: ARG002 - SQLAlchemy hands over its dialect, needed or not
+from __future__ import annotations
+
+import re
+import zlib
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, cast
+
+from sqlalchemy import DateTime, Dialect, LargeBinary, String, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from orchestrator.domain.canonical import Json, JsonObject, decode, encode
+from orchestrator.domain.webhooks import Subscriptions
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class Utc(TypeDecorator[datetime]):
+    """A time: aware when it goes in, in UTC when it comes out, to the microsecond.
+
+    SQLite has no such type: there it is ISO 8601 of fixed width, so that texts sort as times do.
+    """
+
+    impl = String(32)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Use the database's own type where it has one."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(String(32))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuse naive times with ValueError: nobody knows what they mean."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        utc = value.astimezone(UTC)
+        return utc if dialect.name == "postgresql" else utc.isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Give times in UTC, whatever the session's time zone."""
+        if value is None:
+            return None
+        read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+        return read.astimezone(UTC)
+
+
+def storable(text: str) -> str:
+    """Replace by U+FFFD what a text column cannot hold: NUL (PostgreSQL) and lone surrogates."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+class Words(TypeDecorator[str]):
+    """Text from anywhere, made storable."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Make it storable."""
+        return None if value is None else storable(value)
+
+
+class Uuid(TypeDecorator[str]):
+    """A UUID as its 36 characters. What a caller made up is found nowhere, and breaks nothing."""
+
+    impl = String(36)
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Make it storable."""
+        return None if value is None else storable(value)
+
+
+class State(TypeDecorator[StrEnum]):
+    """A state, as its name."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def __init__(self, states: type[StrEnum]) -> None:
+        super().__init__()
+        self.states = states
+
+    def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
+        """Store the name."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> StrEnum | None:
+        """Read the state of that name."""
+        return None if value is None else self.states(value)
+
+
+class JsonText(TypeDecorator[Any]):
+    """JSON in its canonical encoding, as text. None is NULL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Json, dialect: Dialect) -> str | None:
+        """Encode; NUL and lone surrogates survive as escapes."""
+        return None if value is None else encode(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Json:
+        """Decode."""
+        return None if value is None else decode(value)
+
+
+class SubscriptionsText(TypeDecorator[Subscriptions]):
+    """Who an execution's events go to, as JSON text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Subscriptions | None, dialect: Dialect) -> str | None:
+        """Encode."""
+        return None if value is None else encode(value.to_json()).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Subscriptions | None:
+        """Decode."""
+        return None if value is None else Subscriptions.from_json(cast("JsonObject", decode(value)))
+
+
+class Compressed(TypeDecorator[bytes]):
+    """Bytes, deflated."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
+        """Deflate."""
+        return None if value is None else zlib.compress(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> bytes | None:
+        """Inflate."""
+        return None if value is None else zlib.decompress(value)

@@ -1,0 +1,118 @@
+"""The deliveries and their attempts in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, select, update
+
+from orchestrator.adapters.sql.column_types import Utc
+from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.rows import Rows, overwrite
+from orchestrator.adapters.sql.schema import deliveries, delivery_attempts, delivery_waits
+from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
+from orchestrator.domain.retry import publish_again_at
+
+_c = deliveries.c
+
+_PUBLISHES_THAT_DIFFER = 8
+"""From that many publications on, the next one is always the longest time away."""
+
+
+class SqlDeliveries:
+    """Keeps ``ports.Deliveries``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows = Rows(connection, deliveries, Delivery)
+        self._attempts = Rows(connection, delivery_attempts, DeliveryAttempt)
+
+    def add(self, deliveries: Sequence[Delivery]) -> None:
+        """Insert."""
+        self._rows.add(deliveries)
+
+    def of(self, execution_id: str) -> tuple[Delivery, ...]:
+        """All of an execution's, in the order of their events."""
+        query = self._rows.select().where(_c.execution_id == execution_id)
+        return self._rows.all(query.order_by(_c.sequence, _c.created_at, _c.id))
+
+    def attempts(self, delivery_id: str) -> tuple[DeliveryAttempt, ...]:
+        """Every HTTP try of a delivery, in order."""
+        query = self._attempts.select().where(delivery_attempts.c.delivery_id == delivery_id)
+        return self._attempts.all(query.order_by(delivery_attempts.c.id))
+
+    def claim_due(
+        self, endpoint_id: str, worker: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Claim up to ``limit`` that are due and that nobody else holds.
+
+        First attempts come first: what fails again and again does not hold up what is new.
+        """
+        ids = self._connection.execute(self._due(endpoint_id, now).limit(limit)).scalars().all()
+        self._connection.execute(
+            update(deliveries)
+            .where(_c.id.in_(ids))
+            .values(
+                version=_c.version + 1,
+                claim_no=_c.claim_no + 1,
+                claimed_by=worker,
+                lease_until=database_time(self._connection, plus=lease),
+            )
+        )
+        claimed = self._rows.all(self._rows.select().where(_c.id.in_(ids)))
+        return tuple(sorted(claimed, key=lambda delivery: ids.index(delivery.id)))
+
+    def _due(self, endpoint_id: str, now: datetime) -> Select[tuple[str]]:
+        retried = case((_c.state == DeliveryState.RETRYING, 1), else_=0)
+        return (
+            select(_c.id)
+            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.due_at <= now, self._free())
+            .order_by(retried, _c.due_at, _c.sequence, _c.id)
+            .with_for_update(skip_locked=True)
+        )
+
+    def save(self, before: Delivery, after: Delivery, attempt: DeliveryAttempt) -> bool:
+        """Write an attempt's outcome; False, and nothing written, when the claim was lost.
+
+        Every claim raises the version, so that the version fences the claim as well.
+        """
+        if overwrite(self._connection, deliveries, before, after) is None:
+            return False
+        self._attempts.add([attempt])
+        return True
+
+    def to_wake(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Ids of endpoints that have something due which was not published, or too long ago."""
+        query = (
+            select(_c.endpoint_id)
+            .where(delivery_waits, _c.wake_at <= now, self._free())
+            .group_by(_c.endpoint_id)
+            .order_by(func.min(_c.wake_at))
+            .limit(limit)
+        )
+        return tuple(self._connection.execute(query).scalars())
+
+    def woken(self, endpoint_id: str, now: datetime) -> bool:
+        """Note that what is due at the endpoint is being published again.
+
+        False when nothing there waits for that any more: somebody else just did.
+        """
+        noted = self._connection.execute(
+            update(deliveries)
+            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.wake_at <= now, self._free())
+            .values(publishes=_c.publishes + 1, published_at=now, wake_at=_wake_at(now))
+        )
+        return noted.rowcount > 0
+
+    def _free(self) -> ColumnElement[bool]:
+        lapsed = _c.lease_until < database_time(self._connection)
+        return _c.claimed_by.is_(None) | lapsed
+
+
+def _wake_at(now: datetime) -> ColumnElement[datetime]:
+    """When rows are published again that are published at ``now`` once more."""
+    times = {before: publish_again_at(now, before + 1) for before in range(_PUBLISHES_THAT_DIFFER)}
+    longest = publish_again_at(now, _PUBLISHES_THAT_DIFFER)
+    whens = [(_c.publishes == before, literal(at, Utc())) for before, at in times.items()]
+    return case(*whens, else_=literal(longest, Utc()))

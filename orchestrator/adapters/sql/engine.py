@@ -1,0 +1,78 @@
+"""Connections to SQLite and PostgreSQL, set up so that what was accepted is safe."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+
+_PRAGMAS = (
+    "PRAGMA busy_timeout = 5000",  # first: the next one may have to wait
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+)
+
+
+def make_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+    """Make an engine; nothing is connected before it is used, and a fork gets its own connections.
+
+    ``foreign_keys`` False is for migrations: SQLite rebuilds tables by dropping them, and a drop
+    would cascade.
+    """
+    target = _with_driver(make_url(url))
+    engine = _sqlite(target, foreign_keys) if _is_sqlite(target) else _postgres(target)
+    _forget_connections_in_children(engine)
+    return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """The same engine for transactions that only read: each sees one moment throughout."""
+    if _is_sqlite(engine.url):
+        return engine.execution_options(sqlite_begin="BEGIN")
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _with_driver(url: URL) -> URL:
+    if url.drivername in ("postgres", "postgresql"):
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _postgres(url: URL) -> Engine:
+    return create_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True)
+
+
+def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
+    # One connection for every thread of the API's pool: writers queue at the database, not here.
+    engine = create_engine(url, pool_size=5, max_overflow=40)
+    pragmas = (*_PRAGMAS, f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins no transactions of its own
+        for pragma in pragmas:
+            connection.execute(pragma)
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A transaction that may write takes the lock before it reads what it decides by.
+        options = connection.get_execution_options()
+        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN IMMEDIATE"))
+
+    return engine
+
+
+def _forget_connections_in_children(engine: Engine) -> None:
+    known = weakref.ref(engine)
+
+    def forget() -> None:
+        if mine := known():
+            mine.dispose(close=False)
+
+    os.register_at_fork(after_in_child=forget)

@@ -1,0 +1,30 @@
+"""The messages of producers in SQL."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from orchestrator.adapters.sql.rows import Rows, upsert, values_of
+from orchestrator.adapters.sql.schema import intake_messages, intake_waits
+from orchestrator.ports import IntakeMessage
+
+
+class SqlIntake:
+    """Keeps ``ports.Intake``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows = Rows(connection, intake_messages, IntakeMessage)
+
+    def get(self, message_id: str) -> IntakeMessage | None:
+        """What became of a message, None if it is new."""
+        return self._rows.first(self._rows.select().where(intake_messages.c.id == message_id))
+
+    def put(self, message: IntakeMessage) -> None:
+        """Insert or replace."""
+        upsert(self._connection, intake_messages, values_of(message), ["id"])
+
+    def waiting(self, limit: int) -> tuple[IntakeMessage, ...]:
+        """Messages whose deployment was not ready yet, oldest first."""
+        query = self._rows.select().where(intake_waits)
+        return self._rows.all(query.order_by(intake_messages.c.received_at).limit(limit))

@@ -1,0 +1,36 @@
+"""The idempotency keys in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from orchestrator.adapters.sql.rows import Rows, insert_new, values_of
+from orchestrator.adapters.sql.schema import idempotency_keys
+from orchestrator.errors import StaleWrite
+from orchestrator.ports import KeptAnswer
+
+_c = idempotency_keys.c
+
+
+class SqlKeys:
+    """Keeps ``ports.Keys``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows = Rows(connection, idempotency_keys, KeptAnswer)
+
+    def get(self, deployment: str, call: str, key: str) -> KeptAnswer | None:
+        """What the key was used for, None if it is new."""
+        query = self._rows.select()
+        return self._rows.first(
+            query.where(_c.deployment == deployment, _c.call == call, _c.key == key)
+        )
+
+    def put(self, deployment: str, call: str, key: str, kept: KeptAnswer, at: datetime) -> None:
+        """Keep an answer. Raises StaleWrite when another transaction used the key meanwhile."""
+        scope = {"deployment": deployment, "call": call, "key": key}
+        row = {**scope, **values_of(kept), "created_at": at}
+        if not insert_new(self._connection, idempotency_keys, row, list(scope)):
+            raise StaleWrite

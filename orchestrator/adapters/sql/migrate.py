@@ -1,0 +1,70 @@
+"""Bringing a database to the schema that this version needs, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, func, select
+
+from orchestrator.adapters.sql.engine import make_engine
+from orchestrator.adapters.sql.repetition import repeat
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+_ADVISORY_LOCK = 0x63726577
+"""Any number that every migration of ours agrees on."""
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Upgrade the database; does nothing where it is up to date. Several may call at once."""
+    _alone(url, lambda connection: command.upgrade(_config(connection), revision))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the schema back to a revision, ``base`` for an empty database."""
+    _alone(url, lambda connection: command.downgrade(_config(connection), revision))
+
+
+def current(url: str) -> str | None:
+    """The revision that the database has, None for one without a schema."""
+    engine = make_engine(url)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def head() -> str:
+    """The revision that this version of the code needs."""
+    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    if newest is None:
+        raise FileNotFoundError(f"No migrations in {_SCRIPTS}")
+    return newest
+
+
+def _alone(url: str, work: Callable[[Connection], None]) -> None:
+    """Do the work in one transaction that no other migration overlaps."""
+    engine = make_engine(url, foreign_keys=False)
+
+    def locked() -> None:
+        with engine.begin() as connection:  # on SQLite, BEGIN IMMEDIATE is the lock
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
+            work(connection)
+
+    try:
+        repeat(locked)
+    finally:
+        engine.dispose()
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config

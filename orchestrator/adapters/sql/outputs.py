@@ -1,0 +1,34 @@
+"""The outputs in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import Connection, insert, select
+
+from orchestrator.adapters.sql.schema import outputs
+from orchestrator.domain.canonical import JsonObject, decode, encode
+from orchestrator.domain.output import Output
+
+
+class SqlOutputs:
+    """Keeps ``ports.Outputs``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, output_id: str, execution_id: str, output: Output, at: datetime) -> None:
+        """Insert. Raises TaskFailed when it is too large or has no JSON form."""
+        body = encode(output.to_json())
+        row = {"id": output_id, "execution_id": execution_id, "body": body, "created_at": at}
+        self._connection.execute(insert(outputs).values(row))
+
+    def get(self, output_ids: Sequence[str]) -> dict[str, Output]:
+        """Read several at a time, by id."""
+        query = select(outputs.c.id, outputs.c.body).where(outputs.c.id.in_(output_ids))
+        return {
+            output_id: Output.from_json(cast("JsonObject", decode(body)))
+            for output_id, body in self._connection.execute(query)
+        }

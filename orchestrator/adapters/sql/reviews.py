@@ -1,0 +1,45 @@
+"""The reviews in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from orchestrator.adapters.sql.rows import Rows, save
+from orchestrator.adapters.sql.schema import review_is_open, reviews
+from orchestrator.domain.review import Review
+
+_c = reviews.c
+
+
+class SqlReviews:
+    """Keeps ``ports.Reviews``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows = Rows(connection, reviews, Review)
+
+    def add(self, review: Review) -> None:
+        """Insert."""
+        self._rows.add([review])
+
+    def get(self, review_ids: Sequence[str]) -> dict[str, Review]:
+        """Read several at a time, by id."""
+        found = self._rows.all(self._rows.select().where(_c.id.in_(review_ids)))
+        return {review.id: review for review in found}
+
+    def of(self, execution_id: str) -> tuple[Review, ...]:
+        """All of an execution's, oldest first."""
+        query = self._rows.select().where(_c.execution_id == execution_id)
+        return self._rows.all(query.order_by(_c.created_at, _c.id))
+
+    def save(self, before: Review, after: Review) -> Review:
+        """Write over the state and version of ``before``. Raises StaleWrite."""
+        return save(self._connection, reviews, before, after)
+
+    def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
+        """Open reviews whose deadline has passed, the longest ago first."""
+        query = self._rows.select().where(review_is_open, _c.expires_at <= now)
+        return self._rows.all(query.order_by(_c.expires_at).limit(limit))

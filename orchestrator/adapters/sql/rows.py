@@ -1,0 +1,118 @@
+"""Nouns of the domain as rows: the fields of a dataclass are the columns of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from sqlalchemy import Connection, Select, Table, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from orchestrator.errors import StaleWrite
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    class Versioned(DataclassInstance, Protocol):
+        """A noun that has a state, and a version that rises with each write."""
+
+        @property
+        def id(self) -> str:
+            """Never changes."""
+
+        @property
+        def version(self) -> int:
+            """Rises with each write."""
+
+        @property
+        def state(self) -> str:
+            """Where the noun stands."""
+
+
+D = TypeVar("D", bound="DataclassInstance")
+V = TypeVar("V", bound="Versioned")
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[D]):
+    """The rows of one table, in one transaction, as the nouns that they hold."""
+
+    connection: Connection
+    table: Table
+    noun: type[D]
+
+    def select(self) -> Select[Any]:
+        """Begin a query for nouns."""
+        return select(*(self.table.c[field.name] for field in fields(self.noun)))
+
+    def all(self, query: Select[Any]) -> tuple[D, ...]:
+        """Read every noun that the query finds."""
+        return tuple(self.noun(**row) for row in self.connection.execute(query).mappings())
+
+    def first(self, query: Select[Any]) -> D | None:
+        """Read the first noun that the query finds."""
+        row = self.connection.execute(query).mappings().first()
+        return None if row is None else self.noun(**row)
+
+    def add(self, nouns: Sequence[D]) -> None:
+        """Insert."""
+        if nouns:
+            self.connection.execute(insert(self.table), [values_of(noun) for noun in nouns])
+
+
+def values_of(noun: DataclassInstance) -> dict[str, Any]:
+    """The fields of a noun by name; what is in them stays as it is."""
+    return {field.name: getattr(noun, field.name) for field in fields(noun)}
+
+
+def overwrite(connection: Connection, table: Table, before: V, after: V) -> V | None:
+    """Write ``after`` over the state and version of ``before``; return it with its new version.
+
+    None, and nothing written, when the row is no longer as ``before`` says.
+    """
+    saved = replace(after, version=before.version + 1)
+    written = connection.execute(
+        update(table)
+        .where(
+            table.c.id == before.id,
+            table.c.version == before.version,
+            table.c.state == before.state,
+        )
+        .values(values_of(saved))
+    )
+    return saved if written.rowcount else None
+
+
+def save(connection: Connection, table: Table, before: V, after: V) -> V:
+    """Do as ``overwrite`` does. Raises StaleWrite where that returns None."""
+    saved = overwrite(connection, table, before, after)
+    if saved is None:
+        raise StaleWrite
+    return saved
+
+
+def insert_new(
+    connection: Connection, table: Table, values: Mapping[str, Any], key: Sequence[str]
+) -> bool:
+    """Insert; False, and nothing done, when the key is taken.
+
+    Waits for a transaction that is about to take the key.
+    """
+    statement = _insert(connection, table).values(values)
+    ignoring = statement.on_conflict_do_nothing(index_elements=key)
+    return connection.execute(ignoring).rowcount == 1
+
+
+def upsert(
+    connection: Connection, table: Table, values: Mapping[str, Any], key: Sequence[str]
+) -> None:
+    """Insert, or write over the row that has the key."""
+    statement = _insert(connection, table).values(values)
+    rest = {name: statement.excluded[name] for name in values if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=rest))
+
+
+def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
+    postgres = connection.dialect.name == "postgresql"
+    return postgresql.insert(table) if postgres else sqlite.insert(table)

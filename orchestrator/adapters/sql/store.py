@@ -1,0 +1,130 @@
+"""The store: transactions over a database, and the jobs that they cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from orchestrator import ports
+from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
+from orchestrator.adapters.sql.cipher import Cipher
+from orchestrator.adapters.sql.database_clock import read_clock
+from orchestrator.adapters.sql.deliveries import SqlDeliveries
+from orchestrator.adapters.sql.endpoints import SqlEndpoints
+from orchestrator.adapters.sql.engine import make_engine, reading
+from orchestrator.adapters.sql.executions import SqlExecutions
+from orchestrator.adapters.sql.intake import SqlIntake
+from orchestrator.adapters.sql.keys import SqlKeys
+from orchestrator.adapters.sql.manifests import SqlManifests
+from orchestrator.adapters.sql.outputs import SqlOutputs
+from orchestrator.adapters.sql.repetition import repeat
+from orchestrator.adapters.sql.reviews import SqlReviews
+from orchestrator.adapters.sql.task_runs import SqlTaskRuns
+from orchestrator.adapters.sql.timeline import SqlTimeline
+from orchestrator.adapters.sql.tokens import SqlTokens
+from orchestrator.adapters.sql.workers import SqlWorkers
+from orchestrator.jobs import Job
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+class SqlTransaction:
+    """Keeps ``ports.Transaction``."""
+
+    def __init__(self, connection: Connection, cipher: Cipher) -> None:
+        self._connection = connection
+        self.jobs: list[Job] = []
+        self.executions: ports.Executions = SqlExecutions(connection)
+        self.task_runs: ports.TaskRuns = SqlTaskRuns(connection)
+        self.outputs: ports.Outputs = SqlOutputs(connection)
+        self.checkpoints: ports.Checkpoints = SqlCheckpoints(connection)
+        self.reviews: ports.Reviews = SqlReviews(connection)
+        self.deliveries: ports.Deliveries = SqlDeliveries(connection)
+        self.endpoints: ports.Endpoints = SqlEndpoints(connection, cipher)
+        self.timeline: ports.Timeline = SqlTimeline(connection)
+        self.manifests: ports.Manifests = SqlManifests(connection)
+        self.tokens: ports.Tokens = SqlTokens(connection)
+        self.keys: ports.Keys = SqlKeys(connection)
+        self.intake: ports.Intake = SqlIntake(connection)
+        self.workers: ports.Workers = SqlWorkers(connection)
+
+    def now(self) -> datetime:
+        """The time by the database's clock."""
+        return read_clock(self._connection)
+
+    def publish(self, job: Job) -> None:
+        """Have a job sent once this transaction is committed, and not otherwise."""
+        self.jobs.append(job)
+
+
+class SqlStore:
+    """Keeps ``ports.Store``."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        cipher: Cipher,
+        publish: Callable[[Job], None],
+        crash_point: Callable[[str], None],
+    ) -> None:
+        self._writer = engine
+        self._reader = reading(engine)
+        self._cipher = cipher
+        self._publish = publish
+        self._crash_point = crash_point
+
+    def transact(self, work: Callable[[ports.Transaction], T]) -> T:
+        """Do the work in one transaction that may write; then publish what it asked for."""
+        result, jobs = repeat(lambda: self._commit(work))
+        self._crash_point("after-commit")
+        for job in jobs:
+            self._send(job)
+        return result
+
+    def read(self, work: Callable[[ports.Transaction], T]) -> T:
+        """Do the work in one transaction that sees one moment and keeps nobody waiting."""
+        return repeat(lambda: self._look(work))
+
+    def dispose(self) -> None:
+        """Close every connection; the next use opens new ones."""
+        self._writer.dispose()
+
+    def _commit(self, work: Callable[[ports.Transaction], T]) -> tuple[T, list[Job]]:
+        with self._writer.begin() as connection:
+            transaction = SqlTransaction(connection, self._cipher)
+            result = work(transaction)
+        return result, transaction.jobs
+
+    def _look(self, work: Callable[[ports.Transaction], T]) -> T:
+        with self._reader.begin() as connection:
+            return work(SqlTransaction(connection, self._cipher))
+
+    def _send(self, job: Job) -> None:
+        try:
+            self._publish(job)
+        except OSError as error:
+            log.warning("job_not_published", job=job.name, error=str(error), **job.arguments)
+
+
+def _no_crash(_place: str) -> None:
+    """What production does at a crash point."""
+
+
+def make_store(
+    url: str,
+    *,
+    publish: Callable[[Job], None],
+    cipher: Cipher,
+    crash_point: Callable[[str], None] = _no_crash,
+) -> SqlStore:
+    """Make the store of the database at ``url``; it connects when it is first used.
+
+    ``publish`` sends one job, and raises OSError when the broker cannot be reached.
+    """
+    return SqlStore(make_engine(url), cipher, publish, crash_point)

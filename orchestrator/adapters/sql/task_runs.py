@@ -1,0 +1,83 @@
+"""The task runs in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, select, update
+
+from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.rows import Rows, save
+from orchestrator.adapters.sql.schema import task_run_is_claimed, task_run_waits, task_runs
+from orchestrator.domain.task_run import TaskRun
+
+_c = task_runs.c
+
+
+class SqlTaskRuns:
+    """Keeps ``ports.TaskRuns``.
+
+    Renewals and publications leave the version alone: they change nothing that a decision is
+    made of, and must not make one be taken again.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows = Rows(connection, task_runs, TaskRun)
+
+    def add(self, runs: Sequence[TaskRun]) -> None:
+        """Insert."""
+        self._rows.add(runs)
+
+    def get(self, task_run_id: str) -> TaskRun | None:
+        """Read."""
+        return self._rows.first(self._rows.select().where(_c.id == task_run_id))
+
+    def of(self, execution_id: str) -> tuple[TaskRun, ...]:
+        """All of an execution's, in the order in which they were made."""
+        query = self._rows.select().where(_c.execution_id == execution_id)
+        return self._rows.all(query.order_by(_c.created_at, _c.id))
+
+    def save(self, before: TaskRun, after: TaskRun) -> TaskRun:
+        """Write over the state and version of ``before``. Raises StaleWrite."""
+        return save(self._connection, task_runs, before, after)
+
+    def renew(self, task_run_id: str, claim_no: int, lease: timedelta) -> bool:
+        """Move the lease's end to that long after now; False when the claim is lost."""
+        renewed = self._connection.execute(
+            update(task_runs)
+            .where(_c.id == task_run_id, _c.claim_no == claim_no, task_run_is_claimed)
+            .values(lease_until=database_time(self._connection, plus=lease))
+        )
+        return renewed.rowcount == 1
+
+    def lapsed(self, limit: int) -> tuple[str, ...]:
+        """Ids of the runs whose lease has ended, the longest ago first."""
+        now = database_time(self._connection)
+        ended = select(_c.id).where(task_run_is_claimed, _c.lease_until < now)
+        query = ended.order_by(_c.lease_until).limit(limit)
+        return tuple(self._connection.execute(query).scalars())
+
+    def claimed_by(self, worker: str) -> tuple[str, ...]:
+        """Ids of the runs that this worker holds."""
+        query = select(_c.id).where(task_run_is_claimed, _c.claimed_by == worker)
+        return tuple(self._connection.execute(query).scalars())
+
+    def to_wake(self, now: datetime, limit: int) -> tuple[TaskRun, ...]:
+        """Runs that are due and were not published, or too long ago."""
+        query = self._rows.select().where(*_asleep(now))
+        return self._rows.all(query.order_by(_c.wake_at).limit(limit))
+
+    def woken(self, run: TaskRun, now: datetime, wake_at: datetime) -> bool:
+        """Note that the run is being published again; False when somebody else just did."""
+        noted = self._connection.execute(
+            update(task_runs)
+            .where(_c.id == run.id, _c.publishes == run.publishes, *_asleep(now))
+            .values(publishes=run.publishes + 1, published_at=now, wake_at=wake_at)
+        )
+        return noted.rowcount == 1
+
+
+def _asleep(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return task_run_waits, _c.wake_at <= now

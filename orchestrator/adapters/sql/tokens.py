@@ -1,0 +1,36 @@
+"""The API tokens in SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, update
+
+from orchestrator.adapters.sql.rows import Rows, insert_new, values_of
+from orchestrator.adapters.sql.schema import tokens
+from orchestrator.domain.token import Token
+
+
+class SqlTokens:
+    """Keeps ``ports.Tokens``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows = Rows(connection, tokens, Token)
+
+    def add(self, token: Token) -> None:
+        """Insert; a token with the same hash is left as it is."""
+        insert_new(self._connection, tokens, values_of(token), ["hash"])
+
+    def by_hash(self, hashed: str) -> Token | None:
+        """The token whose secret has this hash."""
+        return self._rows.first(self._rows.select().where(tokens.c.hash == hashed))
+
+    def all(self) -> tuple[Token, ...]:
+        """Every token, oldest first."""
+        return self._rows.all(self._rows.select().order_by(tokens.c.created_at, tokens.c.id))
+
+    def revoke(self, token_id: str, at: datetime) -> bool:
+        """End a token; False when there is no live one with that id."""
+        live = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
+        return self._connection.execute(live.values(revoked_at=at)).rowcount == 1

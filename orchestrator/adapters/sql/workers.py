@@ -1,0 +1,39 @@
+"""The worker processes that were seen lately, in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, delete, select
+
+from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.rows import upsert
+from orchestrator.adapters.sql.schema import workers
+
+_FORGOTTEN_AFTER = timedelta(days=1)
+
+
+class SqlWorkers:
+    """Keeps ``ports.Workers``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def seen(self, name: str, queues: Sequence[str]) -> None:
+        """Note that a worker is alive; forget those that died long ago without a word."""
+        row = {"name": name, "queues": list(queues), "seen_at": database_time(self._connection)}
+        upsert(self._connection, workers, row, ["name"])
+        long_ago = database_time(self._connection, plus=-_FORGOTTEN_AFTER)
+        self._connection.execute(delete(workers).where(workers.c.seen_at < long_ago))
+
+    def gone(self, name: str) -> None:
+        """Forget a worker that ended."""
+        self._connection.execute(delete(workers).where(workers.c.name == name))
+
+    def consuming(self, queue: str, within: timedelta) -> tuple[str, ...]:
+        """Names of the workers seen on this queue within that time, in order."""
+        earliest = database_time(self._connection, plus=-within)
+        query = select(workers.c.name, workers.c.queues).where(workers.c.seen_at >= earliest)
+        lately = self._connection.execute(query.order_by(workers.c.name))
+        return tuple(name for name, queues in lately if queue in queues)
