@@ -100,8 +100,11 @@ def insert_new(
     Waits for a transaction that is about to take the key.
     """
     statement = _insert(connection, table).values(values)
-    ignoring = statement.on_conflict_do_nothing(index_elements=key)
-    return connection.execute(ignoring).rowcount == 1
+    inserted = connection.execute(
+        statement.on_conflict_do_nothing(index_elements=key),
+        execution_options={"preserve_rowcount": True},  # which inserts do not on their own
+    )
+    return inserted.rowcount == 1
 
 
 def upsert(
