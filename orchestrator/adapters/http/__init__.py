@@ -1,0 +1,1 @@
+"""The one way out: HTTP to receivers that anybody may have named."""

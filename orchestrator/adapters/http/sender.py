@@ -1,0 +1,133 @@
+"""Sends webhooks: guarded, bounded, and with a result whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from time import monotonic
+
+from requests import PreparedRequest, Response
+from urllib3.exceptions import HTTPError
+
+from orchestrator.adapters.http.allowance import exchange
+from orchestrator.adapters.http.answer import read_text, redirect, retry_after
+from orchestrator.adapters.http.connections import GuardedAdapter, trusting
+from orchestrator.adapters.http.failures import sentence, timed_out
+from orchestrator.adapters.http.guard import Guard
+from orchestrator.adapters.http.headers import authorization, check_header_value
+from orchestrator.domain.delivery import Authentication
+from orchestrator.errors import BlockedAddress, Invalid
+from orchestrator.ports import SendResult
+
+HEADERS_AT_MOST = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one try may cost.
+
+    ``connect`` and ``total`` are seconds; ``read`` is how many bytes of the answer's body are read,
+    ``kept`` how many of those are kept as text.
+    """
+
+    connect: float = 5.0
+    total: float = 15.0
+    read: int = 20_000
+    kept: int = 1_000
+
+
+class GuardedSender:
+    """The one way out. Many threads may share it; a forked process makes its own.
+
+    ``ca_bundle`` is a PEM file of authorities that are trusted beside the public ones. ``hosts`` is
+    for how many hosts connections are kept alive, ``kept_alive`` how many for each.
+    """
+
+    def __init__(
+        self,
+        guard: Guard | None = None,
+        limits: Limits | None = None,
+        *,
+        ca_bundle: Path | None = None,
+        hosts: int = 64,
+        kept_alive: int = 32,
+    ) -> None:
+        self._guard = guard or Guard()
+        self._limits = limits or Limits()
+        self._adapter = GuardedAdapter(
+            self._guard, trusting(ca_bundle), hosts=hosts, kept=kept_alive
+        )
+
+    def vet(self, url: str) -> None:
+        """Check a URL when it is given. Raises BlockedAddress."""
+        self._guard.vet(url)
+
+    def send(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        authentication: Authentication | None = None,
+    ) -> SendResult:
+        """POST the bytes as JSON, once; what comes of it is in the result.
+
+        Headers or credentials that cannot be sent count as blocked, like an address: trying again
+        changes nothing.
+        """
+        began = monotonic()
+        try:
+            with exchange(self._limits.total, self._limits.read + HEADERS_AT_MOST):
+                return self._tried(began, self._request(url, body, headers, authentication))
+        except (BlockedAddress, Invalid) as error:
+            return SendResult(None, monotonic() - began, error.message, blocked=True)
+        except (OSError, HTTPError, HTTPException) as error:
+            return SendResult(None, monotonic() - began, self._told(error, began))
+
+    def close(self) -> None:
+        """Close the connections that are kept alive."""
+        self._adapter.close()
+
+    def _request(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        authentication: Authentication | None,
+    ) -> PreparedRequest:
+        everything = {
+            "User-Agent": "crew-orchestrator",
+            **headers,
+            "Content-Type": "application/json",
+        }
+        if authentication:
+            everything["Authorization"] = authorization(authentication)
+        for name, value in everything.items():
+            check_header_value(name, value)
+        request = PreparedRequest()
+        request.prepare("POST", self._guard.target(url).url, headers=everything, data=body)
+        return request
+
+    def _tried(self, began: float, request: PreparedRequest) -> SendResult:
+        times = (self._limits.connect, self._limits.total)
+        with self._adapter.send(request, stream=True, timeout=times) as response:
+            return self._result(began, response)
+
+    def _result(self, began: float, response: Response) -> SendResult:
+        text, failure = read_text(response, self._limits.read, self._limits.kept)
+        cut_short = f"answer cut short: {self._told(failure, began)}" if failure else None
+        return SendResult(
+            response.status_code,
+            monotonic() - began,
+            error=redirect(response) or cut_short,
+            retry_after=retry_after(response),
+            answer=text,
+        )
+
+    def _told(self, error: Exception, began: float) -> str:
+        if not timed_out(error):
+            return sentence(error)
+        if monotonic() - began < self._limits.total:
+            return f"no connection within {self._limits.connect:g} s"
+        return f"timed out after {self._limits.total:g} s"
