@@ -505,6 +505,10 @@ class Store(Protocol):
         """Do the work in one transaction that only reads, and does not keep writers waiting."""
         ...
 
+    def dispose(self) -> None:
+        """Close the connections; the next use opens new ones."""
+        ...
+
 
 class Deployments(Protocol):
     """The deployments that the operator declared."""

@@ -1,0 +1,82 @@
+"""Jobs over Celery: the application that producers and workers share, and the publisher."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+from kombu.exceptions import KombuError
+
+from orchestrator import jobs
+from orchestrator.jobs import Job
+
+HARD_LIMIT_AFTER = 30.0
+"""Seconds that a job has left, once it is told that its time is up, before it is killed."""
+
+
+def make_celery(broker_url: str, *, shutdown_grace: float = 10.0) -> Celery:
+    """Make the Celery application for this broker.
+
+    JSON only, no result backend (the database has the results), acknowledged as a job starts (the
+    lease protects the work), one job in hand for each process, so that none waits behind a long
+    one. ``shutdown_grace`` is in seconds.
+    """
+    app = Celery("crew-orchestrator", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        result_backend=None,
+        task_ignore_result=True,
+        task_acks_late=False,
+        task_queues=[Queue(name) for name in jobs.QUEUES],
+        task_default_queue=jobs.CREWS,
+        task_create_missing_queues=False,
+        worker_prefetch_multiplier=1,
+        worker_disable_prefetch=broker_url.startswith("redis"),
+        worker_proc_alive_timeout=120.0,
+        worker_soft_shutdown_timeout=shutdown_grace,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=_transport_options(broker_url),
+        task_publish_retry=True,
+        task_publish_retry_policy={"max_retries": 1, "interval_start": 0},
+        task_send_sent_event=True,
+    )
+    return app
+
+
+def _transport_options(broker_url: str) -> dict[str, Any]:
+    if not broker_url.startswith("redis"):
+        return {}
+    return {"socket_connect_timeout": 5, "socket_keepalive": True, "health_check_interval": 30}
+
+
+class CeleryJobs:
+    """Publishes jobs by name, to queues by name: that survives a flushed broker."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def publish(self, job: Job) -> None:
+        """Send one job. Raises OSError when the broker cannot be reached."""
+        options: dict[str, Any] = {}
+        if job.time_limit is not None:
+            options["soft_time_limit"] = job.time_limit
+            options["time_limit"] = job.time_limit + HARD_LIMIT_AFTER
+        arguments = dict(job.arguments)
+        try:
+            self._app.send_task(
+                job.name,
+                kwargs={"v": jobs.FORMAT, **arguments},
+                queue=job.queue,
+                kwargsrepr=repr(arguments),
+                argsrepr="()",
+                ignore_result=True,
+                **options,
+            )
+        except KombuError as error:
+            raise ConnectionError(str(error)) from error

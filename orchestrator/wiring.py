@@ -1,0 +1,64 @@
+"""The one place where adapters meet ports."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from orchestrator.adapters.celery import CeleryJobs, make_celery
+from orchestrator.adapters.deployment_file import load_deployments
+from orchestrator.adapters.http.guard import Guard
+from orchestrator.adapters.http.sender import GuardedSender, Limits
+from orchestrator.adapters.http.signing import StandardSigner
+from orchestrator.adapters.runners.crewai import CrewaiRunner
+from orchestrator.adapters.runners.functions import FunctionsRunner
+from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.adapters.system import (
+    SystemChance,
+    SystemClock,
+    Uuid7Ids,
+    crash_point_from,
+)
+from orchestrator.domain.deployment import RunnerKind
+from orchestrator.jobs import Job
+from orchestrator.ports import Ports
+from orchestrator.settings import Settings
+
+
+def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None) -> Ports:
+    """Build the world from the settings. Nothing connects before it is first used.
+
+    ``publish`` sends jobs; without it they go to the broker of the settings. Raises InvalidSettings
+    and, for the deployment file, errors that say what to write.
+    """
+    crash_point = crash_point_from(os.environ)
+    broker = make_celery(settings.resolved_broker_url, shutdown_grace=settings.shutdown_grace)
+    return Ports(
+        store=make_store(
+            settings.resolved_database_url,
+            publish=publish or CeleryJobs(broker).publish,
+            cipher=Cipher(",".join(settings.secret_keys)),
+            crash_point=crash_point,
+        ),
+        deployments=load_deployments(settings.deployments),
+        clock=SystemClock(),
+        ids=Uuid7Ids(),
+        chance=SystemChance(),
+        sender=_make_sender(settings),
+        signer=StandardSigner(settings.webhook_secrets),
+        runners={
+            RunnerKind.CREWAI: CrewaiRunner(storage=settings.data / "crewai"),
+            RunnerKind.FUNCTIONS: FunctionsRunner(),
+        },
+        crash_point=crash_point,
+        public_url=settings.public_url,
+    )
+
+
+def _make_sender(settings: Settings) -> GuardedSender:
+    guard = Guard(
+        allow_networks=settings.webhook_allow_networks,
+        https_only=settings.webhook_https_only,
+        ports=frozenset(settings.webhook_ports),
+    )
+    return GuardedSender(guard, Limits(total=settings.webhook_timeout))

@@ -1,0 +1,54 @@
+"""The jobs: ids in, one use case, done."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import structlog
+from celery import Celery, Task
+from celery.exceptions import Reject
+
+from orchestrator import jobs
+from orchestrator.usecases.deliver import drain
+from orchestrator.usecases.intake import Message, take
+from orchestrator.usecases.run_task import run_task
+from workers.process import current
+
+log = structlog.get_logger()
+
+PAUSE_BEFORE_RETURN = 1.0
+"""Seconds before a message goes back to the broker because the database is away."""
+
+
+def run(v: int, execution_id: str, task_run_id: str) -> None:
+    """Run one task run, as the next job of a chain or as the one that resumes it."""
+    process = current.get()
+    with structlog.contextvars.bound_contextvars(execution_id=execution_id):
+        run_task(process.ports, process.host, execution_id, task_run_id)
+
+
+def drain_endpoint(v: int, endpoint_id: str) -> None:
+    """Send what is due at one endpoint."""
+    process = current.get()
+    drain(process.ports, endpoint_id, process.identity.name)
+
+
+def take_in(self: Task, **arguments: Any) -> None:
+    """Take in a producer's message: its id is the idempotency key."""
+    message = Message(id=self.request.id, job=self.name, arguments=arguments)
+    try:
+        take(current.get().ports, message)
+    except Exception as error:
+        log.exception("message goes back to the broker", message_id=message.id)
+        time.sleep(PAUSE_BEFORE_RETURN)
+        raise Reject(str(error), requeue=True) from error
+
+
+def register(app: Celery) -> None:
+    """Register every job under its public name."""
+    app.task(name=jobs.RUN_TASK)(run)
+    app.task(name=jobs.RESUME)(run)
+    app.task(name=jobs.DRAIN)(drain_endpoint)
+    for name in jobs.PUBLIC:
+        app.task(name=name, bind=True, acks_late=True, reject_on_worker_lost=True)(take_in)

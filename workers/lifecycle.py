@@ -1,0 +1,102 @@
+"""What happens around the jobs: a worker starts, a child dies, a worker shuts down."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import signals
+from celery.concurrency.prefork import TaskPool as PreforkPool
+
+from orchestrator import jobs
+from orchestrator.adapters.logs import configure_logging
+from orchestrator.adapters.runners.crewai.environment import prepare_environment
+from orchestrator.ports import Ports
+from orchestrator.settings import Settings
+from orchestrator.usecases.claims import end_claims_of_lost_child, give_back_claims
+from orchestrator.wiring import make_ports
+from workers.process import Identity, current
+
+log = structlog.get_logger()
+
+
+def connect(settings: Settings) -> None:
+    """Have Celery's signals lead here."""
+    current.settings = settings
+    signals.setup_logging.connect(_configure_logging, weak=False)
+    signals.celeryd_after_setup.connect(_name_the_worker, weak=False)
+    signals.worker_process_init.connect(_begin_child, weak=False)
+    signals.worker_ready.connect(_begin_without_children, weak=False)
+    signals.task_failure.connect(_end_claim_of_lost_child, weak=False)
+    signals.worker_shutdown.connect(_give_back, weak=False)
+
+
+def _configure_logging(**_: Any) -> None:
+    """Celery asks for this instead of setting up logging of its own."""
+    if current.settings is not None:
+        configure_logging(current.settings)
+
+
+def _name_the_worker(sender: str, instance: Any, **_: Any) -> None:
+    """Before any fork: an identity that the children share, and the slow import that they need."""
+    queues = tuple(sorted(instance.app.amqp.queues.consume_from))
+    current.identity = Identity(f"{sender}#{uuid.uuid4().hex[:8]}", queues)
+    if jobs.CREWS in queues and importlib.util.find_spec("crewai"):
+        prepare_environment(current.settings.data / "crewai" if current.settings else None)
+        importlib.import_module("crewai")  # 4 to 7 s: once here, not again in each child
+
+
+def _begin_child(**_: Any) -> None:
+    """A child has been forked: it shares nothing with its parent that could be in use."""
+    current.forget()
+    current.get()
+
+
+def _begin_without_children(sender: Any, **_: Any) -> None:
+    """Pools of threads have no children that begin; prefork's parent must not begin anything."""
+    if not isinstance(sender.pool, PreforkPool):
+        current.get()
+
+
+def _end_claim_of_lost_child(
+    exception: BaseException, kwargs: Mapping[str, Any] | None, **_: Any
+) -> None:
+    """In the parent: a child died or was killed at its time limit, and held a claim."""
+    if not isinstance(exception, (WorkerLostError, TimeLimitExceeded)):
+        return
+    task_run_id = (kwargs or {}).get("task_run_id")
+    if task_run_id is None or current.identity is None:
+        return
+    name = current.identity.name
+    with _parents_ports() as ports:
+        ended = end_claims_of_lost_child(ports, name, task_run_id)
+    log.warning("child lost", task_run_id=task_run_id, claim_ended=ended, reason=str(exception))
+
+
+def _give_back(**_: Any) -> None:
+    """The worker shuts down: what it still holds goes to others at once."""
+    if current.identity is None:
+        return
+    name = current.identity.name
+    with _parents_ports() as ports:
+        given_back = give_back_claims(ports, name)
+        ports.store.transact(lambda tx: tx.workers.gone(name))
+    log.info("worker shut down", claims_given_back=given_back)
+
+
+@contextmanager
+def _parents_ports() -> Iterator[Ports]:
+    """Ports of the parent's own, closed at once: no connection of theirs is open at a fork."""
+    if current.settings is None:
+        raise RuntimeError("the worker has not been set up")
+    ports = make_ports(current.settings)
+    try:
+        yield ports
+    finally:
+        ports.store.dispose()

@@ -1,0 +1,86 @@
+"""One worker process: what it needs in order to run jobs, made once, after the fork."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from orchestrator import jobs
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.plan import Plan
+from orchestrator.errors import DeploymentBroken
+from orchestrator.ports import Ports
+from orchestrator.settings import Settings
+from orchestrator.usecases.load_deployments import load_deployments
+from orchestrator.usecases.run_task import Host
+from orchestrator.wiring import make_ports
+from workers.lease_keeper import ThreadLeaseKeeper
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which worker this is: the node's name with an id of its own, and the queues it consumes.
+
+    The children of a node share it, so that their parent can give back what they held.
+    """
+
+    name: str
+    queues: tuple[str, ...]
+
+
+class WorkerProcess:
+    """The ports, the loaded code and the lease keeper of one process."""
+
+    def __init__(self, settings: Settings, identity: Identity) -> None:
+        self.identity = identity
+        self.ports: Ports = make_ports(settings)
+        self.keeper = ThreadLeaseKeeper(self.ports, identity.name, identity.queues)
+        self._loaded: dict[str, Plan | DeploymentBroken] = {}
+
+    def begin(self) -> None:
+        """Load the deployments' code where this worker runs crews, and begin to keep leases."""
+        if jobs.CREWS in self.identity.queues:
+            self._loaded = load_deployments(self.ports, self.identity.name)
+        self.keeper.begin()
+
+    @property
+    def host(self) -> Host:
+        """What the use case that runs tasks has to know of this process."""
+        return Host(self.identity.name, self.keeper, self._plan)
+
+    def _plan(self, deployment: Deployment) -> Plan:
+        found = self._loaded.get(deployment.name)
+        if found is None:
+            raise DeploymentBroken(
+                f"Deployment {deployment.name!r} is not in this worker's deployment file"
+            )
+        if isinstance(found, DeploymentBroken):
+            raise found
+        return found
+
+
+class _Current:
+    """The process that this interpreter is; made on first use, again after a fork."""
+
+    def __init__(self) -> None:
+        self.settings: Settings | None = None
+        self.identity: Identity | None = None
+        self._process: WorkerProcess | None = None
+        self._lock = threading.Lock()
+
+    def get(self) -> WorkerProcess:
+        with self._lock:
+            if self._process is None:
+                if self.settings is None or self.identity is None:
+                    raise RuntimeError("the worker has not been set up")
+                self._process = WorkerProcess(self.settings, self.identity)
+                self._process.begin()
+            return self._process
+
+    def forget(self) -> None:
+        """Leave what the parent had to the parent."""
+        self._lock = threading.Lock()
+        self._process = None
+
+
+current = _Current()
