@@ -20,7 +20,7 @@ class SqlCheckpoints:
     def add(self, checkpoint: Checkpoint) -> None:
         """Insert."""
         row = {name: getattr(checkpoint, name) for name in _COLUMNS}
-        self._connection.execute(insert(checkpoints).values(row, body=checkpoint.to_json()))
+        self._connection.execute(insert(checkpoints).values(**row, body=checkpoint.to_json()))
 
     def newest(self, execution_id: str) -> Checkpoint | None:
         """The one to go on from. Raises DeploymentBroken for a format that we cannot read."""
