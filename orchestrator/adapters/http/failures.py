@@ -42,7 +42,7 @@ def timed_out(error: Exception) -> bool:
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def _in_the_systems_words(causes: tuple[BaseException, ...]) -> str:

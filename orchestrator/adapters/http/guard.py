@@ -76,8 +76,7 @@ class Guard:
             raise BlockedAddress(f"The URL has to begin with {' or '.join(self._schemes)}://.")
         if self._ports and target.port not in self._ports:
             raise BlockedAddress(f"Port {target.port} is not one that may be sent to.")
-        if ":" not in target.host:
-            _check_name(target.host)
+        _check_host(target.host)
         return target
 
     def addresses(self, host: str, port: int) -> tuple[Address, ...]:
@@ -118,7 +117,7 @@ def _parsed(url: str) -> Target:
         parts = urlsplit(normal)
         port = DEFAULT_PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     except (RequestException, ValueError) as error:
-        raise BlockedAddress(f"This is not a URL that can be sent to: {error}") from error
+        raise BlockedAddress("This is not a URL that can be sent to.") from error
     if not parts.hostname or not port:
         raise BlockedAddress("The URL has no host or no port that can be sent to.")
     return Target(normal, parts.scheme, parts.hostname, port)
@@ -130,8 +129,10 @@ def _normal(url: str) -> str:
     return request.url or ""
 
 
-def _check_name(host: str) -> None:
-    if len(host) > _LONGEST_NAME or not _HOST_NAME.fullmatch(host):
+def _check_host(host: str) -> None:
+    """Names and numbers have one alphabet; what has a colon is read as IPv6, without a zone."""
+    readable = "%" not in host if ":" in host else _HOST_NAME.fullmatch(host)
+    if not readable or len(host) > _LONGEST_NAME:
         raise BlockedAddress("The URL's host is not a host name.")
 
 

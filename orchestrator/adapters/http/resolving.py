@@ -36,10 +36,7 @@ class Names:
         self._lock = Lock()
 
     def resolve(self, host: str, port: int) -> Sequence[str]:
-        """The addresses, at least one.
-
-        Raises socket.gaierror when there is none, TimeoutError when none came in time.
-        """
+        """The addresses, at least one. Raises OSError when there is none, or none came in time."""
         now = monotonic()
         until, answers = self._known.get((host, port), (now, ()))
         if now < until:
@@ -51,7 +48,10 @@ class Names:
     def _ask(self, host: str, port: int) -> Sequence[str]:
         future: Future[Sequence[str]] = Future()
         Thread(target=self._answer, args=(future, host, port), daemon=True).start()
-        answers = future.result(self._patience)
+        try:
+            answers = future.result(self._patience)
+        except TimeoutError:
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer in time") from None
         if not answers:
             raise socket.gaierror(socket.EAI_NONAME, "no address")
         return answers
