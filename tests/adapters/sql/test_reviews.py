@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orchestrator.adapters.sql import SqlStore
+from orchestrator.domain.review import Feedback, Review, ReviewState
+from orchestrator.errors import StaleWrite
+
+YES = Feedback(approved=True, words="go\0od", actor="token:alice", channel="api", reviewer="Alice")
+
+
+def add(store: SqlStore, *reviews: Review) -> None:
+    store.transact(lambda tx: [tx.reviews.add(review) for review in reviews])
+
+
+def test_a_review_is_read_as_it_was_written(
+    store: SqlStore, new_review: Callable[..., Review], now: datetime
+) -> None:
+    written = new_review(expires_at=now)
+
+    add(store, written)
+
+    assert store.read(lambda tx: tx.reviews.get([written.id])) == {written.id: written}
+
+
+def test_the_reviews_of_an_execution_come_oldest_first(
+    store: SqlStore, new_review: Callable[..., Review], now: datetime
+) -> None:
+    first, second = new_review(), new_review(created_at=now + timedelta(seconds=1))
+
+    add(store, second, first)
+
+    assert store.read(lambda tx: tx.reviews.of(first.execution_id)) == (first, second)
+
+
+def test_an_answer_is_stored_with_its_words(
+    store: SqlStore, new_review: Callable[..., Review], now: datetime
+) -> None:
+    review = new_review()
+    add(store, review)
+
+    store.transact(lambda tx: tx.reviews.save(review, review.answer(YES, now)))
+
+    answered = store.read(lambda tx: tx.reviews.get([review.id]))[review.id]
+    assert answered.state is ReviewState.ANSWERED
+    assert answered.words == "go\ufffdod"
+
+
+def test_one_of_many_answers_decides(
+    store: SqlStore,
+    new_review: Callable[..., Review],
+    now: datetime,
+    race: Callable[..., list[Any]],
+) -> None:
+    review = new_review()
+    add(store, review)
+
+    def answer() -> bool:
+        try:
+            store.transact(lambda tx: tx.reviews.save(review, review.answer(YES, now)))
+        except StaleWrite:
+            return False
+        return True
+
+    assert sorted(race(answer)) == [False] * 7 + [True]
+
+
+def test_a_closed_review_is_not_closed_again(
+    store: SqlStore, new_review: Callable[..., Review], now: datetime
+) -> None:
+    review = new_review()
+    add(store, review)
+    store.transact(lambda tx: tx.reviews.save(review, review.answer(YES, now)))
+
+    with pytest.raises(StaleWrite):
+        store.transact(lambda tx: tx.reviews.save(review, review.expire(now)))
+
+
+def test_overdue_are_open_reviews_whose_deadline_has_passed(
+    store: SqlStore, new_review: Callable[..., Review], now: datetime
+) -> None:
+    late = new_review(expires_at=now)
+    in_time = new_review(expires_at=now + timedelta(microseconds=1))
+    closed = new_review(expires_at=now, state=ReviewState.ANSWERED)
+    add(store, late, in_time, closed, new_review(expires_at=None))
+
+    assert store.read(lambda tx: tx.reviews.overdue(now, 10)) == (late,)
