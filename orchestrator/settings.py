@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(
         default=None,
-        description="Key that encrypts credentials at rest: 32 random bytes as URL-safe base64. "
+        description="Key that encrypts credentials at rest: a long random text. "
         "Several, separated by commas, while it is rotated: the first encrypts, all decrypt. "
         "Without it: one is made in the data folder.",
     )

@@ -1,0 +1,140 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from orchestrator.adapters.deployment_file import EXAMPLE, DeploymentFile, load_deployments
+from orchestrator.domain.deployment import Deployment, OnCodeChange, RunnerKind
+from orchestrator.errors import InvalidSettings, UnknownDeployment
+
+SMALLEST = '[deployments.research]\ncrew = "my_project.crew:ResearchCrew"\n'
+
+
+def load(folder: Path, text: str) -> DeploymentFile:
+    path = folder / "deployments.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_deployments(path)
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(InvalidSettings) as refused:
+        load(folder, text)
+    return refused.value.message.removeprefix(str(folder / "deployments.toml"))
+
+
+def test_a_crew_needs_nothing_but_its_import_path(tmp_path: Path) -> None:
+    target = "my_project.crew:ResearchCrew"
+    expected = Deployment("research", RunnerKind.CREWAI, target)
+    assert load(tmp_path, SMALLEST).get("research") == expected
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    text = """
+        [deployments.glue]
+        functions = "my_project:steps"
+        max_attempts = 1
+        max_rounds = 5
+        task_time_limit = "2h"
+        review_timeout = "7d"
+        carry_webhooks = true
+        on_code_change = "refuse"
+    """
+    assert load(tmp_path, text).get("glue") == Deployment(
+        name="glue",
+        runner=RunnerKind.FUNCTIONS,
+        target="my_project:steps",
+        max_attempts=1,
+        max_rounds=5,
+        task_time_limit=timedelta(hours=2),
+        review_timeout=timedelta(days=7),
+        carry_webhooks=True,
+        on_code_change=OnCodeChange.REFUSE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [("90", 90), ("0.5", 0.5), ('"30s"', 30), ('"5m"', 300), ('"1.5h"', 5400), ('"7 d"', 604_800)],
+)
+def test_durations_are_seconds_or_have_a_unit(tmp_path: Path, written: str, seconds: float) -> None:
+    loaded = load(tmp_path, f"{SMALLEST}task_time_limit = {written}")
+    assert loaded.get("research").task_time_limit == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("written", ['"5x"', '"-5m"', "0", "-1", "nan", "inf", "true", '""', "[]"])
+def test_other_durations_are_refused(tmp_path: Path, written: str) -> None:
+    said = refusal(tmp_path, f"{SMALLEST}task_time_limit = {written}")
+    assert said.startswith(": deployment 'research': task_time_limit: must be ")
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("max_atempts = 3", "max_atempts: there is no such key"),
+        ("max_attempts = 0", "max_attempts: Input should be greater than 0"),
+        ("max_attempts = true", "max_attempts: Input should be a valid integer"),
+        ('carry_webhooks = "no"', "carry_webhooks: Input should be a valid boolean"),
+        ('on_code_change = "x"', "on_code_change: Input should be 'same-tasks' or 'refuse'"),
+        (
+            'functions = "a:b"',
+            "needs either 'crew' or 'functions': the import path of what it runs",
+        ),
+    ],
+)
+def test_a_wrong_key_is_named_in_one_sentence(tmp_path: Path, added: str, said: str) -> None:
+    assert refusal(tmp_path, SMALLEST + added) == f": deployment 'research': {said}"
+
+
+def test_a_deployment_that_runs_nothing_is_refused(tmp_path: Path) -> None:
+    assert "either 'crew' or 'functions'" in refusal(tmp_path, "[deployments.research]")
+
+
+@pytest.mark.parametrize("target", ["", "crew", "crew:", ":Crew", "my-crew:Crew", "a b:c", "a.:C"])
+def test_a_target_that_is_no_import_path_is_refused(tmp_path: Path, target: str) -> None:
+    said = refusal(tmp_path, f'[deployments.a]\ncrew = "{target}"')
+    assert said.startswith(": deployment 'a': crew: must be an import path")
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "..", "über", "a b", "x" * 65])
+def test_a_name_that_cannot_stand_in_a_url_is_refused(tmp_path: Path, name: str) -> None:
+    said = refusal(tmp_path, f'[deployments."{name}"]\ncrew = "a:b"')
+    assert said.startswith(f": deployment '{name}': its name stands in URLs")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", ": deployments: Field required"),
+        ("[deployments]", ": deployments: Dictionary should have at least 1 item"),
+        (f"colour = 1\n{SMALLEST}", ": colour: there is no such key"),
+        (f'default = "x"\n{SMALLEST}', ": 'default' names 'x', which is not declared"),
+        ("[deployments", " is not valid TOML: "),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_sentence(tmp_path: Path, text: str, said: str) -> None:
+    assert refusal(tmp_path, text).startswith(said)
+
+
+def test_a_file_that_is_missing_says_what_to_write(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="There is no deployment file") as refused:
+        load_deployments(tmp_path / "deployments.toml")
+    assert EXAMPLE in refused.value.message
+
+
+def test_the_only_deployment_is_the_default(tmp_path: Path) -> None:
+    assert load(tmp_path, SMALLEST).default() == "research"
+
+
+def test_of_several_deployments_none_is_the_default(tmp_path: Path) -> None:
+    several = load(tmp_path, f'{SMALLEST}[deployments.b]\ncrew = "b:B"')
+    assert (several.names(), several.default()) == (("research", "b"), None)
+
+
+def test_the_default_may_be_named(tmp_path: Path) -> None:
+    several = load(tmp_path, f'default = "b"\n{SMALLEST}[deployments.b]\ncrew = "b:B"')
+    assert several.default() == "b"
+
+
+def test_a_deployment_that_is_not_declared_is_unknown(tmp_path: Path) -> None:
+    with pytest.raises(UnknownDeployment, match=r"'other'.*research"):
+        load(tmp_path, SMALLEST).get("other")

@@ -1,0 +1,72 @@
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from orchestrator.adapters.deployment_file import load_deployments
+from orchestrator.domain.deployment import Deployment
+from orchestrator.jobs import QUEUES
+from orchestrator.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[1]
+PROCFILE = (ROOT / "Procfile").read_text(encoding="utf-8")
+COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
+SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+
+
+def test_the_example_deployments_are_valid() -> None:
+    assert load_deployments(ROOT / "config" / "deployments.toml").names() == ("research",)
+
+
+def test_the_example_deployments_show_every_key(tmp_path: Path) -> None:
+    text = (ROOT / "config" / "deployments.toml").read_text(encoding="utf-8")
+    uncommented = re.sub(
+        r"^# (?=[a-z_]+ = )", "", text.partition("# With several")[0], flags=re.MULTILINE
+    )
+    (shown,) = tomllib.loads(uncommented)["deployments"].values()
+    keys = {*Deployment.__dataclass_fields__, "crew"} - {"name", "runner", "target"}
+    assert shown.keys() == keys
+
+
+def test_the_example_environment_names_every_setting() -> None:
+    lines = (ROOT / "config" / "env.example").read_text(encoding="utf-8").splitlines()
+    named = {line.removeprefix("#").partition("=")[0] for line in lines if line.startswith("#O")}
+    assert named == SETTINGS
+
+
+@pytest.mark.parametrize("text", [PROCFILE, COMPOSE_TEXT], ids=["Procfile", "docker-compose.yml"])
+def test_every_queue_has_a_worker(text: str) -> None:
+    assert sorted(re.findall(r" -Q (\w+) ", text)) == sorted(QUEUES)
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+def test_a_service_runs_without_root_and_within_limits(service: dict[str, Any]) -> None:
+    assert service["user"] in {"10001:10001", "postgres", "redis"}
+    assert (service["cap_drop"], service["init"]) == (["ALL"], True)
+    assert {"mem_limit", "cpus", "pids_limit"} <= service.keys()
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+def test_an_image_is_pinned_to_a_release(service: dict[str, Any]) -> None:
+    assert re.search(r":\d+\.\d+", service["image"])
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"migrate", "sweep"}))
+def test_a_service_says_whether_it_is_healthy(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
+def test_what_a_service_is_told_are_settings(service: dict[str, Any]) -> None:
+    ours = {name for name in service["environment"] if name.startswith(PREFIX)}
+    assert ours <= SETTINGS
+
+
+def test_no_secret_is_baked_in() -> None:
+    given = [pair for service in SERVICES.values() for pair in service["environment"].items()]
+    secret = [value for name, value in given if re.search("PASSWORD|SECRET|TOKEN|AUTH|_URL", name)]
+    assert [value for value in secret if "${" not in value] == []
