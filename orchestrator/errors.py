@@ -6,6 +6,8 @@
     ├── Invalid                   the request cannot be carried out as it is written
     │   ├── MissingInputs         kickoff lacks inputs that the crew needs
     │   └── KeyReused             an idempotency key came back with another body
+    ├── Malformed                 the request's body is not JSON
+    ├── TooLarge                  the request's body is over the limit
     ├── Unauthorized              no token, or not one for this deployment
     ├── NotFound
     │   ├── UnknownDeployment
@@ -25,6 +27,7 @@
     ├── BlockedAddress            an outgoing request to an address that is not allowed
     ├── InvalidSettings           an environment variable or the deployment file cannot be used
     ├── AlreadyRunning            another process holds the data folder
+    ├── AddressInUse              the API cannot listen where it should
     └── BrokerFailed              the embedded broker does not start
 
 The docstring of an error is its default message. What each means over HTTP stands in
@@ -79,6 +82,17 @@ class KeyReused(Invalid):
             "Use a new key for a new request.",
             {"Idempotency-Key": "used before with a different body"},
         )
+
+
+class Malformed(OrchestratorError):
+    """The request's body is not valid JSON."""
+
+
+class TooLarge(OrchestratorError):
+    """The request's body is over the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body is larger than the {limit} bytes that are accepted.")
 
 
 class Unauthorized(OrchestratorError):
@@ -202,3 +216,10 @@ class AlreadyRunning(OrchestratorError):
 
 class BrokerFailed(OrchestratorError):
     """The embedded broker does not start."""
+
+
+class AddressInUse(OrchestratorError):
+    """The API cannot listen on the address that it was given."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(f"Cannot listen on {host}:{port}: {why}. Choose another with --port.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, Task
-from celery.exceptions import Reject
+from celery.exceptions import Ignore, Reject
 
 from orchestrator import jobs
 from orchestrator.usecases.deliver import drain
@@ -23,6 +23,7 @@ PAUSE_BEFORE_RETURN = 1.0
 
 def run(v: int, execution_id: str, task_run_id: str) -> None:
     """Run one task run, as the next job of a chain or as the one that resumes it."""
+    _require_format(v)
     process = current.get()
     with structlog.contextvars.bound_contextvars(execution_id=execution_id):
         run_task(process.ports, process.host, execution_id, task_run_id)
@@ -30,6 +31,7 @@ def run(v: int, execution_id: str, task_run_id: str) -> None:
 
 def drain_endpoint(v: int, endpoint_id: str) -> None:
     """Send what is due at one endpoint."""
+    _require_format(v)
     process = current.get()
     drain(process.ports, endpoint_id, process.identity.name)
 
@@ -43,6 +45,12 @@ def take_in(self: Task, **arguments: Any) -> None:
         log.exception("message goes back to the broker", message_id=message.id)
         time.sleep(PAUSE_BEFORE_RETURN)
         raise Reject(str(error), requeue=True) from error
+
+
+def _require_format(version: int) -> None:
+    """A job of another format is dropped: the sweep publishes its row again, for all workers."""
+    if version != jobs.FORMAT:
+        raise Ignore(f"job has format {version}, this worker reads {jobs.FORMAT}")
 
 
 def register(app: Celery) -> None:

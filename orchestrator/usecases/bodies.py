@@ -103,7 +103,23 @@ class KickoffBody(_WithWebhooks):
     meta: dict[str, Any] | None = None
 
 
-class ResumeBody(_WithWebhooks):
+class AnswerBody(_WithWebhooks):
+    """What a person says of a review: the body of ``POST /v1/reviews/{id}/answer``."""
+
+    human_feedback: Annotated[StrictStr, Field(max_length=1_000_000)] = Field(
+        "", validation_alias=_either("human_feedback", "humanFeedback")
+    )
+    is_approve: StrictBool | None = Field(None, validation_alias=_either("is_approve", "isApprove"))
+    output_digest: StrictStr | None = Field(
+        None, validation_alias=_either("output_digest", "outputDigest")
+    )
+    edited_output: StrictStr | None = Field(
+        None, validation_alias=_either("edited_output", "editedOutput")
+    )
+    reviewer: Annotated[StrictStr, Field(max_length=200)] | None = None
+
+
+class ResumeBody(AnswerBody):
     """The body of ``POST /resume``. It names a task, or better a review."""
 
     execution_id: Annotated[StrictStr, Field(max_length=200)] = Field(
@@ -112,20 +128,9 @@ class ResumeBody(_WithWebhooks):
     task_id: Annotated[StrictStr, Field(max_length=1000)] | None = Field(
         None, validation_alias=_either("task_id", "taskId")
     )
-    human_feedback: Annotated[StrictStr, Field(max_length=1_000_000)] = Field(
-        "", validation_alias=_either("human_feedback", "humanFeedback")
-    )
-    is_approve: StrictBool | None = Field(None, validation_alias=_either("is_approve", "isApprove"))
     review_id: Annotated[StrictStr, Field(max_length=200)] | None = Field(
         None, validation_alias=_either("review_id", "reviewId")
     )
-    output_digest: StrictStr | None = Field(
-        None, validation_alias=_either("output_digest", "outputDigest")
-    )
-    edited_output: StrictStr | None = Field(
-        None, validation_alias=_either("edited_output", "editedOutput")
-    )
-    reviewer: Annotated[StrictStr, Field(max_length=200)] | None = None
 
 
 B = TypeVar("B", bound=BaseModel)

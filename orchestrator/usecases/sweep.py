@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from orchestrator import jobs
 from orchestrator.domain import retry
@@ -25,6 +25,10 @@ class Swept:
     endpoints: int = 0
     expired_reviews: int = 0
     messages: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """The same by name."""
+        return asdict(self)
 
 
 def sweep(ports: Ports) -> Swept:

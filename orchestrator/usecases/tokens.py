@@ -24,11 +24,10 @@ def create_token(
     return token, text
 
 
-def authenticate(ports: Ports, secret: str | None, deployment: str | None) -> Token:
-    """Return the live token with that secret, if it is valid for the deployment.
+def live_token(ports: Ports, secret: str | None) -> Token:
+    """Return the live token with that secret, whatever it is valid for.
 
-    ``deployment`` None asks for a token of all deployments. Raises Unauthorized, which does not say
-    what was wrong.
+    Raises Unauthorized, which does not say what was wrong.
     """
     if not secret:
         raise Unauthorized
@@ -36,6 +35,17 @@ def authenticate(ports: Ports, secret: str | None, deployment: str | None) -> To
     token = ports.store.read(lambda tx: tx.tokens.by_hash(hashed))
     if token is None or not hmac.compare_digest(token.hash, hashed):
         raise Unauthorized
-    if token.revoked_at is not None or token.deployment not in (None, deployment):
+    if token.revoked_at is not None:
+        raise Unauthorized
+    return token
+
+
+def authenticate(ports: Ports, secret: str | None, deployment: str | None) -> Token:
+    """Return the live token with that secret, if it is valid for the deployment.
+
+    ``deployment`` None asks for a token of all deployments. Raises Unauthorized.
+    """
+    token = live_token(ports, secret)
+    if token.deployment not in (None, deployment):
         raise Unauthorized
     return token

@@ -1,0 +1,24 @@
+"""The command ``orchestrator``."""
+
+from __future__ import annotations
+
+import sys
+
+from orchestrator.cli import executions, services, tokens
+from orchestrator.cli.application import application
+from orchestrator.errors import OrchestratorError
+
+__all__ = ["main"]
+
+services.add_to(application)
+executions.add_to(application)
+application.add_typer(tokens.application, name="token")
+
+
+def main() -> None:
+    """Run the command; what went wrong is one line on standard error, and exit status 1."""
+    try:
+        application()
+    except OrchestratorError as error:
+        print(f"orchestrator: {error.message}", file=sys.stderr)  # noqa: T201 - this is a command
+        sys.exit(1)

@@ -1,0 +1,102 @@
+"""Everything on one machine: what ``orchestrator up`` starts, in which order."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import typer
+
+from orchestrator import jobs
+from orchestrator.adapters.sql import migrate
+from orchestrator.adapters.supervisor import Child, Supervisor
+from orchestrator.adapters.valkey import EmbeddedBroker
+from orchestrator.errors import AddressInUse
+from orchestrator.settings import PREFIX, Settings, make_data_folder
+from orchestrator.usecases.tokens import create_token
+from orchestrator.wiring import make_ports
+
+GRACE_AFTER_GRACE = 20.0
+"""Seconds that a worker has, after its jobs' grace, to give its claims back and end."""
+
+
+def run_everything(settings: Settings) -> int:
+    """Run all processes until a signal; returns the exit status.
+
+    Raises AddressInUse, AlreadyRunning, BrokerFailed and InvalidSettings before anything starts.
+    """
+    _require_free_address(settings)
+    make_data_folder(settings.data)
+    with ExitStack() as held:
+        children = []
+        if settings.broker_url is None:
+            broker = EmbeddedBroker(settings.data)
+            held.enter_context(broker.reserved())
+            children.append(Child("broker", broker.argv, ready=broker.answers))
+        migrate.upgrade(settings.resolved_database_url)
+        _ensure_token(settings)
+        _announce(settings)
+        return Supervisor([*children, *_services(settings)]).run()
+
+
+def _require_free_address(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise AddressInUse(settings.host, settings.port, error.strerror or str(error)) from None
+
+
+def _ensure_token(settings: Settings) -> None:
+    """Store the token of the environment; without one, make the first token and print it once."""
+    ports = make_ports(settings)
+    try:
+        if settings.api_token is not None:
+            secret = settings.api_token.get_secret_value()
+            create_token(ports, "bootstrap", secret=secret)
+        elif not ports.store.read(lambda tx: tx.tokens.all()):
+            _, secret = create_token(ports, "bootstrap")
+            typer.echo(f"API token (shown this once): {secret}")
+    finally:
+        ports.store.dispose()
+
+
+def _announce(settings: Settings) -> None:
+    typer.echo(f"Crew Orchestrator on {_base_url(settings)} (data in {settings.data})")
+    sys.stdout.flush()
+
+
+def _base_url(settings: Settings) -> str:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{host}:{settings.port}"
+
+
+def _services(settings: Settings) -> list[Child]:
+    environment = {
+        PREFIX + "PUBLIC_URL": settings.public_url or _base_url(settings),
+        "REMAP_SIGTERM": "SIGQUIT",  # a worker told to stop gives its jobs their grace, no more
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])),
+    }
+    grace = settings.shutdown_grace + GRACE_AFTER_GRACE
+    crews = _worker(jobs.CREWS, "--concurrency", str(settings.concurrency))
+    webhooks = _worker(jobs.WEBHOOKS, "--pool", "threads", "--concurrency", "10")
+    intake = _worker(jobs.INTAKE, "--pool", "threads", "--concurrency", "2")
+    module = [sys.executable, "-m", "orchestrator"]
+    return [
+        Child("crews", crews, environment, grace=grace),
+        Child("webhooks", webhooks, environment, grace=grace),
+        Child("intake", intake, environment, grace=grace),
+        Child("sweep", [*module, "sweep"], environment),
+        Child("api", [*module, "api"], environment, grace=grace),
+    ]
+
+
+def _worker(queue: str, *options: str) -> list[str]:
+    celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker"]
+    quiet = ["--without-mingle", "--without-gossip", "--loglevel", "WARNING"]
+    return [*celery, "-Q", queue, "-n", f"{queue}@%h", *quiet, *options]
