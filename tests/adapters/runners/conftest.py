@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ import pytest
 from orchestrator.domain.chain import Chain, Remark
 from orchestrator.domain.deployment import Deployment, RunnerKind
 from orchestrator.domain.output import Output
+from orchestrator.domain.plan import Plan
 from orchestrator.errors import ClaimLost
 from orchestrator.ports import Runner, Step, TaskResult
 
@@ -21,8 +24,13 @@ class Told:
     """A Progress that keeps what it is told; ``stopped`` makes the run's work vain."""
 
     stopped: bool = False
+    stops_at: str = ""
     steps: list[Step] = field(default_factory=list)
     events: list[tuple[str, Any]] = field(default_factory=list)
+
+    def stop_at(self, kind: str) -> None:
+        """Have the work be in vain from the first event of this kind on."""
+        self.stops_at = kind
 
     def check(self) -> None:
         if self.stopped:
@@ -33,6 +41,7 @@ class Told:
 
     def event(self, kind: str, data: Any) -> None:
         self.events.append((kind, data))
+        self.stopped = self.stopped or kind == self.stops_at
 
 
 @dataclass
@@ -48,11 +57,15 @@ class Run:
     told: Told = field(default_factory=Told)
     round: int = 1
 
+    @property
+    def plan(self) -> Plan:
+        return self.runner.plan(self.deployment)
+
     def chain(self, index: int) -> Chain:
         return Chain(
             "e-1",
             self.deployment.name,
-            self.runner.plan(self.deployment),
+            self.plan,
             index,
             self.round,
             self.inputs,
@@ -69,12 +82,12 @@ class Run:
 
     def all(self) -> list[str]:
         """Run every task in order and return their texts."""
-        count = len(self.runner.plan(self.deployment).tasks)
+        count = len(self.plan.tasks)
         return [self.task(index).output.raw for index in range(count)]
 
     def remark(self, index: int, words: str, *, approved: bool) -> None:
         """A person answers the review of a task that has run."""
-        name = self.runner.plan(self.deployment).tasks[index].name
+        name = self.plan.tasks[index].name
         output = self.outputs[index]
         self.remarks.append(Remark(index, name, self.round, approved, words, output))
 
@@ -83,11 +96,19 @@ class Run:
 def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working directory whose modules are forgotten after the test."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    sys.modules.pop("users_code", None)
+    shutil.copy(Path(__file__).with_name("scripted_model.py"), tmp_path)
     yield tmp_path
-    sys.modules.pop("users_code", None)
+    for name in ("users_code", "scripted_model"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def prompts(modules: Path) -> list[str]:
+    """What the scripted models of the test were asked."""
+    asked: list[str] = importlib.import_module("scripted_model").PROMPTS
+    return asked
 
 
 @pytest.fixture

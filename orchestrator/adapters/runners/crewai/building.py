@@ -1,0 +1,116 @@
+"""Builds users' crews, once for each process, and copies them for every run.
+
+Once, because ``@CrewBase`` remembers what its methods returned by the ``id()`` of the instance (an
+instance at a freed one's address would be given its old tasks), and because each new instance
+registers its hooks once more. A copy, because a run writes into its crew: prompts, outputs, agents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from crewai import Agent, Crew, Flow, Task
+from crewai.agents.agent_builder.base_agent import BaseAgent
+from pydantic import BaseModel
+
+from orchestrator.adapters.runners.loading import broken, cause, kind_of, load
+from orchestrator.domain.deployment import Deployment
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class BuiltCrews:
+    """The crews of this process as their authors built them. They are never run themselves."""
+
+    def __init__(self) -> None:
+        self._crews: dict[str, Crew] = {}
+
+    def of(self, deployment: Deployment) -> Crew:
+        """The deployment's crew. Raises DeploymentBroken."""
+        if deployment.target not in self._crews:
+            self._crews[deployment.target] = _built(deployment)
+        return self._crews[deployment.target]
+
+
+def _built(deployment: Deployment) -> Crew:
+    target = load(deployment)
+    if isinstance(target, type) and issubclass(target, Flow):
+        raise broken(deployment, "it is a flow, and only crews can be deployed")
+    try:
+        crew = _crew_from(target)
+    except Exception as error:
+        raise broken(deployment, f"building the crew failed: {cause(error)}") from error
+    if not isinstance(crew, Crew):
+        raise broken(deployment, f"it is {kind_of(crew)}, not a crew")
+    return crew
+
+
+def _crew_from(target: Any) -> object:
+    """A crew as it is, what a function returns, or the ``crew()`` of a class or an object."""
+    if isinstance(target, Crew):
+        return target
+    if callable(target):
+        target = target()
+    make = None if isinstance(target, Crew) else getattr(target, "crew", None)
+    return make() if callable(make) else target
+
+
+def own_copy(crew: Crew) -> Crew:
+    """Copy a crew for one run, with tasks and agents of its own.
+
+    Models, tools, memory and knowledge are shared with the original. (``Crew.copy`` rebuilds
+    models from their fields, and takes tasks with equal prompts for one.)
+    """
+    agents = {id(agent): _own_agent(agent) for agent in _agents_of(crew)}
+    tasks = {id(task): _own_task(task, agents) for task in crew.tasks}
+    for task in tasks.values():
+        if isinstance(task.context, list):
+            task.context = [tasks.get(id(earlier), earlier) for earlier in task.context]
+    return _copied(
+        crew,
+        id=uuid4(),
+        agents=[agents[id(agent)] for agent in crew.agents],
+        tasks=[tasks[id(task)] for task in crew.tasks],
+        manager_agent=agents.get(id(crew.manager_agent)),
+    )
+
+
+def _agents_of(crew: Crew) -> Iterator[BaseAgent]:
+    yield from crew.agents
+    yield from (task.agent for task in crew.tasks if task.agent)
+    if crew.manager_agent:
+        yield crew.manager_agent
+
+
+def _own_agent(agent: BaseAgent) -> BaseAgent:
+    own = _copied(agent, agent_executor=None, tools_handler=_copied(agent.tools_handler))
+    retry_in_one_place(own)
+    return own
+
+
+def retry_in_one_place(agent: BaseAgent) -> None:
+    """Have a failure come out at once: the deployment's ``max_attempts`` says how often to try.
+
+    CrewAI would make three model calls of each attempt. A limit that the author set stays.
+    """
+    if isinstance(agent, Agent) and "max_retry_limit" not in agent.model_fields_set:
+        agent.max_retry_limit = 0
+
+
+def _own_task(task: Task, agents: dict[int, BaseAgent]) -> Task:
+    # Without human_input: CrewAI would ask on the terminal. The review is ours.
+    return _copied(
+        task, id=uuid4(), agent=agents.get(id(task.agent)), output=None, human_input=False
+    )
+
+
+def _copied(model: M, **changes: Any) -> M:
+    """Copy a model; its lists, sets and mappings too, but not what is in them."""
+    copied = model.model_copy(update=changes)
+    for values in (copied.__dict__, copied.__pydantic_private__ or {}):
+        for name, value in values.items():
+            if type(value) in (list, set, dict):
+                values[name] = value.copy()
+    return copied

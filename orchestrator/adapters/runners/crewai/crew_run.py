@@ -1,0 +1,111 @@
+"""One task run of a crew: what it is about, and how the crew is brought to where it is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from crewai import Crew, Task
+from crewai.agents.agent_builder.base_agent import BaseAgent
+from crewai.tasks.task_output import TaskOutput
+
+from orchestrator.adapters.runners.crewai import internals, outputs
+from orchestrator.adapters.runners.crewai.building import retry_in_one_place
+from orchestrator.adapters.runners.crewai.telling import Telling
+from orchestrator.domain.chain import Chain
+from orchestrator.domain.output import Output
+from orchestrator.domain.plan import TaskKind
+
+
+@dataclass(frozen=True)
+class CrewRun:
+    """One task run: a copy of the crew, the chain it is part of, and whom to tell."""
+
+    crew: Crew
+    chain: Chain
+    telling: Telling
+
+    @property
+    def offset(self) -> int:
+        """How many planned tasks stand before the crew's own."""
+        kinds = [task.kind for task in self.chain.plan.tasks]
+        return kinds.index(TaskKind.TASK)
+
+    @property
+    def task(self) -> Task:
+        """The crew's task that is due."""
+        return self.crew.tasks[self.chain.task_index - self.offset]
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The inputs as the callbacks before kickoff returned them, or as they were given."""
+        returned = self.output_of(TaskKind.BEFORE_KICKOFF)
+        inputs = returned.json if returned else self.chain.inputs
+        return dict(inputs) if isinstance(inputs, Mapping) else {}
+
+    @property
+    def earlier(self) -> list[TaskOutput]:
+        """The outputs of the crew's tasks before the one that is due."""
+        before = self.crew.tasks[: self.chain.task_index - self.offset]
+        return [task.output for task in before if task.output]
+
+    @property
+    def begins_kickoff(self) -> bool:
+        """Whether this is the first job in which CrewAI would tell of a kickoff."""
+        before = self.chain.plan.tasks[: self.chain.task_index]
+        return self.chain.round == 1 and all(t.kind is TaskKind.BEFORE_KICKOFF for t in before)
+
+    def output_of(self, kind: TaskKind) -> Output | None:
+        """What the planned task of this kind gave, None where there is no such task."""
+        kinds = [task.kind for task in self.chain.plan.tasks]
+        return self.chain.outputs.get(kinds.index(kind)) if kind in kinds else None
+
+
+def prepare(run: CrewRun) -> None:
+    """Bring the crew to where a kickoff would have it when this planned task is due."""
+    if run.begins_kickoff:
+        internals.listen(run.telling.event)
+    internals.prepare(run.crew, run.inputs)
+    if not run.begins_kickoff:
+        internals.listen(run.telling.event)
+    _put_back_plans(run)
+    _put_back_outputs(run)
+
+
+def tell_steps(run: CrewRun) -> None:
+    """Tell of the agents' steps. Before ``prepare``, which hands the callbacks on."""
+    for agent in _distinct([*run.crew.agents, *(task.agent for task in run.crew.tasks)]):
+        _tell_steps_of(agent, run, run.crew.step_callback)
+
+
+def tell_steps_of_manager(run: CrewRun) -> None:
+    """Tell of the manager's steps. After ``prepare``, which may make one."""
+    manager = run.crew.manager_agent
+    if manager:
+        retry_in_one_place(manager)
+        _tell_steps_of(manager, run, None)
+
+
+def _tell_steps_of(agent: BaseAgent, run: CrewRun, crews_own: Any) -> None:
+    own = getattr(agent, "step_callback", None) or crews_own
+    callback = run.telling.step_callback(lambda: run.task.description, own)
+    if "step_callback" in type(agent).model_fields:
+        setattr(agent, "step_callback", callback)  # noqa: B010 - not every kind of agent has it
+
+
+def _distinct(agents: Iterable[BaseAgent | None]) -> list[BaseAgent]:
+    return list({id(agent): agent for agent in agents if agent}.values())
+
+
+def _put_back_plans(run: CrewRun) -> None:
+    planned = run.output_of(TaskKind.PLANNING)
+    if planned and isinstance(planned.json, list):
+        for task, text in zip(run.crew.tasks, planned.json, strict=False):
+            task.description += str(text)
+
+
+def _put_back_outputs(run: CrewRun) -> None:
+    for index, task in enumerate(run.crew.tasks, start=run.offset):
+        output = run.chain.outputs.get(index)
+        task.output = outputs.to_task(output, task) if output else None

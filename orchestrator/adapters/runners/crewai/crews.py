@@ -1,0 +1,130 @@
+"""Runs one planned task of a crew, in whichever process, from what the chain has of the others.
+
+What the callbacks and the planner of a crew do is a planned task each, so that it runs once. What
+a callback before kickoff leaves in objects of its own process, rather than in the inputs that it
+returns, does not reach the tasks.
+"""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from crewai.hooks.dispatch import HookAborted
+from crewai.types.usage_metrics import UsageMetrics
+
+from orchestrator.adapters.runners.crewai import internals, metering, outputs
+from orchestrator.adapters.runners.crewai.building import BuiltCrews, own_copy
+from orchestrator.adapters.runners.crewai.crew_run import (
+    CrewRun,
+    prepare,
+    tell_steps,
+    tell_steps_of_manager,
+)
+from orchestrator.adapters.runners.crewai.plans import read_plan
+from orchestrator.adapters.runners.crewai.telling import Abandoned, Telling
+from orchestrator.adapters.runners.loading import cause, kind_of
+from orchestrator.domain.canonical import encode
+from orchestrator.domain.chain import Chain
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.output import Output
+from orchestrator.domain.plan import Plan, TaskKind
+from orchestrator.errors import ClaimLost, TaskFailed
+from orchestrator.ports import Progress, TaskResult
+
+
+class Crews:
+    """The runner for crews, with CrewAI imported."""
+
+    def __init__(self) -> None:
+        self._built = BuiltCrews()
+
+    def plan(self, deployment: Deployment) -> Plan:
+        """Build the crew and read its plan. Raises DeploymentBroken."""
+        return read_plan(self._built.of(deployment))
+
+    def run(self, deployment: Deployment, chain: Chain, progress: Progress) -> TaskResult:
+        """Run the task that is due. Raises TaskFailed, ClaimLost or DeploymentBroken."""
+        crew = own_copy(self._built.of(deployment))
+        run = CrewRun(crew, chain, Telling(progress))
+        # CrewAI keeps the scopes of its events in context variables, and closes them at the end of
+        # a kickoff only.
+        return contextvars.copy_context().run(_ended_as_ours, run)
+
+
+def _ended_as_ours(run: CrewRun) -> TaskResult:
+    """Run, and turn every way in which it can fail into one of ours."""
+    planned = run.chain.task
+    try:
+        run.telling.check()
+        with internals.kickoff_of(run.crew, run.chain.execution_id):
+            return _RUN[planned.kind](run)
+    except Abandoned as abandoned:
+        raise abandoned.claim_lost from None
+    except (TaskFailed, ClaimLost):
+        raise
+    except Exception as error:
+        message = f"Task {planned.name!r} failed: {cause(error)}"
+        raise TaskFailed(message, retryable=not isinstance(error, HookAborted)) from error
+
+
+def _before_kickoff(run: CrewRun) -> TaskResult:
+    internals.listen(run.telling.event)
+    meter = metering.TokenMeter(run.crew)
+    inputs: Any = dict(run.chain.inputs)
+    for callback in run.crew.before_kickoff_callbacks:
+        inputs = callback(inputs)
+    text = _as_json(inputs)
+    return TaskResult(Output(text, json=inputs), meter.spent())
+
+
+def _as_json(inputs: Any) -> str:
+    message = f"The before_kickoff callbacks returned {kind_of(inputs)}, not inputs as JSON data"
+    if not isinstance(inputs, dict):
+        raise TaskFailed(message, retryable=False)
+    try:
+        return encode(inputs).decode()
+    except (TypeError, ValueError) as error:
+        raise TaskFailed(f"{message}: {cause(error)}", retryable=False) from error
+
+
+def _planning(run: CrewRun) -> TaskResult:
+    model = internals.planner_model(run.crew)
+    prepare(run)
+    meter = metering.TokenMeter(run.crew, model)
+    texts = internals.plan_texts(run.crew, model)
+    told = "\n\n".join(f"Task {n}: {text}" for n, text in enumerate(texts, start=1) if text)
+    usage = meter.spent()
+    return TaskResult(Output(told, json=texts, extra={"usage": usage}), usage)
+
+
+def _task(run: CrewRun) -> TaskResult:
+    tell_steps(run)
+    prepare(run)
+    tell_steps_of_manager(run)
+    meter = metering.TokenMeter(run.crew)
+    added = run.chain.added_context()
+    skipped = internals.skipped(run.task, run.earlier)
+    output = skipped or internals.execute(run.crew, run.task, run.earlier, added)
+    usage = meter.spent()
+    return TaskResult(outputs.from_task(output, usage), usage, skipped=skipped is not None)
+
+
+def _after_kickoff(run: CrewRun) -> TaskResult:
+    prepare(run)
+    meter = metering.TokenMeter(run.crew)
+    result: Any = internals.crew_output(run.crew, run.earlier)
+    stored = run.chain.outputs.values()
+    result.token_usage = UsageMetrics(**metering.total(outputs.usage_of(o) for o in stored))
+    for callback in internals.after_kickoff_callbacks(run.crew):
+        result = callback(result)
+    return TaskResult(outputs.from_crew(result), meter.spent())
+
+
+_RUN: Mapping[TaskKind, Callable[[CrewRun], TaskResult]] = {
+    TaskKind.BEFORE_KICKOFF: _before_kickoff,
+    TaskKind.PLANNING: _planning,
+    TaskKind.TASK: _task,
+    TaskKind.AFTER_KICKOFF: _after_kickoff,
+}

@@ -1,0 +1,124 @@
+"""CrewAI's private names, all of them, as of 1.15.30: what to look at for each new release."""
+# ruff: noqa: SLF001 - this module exists so that no other needs a private name
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from crewai import Agent, Crew, Task
+from crewai.crews.crew_output import CrewOutput
+from crewai.crews.utils import enable_agent_streaming, prepare_kickoff, prepare_task_execution
+from crewai.events.event_bus import crewai_event_bus
+from crewai.events.stream_context import StreamSink, add_stream_sink
+from crewai.execution import begin_execution, end_execution
+from crewai.process import Process
+from crewai.tasks.conditional_task import ConditionalTask
+from crewai.tasks.task_output import TaskOutput
+from crewai.utilities.file_store import clear_files
+from crewai.utilities.formatter import DIVIDERS
+from crewai.utilities.llm_utils import create_llm
+from crewai.utilities.planning_handler import CrewPlanner
+
+
+@contextmanager
+def kickoff_of(crew: Crew, execution_id: str) -> Iterator[None]:
+    """Surround a part of a kickoff with what ``Crew.kickoff`` surrounds a whole one with."""
+    scope = crewai_event_bus._enter_runtime_scope()
+    token = begin_execution(execution_id, tracing=crew.tracing)
+    try:
+        yield
+    finally:
+        crew._drain_memory_writes()
+        clear_files(crew.id)
+        end_execution(token)
+        crewai_event_bus._exit_runtime_scope(scope)
+
+
+def listen(sink: StreamSink) -> None:
+    """Have the sink told each event of the current context, in order, in the emitting thread."""
+    add_stream_sink(sink)
+
+
+class _NoReplay:
+    """Stands for the one table in which all processes would write what ``replay`` needs."""
+
+    def reset(self) -> None:
+        pass
+
+
+def prepare(crew: Crew, inputs: dict[str, Any]) -> None:
+    """Fill in the inputs and set up the agents, without callbacks and planning."""
+    crew.before_kickoff_callbacks = []
+    crew.planning = False
+    crew._task_output_handler = _NoReplay()  # type: ignore[assignment]
+    if crew.stream:
+        enable_agent_streaming(crew.agents)
+    prepare_kickoff(crew, inputs)
+    if crew.process is Process.hierarchical:
+        crew._create_manager_agent()
+
+
+def execute(
+    crew: Crew, task: Task, earlier: list[TaskOutput], added: tuple[str, ...]
+) -> TaskOutput:
+    """Run one task of a prepared crew, here and now, as ``Crew._execute_tasks`` does.
+
+    An asynchronous task without a ``context`` of its own sees no earlier output, as in a kickoff.
+    """
+    index = crew.tasks.index(task)
+    prepared, _, _ = prepare_task_execution(crew, task, index, 0, list(earlier), None)
+    own = crew._get_context(task, [] if task.async_execution else earlier)
+    context = DIVIDERS.join(part for part in (own, *added) if part)
+    output = task.execute_sync(agent=prepared.agent, context=context, tools=prepared.tools)
+    crew._process_task_result(task, output)
+    return output
+
+
+def skipped(task: Task, earlier: list[TaskOutput]) -> TaskOutput | None:
+    """The empty output of a conditional task whose condition does not hold, else None."""
+    if not isinstance(task, ConditionalTask) or not earlier or task.should_execute(earlier[-1]):
+        return None
+    return task.get_skipped_task_output()
+
+
+def planner_model(crew: Crew) -> Any:
+    """The model that plans the crew, CrewAI's default where the crew names none."""
+    return create_llm(CrewPlanner([], crew.planning_llm).planning_agent_llm)
+
+
+def plan_texts(crew: Crew, model: Any) -> list[str]:
+    """Ask the planner of a prepared crew what to add to the description of each task."""
+    planned: dict[int, str] = {}
+    for of_task in _Planner(crew.tasks, model)._handle_crew_planning().list_of_plans_per_task:
+        planned.setdefault(of_task.task_number, of_task.plan)
+    return [planned.get(number, "") for number in range(1, len(crew.tasks) + 1)]
+
+
+class _Planner(CrewPlanner):
+    def _create_planning_agent(self) -> Agent:
+        agent = super()._create_planning_agent()
+        agent.max_retry_limit = 0
+        return agent
+
+
+def crew_output(crew: Crew, outputs: list[TaskOutput]) -> CrewOutput:
+    """The crew's result. Raises ValueError where no task has an output."""
+    return crew._create_crew_output(outputs)
+
+
+def after_kickoff_callbacks(crew: Crew) -> list[Callable[[Any], Any]]:
+    """The callbacks that the author gave the crew.
+
+    ``@CrewBase`` adds one that disconnects MCP servers; a worker stays connected to them.
+    """
+    return [call for call in crew.after_kickoff_callbacks if not _disconnects(call)]
+
+
+def _disconnects(callback: Callable[[Any], Any]) -> bool:
+    if not inspect.isfunction(callback):
+        return False
+    hook = inspect.getclosurevars(callback).nonlocals.get("hook")
+    return getattr(hook, "__name__", None) == "close_mcp_server"

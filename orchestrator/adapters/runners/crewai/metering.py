@@ -1,0 +1,54 @@
+"""Counts the tokens of one task run.
+
+CrewAI's own sums count a model twice when two agents share the object. Here each model counts once,
+by the difference that the run made to it; runs side by side in threads of one process, on one model
+object, would count each other's tokens (worker processes run one task at a time).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from crewai import Crew
+from crewai.llms.base_llm import BaseLLM
+
+COUNTED = (
+    "total_tokens",
+    "prompt_tokens",
+    "completion_tokens",
+    "successful_requests",
+    "cached_prompt_tokens",
+)
+
+
+class TokenMeter:
+    """Measures what a crew's models, and others that are named, spend from now on."""
+
+    def __init__(self, crew: Crew, *others: object) -> None:
+        models = [model for model in (*_models(crew), *others) if isinstance(model, BaseLLM)]
+        self._models = {id(model): model for model in models}
+        self._before = self._counts()
+
+    def spent(self) -> dict[str, int]:
+        """Token counts since the meter was made, by CrewAI's names."""
+        now = self._counts()
+        return {name: max(0, now[name] - self._before[name]) for name in COUNTED}
+
+    def _counts(self) -> Counter[str]:
+        summaries = [model.get_token_usage_summary() for model in self._models.values()]
+        return Counter({name: sum(getattr(s, name) for s in summaries) for name in COUNTED})
+
+
+def total(usages: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Add up the usages of several task runs."""
+    gathered = list(usages)
+    return {name: sum(usage.get(name, 0) for usage in gathered) for name in COUNTED}
+
+
+def _models(crew: Crew) -> Iterable[object]:
+    agents = [*crew.agents, *(task.agent for task in crew.tasks), crew.manager_agent]
+    for agent in agents:
+        yield getattr(agent, "llm", None)
+        yield getattr(agent, "__dict__", {}).get("function_calling_llm")
+    yield from (crew.manager_llm, crew.chat_llm)

@@ -1,0 +1,52 @@
+"""Reads the plan of a crew."""
+
+from __future__ import annotations
+
+import re
+
+from crewai import Crew, Task
+from crewai.tasks.conditional_task import ConditionalTask
+
+from orchestrator.adapters.runners.crewai.internals import after_kickoff_callbacks
+from orchestrator.domain.canonical import digest
+from orchestrator.domain.plan import Plan, PlannedTask, TaskKind, unique_names
+
+_INPUT = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
+"""What CrewAI fills in. ``fetch_inputs`` returns whatever stands in braces, such as JSON."""
+
+
+def read_plan(crew: Crew) -> Plan:
+    """Read the plan of a crew that has not been prepared for a run."""
+    own_names = unique_names([task.name for task in crew.tasks])
+    before, after = _around(crew)
+    names = unique_names([*own_names, *before, *after])[len(own_names) :]
+    around = [PlannedTask(name, kind) for name, kind in zip(names, [*before, *after], strict=True)]
+    tasks = [_planned(crew, task, name) for task, name in zip(crew.tasks, own_names, strict=True)]
+    return Plan(
+        tasks=(*around[: len(before)], *tasks, *around[len(before) :]),
+        inputs=tuple(sorted(name for name in crew.fetch_inputs() if _INPUT.fullmatch(name))),
+        # The callbacks may well add what is missing.
+        inputs_required=not crew.before_kickoff_callbacks,
+    )
+
+
+def _around(crew: Crew) -> tuple[list[TaskKind], list[TaskKind]]:
+    """What has to run before the crew's tasks, and after them."""
+    before = [TaskKind.BEFORE_KICKOFF] if crew.before_kickoff_callbacks else []
+    planning = [TaskKind.PLANNING] if crew.planning else []
+    after = [TaskKind.AFTER_KICKOFF] if after_kickoff_callbacks(crew) else []
+    return [*before, *planning], after
+
+
+def _planned(crew: Crew, task: Task, name: str) -> PlannedTask:
+    agents = [agent.key for agent in (task.agent, crew.manager_agent) if agent]
+    return PlannedTask(
+        name=name,
+        agent=task.agent.role if task.agent else "",
+        description=task.description,
+        expected_output=task.expected_output,
+        key=digest([task.key, *agents]),
+        human_input=bool(task.human_input),
+        asynchronous=bool(task.async_execution),
+        conditional=isinstance(task, ConditionalTask),
+    )

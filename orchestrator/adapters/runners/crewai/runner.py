@@ -1,0 +1,52 @@
+"""The runner as wiring builds it: cheap, until its first use imports CrewAI."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from orchestrator.adapters.runners.crewai.environment import prepare_environment
+from orchestrator.adapters.runners.loading import broken
+from orchestrator.domain.chain import Chain
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.plan import Plan
+from orchestrator.ports import Progress, Runner, TaskResult
+
+NEEDS_CREWAI = "orchestrator.adapters.runners.crewai.crews"
+"""The module that imports CrewAI. It is imported by name, so that nothing else has to wait."""
+
+
+class CrewaiRunner:
+    """Runs the tasks of CrewAI crews. ``storage`` is the folder for CrewAI's own files."""
+
+    def __init__(self, storage: Path | None = None) -> None:
+        self._storage = storage
+        self._crews: Runner | None = None
+
+    def import_crewai(self) -> None:
+        """Import CrewAI now: 4 to 7 seconds. Safe in a process that forks later.
+
+        Raises ModuleNotFoundError where it is not installed.
+        """
+        if self._crews is None:
+            prepare_environment(self._storage)
+            self._crews = importlib.import_module(NEEDS_CREWAI).Crews()
+
+    def plan(self, deployment: Deployment) -> Plan:
+        """Build the crew and read its plan. Raises DeploymentBroken."""
+        return self._ready(deployment).plan(deployment)
+
+    def run(self, deployment: Deployment, chain: Chain, progress: Progress) -> TaskResult:
+        """Run the task that is due. Raises TaskFailed, ClaimLost or DeploymentBroken."""
+        return self._ready(deployment).run(deployment, chain, progress)
+
+    def _ready(self, deployment: Deployment) -> Runner:
+        try:
+            self.import_crewai()
+        except ModuleNotFoundError as error:
+            if error.name != "crewai":
+                raise
+            why = 'CrewAI is not installed: pip install "crew-orchestrator[crewai]"'
+            raise broken(deployment, why) from error
+        assert self._crews is not None  # noqa: S101 - narrows what import_crewai has set
+        return self._crews

@@ -1,0 +1,113 @@
+"""Tells of what happens inside CrewAI while it happens, and ends a run whose work is in vain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from crewai.agents.parser import AgentAction, AgentFinish
+from crewai.events.base_events import BaseEvent
+from crewai.tools.tool_types import ToolResult
+from crewai.utilities.serialization import to_serializable
+
+from orchestrator.adapters.runners.loading import cause
+from orchestrator.domain.canonical import Json, JsonObject, encode
+from orchestrator.errors import ClaimLost
+from orchestrator.ports import Progress, Step
+
+LONGEST_TEXT = 16_000
+"""Characters of one text in an event's data."""
+LARGEST_DATA = 256 * 1024
+"""Bytes of one event's data; a larger one is told by its plain fields alone."""
+
+_OBJECTS = frozenset(
+    {"agent", "available_functions", "callbacks", "crew", "from_agent", "from_task", "task"}
+    | {"response_model", "tool_class", "tools", "type"}
+)
+"""Fields of events that hold CrewAI's live objects (and ``type``, which is told as the name)."""
+
+_BEFORE_COSTS = frozenset({"agent_execution_started", "llm_call_started", "tool_usage_started"})
+
+
+class Abandoned(BaseException):
+    """Carries ClaimLost out of CrewAI, which tries again, or tells its model, for any Exception."""
+
+    def __init__(self, claim_lost: ClaimLost) -> None:
+        super().__init__(str(claim_lost))
+        self.claim_lost = claim_lost
+
+
+class Telling:
+    """Passes on steps and events of one run. Events come from whichever thread emits them."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def check(self) -> None:
+        """End the run if its work is in vain. Raises Abandoned."""
+        try:
+            self._progress.check()
+        except ClaimLost as lost:
+            raise Abandoned(lost) from lost
+
+    def step_callback(
+        self, prompt: Callable[[], str], own: Callable[[Any], Any] | None
+    ) -> Callable[[Any], Any]:
+        """Make an agent's step callback that tells, then calls the author's own."""
+        action: AgentAction | None = None
+
+        def tell(told: Any) -> Any:
+            nonlocal action
+            self.check()
+            self._progress.step(_step(prompt(), told, action))
+            action = told if isinstance(told, AgentAction) else None
+            return own(told) if own else None
+
+        return tell
+
+    def event(self, _source: object, event: BaseEvent) -> None:
+        """Pass on one event of CrewAI's bus."""
+        if event.type in _BEFORE_COSTS:
+            self.check()
+        self._progress.event(event.type, _data(event))
+
+
+def _step(prompt: str, told: Any, action: AgentAction | None) -> Step:
+    if isinstance(told, AgentAction):
+        return Step(prompt, told.thought, told.tool, str(told.tool_input), told.result or "")
+    if isinstance(told, AgentFinish):
+        return Step(prompt, thought=told.thought, result=str(told.output))
+    result = str(told.result) if isinstance(told, ToolResult) else str(told)
+    if action is None:
+        return Step(prompt, result=result)
+    return Step(prompt, action.thought, action.tool, str(action.tool_input), result)
+
+
+def _data(event: BaseEvent) -> JsonObject:
+    """The event as JSON: without live objects, with long texts cut."""
+    fields = {name: getattr(event, name, None) for name in type(event).model_fields}
+    told = {name: value for name, value in fields.items() if name not in _OBJECTS}
+    try:
+        data = {name: _bounded(to_serializable(value)) for name, value in told.items()}
+        size = len(encode(data))
+    except Exception as error:  # noqa: BLE001 - an event that cannot be told must not end the task
+        return {"event_id": event.event_id, "unreadable": cause(error)}
+    return data if size <= LARGEST_DATA else _plain(data)
+
+
+def _plain(data: JsonObject) -> JsonObject:
+    plain = {name: v for name, v in data.items() if v is None or isinstance(v, str | int | float)}
+    return {**plain, "truncated": True}
+
+
+def _bounded(value: Any) -> Json:
+    if isinstance(value, str) and len(value) > LONGEST_TEXT:
+        return value[: LONGEST_TEXT - 1] + "…"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _bounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_bounded(part) for part in value]
+    return value  # type: ignore[no-any-return]
