@@ -1,0 +1,135 @@
+"""The forms of the answers, as the OpenAPI document tells them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+
+class Failure(BaseModel):
+    """Every failure has these; ``detail`` is the same text as ``message``."""
+
+    error: str
+    message: str
+    detail: str
+
+
+class ValidationFailure(Failure):
+    """``details`` maps the fields at fault to what is wrong with each."""
+
+    details: dict[str, Any]
+
+
+class Winner(BaseModel):
+    """The decision that closed a review."""
+
+    review_id: str
+    round: int
+    state: Literal["ANSWERED", "EXPIRED", "WITHDRAWN"]
+    approved: bool | None = None
+    feedback: str | None = None
+    by: str | None = None
+    via: str | None = None
+    at: str | None = None
+
+
+class RefusedAnswer(Failure):
+    """Nothing waits for the answer; ``winner`` closed the task's last review, if it had one."""
+
+    winner: Winner | None = None
+
+
+class KickedOff(BaseModel):
+    """The execution was accepted."""
+
+    kickoff_id: str
+
+
+class NeededInputs(BaseModel):
+    """The names of the inputs that kickoff takes."""
+
+    inputs: list[str]
+
+
+class Resumed(BaseModel):
+    """The decision was taken; ``warnings`` name the webhooks that are told nothing any more."""
+
+    status: Literal["resumed", "retrying", "completed"]
+    message: str
+    kickoff_id: str
+    review_id: str
+    warnings: list[str] | None = None
+
+
+class Stopped(BaseModel):
+    """The execution was stopped."""
+
+    status: Literal["stopped"]
+    kickoffId: str  # noqa: N815 - the wire's own spelling
+
+
+class Progress(BaseModel):
+    """How many of the crew's tasks are final, and which comes next."""
+
+    completed_tasks: int
+    total_tasks: int
+    unit: Literal["task"]
+    completed: int
+    total: int
+    remaining: int
+    current: str | None = None
+
+
+class TaskText(BaseModel):
+    """A task's final text. ``execution_time`` is in seconds."""
+
+    task_id: str
+    name: str
+    agent: str
+    output: str
+    execution_time: float | None = None
+
+
+class CrewResult(BaseModel):
+    """What the crew gave, and its tasks in the crew's order."""
+
+    output: str
+    tasks: list[TaskText]
+
+
+class Pending(BaseModel):
+    """A review that waits for a person. Its ``task_id`` names this round and no other."""
+
+    task_id: str
+    task_name: str
+    round: int
+    output_digest: str
+    task_output: str
+
+
+class Status(BaseModel):
+    """How an execution stands."""
+
+    status: Literal["running", "pending_human_input", "completed", "error", "stopped"]
+    state: Literal["PENDING", "RUNNING", "PENDING_HUMAN_INPUT", "SUCCESS", "FAILED", "REVOKED"]
+    kickoff_id: str
+    current_task: str | None = None
+    progress: Progress
+    result: CrewResult | None = None
+    result_json: Any = None
+    error: str | None = None
+    execution_time: float | None = None
+    last_executed_task: TaskText | None = None
+    execution_origin: str
+    meta: dict[str, Any]
+    pending: list[Pending]
+
+
+class ServiceHealth(BaseModel):
+    """Whether executions can be taken and carried on; ``message`` says what is missing."""
+
+    status: Literal["ok", "unavailable"]
+    message: str
+    not_loaded: list[str]
+    crew_workers: list[str]

@@ -1,0 +1,48 @@
+"""Puts the API together."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from fastapi import Depends, FastAPI
+
+from orchestrator.api.access import path_names_deployment
+from orchestrator.api.crews import calls, healthy
+from orchestrator.api.errors import HANDLERS
+from orchestrator.api.openapi import DescribedApp
+from orchestrator.api.probes import probes
+from orchestrator.api.request_log import RequestLog, bind_path_ids
+from orchestrator.ports import Ports
+
+_DESCRIPTION = """Crews that stop, ask a person, and carry on exactly once.
+
+The calls of a deployment stand under `/crews/{deployment}`; those of the default deployment are
+also served at the root of the host."""
+
+
+def create_app(ports: Ports, *, max_request_bytes: int) -> FastAPI:
+    """Make the ASGI app. A body of more than ``max_request_bytes`` is refused with 413."""
+    app = DescribedApp(
+        title="Crew Orchestrator",
+        description=_DESCRIPTION,
+        version=version("crew-orchestrator"),
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect would lose the body, and trust the Host header
+        exception_handlers=HANDLERS,
+        dependencies=[Depends(bind_path_ids)],
+    )
+    app.state.ports = ports
+    app.state.max_request_bytes = max_request_bytes
+    app.add_middleware(RequestLog, ids=ports.ids)
+    _route(app)
+    return app
+
+
+def _route(app: FastAPI) -> None:
+    named = [Depends(path_names_deployment)]
+    base = "/crews/{deployment}"
+    app.include_router(probes)
+    app.include_router(calls, prefix=base, dependencies=named, tags=["crews"])
+    app.add_api_route(base, healthy, dependencies=named, include_in_schema=False)
+    app.include_router(calls, include_in_schema=False)

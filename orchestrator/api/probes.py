@@ -1,0 +1,48 @@
+"""What load balancers and supervisors ask, without a token."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse
+
+from orchestrator.api.access import World
+from orchestrator.api.answers import ServiceHealth
+from orchestrator.api.json_answer import JsonAnswer
+from orchestrator.usecases.health import Health, health
+
+probes = APIRouter(tags=["probes"])
+
+
+@probes.get("/livez", response_class=PlainTextResponse, summary="Whether this process answers")
+def live() -> PlainTextResponse:
+    """It does."""
+    return PlainTextResponse("ok")
+
+
+@probes.get(
+    "/healthz",
+    responses={200: {"model": ServiceHealth}, 503: {"model": ServiceHealth}},
+    summary="Whether executions can be taken and carried on",
+)
+def ready(ports: World) -> JsonAnswer:
+    """Every deployment was loaded, and a crew worker consumes."""
+    found = health(ports)
+    status = HTTPStatus.OK if found.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
+    body = {
+        "status": "ok" if found.is_ready else "unavailable",
+        "message": _message(found),
+        "not_loaded": list(found.not_loaded),
+        "crew_workers": list(found.crew_workers),
+    }
+    return JsonAnswer(body, status)
+
+
+def _message(found: Health) -> str:
+    missing = []
+    if found.not_loaded:
+        missing.append(f"No crew worker has loaded: {', '.join(found.not_loaded)}.")
+    if not found.crew_workers:
+        missing.append("No crew worker was seen lately.")
+    return " ".join(missing) or "Ready."

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx import Response
+
+from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.http.sender import GuardedSender
+from orchestrator.adapters.http.signing import StandardSigner
+from orchestrator.adapters.runners.functions import FunctionsRunner
+from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.adapters.sql.migrate import upgrade
+from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids
+from orchestrator.api import create_app
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.jobs import CREWS, RESUME, RUN_TASK, Job
+from orchestrator.ports import Ports, Step
+from orchestrator.usecases.load_deployments import load_deployments
+from orchestrator.usecases.run_task import Host, run_task
+from orchestrator.usecases.tokens import create_token
+
+LIMIT = 20_000
+HOOK = "https://93.184.215.14/hook"
+"""A public address, so that nothing has to be resolved; nothing is sent in these tests."""
+
+
+class Unwatched:
+    """Keeps no lease and tells nobody of anything."""
+
+    def keep(self, run: object) -> nullcontext[Unwatched]:
+        return nullcontext(self)
+
+    def check(self) -> None: ...
+
+    def step(self, step: Step) -> None: ...
+
+    def event(self, kind: str, data: JsonObject) -> None: ...
+
+
+@dataclass
+class Service:
+    """The API over a real database, with a worker that runs when it is told to."""
+
+    ports: Ports
+    jobs: list[Job]
+    secret: str = ""
+    clients: list[TestClient] = field(default_factory=list)
+
+    @property
+    def client(self) -> TestClient:
+        return self.clients[0]
+
+    def __post_init__(self) -> None:
+        self.secret = create_token(self.ports, "tests")[1]
+        self.clients.append(TestClient(create_app(self.ports, max_request_bytes=LIMIT)))
+
+    def load(self) -> None:
+        """A crew worker starts: it writes the manifests and is seen."""
+        load_deployments(self.ports, "w-1")
+        self.ports.store.transact(lambda tx: tx.workers.seen("w-1", [CREWS]))
+
+    def work(self) -> None:
+        """Run every job that was published, and those that follow."""
+        runner = self.ports.runners[RunnerKind.FUNCTIONS]
+        host = Host("w-1", Unwatched(), runner.plan)
+        while self.jobs:
+            job = self.jobs.pop(0)
+            if job.name in (RUN_TASK, RESUME):
+                run_task(self.ports, host, **job.arguments)
+
+    def call(self, method: str, path: str, secret: str | None = None, **more: Any) -> Response:
+        headers = {"Authorization": f"Bearer {secret or self.secret}", **more.pop("headers", {})}
+        return self.client.request(method, path, headers=headers, **more)
+
+    def get(self, path: str, secret: str | None = None, **more: Any) -> Response:
+        return self.call("GET", path, secret, **more)
+
+    def post(self, path: str, body: Any = None, secret: str | None = None, **more: Any) -> Response:
+        return self.call("POST", path, secret, json=body, **more)
+
+    def start(self, deployment: str = "article", **more: Any) -> str:
+        """Kick off; returns the execution's id."""
+        body = {"inputs": {"topic": "bees"}, **more}
+        told = self.post(f"/crews/{deployment}/kickoff", body)
+        assert told.status_code == 200, told.text
+        return str(told.json()["kickoff_id"])
+
+    def halted(self, deployment: str = "article", **more: Any) -> str:
+        """Kick off and work until a person is asked; returns the execution's id."""
+        execution_id = self.start(deployment, **more)
+        self.work()
+        return execution_id
+
+    def status(self, execution_id: str, deployment: str = "article") -> dict[str, Any]:
+        body: dict[str, Any] = self.get(f"/crews/{deployment}/status/{execution_id}").json()
+        return body
+
+    def pending(self, execution_id: str, deployment: str = "article") -> dict[str, Any]:
+        """The one review that waits."""
+        (review,) = self.status(execution_id, deployment)["pending"]
+        return dict(review)
+
+    def resume(
+        self, execution_id: str, deployment: str = "article", headers: Any = None, **body: Any
+    ) -> Response:
+        said = {"execution_id": execution_id, **body}
+        return self.post(f"/crews/{deployment}/resume", said, headers=headers or {})
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the schema, to be copied."""
+    path = tmp_path_factory.mktemp("schema") / "empty.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+def deployments() -> DeploymentFile:
+    """The deployments of the tests; the first is the default one."""
+    kinds = {
+        "article": Deployment("article", RunnerKind.FUNCTIONS, "api_test_crews:article"),
+        "capped": Deployment(
+            "capped", RunnerKind.FUNCTIONS, "api_test_crews:article", max_rounds=1
+        ),
+        "quote": Deployment("quote", RunnerKind.FUNCTIONS, "api_test_crews:quote"),
+        "plain": Deployment("plain", RunnerKind.FUNCTIONS, "api_test_crews:plain"),
+        "doomed": Deployment("doomed", RunnerKind.FUNCTIONS, "api_test_crews:doomed"),
+        "broken": Deployment("broken", RunnerKind.FUNCTIONS, "api_test_crews:nothing"),
+    }
+    return DeploymentFile(kinds, "article")
+
+
+@pytest.fixture
+def serve(
+    empty_database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Service]]:
+    """Serve the API; by default of the deployments above."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    stores = []
+
+    def start(declared: DeploymentFile | None = None, public_url: str | None = None) -> Service:
+        path = tmp_path / f"{len(stores)}.db"
+        shutil.copy(empty_database, path)
+        jobs: list[Job] = []
+        store = make_store(f"sqlite:///{path}", publish=jobs.append, cipher=Cipher("key"))
+        stores.append(store)
+        ports = Ports(
+            store=store,
+            deployments=declared or deployments(),
+            clock=SystemClock(),
+            ids=Uuid7Ids(),
+            chance=SystemChance(),
+            sender=GuardedSender(),
+            signer=StandardSigner(()),
+            runners={RunnerKind.FUNCTIONS: FunctionsRunner()},
+            crash_point=lambda place: None,
+            public_url=public_url,
+        )
+        return Service(ports, jobs)
+
+    yield start
+    for store in stores:
+        store.dispose()
+
+
+@pytest.fixture
+def service(serve: Callable[..., Service]) -> Service:
+    """The API, with the deployments loaded."""
+    served = serve()
+    served.load()
+    return served
