@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, case, func, literal, select, update
 
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
@@ -18,6 +18,9 @@ _c = deliveries.c
 
 _PUBLISHES_THAT_DIFFER = 8
 """From that many publications on, the next one is always the longest time away."""
+
+_LOOKED_AT = 10_000
+"""Deliveries that one sweep looks at; it wakes their endpoints, and the next one sees the rest."""
 
 
 class SqlDeliveries:
@@ -49,7 +52,10 @@ class SqlDeliveries:
 
         First attempts come first: what fails again and again does not hold up what is new.
         """
-        ids = self._connection.execute(self._due(endpoint_id, now).limit(limit)).scalars().all()
+        ids = self._due(endpoint_id, DeliveryState.PENDING, now, limit)
+        ids += self._due(endpoint_id, DeliveryState.RETRYING, now, limit - len(ids))
+        if not ids:
+            return ()
         self._connection.execute(
             update(deliveries)
             .where(_c.id.in_(ids))
@@ -63,14 +69,16 @@ class SqlDeliveries:
         claimed = self._rows.all(self._rows.select().where(_c.id.in_(ids)))
         return tuple(sorted(claimed, key=lambda delivery: ids.index(delivery.id)))
 
-    def _due(self, endpoint_id: str, now: datetime) -> Select[tuple[str]]:
-        retried = case((_c.state == DeliveryState.RETRYING, 1), else_=0)
-        return (
+    def _due(self, endpoint_id: str, state: DeliveryState, now: datetime, limit: int) -> list[str]:
+        query = (
             select(_c.id)
-            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.due_at <= now, self._free())
-            .order_by(retried, _c.due_at, _c.sequence, _c.id)
+            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.state == state)
+            .where(_c.due_at <= now, self._free())
+            .order_by(_c.due_at, _c.sequence)
+            .limit(limit)
             .with_for_update(skip_locked=True)
         )
+        return list(self._connection.execute(query).scalars())
 
     def save(self, before: Delivery, after: Delivery, attempt: DeliveryAttempt) -> bool:
         """Write an attempt's outcome; False, and nothing written, when the claim was lost.
@@ -84,14 +92,21 @@ class SqlDeliveries:
 
     def to_wake(self, now: datetime, limit: int) -> tuple[str, ...]:
         """Ids of endpoints that have something due which was not published, or too long ago."""
-        query = (
-            select(_c.endpoint_id)
+        # The inner limit keeps the planner to the index by time, and a sweep short.
+        asleep = (
+            select(_c.endpoint_id, _c.wake_at)
             .where(delivery_waits, _c.wake_at <= now, self._free())
-            .group_by(_c.endpoint_id)
-            .order_by(func.min(_c.wake_at))
+            .order_by(_c.wake_at)
+            .limit(_LOOKED_AT)
+            .subquery()
+        )
+        longest_first = (
+            select(asleep.c.endpoint_id)
+            .group_by(asleep.c.endpoint_id)
+            .order_by(func.min(asleep.c.wake_at))
             .limit(limit)
         )
-        return tuple(self._connection.execute(query).scalars())
+        return tuple(self._connection.execute(longest_first).scalars())
 
     def woken(self, endpoint_id: str, now: datetime) -> bool:
         """Note that what is due at the endpoint is being published again.

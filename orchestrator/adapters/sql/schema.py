@@ -237,7 +237,14 @@ deliveries = Table(
 
 delivery_waits = in_state(deliveries.c.state, DeliveryState.PENDING, DeliveryState.RETRYING)
 
-_partial("ix_deliveries_due", deliveries.c.endpoint_id, deliveries.c.due_at, where=delivery_waits)
+_partial(
+    "ix_deliveries_due",
+    deliveries.c.endpoint_id,
+    deliveries.c.state,
+    deliveries.c.due_at,
+    deliveries.c.sequence,
+    where=delivery_waits,
+)
 _partial("ix_deliveries_wake", deliveries.c.wake_at, where=delivery_waits)
 
 delivery_attempts = Table(

@@ -194,7 +194,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deliveries_due",
         "deliveries",
-        ["endpoint_id", "due_at"],
+        ["endpoint_id", "state", "due_at", "sequence"],
         **_where("state IN ('PENDING', 'RETRYING')"),
     )
     op.create_index("ix_deliveries_execution_id", "deliveries", ["execution_id"])

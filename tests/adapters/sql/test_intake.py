@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from orchestrator.adapters.sql import SqlStore
+from orchestrator.ports import IntakeMessage, IntakeState
+
+
+def message(message_id: str, at: datetime, state: str = IntakeState.WAITING) -> IntakeMessage:
+    body = {"inputs": {"topic": "a\0b"}}
+    return IntakeMessage(
+        message_id, "orchestrator.kickoff", "newsroom", body, state, None, None, at
+    )
+
+
+def put(store: SqlStore, *messages: IntakeMessage) -> None:
+    store.transact(lambda tx: [tx.intake.put(each) for each in messages])
+
+
+def test_a_message_is_read_as_it_was_written(store: SqlStore, now: datetime) -> None:
+    put(store, message("m-1", now))
+
+    assert store.read(lambda tx: tx.intake.get("m-1")) == message("m-1", now)
+    assert store.read(lambda tx: tx.intake.get("m-2")) is None
+
+
+def test_what_became_of_a_message_replaces_it(store: SqlStore, now: datetime) -> None:
+    refused = replace(message("m-1", now), state=IntakeState.REFUSED, reason="no\0pe")
+
+    put(store, message("m-1", now), refused)
+
+    found = store.read(lambda tx: tx.intake.get("m-1"))
+    assert found == replace(refused, reason="no\ufffdpe")
+
+
+def test_waiting_messages_come_oldest_first(store: SqlStore, now: datetime) -> None:
+    newer, older = message("m-1", now), message("m-2", now - timedelta(seconds=1))
+    put(store, newer, older, message("m-3", now, IntakeState.ACCEPTED))
+
+    assert store.read(lambda tx: tx.intake.waiting(10)) == (older, newer)
+    assert store.read(lambda tx: tx.intake.waiting(1)) == (older,)

@@ -1,0 +1,53 @@
+"""What runs every second, or while somebody waits, reads no whole table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import event
+
+from orchestrator.adapters.sql import SqlStore
+from orchestrator.adapters.sql.schema import metadata
+from orchestrator.ports import Transaction
+
+AT = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
+MINUTE = timedelta(minutes=1)
+SCANS = tuple(f"SCAN {table}" for table in metadata.tables)
+
+SWEPT: dict[str, Callable[[Transaction], object]] = {
+    "ix_task_runs_wake": lambda tx: tx.task_runs.to_wake(AT, 10),
+    "ix_task_runs_lease": lambda tx: tx.task_runs.lapsed(10),
+    "ix_task_runs_claimed_by": lambda tx: tx.task_runs.claimed_by("w"),
+    "ix_reviews_expiry": lambda tx: tx.reviews.overdue(AT, 10),
+    "ix_deliveries_due": lambda tx: tx.deliveries.claim_due("e", "w", AT, MINUTE, 10),
+    "ix_deliveries_wake": lambda tx: tx.deliveries.to_wake(AT, 10),
+    "ix_intake_messages_waiting": lambda tx: tx.intake.waiting(10),
+    "ix_timeline_execution_id_number": lambda tx: tx.timeline.of("x"),
+}
+
+
+@pytest.fixture
+def explained(store: SqlStore) -> list[str]:
+    """How SQLite goes about each query of the store."""
+    plans: list[str] = []
+
+    def explain(
+        connection: object, cursor: object, statement: str, values: object, *_: object
+    ) -> None:
+        if statement.startswith("SELECT"):
+            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans.extend(row[3] for row in rows)
+
+    event.listen(store._writer, "before_cursor_execute", explain)
+    return plans
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("index", SWEPT)
+def test_the_sweep_reads_by_an_index(store: SqlStore, explained: list[str], index: str) -> None:
+    store.transact(SWEPT[index])
+
+    assert any(index in step for step in explained)
+    assert not any(step.startswith(SCANS) for step in explained)
