@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from orchestrator.cli import executions, services, tokens
+from orchestrator.cli import demo, executions, services, tokens
 from orchestrator.cli.application import application
 from orchestrator.errors import OrchestratorError
 
@@ -12,6 +12,7 @@ __all__ = ["main"]
 
 services.add_to(application)
 executions.add_to(application)
+application.command()(demo.demo)
 application.add_typer(tokens.application, name="token")
 
 

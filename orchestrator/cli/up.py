@@ -80,7 +80,9 @@ def _services(settings: Settings) -> list[Child]:
     environment = {
         PREFIX + "PUBLIC_URL": settings.public_url or _base_url(settings),
         "REMAP_SIGTERM": "SIGQUIT",  # a worker told to stop gives its jobs their grace, no more
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(
+            filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])
+        ),
     }
     grace = settings.shutdown_grace + GRACE_AFTER_GRACE
     crews = _worker(jobs.CREWS, "--concurrency", str(settings.concurrency))

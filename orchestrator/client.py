@@ -1,0 +1,204 @@
+"""A client of the HTTP API, for producers and reviewers that are written in Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import requests
+
+from orchestrator.errors import OrchestratorError
+
+ENDED = frozenset({"completed", "error", "stopped"})
+"""The statuses that do not change any more by themselves."""
+
+
+class CallRefused(OrchestratorError):
+    """The service refused a call.
+
+    ``status`` is the HTTP status, ``body`` the service's answer (``error``, ``message``, and
+    ``details`` or ``winner`` where it has them).
+    """
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        super().__init__(str(body.get("message") or f"HTTP status {status}"))
+        self.status = status
+        self.body = body
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReview:
+    """A review that waits for an answer. ``id`` names this round and no other."""
+
+    id: str
+    task_name: str
+    round: int
+    output: str
+    output_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionStatus:
+    """Where an execution stands. ``body`` is the whole answer."""
+
+    id: str
+    status: str
+    current_task: str | None
+    pending: tuple[OpenReview, ...]
+    result: str | None
+    error: str | None
+    body: Mapping[str, Any]
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it succeeded, failed or was stopped."""
+        return self.status in ENDED
+
+
+class Client:
+    """Calls one Crew Orchestrator. May be shared by threads no more than ``requests`` sessions may.
+
+    ``url`` is the service's root, without a deployment. Every method raises CallRefused for what
+    the service refuses, and ``requests``' errors where it cannot be reached.
+    """
+
+    def __init__(self, url: str, token: str, *, timeout: float = 30.0) -> None:
+        self._url = url.rstrip("/")
+        self._timeout = timeout
+        self._session = requests.Session()
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def inputs(self, deployment: str) -> list[str]:
+        """The names of the inputs that a deployment needs."""
+        names: list[str] = self._call("GET", f"/crews/{deployment}/inputs")["inputs"]
+        return names
+
+    def kickoff(
+        self,
+        deployment: str,
+        inputs: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        **options: Any,
+    ) -> str:
+        """Kick off an execution; returns its id.
+
+        ``key`` makes the call safe to repeat. ``options`` are the other keys of the call's body:
+        ``meta``, ``taskWebhookUrl``, ``webhooks`` and so on.
+        """
+        body = {"inputs": dict(inputs), **options}
+        told = self._call("POST", f"/crews/{deployment}/kickoff", body, key)
+        return str(told["kickoff_id"])
+
+    def status(self, deployment: str, execution_id: str) -> ExecutionStatus:
+        """Where an execution stands."""
+        body = self._call("GET", f"/crews/{deployment}/status/{execution_id}")
+        return ExecutionStatus(
+            id=body["kickoff_id"],
+            status=body["status"],
+            current_task=body.get("current_task"),
+            pending=tuple(_review(each) for each in body.get("pending", [])),
+            result=(body.get("result") or {}).get("output"),
+            error=body.get("error"),
+            body=body,
+        )
+
+    def wait(
+        self,
+        deployment: str,
+        execution_id: str,
+        *,
+        seconds: float = 600.0,
+        answered: frozenset[str] = frozenset(),
+    ) -> ExecutionStatus:
+        """Wait until an execution has ended, or a review is open that is not in ``answered``.
+
+        Raises TimeoutError.
+        """
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            status = self.status(deployment, execution_id)
+            if status.has_ended or any(r.id not in answered for r in status.pending):
+                return status
+            time.sleep(0.1)
+        raise TimeoutError(f"execution {execution_id} still runs after {seconds:g} s")
+
+    def approve(
+        self, deployment: str, execution_id: str, review: OpenReview, words: str = "", **more: Any
+    ) -> str:
+        """Approve what a review asks about; returns ``resumed`` or ``completed``."""
+        return self._answer(deployment, execution_id, review, approve=True, words=words, more=more)
+
+    def reject(
+        self, deployment: str, execution_id: str, review: OpenReview, words: str, **more: Any
+    ) -> str:
+        """Ask for changes; the task runs again. Returns ``retrying``."""
+        return self._answer(deployment, execution_id, review, approve=False, words=words, more=more)
+
+    def stop(self, deployment: str, execution_id: str) -> None:
+        """Stop an execution for good."""
+        self._call("POST", f"/crews/{deployment}/stop/{execution_id}")
+
+    def timeline(self, execution_id: str) -> list[dict[str, Any]]:
+        """What happened to an execution, in order."""
+        entries: list[dict[str, Any]] = self._call("GET", f"/v1/executions/{execution_id}")[
+            "timeline"
+        ]
+        return entries
+
+    def _answer(
+        self,
+        deployment: str,
+        execution_id: str,
+        review: OpenReview,
+        *,
+        approve: bool,
+        words: str,
+        more: Mapping[str, Any],
+    ) -> str:
+        body = {
+            "execution_id": execution_id,
+            "review_id": review.id,
+            "output_digest": review.output_digest,
+            "is_approve": approve,
+            "human_feedback": words,
+            **more,
+        }
+        return str(self._call("POST", f"/crews/{deployment}/resume", body)["status"])
+
+    def _call(
+        self, method: str, path: str, body: object = None, key: str | None = None
+    ) -> dict[str, Any]:
+        headers = {"Idempotency-Key": key} if key else {}
+        answer = self._session.request(
+            method, self._url + path, json=body, headers=headers, timeout=self._timeout
+        )
+        try:
+            told = answer.json()
+        except ValueError:
+            told = {"message": answer.text[:200]}
+        if not answer.ok:
+            raise CallRefused(answer.status_code, told)
+        return dict(told)
+
+
+def _review(body: Mapping[str, Any]) -> OpenReview:
+    return OpenReview(
+        id=body["task_id"],
+        task_name=body["task_name"],
+        round=body["round"],
+        output=body["task_output"],
+        output_digest=body["output_digest"],
+    )
