@@ -25,6 +25,8 @@ from orchestrator.adapters.http.addresses import Address
 from orchestrator.adapters.http.allowance import allowance
 from orchestrator.adapters.http.guard import DEFAULT_PORTS, Guard
 
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+
 if TYPE_CHECKING:
     _Socket = socket.socket
     _Connection = HTTPConnection
@@ -66,20 +68,22 @@ class _ToVetted(_Connection):
         self._addresses = addresses
 
     def _new_conn(self) -> socket.socket:
-        """Give each address an equal share of what is left of the time to connect."""
+        """Give each address an equal share of the time to connect; TLS gets what is left of it."""
         end = monotonic() + min(float(self.timeout or 0), allowance().seconds())
         refusal: OSError = TimeoutError()
         for tried, address in enumerate(self._addresses):
-            share = (end - monotonic()) / (len(self._addresses) - tried)
+            left = len(self._addresses) - tried
             try:
-                return self._connected(address, max(share, 0.001))
+                connection = self._connected(address, _until(end) / left)
             except OSError as error:
                 refusal = error
+            else:
+                connection.settimeout(_until(end))
+                return connection
         raise refusal
 
     def _connected(self, address: Address, seconds: float) -> socket.socket:
-        family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004 - IPv4
-        connection = BoundedSocket(family, socket.SOCK_STREAM)
+        connection = BoundedSocket(_FAMILIES[address.version], socket.SOCK_STREAM)
         try:
             for option in self.socket_options or ():  # TCP_NODELAY: 20 times as many a second
                 connection.setsockopt(*option)
@@ -89,6 +93,11 @@ class _ToVetted(_Connection):
             connection.close()
             raise
         return connection
+
+
+def _until(end: float) -> float:
+    """The seconds until then; never 0, which sockets take for not blocking."""
+    return max(end - monotonic(), 0.001)
 
 
 class VettedConnection(_ToVetted, HTTPConnection):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
+from itertools import takewhile
+from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
@@ -28,6 +30,7 @@ class Receiver:
         self.stopping = Event()
         self._behave = behave
         self._listening = socket.create_server((host, port))
+        self._connections = [self._listening]
         self._threads = [Thread(target=self._accept)]
         self._threads[0].start()
 
@@ -39,10 +42,16 @@ class Receiver:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/hook"
 
+    def finish(self) -> None:
+        """Wait until every connection so far was served and closed."""
+        for thread in self._threads[1:]:
+            thread.join()
+
     def close(self) -> None:
         self.stopping.set()
-        with suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
+        for connection in self._connections:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
         self._listening.close()
@@ -52,6 +61,7 @@ class Receiver:
             while True:
                 connection, _ = self._listening.accept()
                 self.accepted += 1
+                self._connections.append(connection)
                 self._threads.append(Thread(target=self._serve, args=(connection,)))
                 self._threads[-1].start()
 
@@ -61,11 +71,20 @@ class Receiver:
             self._behave(connection, self.stopping)
 
 
+def take_request(connection: socket.socket) -> bool:
+    """Read one request to its end, so that closing does not reset; False when there is none."""
+    with connection.makefile("rb") as stream:
+        head = list(takewhile(lambda line: line != b"\r\n", stream))
+        lengths = [line.split(b":")[1] for line in head if line.startswith(b"Content-Length")]
+        stream.read(int(lengths[0]) if lengths else 0)
+    return bool(head)
+
+
 def answering(*parts: bytes) -> Behaviour:
-    """Read what is there of the request, send the parts, close."""
+    """Read the request, send the parts, close."""
 
     def behave(connection: socket.socket, stopping: Event) -> None:
-        connection.recv(65536)
+        take_request(connection)
         for part in parts:
             connection.sendall(part)
 
@@ -76,7 +95,7 @@ def dripping(first: bytes, drip: bytes) -> Behaviour:
     """Send the first part at once, then the drip, byte by byte and over and over."""
 
     def behave(connection: socket.socket, stopping: Event) -> None:
-        connection.recv(65536)
+        take_request(connection)
         connection.sendall(first)
         sent = 0
         while not stopping.wait(0.02):
@@ -90,7 +109,7 @@ def flooding(first: bytes, flood: bytes) -> Behaviour:
     """Send the first part, then the flood as long as anybody takes it."""
 
     def behave(connection: socket.socket, stopping: Event) -> None:
-        connection.recv(65536)
+        take_request(connection)
         connection.sendall(first)
         while not stopping.is_set():
             connection.sendall(flood)
@@ -110,14 +129,18 @@ def silent() -> Behaviour:
 
 def deaf() -> Behaviour:
     """Take nothing, say nothing."""
-    return lambda connection, stopping: stopping.wait(10) and None
+
+    def behave(connection: socket.socket, stopping: Event) -> None:
+        stopping.wait()
+
+    return behave
 
 
 def holding(answer: bytes) -> Behaviour:
     """Give the same answer to each request of a connection."""
 
     def behave(connection: socket.socket, stopping: Event) -> None:
-        while connection.recv(65536):
+        while take_request(connection):
             connection.sendall(answer)
 
     return behave
@@ -139,13 +162,14 @@ def receiver() -> Iterator[Callable[..., Receiver]]:
 
 @pytest.fixture
 def sender() -> Iterator[Callable[..., GuardedSender]]:
-    """Make senders that may reach the loopback and give up quickly."""
+    """Make senders that may reach the loopback."""
     made: list[GuardedSender] = []
 
-    def make(limits: Limits | None = None, **settings: Any) -> GuardedSender:
-        extra = {key: settings.pop(key) for key in ("ca_bundle",) if key in settings}
+    def make(
+        limits: Limits | None = None, *, ca_bundle: Path | None = None, **settings: Any
+    ) -> GuardedSender:
         guard = Guard(**{"allow_networks": LOOPBACK, **settings})
-        made.append(GuardedSender(guard, limits or Limits(connect=5, total=10), **extra))
+        made.append(GuardedSender(guard, limits, ca_bundle=ca_bundle))
         return made[-1]
 
     yield make
@@ -206,7 +230,7 @@ def resolving() -> Callable[..., Callable[[str, int], Sequence[str]]]:
 
     def make(*answers: Sequence[str]) -> Callable[[str, int], Sequence[str]]:
         left = list(answers)
-        return lambda host, port: left.pop(0) if len(left) > 1 else left[0]
+        return lambda *_: left.pop(0) if len(left) > 1 else left[0]
 
     return make
 

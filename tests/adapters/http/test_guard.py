@@ -175,7 +175,11 @@ def test_a_url_that_parsers_may_read_differently_is_refused(url: str) -> None:
 )
 def test_a_name_is_refused_when_one_answer_is_not_public(answers: list[str]) -> None:
     with pytest.raises(BlockedAddress):
-        Guard(resolver=lambda host, port: answers).vet("https://example.org/")
+        Guard(resolver=lambda *_: answers).vet("https://example.org/")
+
+
+def test_a_refusal_is_none_of_the_errors_that_http_libraries_retry() -> None:
+    assert not issubclass(BlockedAddress, OSError)
 
 
 def test_the_machines_own_name_is_refused() -> None:
