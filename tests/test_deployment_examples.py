@@ -24,9 +24,8 @@ def test_the_example_deployments_are_valid() -> None:
 
 def test_the_example_deployments_show_every_key(tmp_path: Path) -> None:
     text = (ROOT / "config" / "deployments.toml").read_text(encoding="utf-8")
-    uncommented = re.sub(
-        r"^# (?=[a-z_]+ = )", "", text.partition("# With several")[0], flags=re.MULTILINE
-    )
+    of_one, _, _ = text.partition("# With several")
+    uncommented = re.sub(r"^# (?=[a-z_]+ = )", "", of_one, flags=re.MULTILINE)
     (shown,) = tomllib.loads(uncommented)["deployments"].values()
     keys = {*Deployment.__dataclass_fields__, "crew"} - {"name", "runner", "target"}
     assert shown.keys() == keys
