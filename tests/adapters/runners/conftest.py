@@ -129,3 +129,9 @@ def deploy(modules: Path) -> Callable[..., Deployment]:
 def start() -> Callable[..., Run]:
     """Begin an execution."""
     return Run
+
+
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """CrewAI's own files, for as long as the tests run."""
+    return tmp_path_factory.mktemp("crewai")

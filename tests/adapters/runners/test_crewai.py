@@ -49,11 +49,6 @@ crew = Crew(agents=[who], tasks=[first, second])
 """
 
 
-@pytest.fixture(scope="session")
-def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("crewai")
-
-
 @pytest.fixture
 def run(deploy: Deploy, start: Begin, storage: Path) -> Begin:
     def begin(code: str, target: str = "crew", **inputs: Any) -> Any:

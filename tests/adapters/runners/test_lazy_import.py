@@ -33,5 +33,5 @@ try:
 except DeploymentBroken as broken:
     print(broken.message)
 """)
-    assert "CrewAI is not installed" in told
+    assert "No module named 'crewai" in told
     assert 'pip install "crew-orchestrator[crewai]"' in told

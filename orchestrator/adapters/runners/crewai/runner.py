@@ -6,7 +6,7 @@ import importlib
 from pathlib import Path
 
 from orchestrator.adapters.runners.crewai.environment import prepare_environment
-from orchestrator.adapters.runners.loading import broken
+from orchestrator.adapters.runners.loading import broken, cause
 from orchestrator.domain.chain import Chain
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.plan import Plan
@@ -26,7 +26,7 @@ class CrewaiRunner:
     def import_crewai(self) -> None:
         """Import CrewAI now: 4 to 7 seconds. Safe in a process that forks later.
 
-        Raises ModuleNotFoundError where it is not installed.
+        Raises ImportError where it is not installed, or not in a version that this knows.
         """
         if self._crews is None:
             prepare_environment(self._storage)
@@ -43,10 +43,8 @@ class CrewaiRunner:
     def _ready(self, deployment: Deployment) -> Runner:
         try:
             self.import_crewai()
-        except ModuleNotFoundError as error:
-            if error.name != "crewai":
-                raise
-            why = 'CrewAI is not installed: pip install "crew-orchestrator[crewai]"'
+        except ImportError as error:
+            why = f'{cause(error)} (to install CrewAI: pip install "crew-orchestrator[crewai]")'
             raise broken(deployment, why) from error
         assert self._crews is not None  # noqa: S101 - narrows what import_crewai has set
         return self._crews

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.adapters.runners.crewai import CrewaiRunner
+from orchestrator.domain.deployment import Deployment, RunnerKind
+
+pytestmark = [
+    pytest.mark.crewai,
+    pytest.mark.skipif(find_spec("crewai") is None, reason="needs the extra crewai"),
+    pytest.mark.filterwarnings("ignore"),
+]
+
+DEMO = Deployment("article", RunnerKind.CREWAI, "orchestrator.demo.crew:ArticleCrew")
+
+
+@pytest.fixture
+def demo(start: Callable[..., Any], storage: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return start(CrewaiRunner(storage), DEMO, {"topic": "owls"})
+
+
+def test_a_person_reviews_what_the_writer_wrote(demo: Any) -> None:
+    assert demo.plan.names == ("research", "write", "edit")
+    assert [task.human_input for task in demo.plan.tasks] == [False, True, False]
+    assert demo.plan.inputs == ("topic",)
+
+
+def test_the_editor_has_the_article_of_the_writer(demo: Any) -> None:
+    facts, article, published = demo.all()
+    assert "owls" in facts
+    assert article in published
+
+
+def test_the_words_change_the_article(demo: Any) -> None:
+    demo.task(0)
+    first = demo.task(1).output.raw
+    demo.remark(1, "Mention barn owls.", approved=False)
+    again = demo.task(1).output.raw
+    assert again != first
+    assert "Mention barn owls." in again
