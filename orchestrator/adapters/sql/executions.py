@@ -6,7 +6,8 @@ from sqlalchemy import Connection, Select
 
 from orchestrator.adapters.sql.rows import Rows, insert_new, save, values_of
 from orchestrator.adapters.sql.schema import executions
-from orchestrator.domain.execution import Execution
+from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.ports import Position
 
 
 class SqlExecutions:
@@ -35,6 +36,21 @@ class SqlExecutions:
     def save(self, before: Execution, after: Execution) -> Execution:
         """Write over the state and version of ``before``. Raises StaleWrite."""
         return save(self._connection, executions, before, after)
+
+    def page(
+        self,
+        deployment: str | None,
+        state: ExecutionState | None,
+        after: Position | None,
+        limit: int,
+    ) -> tuple[Execution, ...]:
+        """Some of the executions of a deployment, or of all, newest first."""
+        query = self._rows.select()
+        if deployment is not None:
+            query = query.where(executions.c.deployment == deployment)
+        if state is not None:
+            query = query.where(executions.c.state == state)
+        return self._rows.page(query, after, limit, newest_first=True)
 
     def _by_id(self, execution_id: str) -> Select[tuple[object, ...]]:
         return self._rows.select().where(executions.c.id == execution_id)

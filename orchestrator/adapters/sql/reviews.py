@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from orchestrator.adapters.sql.rows import Rows, save
 from orchestrator.adapters.sql.schema import review_is_open, reviews
 from orchestrator.domain.review import Review
+from orchestrator.ports import Position
 
 _c = reviews.c
 
@@ -43,3 +44,12 @@ class SqlReviews:
         """Open reviews whose deadline has passed, the longest ago first."""
         query = self._rows.select().where(review_is_open, _c.expires_at <= now)
         return self._rows.all(query.order_by(_c.expires_at).limit(limit))
+
+    def pending(
+        self, deployment: str | None, after: Position | None, limit: int
+    ) -> tuple[Review, ...]:
+        """Some of the open reviews of a deployment, or of all, oldest first."""
+        query = self._rows.select().where(review_is_open)
+        if deployment is not None:
+            query = query.where(_c.deployment == deployment)
+        return self._rows.page(query, after, limit)

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Connection, Select, Table, insert, select, update
+from sqlalchemy import Connection, Select, Table, insert, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.errors import StaleWrite
+from orchestrator.ports import Position
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -54,6 +55,19 @@ class Rows(Generic[D]):
         """Read the first noun that the query finds."""
         row = self.connection.execute(query).mappings().first()
         return None if row is None else self.noun(**row)
+
+    def page(
+        self, query: Select[Any], after: Position | None, limit: int, *, newest_first: bool = False
+    ) -> tuple[D, ...]:
+        """Read the next few nouns that the query finds, in the order of their creation."""
+        order = (self.table.c.created_at, self.table.c.id)
+        if after:
+            seen = tuple_(
+                literal(after.created_at, order[0].type), literal(after.id, order[1].type)
+            )
+            query = query.where(tuple_(*order) < seen if newest_first else tuple_(*order) > seen)
+        ordered = (column.desc() if newest_first else column for column in order)
+        return self.all(query.order_by(*ordered).limit(limit))
 
     def add(self, nouns: Sequence[D]) -> None:
         """Insert."""

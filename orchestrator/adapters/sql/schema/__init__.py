@@ -1,0 +1,53 @@
+"""The tables. Columns that mirror a noun of the domain bear the names of its fields."""
+
+from orchestrator.adapters.sql.schema.base import metadata
+from orchestrator.adapters.sql.schema.surroundings import (
+    idempotency_keys,
+    intake_messages,
+    intake_waits,
+    manifests,
+    plans,
+    tokens,
+    workers,
+)
+from orchestrator.adapters.sql.schema.webhooks import (
+    deliveries,
+    delivery_attempts,
+    delivery_waits,
+    endpoints,
+)
+from orchestrator.adapters.sql.schema.work import (
+    checkpoints,
+    executions,
+    outputs,
+    review_is_open,
+    reviews,
+    task_run_is_claimed,
+    task_run_waits,
+    task_runs,
+    timeline,
+)
+
+__all__ = [
+    "checkpoints",
+    "deliveries",
+    "delivery_attempts",
+    "delivery_waits",
+    "endpoints",
+    "executions",
+    "idempotency_keys",
+    "intake_messages",
+    "intake_waits",
+    "manifests",
+    "metadata",
+    "outputs",
+    "plans",
+    "review_is_open",
+    "reviews",
+    "task_run_is_claimed",
+    "task_run_waits",
+    "task_runs",
+    "timeline",
+    "tokens",
+    "workers",
+]

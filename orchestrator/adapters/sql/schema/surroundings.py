@@ -1,0 +1,73 @@
+"""The tables of deployments, workers, producers and callers."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, String, Table
+
+from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
+from orchestrator.adapters.sql.schema.base import in_state, metadata, partial_index
+from orchestrator.ports import IntakeState
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("digest", String(71), primary_key=True),
+    Column("body", JsonText, nullable=False),
+)
+
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("deployment", Words, primary_key=True),
+    Column("plan_digest", String(71), ForeignKey("plans.digest")),
+    Column("error", Words),
+    Column("written_at", Utc, nullable=False),
+    Column("worker", Words, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Words, nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("deployment", Words),
+    Column("created_at", Utc, nullable=False),
+    Column("revoked_at", Utc),
+)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("deployment", Words, primary_key=True),
+    Column("call", Words, primary_key=True),
+    Column("key", Words, primary_key=True),
+    Column("body_digest", String(71), nullable=False),
+    Column("answer", JsonText, nullable=False),
+    Column("created_at", Utc, nullable=False, index=True),
+)
+
+intake_messages = Table(
+    "intake_messages",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("job", Words, nullable=False),
+    Column("deployment", Words, nullable=False),
+    Column("body", JsonText, nullable=False),
+    Column("state", String(32), nullable=False),
+    Column("reason", Words),
+    Column("execution_id", Words),
+    Column("received_at", Utc, nullable=False),
+)
+
+intake_waits = in_state(intake_messages.c.state, IntakeState.WAITING)
+
+partial_index("ix_intake_messages_waiting", intake_messages.c.received_at, where=intake_waits)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("queues", JsonText, nullable=False),
+    Column("seen_at", Utc, nullable=False, index=True),
+)

@@ -1,0 +1,169 @@
+"""The tables of executions and of what belongs to them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, UniqueConstraint
+
+from orchestrator.adapters.sql.column_types import (
+    Compressed,
+    JsonText,
+    State,
+    SubscriptionsText,
+    Utc,
+    Uuid,
+    Words,
+)
+from orchestrator.adapters.sql.schema.base import (
+    Number,
+    execution_key,
+    in_state,
+    metadata,
+    partial_index,
+)
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.review import ReviewState
+from orchestrator.domain.task_run import TaskRunState
+
+executions = Table(
+    "executions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("deployment", Words, nullable=False),
+    Column("state", State(ExecutionState), nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("origin", Words, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("plan_digest", String(71), nullable=False),
+    Column("inputs", JsonText, nullable=False),
+    Column("meta", JsonText, nullable=False),
+    Column("subscriptions", SubscriptionsText, nullable=False),
+    Column("carry_webhooks", Boolean, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("started_at", Utc),
+    Column("finished_at", Utc, index=True),
+    Column("error", Words),
+    Column("result", Uuid),
+    Column("sequence", Integer, nullable=False),
+    Column("checkpoints", Integer, nullable=False),
+    Column("batch", Words),
+    Index(None, "deployment", "created_at"),
+)
+
+task_runs = Table(
+    "task_runs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    execution_key(),
+    Column("deployment", Words, nullable=False),
+    Column("task_index", Integer, nullable=False),
+    Column("task_name", Words, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("state", State(TaskRunState), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("due_at", Utc, nullable=False),
+    Column("published_at", Utc, nullable=False),
+    Column("wake_at", Utc, nullable=False),
+    Column("publishes", Integer, nullable=False),
+    Column("resumes", Boolean, nullable=False),
+    Column("claim_no", Integer, nullable=False),
+    Column("claimed_by", Words),
+    Column("lease_until", Utc),
+    Column("attempts", Integer, nullable=False),
+    Column("started_at", Utc),
+    Column("finished_at", Utc),
+    Column("output_id", Uuid),
+    Column("usage", JsonText),
+    Column("execution_time", Float),
+    Column("error", Words),
+    Index(None, "execution_id"),
+)
+
+task_run_waits = in_state(task_runs.c.state, TaskRunState.DUE)
+task_run_is_claimed = in_state(task_runs.c.state, TaskRunState.RUNNING)
+
+partial_index("ix_task_runs_wake", task_runs.c.wake_at, where=task_run_waits)
+partial_index("ix_task_runs_lease", task_runs.c.lease_until, where=task_run_is_claimed)
+partial_index("ix_task_runs_claimed_by", task_runs.c.claimed_by, where=task_run_is_claimed)
+_task_run_is_over = in_state(task_runs.c.state, TaskRunState.FAILED, TaskRunState.WITHDRAWN)
+Index(
+    "uq_task_runs_round",
+    task_runs.c.execution_id,
+    task_runs.c.task_index,
+    task_runs.c.round,
+    unique=True,
+    # What failed or was withdrawn may run again in its round, when a person asks for a retry.
+    sqlite_where=~_task_run_is_over,
+    postgresql_where=~_task_run_is_over,
+)
+
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    execution_key(),
+    Column("body", Compressed, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Index(None, "execution_id"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    execution_key(),
+    Column("number", Integer, nullable=False),
+    Column("plan_digest", String(71), nullable=False),
+    Column("cause", Words, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("format", Integer, nullable=False),
+    Column("body", JsonText, nullable=False),
+    UniqueConstraint("execution_id", "number"),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    execution_key(),
+    Column("deployment", Words, nullable=False),
+    Column("task_run_id", Uuid, nullable=False),
+    Column("task_index", Integer, nullable=False),
+    Column("task_name", Words, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("state", State(ReviewState), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("output_id", Uuid, nullable=False),
+    Column("output_digest", String(71), nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc),
+    Column("closed_at", Utc),
+    Column("approved", Boolean),
+    Column("words", Words),
+    Column("edited_output_id", Uuid),
+    Column("actor", Words),
+    Column("channel", Words),
+    Column("reviewer", Words),
+    Index(None, "execution_id"),
+    Index(None, "deployment", "state", "created_at"),
+)
+
+review_is_open = in_state(reviews.c.state, ReviewState.PENDING)
+
+partial_index("ix_reviews_expiry", reviews.c.expires_at, where=review_is_open)
+
+timeline = Table(
+    "timeline",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    execution_key(),
+    Column("deployment", Words, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("event", Words, nullable=False),
+    Column("subject_id", Words, nullable=False),
+    Column("task_name", Words),
+    Column("round", Integer),
+    Column("details", JsonText, nullable=False),
+    Index(None, "execution_id", "number"),
+)
