@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.chain import Chain
 from orchestrator.domain.checkpoint import Checkpoint
 from orchestrator.domain.delivery import Authentication, Delivery, DeliveryAttempt, Endpoint
 from orchestrator.domain.deployment import Deployment, Manifest
-from orchestrator.domain.execution import Execution
+from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.review import Review
@@ -176,6 +176,13 @@ class Signer(Protocol):
         ...
 
 
+class Position(NamedTuple):
+    """A place in a list that is read page by page: the row that was read last."""
+
+    created_at: datetime
+    id: str
+
+
 class Executions(Protocol):
     """The executions, in one transaction."""
 
@@ -196,6 +203,16 @@ class Executions(Protocol):
 
         Raises StaleWrite when the row is no longer as ``before`` says.
         """
+        ...
+
+    def page(
+        self,
+        deployment: str | None,
+        state: ExecutionState | None,
+        after: Position | None,
+        limit: int,
+    ) -> tuple[Execution, ...]:
+        """Some of the executions of a deployment, or of all, newest first."""
         ...
 
 
@@ -287,6 +304,12 @@ class Reviews(Protocol):
 
     def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
         """Open reviews whose deadline has passed."""
+        ...
+
+    def pending(
+        self, deployment: str | None, after: Position | None, limit: int
+    ) -> tuple[Review, ...]:
+        """Some of the open reviews of a deployment, or of all, oldest first."""
         ...
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 
 from orchestrator.api.access import path_names_deployment
 from orchestrator.api.crews import calls, healthy
+from orchestrator.api.deployments import deployments
 from orchestrator.api.errors import HANDLERS
+from orchestrator.api.executions import executions
 from orchestrator.api.openapi import DescribedApp
 from orchestrator.api.probes import probes
 from orchestrator.api.request_log import RequestLog, bind_path_ids
+from orchestrator.api.reviews import reviews
 from orchestrator.ports import Ports
 
 _DESCRIPTION = """Crews that stop, ask a person, and carry on exactly once.
@@ -30,6 +34,7 @@ def create_app(ports: Ports, *, max_request_bytes: int) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # a redirect would lose the body, and trust the Host header
         exception_handlers=HANDLERS,
+        generate_unique_id_function=_operation_id,
         dependencies=[Depends(bind_path_ids)],
     )
     app.state.ports = ports
@@ -39,10 +44,15 @@ def create_app(ports: Ports, *, max_request_bytes: int) -> FastAPI:
     return app
 
 
+def _operation_id(route: APIRoute) -> str:
+    return f"{route.tags[0]}_{route.name}" if route.tags else route.name
+
+
 def _route(app: FastAPI) -> None:
     named = [Depends(path_names_deployment)]
     base = "/crews/{deployment}"
-    app.include_router(probes)
+    for router in (probes, executions, reviews, deployments):
+        app.include_router(router)
     app.include_router(calls, prefix=base, dependencies=named, tags=["crews"])
     app.add_api_route(base, healthy, dependencies=named, include_in_schema=False)
     app.include_router(calls, include_in_schema=False)

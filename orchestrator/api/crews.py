@@ -30,7 +30,7 @@ calls = APIRouter()
     responses={401: documented(Status)[401], 404: documented(Status, 404)[404]},
     summary="Say that the deployment is there",
 )
-def healthy(caller: Crew) -> PlainTextResponse:
+def healthy(_caller: Crew) -> PlainTextResponse:
     """The text ``Healthy``."""
     return PlainTextResponse("Healthy")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.execution import Execution
@@ -32,6 +33,16 @@ class PendingReview:
 
     review: Review
     output: Output
+
+    @property
+    def id(self) -> str:
+        """The review's id."""
+        return self.review.id
+
+    @property
+    def created_at(self) -> datetime:
+        """When the person was asked."""
+        return self.review.created_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +105,17 @@ class Snapshot:
 def snapshot(ports: Ports, execution_id: str, deployment: str | None = None) -> Snapshot:
     """Read an execution. Raises UnknownExecution (also for one of another deployment)."""
     return ports.store.read(lambda tx: _snapshot(tx, execution_id, deployment))
+
+
+def history(
+    ports: Ports, execution_id: str, deployment: str | None = None
+) -> tuple[Snapshot, tuple[Entry, ...]]:
+    """Read an execution with its timeline. Raises UnknownExecution."""
+
+    def read(tx: Transaction) -> tuple[Snapshot, tuple[Entry, ...]]:
+        return _snapshot(tx, execution_id, deployment), tx.timeline.of(execution_id)
+
+    return ports.store.read(read)
 
 
 def _snapshot(tx: Transaction, execution_id: str, deployment: str | None) -> Snapshot:

@@ -161,7 +161,7 @@ def serve(
             sender=GuardedSender(),
             signer=StandardSigner(()),
             runners={RunnerKind.FUNCTIONS: FunctionsRunner()},
-            crash_point=lambda place: None,
+            crash_point=lambda _: None,
             public_url=public_url,
         )
         return Service(ports, jobs)

@@ -1,0 +1,151 @@
+"""The forms of the answers under ``/v1``, as the OpenAPI document tells them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.plan import TaskKind
+from orchestrator.domain.review import ReviewState
+from orchestrator.domain.task_run import TaskRunState
+
+
+class ExecutionLine(BaseModel):
+    """An execution as lists show it. ``status`` is the wire's word for its state."""
+
+    execution_id: str
+    deployment: str
+    state: ExecutionState
+    status: str
+    origin: str
+    actor: str
+    created_at: str
+    started_at: str | None = None
+    finished_at: str | None = None
+    error: str | None = None
+
+
+class ExecutionPage(BaseModel):
+    """Executions, newest first. ``next`` is the cursor of the next page, if there is one."""
+
+    executions: list[ExecutionLine]
+    next: str | None = None
+
+
+class OutputRecord(BaseModel):
+    """An output: its text, and the same as data where the task has such a form."""
+
+    text: str
+    data: Any = Field(None, alias="json")
+
+
+class RoundRecord(BaseModel):
+    """One run of a task. ``execution_time`` is in seconds, ``usage`` are token counts."""
+
+    round: int
+    state: TaskRunState
+    attempts: int
+    worker: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    execution_time: float | None = None
+    usage: dict[str, Any] | None = None
+    error: str | None = None
+    output: OutputRecord | None = None
+
+
+class TaskRecord(BaseModel):
+    """A task of the plan, and its runs so far."""
+
+    name: str
+    kind: TaskKind
+    agent: str
+    human_input: bool
+    rounds: list[RoundRecord]
+
+
+class ReviewRecord(BaseModel):
+    """A review, and its decision where it has one."""
+
+    review_id: str
+    execution_id: str
+    deployment: str
+    task_name: str
+    round: int
+    state: ReviewState
+    output_digest: str
+    created_at: str
+    expires_at: str | None = None
+    closed_at: str | None = None
+    approved: bool | None = None
+    feedback: str | None = None
+    edited: bool | None = None
+    actor: str | None = None
+    channel: str | None = None
+    reviewer: str | None = None
+
+
+class PendingRecord(ReviewRecord):
+    """An open review, and the text that a person has to judge."""
+
+    task_output: str
+
+
+class ReviewPage(BaseModel):
+    """Open reviews, oldest first. ``next`` is the cursor of the next page, if there is one."""
+
+    reviews: list[PendingRecord]
+    next: str | None = None
+
+
+class EntryRecord(BaseModel):
+    """One line of a timeline: what happened to what, and who did it."""
+
+    number: int
+    at: str
+    actor: str
+    event: str
+    subject_id: str
+    task_name: str | None = None
+    round: int | None = None
+    details: dict[str, Any]
+
+
+class TimelineRecord(BaseModel):
+    """What happened to an execution, in order."""
+
+    execution_id: str
+    timeline: list[EntryRecord]
+
+
+class ExecutionRecord(ExecutionLine):
+    """An execution with all that happened to it."""
+
+    inputs: dict[str, Any]
+    meta: dict[str, Any]
+    tasks: list[TaskRecord]
+    reviews: list[ReviewRecord]
+    result: OutputRecord | None = None
+    usage: dict[str, Any]
+    timeline: list[EntryRecord]
+
+
+class DeploymentRecord(BaseModel):
+    """A deployment as the workers found it: ``health`` is ready, broken or not loaded."""
+
+    name: str
+    url: str
+    default: bool
+    health: str
+    error: str | None = None
+    inputs: list[str]
+    tasks: list[str]
+    loaded_at: str | None = None
+
+
+class DeploymentList(BaseModel):
+    """The deployments that the token is valid for."""
+
+    deployments: list[DeploymentRecord]
