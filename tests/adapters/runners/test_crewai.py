@@ -218,6 +218,43 @@ def test_asynchronous_tasks_are_joined_by_what_follows(run: Begin, prompts: Prom
     assert "answer 2\n\n----------\n\nanswer 1" in prompts[2]
 
 
+MIXED = """
+who, other = person(says("same")), person(says("same"), role="Other")
+start = job("start {topic}", who)
+left = job("left", who, async_execution=True)
+right = job("right", other, async_execution=True, context=[start])
+join = job("join", who)
+alone = job("alone", who, context=[])
+last = job("last", who, context=[left, join])
+crew = Crew(agents=[who, other], tasks=[start, left, right, join, alone, last])
+"""
+
+
+def test_the_model_is_asked_what_a_kickoff_would_ask_it(run: Begin, prompts: Prompts) -> None:
+    # One answer for all: side by side, a kickoff asks in no certain order.
+    run(MIXED, topic="tea").all()
+    ours = prompts.copy()
+    sys.modules["users_code"].crew.kickoff(inputs={"topic": "tea"})
+    assert sorted(prompts[len(ours) :]) == sorted(ours)
+
+
+def test_guardrails_callbacks_and_files_work_as_in_a_kickoff(run: Begin, modules: Path) -> None:
+    running = run(
+        """
+        DONE, SEEN = [], []
+        def longer(output):
+            DONE.append(output)
+            return (True, output.raw + "!") if len(DONE) > 1 else (False, "too short")
+        first = job("x", person(), guardrail=longer, callback=SEEN.append, output_file="out/{name}")
+        crew = Crew(agents=[], tasks=[first])
+    """,
+        name="tea.txt",
+    )
+    assert running.all() == ["answer 2!"]
+    assert [output.raw for output in sys.modules["users_code"].SEEN] == ["answer 2!"]
+    assert (modules / "out/tea.txt").read_text() == "answer 2!"
+
+
 CONDITIONAL = """
 who = person()
 first = job("one", who)
