@@ -25,6 +25,8 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_deliveries_wake": lambda tx: tx.deliveries.to_wake(AT, 10),
     "ix_intake_messages_waiting": lambda tx: tx.intake.waiting(10),
     "ix_timeline_execution_id_number": lambda tx: tx.timeline.of("x"),
+    "ix_executions_created_at_id": lambda tx: tx.executions.page(None, None, None, 10),
+    "ix_reviews_open": lambda tx: tx.reviews.pending(None, None, 10),
 }
 
 

@@ -47,6 +47,7 @@ executions = Table(
     Column("checkpoints", Integer, nullable=False),
     Column("batch", Words),
     Index(None, "deployment", "created_at"),
+    Index(None, "created_at", "id"),
 )
 
 task_runs = Table(
@@ -151,6 +152,7 @@ reviews = Table(
 review_is_open = in_state(reviews.c.state, ReviewState.PENDING)
 
 partial_index("ix_reviews_expiry", reviews.c.expires_at, where=review_is_open)
+partial_index("ix_reviews_open", reviews.c.created_at, reviews.c.id, where=review_is_open)
 
 timeline = Table(
     "timeline",

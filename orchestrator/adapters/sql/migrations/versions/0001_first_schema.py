@@ -80,6 +80,7 @@ def upgrade() -> None:
         sa.Column("batch", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_executions"),
     )
+    op.create_index("ix_executions_created_at_id", "executions", ["created_at", "id"])
     op.create_index(
         "ix_executions_deployment_created_at", "executions", ["deployment", "created_at"]
     )
@@ -259,6 +260,9 @@ def upgrade() -> None:
     op.create_index("ix_reviews_execution_id", "reviews", ["execution_id"])
     op.create_index(
         "ix_reviews_expiry", "reviews", ["expires_at"], **_where("state IN ('PENDING')")
+    )
+    op.create_index(
+        "ix_reviews_open", "reviews", ["created_at", "id"], **_where("state IN ('PENDING')")
     )
     op.create_table(
         "task_runs",
