@@ -22,7 +22,7 @@ from orchestrator.adapters.system import (
 from orchestrator.domain.deployment import RunnerKind
 from orchestrator.jobs import Job
 from orchestrator.ports import Ports
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, make_data_folder
 
 
 def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None) -> Ports:
@@ -31,6 +31,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
     ``publish`` sends jobs; without it they go to the broker of the settings. Raises InvalidSettings
     and, for the deployment file, errors that say what to write.
     """
+    make_data_folder(settings.data)
     crash_point = crash_point_from(os.environ)
     broker = make_celery(settings.resolved_broker_url, shutdown_grace=settings.shutdown_grace)
     return Ports(

@@ -33,6 +33,7 @@ def connect(settings: Settings) -> None:
     signals.celeryd_after_setup.connect(_name_the_worker, weak=False)
     signals.worker_process_init.connect(_begin_child, weak=False)
     signals.worker_ready.connect(_begin_without_children, weak=False)
+    signals.worker_ready.connect(_note_pool_size, weak=False)
     signals.task_failure.connect(_end_claim_of_lost_child, weak=False)
     signals.worker_shutdown.connect(_give_back, weak=False)
 
@@ -62,6 +63,11 @@ def _begin_without_children(sender: Any, **_: Any) -> None:
     """Pools of threads have no children that begin; prefork's parent must not begin anything."""
     if not isinstance(sender.pool, PreforkPool):
         current.get()
+
+
+def _note_pool_size(sender: Any, **_: Any) -> None:
+    """Celery 5.6 asks the pool for its size once more after a cold shutdown has let go of it."""
+    sender.controller.max_concurrency = sender.pool.num_processes
 
 
 def _end_claim_of_lost_child(
