@@ -147,10 +147,11 @@ class SendResult:
 class Sender(Protocol):
     """The one way out: every outgoing HTTP request goes through it, guarded."""
 
-    def vet(self, url: str) -> None:
-        """Check a URL when it is given.
+    def vet(self, url: str, authentication: Authentication | None = None) -> None:
+        """Check a URL and the credentials for it when they are given.
 
-        Raises BlockedAddress when it is no http(s) URL, or leads to an address that is not allowed.
+        Raises BlockedAddress when it is no http(s) URL, or leads to an address that is not allowed,
+        and Invalid when the credentials cannot be sent.
         A name that does not resolve just now is accepted, and decided when something is sent.
         """
         ...

@@ -37,6 +37,8 @@ def configure_logging(settings: Settings) -> None:
     handler.setFormatter(_formatter(as_json=as_json))
     logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # It logs URLs with their queries at lower levels, and receivers keep tokens there.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 def _formatter(*, as_json: bool) -> structlog.stdlib.ProcessorFormatter:

@@ -69,8 +69,8 @@ def vet(ports: Ports, named: tuple[NamedWebhook, ...]) -> None:
     wrong: dict[str, str] = {}
     for webhook in named:
         try:
-            ports.sender.vet(webhook.url)
-        except BlockedAddress as error:
+            ports.sender.vet(webhook.url, webhook.authentication)
+        except (BlockedAddress, Invalid) as error:
             wrong[webhook.field] = error.message
     if wrong:
         sentence = "; ".join(f"{field}: {message}" for field, message in wrong.items())

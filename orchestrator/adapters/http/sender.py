@@ -60,9 +60,11 @@ class GuardedSender:
             self._guard, trusting(ca_bundle), hosts=hosts, kept=kept_alive
         )
 
-    def vet(self, url: str) -> None:
-        """Check a URL when it is given. Raises BlockedAddress."""
+    def vet(self, url: str, authentication: Authentication | None = None) -> None:
+        """Check what is given. Raises BlockedAddress for the URL, Invalid for the credentials."""
         self._guard.vet(url)
+        if authentication is not None:
+            authorization(authentication)
 
     def send(
         self,
