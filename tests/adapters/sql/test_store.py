@@ -183,8 +183,11 @@ def test_nothing_is_connected_before_the_store_is_used(cipher: Cipher) -> None:
 def test_a_forked_child_has_connections_of_its_own(store: SqlStore, execution: Execution) -> None:
     child = os.fork()
     if not child:
-        found = store.read(lambda tx: tx.executions.get(execution.id))
-        os._exit(0 if found == execution else 1)
+        try:
+            found = store.read(lambda tx: tx.executions.get(execution.id))
+            os._exit(0 if found == execution else 1)
+        finally:
+            os._exit(2)
 
     assert os.waitpid(child, 0)[1] == 0
     assert store.read(lambda tx: tx.executions.get(execution.id)) == execution
