@@ -7,7 +7,7 @@ derived from where the code happens to live. A job carries ids only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 FORMAT = 1
 """The version that every job carries as ``v``."""
@@ -32,21 +32,28 @@ class Job:
     """One message for a worker: what to do, on which queue, about which rows.
 
     ``time_limit`` is in seconds, None for none; a job that runs longer is ended by its worker.
+    ``labels`` are what operators see beside the arguments: names, never texts of people or models.
     """
 
     name: str
     queue: str
     arguments: Mapping[str, str]
     time_limit: float | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_task(
-    execution_id: str, task_run_id: str, *, resumes: bool, time_limit: float | None = None
+    execution_id: str,
+    task_run_id: str,
+    *,
+    resumes: bool,
+    time_limit: float | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> Job:
     """The job that runs one task run. The first one after an answer is called a resume."""
     name = RESUME if resumes else RUN_TASK
     arguments = {"execution_id": execution_id, "task_run_id": task_run_id}
-    return Job(name, CREWS, arguments, time_limit)
+    return Job(name, CREWS, arguments, time_limit, labels or {})
 
 
 def drain(endpoint_id: str) -> Job:

@@ -73,7 +73,7 @@ class CeleryJobs:
                 job.name,
                 kwargs={"v": jobs.FORMAT, **arguments},
                 queue=job.queue,
-                kwargsrepr=repr(arguments),
+                kwargsrepr=repr({**arguments, **job.labels}),
                 argsrepr="()",
                 ignore_result=True,
                 **options,

@@ -17,6 +17,7 @@ from orchestrator.domain.plan import Plan, TaskKind
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.ports import Ports
 from orchestrator.usecases import events
 from orchestrator.usecases.case import Case
 
@@ -58,14 +59,19 @@ def begin_round(case: Case, plan: Plan, index: int, round_: int, *, resumes: boo
     )
     case.tx.task_runs.add([run])
     case.record("task_run.create", run.id, run)
-    case.tx.publish(job_of(case, run))
+    case.tx.publish(job_of(case.ports, run))
     return run
 
 
-def job_of(case: Case, run: TaskRun) -> jobs.Job:
+def job_of(ports: Ports, run: TaskRun) -> jobs.Job:
     """The job that a task run waits for."""
-    limit = case.ports.deployments.get(run.deployment).task_time_limit.total_seconds()
-    return jobs.run_task(run.execution_id, run.id, resumes=run.resumes, time_limit=limit)
+    return jobs.run_task(
+        run.execution_id,
+        run.id,
+        resumes=run.resumes,
+        time_limit=ports.deployments.get(run.deployment).task_time_limit.total_seconds(),
+        labels={"deployment": run.deployment, "task": run.task_name, "round": str(run.round)},
+    )
 
 
 def commit_task(case: Case, plan: Plan, run: TaskRun, output_id: str, output: Output) -> TaskRun:

@@ -33,7 +33,7 @@ def still_held(case: Case, claimed: TaskRun) -> TaskRun:
     return current
 
 
-def end_attempt(case: Case, run: TaskRun, reason: str, *, retryable: bool) -> None:
+def end_attempt(case: Case, run: TaskRun, reason: str, *, retryable: bool) -> TaskRun:
     """End a claim without a result: the run becomes due again, or it and its execution fail.
 
     It becomes due again, with backoff, while the deployment's limit allows another run.
@@ -41,11 +41,11 @@ def end_attempt(case: Case, run: TaskRun, reason: str, *, retryable: bool) -> No
     limit = case.ports.deployments.get(run.deployment).max_attempts
     if retryable and run.attempts < limit:
         due_at = retry.task_due_again_at(case.now, run.attempts)
-        case.save_run("try_again", run, run.try_again(due_at, reason), error=reason)
-        return
-    case.save_run("fail", run, run.fail(case.now, reason), error=reason)
+        return case.save_run("try_again", run, run.try_again(due_at, reason), error=reason)
+    failed = case.save_run("fail", run, run.fail(case.now, reason), error=reason)
     attempts = f"after {run.attempts} attempt{'s' if run.attempts > 1 else ''}"
     fail_execution(case, f"Task '{run.task_name}' failed {attempts}: {reason}")
+    return failed
 
 
 def give_back_claims(ports: Ports, worker: str) -> int:
@@ -61,7 +61,7 @@ def _give_back(ports: Ports, task_run_id: str, worker: str) -> bool:
             return False
         case, run = found
         given_back = case.save_run("give_back", run, run.give_back(case.now))
-        tx.publish(job_of(case, given_back))
+        tx.publish(job_of(ports, given_back))
         case.close()
         return True
 

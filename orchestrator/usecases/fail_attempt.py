@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import ClaimLost, TaskFailed
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.case import open_case
@@ -15,8 +15,8 @@ log = structlog.get_logger()
 
 def fail_attempt(
     ports: Ports, claimed: TaskRun, actor: str, reason: str, error: Exception | None = None
-) -> None:
-    """Note that the claimed run failed; nothing happens where the claim was lost meanwhile.
+) -> TaskRunState | None:
+    """Note that the claimed run failed; None, and nothing done, where the claim was lost meanwhile.
 
     While the deployment's limit allows another run it becomes due again, with backoff, unless
     ``error`` says that another would fail alike.
@@ -31,12 +31,14 @@ def fail_attempt(
     )
     retryable = error.retryable if isinstance(error, TaskFailed) else True
 
-    def decide(tx: Transaction) -> None:
+    def decide(tx: Transaction) -> TaskRunState:
         case = open_case(ports, tx, claimed.execution_id, actor)
-        end_attempt(case, still_held(case, claimed), reason, retryable=retryable)
+        ended = end_attempt(case, still_held(case, claimed), reason, retryable=retryable)
         case.close()
+        return ended.state
 
     try:
-        ports.store.transact(decide)
+        return ports.store.transact(decide)
     except ClaimLost:
         log.info("failure of a lost claim", task_run_id=claimed.id, claim_no=claimed.claim_no)
+        return None

@@ -58,24 +58,26 @@ class Claimed:
     chain: Chain
 
 
-def run_task(ports: Ports, host: Host, execution_id: str, task_run_id: str) -> None:
+def run_task(ports: Ports, host: Host, execution_id: str, task_run_id: str) -> TaskRunState | None:
     """Run the task run to its end, unless somebody else holds it or nothing is due any more.
 
-    Safe to call any number of times, in any number of places at once.
+    Safe to call any number of times, in any number of places at once. Returns what became of the
+    run: UNDER_REVIEW, COMMITTED, DUE (again, after a failed attempt) or FAILED; None where nothing
+    was due, or the result was refused.
     """
     claimed = ports.store.transact(lambda tx: _claim(ports, tx, host, execution_id, task_run_id))
     if claimed is None:
         log.info("job found nothing due", execution_id=execution_id, task_run_id=task_run_id)
-        return
+        return None
     ports.crash_point("after-claim")
     try:
         result, seconds = _run(ports, host, claimed)
     except ClaimLost:
         log.warning("claim lost", execution_id=execution_id, task_run_id=task_run_id)
+        return None
     except Exception as error:  # noqa: BLE001 - whatever the user's code raises is a failed attempt
-        fail_attempt(ports, claimed.run, worker_actor(host.worker), _reason(error), error)
-    else:
-        _accept(ports, host, claimed, result, seconds)
+        return fail_attempt(ports, claimed.run, worker_actor(host.worker), _reason(error), error)
+    return _accept(ports, host, claimed, result, seconds)
 
 
 def _claim(
@@ -159,14 +161,17 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _accept(ports: Ports, host: Host, claimed: Claimed, result: TaskResult, seconds: float) -> None:
+def _accept(
+    ports: Ports, host: Host, claimed: Claimed, result: TaskResult, seconds: float
+) -> TaskRunState | None:
     """Commit the result, or put it before a person; refuse it where the claim was lost."""
     try:
-        ports.store.transact(lambda tx: _save(ports, tx, host, claimed, result, seconds))
+        return ports.store.transact(lambda tx: _save(ports, tx, host, claimed, result, seconds))
     except ClaimLost:
         log.warning("result refused", task_run_id=claimed.run.id, claim_no=claimed.run.claim_no)
+        return None
     except TaskFailed as error:
-        fail_attempt(ports, claimed.run, worker_actor(host.worker), error.message, error)
+        return fail_attempt(ports, claimed.run, worker_actor(host.worker), error.message, error)
 
 
 def _save(
@@ -176,7 +181,7 @@ def _save(
     claimed: Claimed,
     result: TaskResult,
     seconds: float,
-) -> None:
+) -> TaskRunState:
     case = open_case(ports, tx, claimed.run.execution_id, worker_actor(host.worker))
     run = still_held(case, claimed.run)
     output_id = ports.ids.new()
@@ -184,11 +189,11 @@ def _save(
     plan = case.plan
     task = plan.tasks[run.task_index]
     if task.human_input and task.kind is TaskKind.TASK and not result.skipped:
-        asked = run.ask(output_id, dict(result.usage), seconds)
-        asked = case.save_run("ask", run, asked)
-        ask_person(case, asked, output_id, result.output)
+        saved = case.save_run("ask", run, run.ask(output_id, dict(result.usage), seconds))
+        ask_person(case, saved, output_id, result.output)
     else:
         metered = run.metered(dict(result.usage), seconds)
-        commit_task(case, plan, metered, output_id, result.output)
+        saved = commit_task(case, plan, metered, output_id, result.output)
         begin_due_tasks(case, plan)
     case.close()
+    return saved.state

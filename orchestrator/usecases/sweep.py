@@ -8,6 +8,7 @@ from orchestrator import jobs
 from orchestrator.domain import retry
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.advance import job_of
 from orchestrator.usecases.claims import end_lapsed_claim
 from orchestrator.usecases.expire_review import expire_review
 from orchestrator.usecases.intake import take_waiting
@@ -54,8 +55,7 @@ def _publish_task_runs(ports: Ports) -> int:
 
 
 def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
-    limit = ports.deployments.get(run.deployment).task_time_limit.total_seconds()
-    job = jobs.run_task(run.execution_id, run.id, resumes=run.resumes, time_limit=limit)
+    job = job_of(ports, run)
     now = ports.clock.now()
     wake_at = retry.publish_again_at(now, run.publishes + 1)
 
