@@ -15,8 +15,10 @@ from celery import signals
 from celery.concurrency.prefork import TaskPool as PreforkPool
 
 from orchestrator import jobs
+from orchestrator.adapters.deployment_file import load_deployments
 from orchestrator.adapters.logs import configure_logging
 from orchestrator.adapters.runners.crewai.environment import prepare_environment
+from orchestrator.domain.deployment import RunnerKind
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
 from orchestrator.usecases.claims import end_claims_of_lost_child, give_back_claims
@@ -48,9 +50,16 @@ def _name_the_worker(sender: str, instance: Any, **_: Any) -> None:
     """Before any fork: an identity that the children share, and the slow import that they need."""
     queues = tuple(sorted(instance.app.amqp.queues.consume_from))
     current.identity = Identity(f"{sender}#{uuid.uuid4().hex[:8]}", queues)
-    if jobs.CREWS in queues and importlib.util.find_spec("crewai"):
-        prepare_environment(current.settings.data / "crewai" if current.settings else None)
+    if jobs.CREWS in queues and current.settings and _runs_crews(current.settings):
+        prepare_environment(current.settings.data / "crewai")
         importlib.import_module("crewai")  # 4 to 7 s: once here, not again in each child
+
+
+def _runs_crews(settings: Settings) -> bool:
+    """Whether a deployment needs CrewAI, and it is installed; if not, the children say so."""
+    declared = load_deployments(settings.deployments)
+    runners = {declared.get(name).runner for name in declared.names()}
+    return RunnerKind.CREWAI in runners and importlib.util.find_spec("crewai") is not None
 
 
 def _begin_child(**_: Any) -> None:

@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 import uuid_utils
 
 CRASH_POINT = "ORCHESTRATOR_CRASH_POINT"
-"""For tests only: the name of the place at which this process kills itself."""
+"""For tests only: the places at which this process kills itself, separated by commas."""
 
 CRASH_POINT_ONCE = "ORCHESTRATOR_CRASH_POINT_ONCE"
-"""For tests only: a path that is created at the crash; where it exists nothing crashes again."""
+"""For tests only: a path; a crash creates it with the place's name added to its end, and where that
+exists the place does not crash again."""
 
 
 class SystemClock:
@@ -53,15 +54,15 @@ def crash_point_from(environ: Mapping[str, str]) -> Callable[[str], None]:
     """What to call at each crash point.
 
     Does nothing, unless tests set ORCHESTRATOR_CRASH_POINT: then the process kills itself, as a
-    power cut would, when it reaches the place of that name.
+    power cut would, when it reaches a place of that name.
     """
-    doomed = environ.get(CRASH_POINT)
-    if not doomed:
+    doomed = environ.get(CRASH_POINT, "").split(",")
+    if doomed == [""]:
         return _carry_on
     guard = environ.get(CRASH_POINT_ONCE)
 
     def crash(name: str) -> None:
-        if name == doomed and (guard is None or _first_to_make(guard)):
+        if name in doomed and (guard is None or _first_to_make(f"{guard}.{name}")):
             os.kill(os.getpid(), signal.SIGKILL)
 
     return crash
