@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, RowMapping, bindparam, select
 
+from orchestrator.adapters.sql.rows import inserting
 from orchestrator.adapters.sql.schema import checkpoints
 from orchestrator.domain.checkpoint import FORMAT, Checkpoint
 from orchestrator.errors import DeploymentBroken
 
 _COLUMNS = ("id", "execution_id", "number", "plan_digest", "cause", "created_at", "format")
+_NEWEST = (
+    select(checkpoints)
+    .where(checkpoints.c.execution_id == bindparam("execution_id"))
+    .order_by(checkpoints.c.number.desc())
+    .limit(1)
+)
 
 
 class SqlCheckpoints:
@@ -20,13 +27,11 @@ class SqlCheckpoints:
     def add(self, checkpoint: Checkpoint) -> None:
         """Insert."""
         row = {name: getattr(checkpoint, name) for name in _COLUMNS}
-        self._connection.execute(insert(checkpoints).values(**row, body=checkpoint.to_json()))
+        self._connection.execute(inserting(checkpoints), {**row, "body": checkpoint.to_json()})
 
     def newest(self, execution_id: str) -> Checkpoint | None:
         """The one to go on from. Raises DeploymentBroken for a format that we cannot read."""
-        query = select(checkpoints).where(checkpoints.c.execution_id == execution_id)
-        newest_first = query.order_by(checkpoints.c.number.desc()).limit(1)
-        row = self._connection.execute(newest_first).mappings().first()
+        row = self._connection.execute(_NEWEST, {"execution_id": execution_id}).mappings().first()
         return None if row is None else _checkpoint(row)
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Select
+from dataclasses import fields
+
+from sqlalchemy import Connection, bindparam, select
 
 from orchestrator.adapters.sql.rows import Rows, insert_new, save, values_of
 from orchestrator.adapters.sql.schema import executions
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.ports import Position
+
+_LOCKED = (
+    select(*(executions.c[field.name] for field in fields(Execution)))
+    .where(executions.c.id == bindparam("id"))
+    .with_for_update(key_share=True)
+)
 
 
 class SqlExecutions:
@@ -23,7 +31,7 @@ class SqlExecutions:
 
     def get(self, execution_id: str) -> Execution | None:
         """Read without a lock."""
-        return self._rows.first(self._by_id(execution_id))
+        return self._rows.by_id(execution_id)
 
     def lock(self, execution_id: str) -> Execution | None:
         """Read and hold the row; on SQLite the whole transaction holds the database already.
@@ -31,7 +39,7 @@ class SqlExecutions:
         FOR NO KEY UPDATE keeps out every other lock of ours, but not the inserts of rows that
         refer to the execution (FOR UPDATE would make these wait).
         """
-        return self._rows.first(self._by_id(execution_id).with_for_update(key_share=True))
+        return self._rows.first(_LOCKED, {"id": execution_id})
 
     def save(self, before: Execution, after: Execution) -> Execution:
         """Write over the state and version of ``before``. Raises StaleWrite."""
@@ -51,6 +59,3 @@ class SqlExecutions:
         if state is not None:
             query = query.where(executions.c.state == state)
         return self._rows.page(query, after, limit, newest_first=True)
-
-    def _by_id(self, execution_id: str) -> Select[tuple[object, ...]]:
-        return self._rows.select().where(executions.c.id == execution_id)

@@ -11,10 +11,11 @@ from orchestrator.domain.plan import Plan
 
 
 class SqlManifests:
-    """Keeps ``ports.Manifests``."""
+    """Keeps ``ports.Manifests``. Plans never change: each is read once and then known."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, known_plans: dict[str, Plan]) -> None:
         self._connection = connection
+        self._known_plans = known_plans
 
     def put(self, manifest: Manifest) -> None:
         """Replace the deployment's manifest; keep its plan for ever."""
@@ -45,6 +46,10 @@ class SqlManifests:
 
     def plan(self, digest: str) -> Plan | None:
         """The plan with that digest, as some manifest once had it."""
-        query = select(plans.c.body).where(plans.c.digest == digest)
-        body = self._connection.execute(query).scalar()
-        return None if body is None else Plan.from_json(body)
+        if digest not in self._known_plans:
+            query = select(plans.c.body).where(plans.c.digest == digest)
+            body = self._connection.execute(query).scalar()
+            if body is None:
+                return None
+            self._known_plans[digest] = Plan.from_json(body)
+        return self._known_plans[digest]

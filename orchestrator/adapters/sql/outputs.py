@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, select
 
+from orchestrator.adapters.sql.rows import inserting
 from orchestrator.adapters.sql.schema import outputs
 from orchestrator.domain.canonical import JsonObject, decode, encode
 from orchestrator.domain.output import Output
+
+_BY_IDS = select(outputs.c.id, outputs.c.body).where(
+    outputs.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 class SqlOutputs:
@@ -23,12 +28,14 @@ class SqlOutputs:
         """Insert. Raises TaskFailed when it is too large or has no JSON form."""
         body = encode(output.to_json())
         row = {"id": output_id, "execution_id": execution_id, "body": body, "created_at": at}
-        self._connection.execute(insert(outputs).values(row))
+        self._connection.execute(inserting(outputs), row)
 
     def get(self, output_ids: Sequence[str]) -> dict[str, Output]:
         """Read several at a time, by id."""
-        query = select(outputs.c.id, outputs.c.body).where(outputs.c.id.in_(output_ids))
+        if not output_ids:
+            return {}
+        found = self._connection.execute(_BY_IDS, {"ids": list(output_ids)})
         return {
             output_id: Output.from_json(cast("JsonObject", decode(body)))
-            for output_id, body in self._connection.execute(query)
+            for output_id, body in found
         }

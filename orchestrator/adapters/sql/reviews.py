@@ -28,13 +28,14 @@ class SqlReviews:
 
     def get(self, review_ids: Sequence[str]) -> dict[str, Review]:
         """Read several at a time, by id."""
+        if not review_ids:
+            return {}
         found = self._rows.all(self._rows.select().where(_c.id.in_(review_ids)))
         return {review.id: review for review in found}
 
     def of(self, execution_id: str) -> tuple[Review, ...]:
         """All of an execution's, oldest first."""
-        query = self._rows.select().where(_c.execution_id == execution_id)
-        return self._rows.all(query.order_by(_c.created_at, _c.id))
+        return self._rows.of_execution(execution_id)
 
     def save(self, before: Review, after: Review) -> Review:
         """Write over the state and version of ``before``. Raises StaleWrite."""

@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import Connection, Select, Table, insert, literal, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Insert,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.errors import StaleWrite
@@ -45,15 +58,16 @@ class Rows(Generic[D]):
 
     def select(self) -> Select[Any]:
         """Begin a query for nouns."""
-        return select(*(self.table.c[field.name] for field in fields(self.noun)))
+        return _selecting(self.table, self.noun)
 
-    def all(self, query: Select[Any]) -> tuple[D, ...]:
-        """Read every noun that the query finds."""
-        return tuple(self.noun(**row) for row in self.connection.execute(query).mappings())
+    def all(self, query: Select[Any], bound: Mapping[str, Any] | None = None) -> tuple[D, ...]:
+        """Read every noun that the query finds, with these values bound."""
+        found = self.connection.execute(query, bound)
+        return tuple(self.noun(**row) for row in found.mappings())
 
-    def first(self, query: Select[Any]) -> D | None:
-        """Read the first noun that the query finds."""
-        row = self.connection.execute(query).mappings().first()
+    def first(self, query: Select[Any], bound: Mapping[str, Any] | None = None) -> D | None:
+        """Read the first noun that the query finds, with these values bound."""
+        row = self.connection.execute(query, bound).mappings().first()
         return None if row is None else self.noun(**row)
 
     def page(
@@ -72,7 +86,41 @@ class Rows(Generic[D]):
     def add(self, nouns: Sequence[D]) -> None:
         """Insert."""
         if nouns:
-            self.connection.execute(insert(self.table), [values_of(noun) for noun in nouns])
+            self.connection.execute(inserting(self.table), [values_of(noun) for noun in nouns])
+
+    def by_id(self, noun_id: str) -> D | None:
+        """Read the noun with this id."""
+        return self.first(_by_id(self.table, self.noun), {"id": noun_id})
+
+    def of_execution(self, execution_id: str) -> tuple[D, ...]:
+        """Read all nouns of an execution, in the order in which they were made."""
+        return self.all(_of_execution(self.table, self.noun), {"execution_id": execution_id})
+
+
+# Building a statement costs more than running it on SQLite: those that every job runs are built
+# once, and their values bound.
+
+
+@cache
+def inserting(table: Table) -> Insert:
+    """Insert what it is executed with."""
+    return insert(table)
+
+
+@cache
+def _selecting(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
+    return select(*(table.c[field.name] for field in fields(noun)))
+
+
+@cache
+def _by_id(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
+    return _selecting(table, noun).where(table.c.id == bindparam("id"))
+
+
+@cache
+def _of_execution(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
+    query = _selecting(table, noun).where(table.c.execution_id == bindparam("execution_id"))
+    return query.order_by(table.c.created_at, table.c.id)
 
 
 def values_of(noun: DataclassInstance) -> dict[str, Any]:
@@ -81,21 +129,28 @@ def values_of(noun: DataclassInstance) -> dict[str, Any]:
 
 
 def overwrite(connection: Connection, table: Table, before: V, after: V) -> V | None:
-    """Write ``after`` over the state and version of ``before``; return it with its new version.
+    """Write what ``after`` changes over the state and version of ``before``.
 
-    None, and nothing written, when the row is no longer as ``before`` says.
+    Returns ``after`` with its new version; None, and nothing written, when the row is no longer as
+    ``before`` says.
     """
     saved = replace(after, version=before.version + 1)
-    written = connection.execute(
-        update(table)
-        .where(
-            table.c.id == before.id,
-            table.c.version == before.version,
-            table.c.state == before.state,
-        )
-        .values(values_of(saved))
-    )
+    was, is_ = values_of(before), values_of(saved)
+    changed = {name: value for name, value in is_.items() if value != was[name]}
+    expected = {"was_id": before.id, "was_version": before.version, "was_state": before.state}
+    written = connection.execute(_overwriting(table), {**changed, **expected})
     return saved if written.rowcount else None
+
+
+@cache
+def _overwriting(table: Table) -> Update:
+    """The statement without its values: what is executed with it says what is set."""
+    c = table.c
+    return update(table).where(
+        c.id == bindparam("was_id"),
+        c.version == bindparam("was_version"),
+        c.state == bindparam("was_state"),
+    )
 
 
 def save(connection: Connection, table: Table, before: V, after: V) -> V:

@@ -27,6 +27,7 @@ from orchestrator.adapters.sql.task_runs import SqlTaskRuns
 from orchestrator.adapters.sql.timeline import SqlTimeline
 from orchestrator.adapters.sql.tokens import SqlTokens
 from orchestrator.adapters.sql.workers import SqlWorkers
+from orchestrator.domain.plan import Plan
 from orchestrator.jobs import Job
 
 T = TypeVar("T")
@@ -37,7 +38,9 @@ log = structlog.get_logger(__name__)
 class SqlTransaction:
     """Keeps ``ports.Transaction``."""
 
-    def __init__(self, connection: Connection, cipher: Cipher) -> None:
+    def __init__(
+        self, connection: Connection, cipher: Cipher, known_plans: dict[str, Plan]
+    ) -> None:
         self._connection = connection
         self.jobs: list[Job] = []
         self.executions: ports.Executions = SqlExecutions(connection)
@@ -48,7 +51,7 @@ class SqlTransaction:
         self.deliveries: ports.Deliveries = SqlDeliveries(connection)
         self.endpoints: ports.Endpoints = SqlEndpoints(connection, cipher)
         self.timeline: ports.Timeline = SqlTimeline(connection)
-        self.manifests: ports.Manifests = SqlManifests(connection)
+        self.manifests: ports.Manifests = SqlManifests(connection, known_plans)
         self.tokens: ports.Tokens = SqlTokens(connection)
         self.keys: ports.Keys = SqlKeys(connection)
         self.intake: ports.Intake = SqlIntake(connection)
@@ -76,6 +79,7 @@ class SqlStore:
         self._writer = engine
         self._reader = reading(engine)
         self._cipher = cipher
+        self._known_plans: dict[str, Plan] = {}
         self._publish = publish
         self._crash_point = crash_point
 
@@ -97,13 +101,13 @@ class SqlStore:
 
     def _commit(self, work: Callable[[ports.Transaction], T]) -> tuple[T, list[Job]]:
         with self._writer.begin() as connection:
-            transaction = SqlTransaction(connection, self._cipher)
+            transaction = SqlTransaction(connection, self._cipher, self._known_plans)
             result = work(transaction)
         return result, transaction.jobs
 
     def _look(self, work: Callable[[ports.Transaction], T]) -> T:
         with self._reader.begin() as connection:
-            return work(SqlTransaction(connection, self._cipher))
+            return work(SqlTransaction(connection, self._cipher, self._known_plans))
 
     def _send(self, job: Job) -> None:
         try:

@@ -32,12 +32,11 @@ class SqlTaskRuns:
 
     def get(self, task_run_id: str) -> TaskRun | None:
         """Read."""
-        return self._rows.first(self._rows.select().where(_c.id == task_run_id))
+        return self._rows.by_id(task_run_id)
 
     def of(self, execution_id: str) -> tuple[TaskRun, ...]:
         """All of an execution's, in the order in which they were made."""
-        query = self._rows.select().where(_c.execution_id == execution_id)
-        return self._rows.all(query.order_by(_c.created_at, _c.id))
+        return self._rows.of_execution(execution_id)
 
     def save(self, before: TaskRun, after: TaskRun) -> TaskRun:
         """Write over the state and version of ``before``. Raises StaleWrite."""

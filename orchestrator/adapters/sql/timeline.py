@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
-from orchestrator.adapters.sql.rows import Rows, values_of
+from orchestrator.adapters.sql.rows import Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import timeline
 from orchestrator.domain.timeline import Entry
 
@@ -21,7 +21,7 @@ class SqlTimeline:
     def add(self, entries: Sequence[Entry]) -> None:
         """Append, in this order."""
         if entries:
-            self._connection.execute(insert(timeline), [_unnumbered(entry) for entry in entries])
+            self._connection.execute(inserting(timeline), [_unnumbered(entry) for entry in entries])
 
     def of(self, execution_id: str) -> tuple[Entry, ...]:
         """All entries of an execution, in order."""
