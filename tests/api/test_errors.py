@@ -1,0 +1,65 @@
+"""How failures that are nobody's call are told."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from orchestrator import errors
+from orchestrator.api.errors import MEANINGS
+
+if TYPE_CHECKING:
+    from conftest import Service
+
+INTERNAL = {
+    "OrchestratorError",
+    "TaskFailed",
+    "ClaimLost",
+    "IllegalTransition",
+    "InvalidSettings",
+    "AddressInUse",
+    "AlreadyRunning",
+    "BrokerFailed",
+}
+"""Errors that no call should end in; if one does, it is a 500."""
+
+
+def test_every_error_has_a_meaning() -> None:
+    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
+    ours = [kind for kind in kinds if issubclass(kind, errors.OrchestratorError)]
+    unmapped = {kind.__name__ for kind in ours if not MEANINGS.keys() & set(kind.__mro__)}
+    assert unmapped == INTERNAL
+
+
+def test_an_unknown_path_is_told_in_our_form(service: Service) -> None:
+    answer = service.get("/nowhere")
+    assert answer.status_code == 404
+    assert answer.json().keys() == {"error", "message", "detail"}
+    assert answer.json()["message"].startswith("GET /nowhere:")
+
+
+def test_a_wrong_method_is_told_with_the_right_one(service: Service) -> None:
+    answer = service.call("DELETE", "/crews/article/kickoff")
+    assert (answer.status_code, answer.json()["error"]) == (405, "Method Not Allowed")
+    assert answer.headers["Allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("secret"), errors.IllegalTransition("secret")], ids=["any", "ours"]
+)
+def test_what_nobody_planned_is_logged_not_told(
+    service: Service, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("orchestrator.api.crews.snapshot", fail)
+    with capture_logs() as lines:
+        answer = service.get("/crews/article/status/x")
+
+    assert (answer.status_code, answer.json()["error"]) == (500, "Internal Server Error")
+    assert "secret" not in answer.text
+    assert [line["exc_info"] for line in lines if line["log_level"] == "error"]
