@@ -27,7 +27,7 @@
     ├── BlockedAddress            an outgoing request to an address that is not allowed
     ├── InvalidSettings           an environment variable or the deployment file cannot be used
     ├── AlreadyRunning            another process holds the data folder
-    ├── AddressInUse              the API cannot listen where it should
+    ├── AddressInUse              the API or Flower cannot listen where it should
     └── BrokerFailed              the embedded broker does not start
 
 The docstring of an error is its default message. What each means over HTTP stands in
@@ -219,7 +219,7 @@ class BrokerFailed(OrchestratorError):
 
 
 class AddressInUse(OrchestratorError):
-    """The API cannot listen on the address that it was given."""
+    """The API or Flower cannot listen on the address that it was given."""
 
-    def __init__(self, host: str, port: int, why: str) -> None:
-        super().__init__(f"Cannot listen on {host}:{port}: {why}. Choose another with --port.")
+    def __init__(self, host: str, port: int, why: str, option: str = "--port") -> None:
+        super().__init__(f"Cannot listen on {host}:{port}: {why}. Choose another with {option}.")

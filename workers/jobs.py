@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from celery import Celery, Task
 from celery.exceptions import Ignore, Reject
+from kombu.exceptions import KombuError
 
 from orchestrator import jobs
+from orchestrator.domain.task_run import TaskRunState
 from orchestrator.usecases.deliver import drain
 from orchestrator.usecases.intake import Message, take
 from orchestrator.usecases.run_task import run_task
@@ -20,13 +23,27 @@ log = structlog.get_logger()
 PAUSE_BEFORE_RETURN = 1.0
 """Seconds before a message goes back to the broker because the database is away."""
 
+EVENTS = {
+    TaskRunState.UNDER_REVIEW: "task-awaiting-input",
+    TaskRunState.DUE: "task-retried",
+    TaskRunState.FAILED: "task-failed",
+}
+"""What monitors are told of a job that ended with something else than a final output."""
 
-def run(v: int, execution_id: str, task_run_id: str) -> None:
+REASON = "the execution's timeline says why"
+"""What monitors are told instead of the error itself, which may quote a model or a secret."""
+
+
+def run(self: Task, v: int, execution_id: str, task_run_id: str) -> None:
     """Run one task run, as the next job of a chain or as the one that resumes it."""
     _require_format(v)
     process = current.get()
     with structlog.contextvars.bound_contextvars(execution_id=execution_id):
-        run_task(process.ports, process.host, execution_id, task_run_id)
+        outcome = run_task(process.ports, process.host, execution_id, task_run_id)
+    if outcome in EVENTS:
+        with suppress(KombuError, OSError):  # nobody's work depends on a monitor
+            self.send_event(EVENTS[outcome], exception=REASON)
+        raise Ignore(outcome)  # or Celery would tell them of a success
 
 
 def drain_endpoint(v: int, endpoint_id: str) -> None:
@@ -55,8 +72,8 @@ def _require_format(version: int) -> None:
 
 def register(app: Celery) -> None:
     """Register every job under its public name."""
-    app.task(name=jobs.RUN_TASK)(run)
-    app.task(name=jobs.RESUME)(run)
+    app.task(name=jobs.RUN_TASK, bind=True)(run)
+    app.task(name=jobs.RESUME, bind=True)(run)
     app.task(name=jobs.DRAIN)(drain_endpoint)
     for name in jobs.PUBLIC:
         app.task(name=name, bind=True, acks_late=True, reject_on_worker_lost=True)(take_in)

@@ -36,7 +36,7 @@ def add_to(application: typer.Typer) -> None:
         application.command(name)(command)
 
 
-def up(
+def up(  # noqa: PLR0913 - a parameter is an option
     host: Host = None,
     port: Port = None,
     data: Data = None,
@@ -44,6 +44,9 @@ def up(
     concurrency: Annotated[
         int | None, typer.Option(help="Tasks that the crew worker runs at a time.")
     ] = None,
+    *,
+    flower: Annotated[bool, typer.Option("--flower", help="Watch the jobs in Flower.")] = False,
+    flower_port: Annotated[int, typer.Option(help="Port that Flower listens on.")] = 5555,
 ) -> None:
     """Run everything on this machine, in the foreground, until Ctrl-C or SIGTERM."""
     settings = settings_with(
@@ -54,7 +57,7 @@ def up(
         concurrency=concurrency,
     )
     configure_logging(settings)
-    raise typer.Exit(run_everything(settings))
+    raise typer.Exit(run_everything(settings, flower_port if flower else None))
 
 
 def api(

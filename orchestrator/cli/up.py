@@ -14,6 +14,7 @@ from orchestrator import jobs
 from orchestrator.adapters.sql import migrate
 from orchestrator.adapters.supervisor import Child, Supervisor
 from orchestrator.adapters.valkey import EmbeddedBroker
+from orchestrator.cli.flower import LOOPBACK, flower_child
 from orchestrator.errors import AddressInUse
 from orchestrator.settings import PREFIX, Settings, make_data_folder
 from orchestrator.usecases.tokens import create_token
@@ -23,12 +24,14 @@ GRACE_AFTER_GRACE = 20.0
 """Seconds that a worker has, after its jobs' grace, to give its claims back and end."""
 
 
-def run_everything(settings: Settings) -> int:
-    """Run all processes until a signal; returns the exit status.
+def run_everything(settings: Settings, flower_port: int | None = None) -> int:
+    """Run all processes until a signal, with Flower where it has a port; returns the exit status.
 
     Raises AddressInUse, AlreadyRunning, BrokerFailed and InvalidSettings before anything starts.
     """
-    _require_free_address(settings)
+    _require_free_address(settings.host, settings.port)
+    if flower_port is not None:
+        _require_free_address(LOOPBACK, flower_port, "--flower-port")
     make_data_folder(settings.data)
     with ExitStack() as held:
         children = []
@@ -39,17 +42,20 @@ def run_everything(settings: Settings) -> int:
         migrate.upgrade(settings.resolved_database_url)
         _ensure_token(settings)
         _announce(settings)
-        return Supervisor([*children, *_services(settings)]).run()
+        children += _services(settings, watched=flower_port is not None)
+        if flower_port is not None:
+            children.append(flower_child(flower_port))
+        return Supervisor(children).run()
 
 
-def _require_free_address(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def _require_free_address(host: str, port: int, option: str = "--port") -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, port))
         except OSError as error:
-            raise AddressInUse(settings.host, settings.port, error.strerror or str(error)) from None
+            raise AddressInUse(host, port, error.strerror or str(error), option) from None
 
 
 def _ensure_token(settings: Settings) -> None:
@@ -76,7 +82,7 @@ def _base_url(settings: Settings) -> str:
     return f"http://{host}:{settings.port}"
 
 
-def _services(settings: Settings) -> list[Child]:
+def _services(settings: Settings, *, watched: bool) -> list[Child]:
     environment = {
         PREFIX + "PUBLIC_URL": settings.public_url or _base_url(settings),
         "REMAP_SIGTERM": "SIGQUIT",  # a worker told to stop gives its jobs their grace, no more
@@ -85,9 +91,10 @@ def _services(settings: Settings) -> list[Child]:
         ),
     }
     grace = settings.shutdown_grace + GRACE_AFTER_GRACE
-    crews = _worker(jobs.CREWS, "--concurrency", str(settings.concurrency))
-    webhooks = _worker(jobs.WEBHOOKS, "--pool", "threads", "--concurrency", "10")
-    intake = _worker(jobs.INTAKE, "--pool", "threads", "--concurrency", "2")
+    told = ["--task-events"] if watched else []
+    crews = _worker(jobs.CREWS, "--concurrency", str(settings.concurrency), *told)
+    webhooks = _worker(jobs.WEBHOOKS, "--pool", "threads", "--concurrency", "10", *told)
+    intake = _worker(jobs.INTAKE, "--pool", "threads", "--concurrency", "2", *told)
     module = [sys.executable, "-m", "orchestrator"]
     return [
         Child("crews", crews, environment, grace=grace),

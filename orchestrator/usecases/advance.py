@@ -74,9 +74,19 @@ def job_of(ports: Ports, run: TaskRun) -> jobs.Job:
     )
 
 
-def commit_task(case: Case, plan: Plan, run: TaskRun, output_id: str, output: Output) -> TaskRun:
-    """A task's output is final: checkpoint it and tell the task webhook."""
-    saved = case.save_run("commit", run, run.commit(case.now, output_id))
+def commit_task(
+    case: Case,
+    plan: Plan,
+    run: TaskRun,
+    output_id: str,
+    output: Output,
+    metered: TaskRun | None = None,
+) -> TaskRun:
+    """A task's output is final: checkpoint it and tell the task webhook.
+
+    ``metered`` is the run with what it cost, where that has not been written yet.
+    """
+    saved = case.save_run("commit", run, (metered or run).commit(case.now, output_id))
     case.checkpoint("commit", committed={run.task_index: output_id})
     if plan.tasks[run.task_index].kind is TaskKind.TASK:
         case.announce(WebhookKind.TASK, events.task_body(saved, output))

@@ -193,7 +193,7 @@ def _save(
         ask_person(case, saved, output_id, result.output)
     else:
         metered = run.metered(dict(result.usage), seconds)
-        saved = commit_task(case, plan, metered, output_id, result.output)
+        saved = commit_task(case, plan, run, output_id, result.output, metered)
         begin_due_tasks(case, plan)
     case.close()
     return saved.state
