@@ -35,6 +35,15 @@ def documented(model: type[BaseModel], *failures: int) -> Responses:
     return {200: {"model": model}, **{status: _FAILURES[status] for status in (401, *failures)}}
 
 
+def documented_text(*failures: int) -> Responses:
+    """Declare the failures, in JSON as ever, of a call that answers with plain text."""
+    content = {"application/json": {"schema": {"$ref": _REF.format(model=Failure.__name__)}}}
+    return {
+        status: {"description": _FAILURES[status]["description"], "content": content}
+        for status in (401, *failures)
+    }
+
+
 def body_of(model: type[BaseModel]) -> dict[str, Any]:
     """Declare a call's body, which the handler reads by itself."""
     schema = {"$ref": _REF.format(model=model.__name__)}
