@@ -1,0 +1,160 @@
+"""The use cases over a real SQLite, with a runner whose behaviour a test decides, and no broker."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.http.guard import Guard
+from orchestrator.adapters.http.sender import GuardedSender
+from orchestrator.adapters.http.signing import StandardSigner
+from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.adapters.sql.migrate import upgrade
+from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.chain import Chain
+from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.output import Output
+from orchestrator.domain.plan import Plan, PlannedTask
+from orchestrator.jobs import RESUME, RUN_TASK, Job
+from orchestrator.ports import Ports, Progress, Step, TaskResult
+from orchestrator.usecases.answer import Answer, answer
+from orchestrator.usecases.bodies import KickoffBody, ResumeBody, parse
+from orchestrator.usecases.kickoff import Kickoff, kickoff
+from orchestrator.usecases.load_deployments import load_deployments
+from orchestrator.usecases.run_task import Host, run_task
+from orchestrator.usecases.snapshot import Snapshot, snapshot
+
+
+class WorkerDied(BaseException):
+    """What a test has a runner raise where a worker would be killed: nothing of ours catches it."""
+
+
+class ScriptedRunner:
+    """Runs tasks as the test says: answers, fails, or dies; keeps every chain that it was given."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.the_plan = plan
+        self.behaviour: BaseException | None = None
+        self.before_answering: Callable[[], object] | None = None
+        self.usage = {"total_tokens": 15, "prompt_tokens": 10, "completion_tokens": 5}
+        self.chains: list[Chain] = []
+
+    def plan(self, _deployment: Deployment) -> Plan:
+        return self.the_plan
+
+    def run(self, _deployment: Deployment, chain: Chain, _progress: Progress) -> TaskResult:
+        self.chains.append(chain)
+        if self.behaviour is not None:
+            raise self.behaviour
+        if self.before_answering is not None:
+            interfere, self.before_answering = self.before_answering, None
+            interfere()
+        return TaskResult(Output(f"{chain.task.name}, round {chain.round}"), self.usage)
+
+
+class NoLease:
+    """Keeps no lease."""
+
+    def keep(self, _run: object) -> nullcontext[NoLease]:
+        return nullcontext(self)
+
+    def check(self) -> None: ...
+
+    def step(self, step: Step) -> None: ...
+
+    def event(self, kind: str, data: JsonObject) -> None: ...
+
+
+@dataclass
+class World:
+    """Ports with a database of their own, and the jobs that were published to nobody."""
+
+    ports: Ports
+    runner: ScriptedRunner
+    jobs: list[Job] = field(default_factory=list)
+
+    def kickoff(self, **body: Any) -> str:
+        asked = Kickoff("crew", parse(KickoffBody, {"inputs": {}, **body}), "tests", "tests")
+        return str(kickoff(self.ports, asked)["kickoff_id"])
+
+    def run(self, job: Job) -> None:
+        """A worker takes a job."""
+        host = Host("w-1", NoLease(), self.runner.plan)
+        arguments = job.arguments
+        run_task(self.ports, host, arguments["execution_id"], arguments["task_run_id"])
+
+    def work(self) -> None:
+        """A worker takes every job there is, and those that follow."""
+        while self.jobs:
+            job = self.jobs.pop(0)
+            if job.name in (RUN_TASK, RESUME):
+                self.run(job)
+
+    def halted(self, **body: Any) -> str:
+        """Kick off, and work until a person is asked."""
+        execution_id = self.kickoff(**body)
+        self.work()
+        return execution_id
+
+    def answer(self, execution_id: str, task: str, *, approve: bool, words: str = "") -> JsonObject:
+        said = {
+            "execution_id": execution_id,
+            "task_id": task,
+            "is_approve": approve,
+            "human_feedback": words,
+        }
+        return answer(self.ports, Answer("crew", parse(ResumeBody, said), "tests", "api"))
+
+    def snapshot(self, execution_id: str) -> Snapshot:
+        return snapshot(self.ports, execution_id)
+
+
+def plan_of(*tasks: str) -> Plan:
+    """A plan from short notes: ``write?`` asks a person, ``~look`` is asynchronous."""
+    return Plan(
+        tuple(
+            PlannedTask(
+                name=note.strip("~?"),
+                human_input=note.endswith("?"),
+                asynchronous=note.startswith("~"),
+            )
+            for note in tasks
+        )
+    )
+
+
+def migrated(folder: Path) -> Path:
+    """A migrated SQLite file, to be copied."""
+    file = folder / "migrated.db"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+def make_world(folder: Path, template: Path, plan: Plan, **settings: Any) -> World:
+    """A new world in the folder; ``settings`` are the deployment's."""
+    file = folder / "world.db"
+    shutil.copy(template, file)
+    runner = ScriptedRunner(plan)
+    jobs: list[Job] = []
+    store = make_store(f"sqlite:///{file}", publish=jobs.append, cipher=Cipher("a key"))
+    ports = Ports(
+        store=store,
+        deployments=DeploymentFile(
+            {"crew": Deployment("crew", RunnerKind.FUNCTIONS, "no:where", **settings)}
+        ),
+        clock=SystemClock(),
+        ids=Uuid7Ids(),
+        chance=SystemChance(),
+        sender=GuardedSender(Guard()),
+        signer=StandardSigner(()),
+        runners={RunnerKind.FUNCTIONS: runner},
+        crash_point=lambda _: None,
+    )
+    load_deployments(ports, "w-1")
+    return World(ports, runner, jobs)

@@ -1,0 +1,256 @@
+"""A chain from kickoff to its end, one job at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from world import World, WorkerDied
+
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.task_run import TaskRunState
+from orchestrator.errors import AlreadyAnswered, NotPending, TaskFailed
+from orchestrator.usecases.answer import Answer, answer
+from orchestrator.usecases.bodies import ResumeBody
+from orchestrator.usecases.claims import end_lapsed_claim, give_back_claims
+from orchestrator.usecases.snapshot import timeline
+from orchestrator.usecases.stop import stop
+
+Make = Callable[..., World]
+
+
+def test_every_task_runs_once_in_order(a_world: Make) -> None:
+    world = a_world("research", "write", "edit")
+    execution_id = world.halted()
+    assert [chain.task.name for chain in world.runner.chains] == ["research", "write", "edit"]
+    assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
+
+
+def test_the_last_output_is_the_result(a_world: Make) -> None:
+    world = a_world("research", "write")
+    result = world.snapshot(world.halted()).result
+    assert result is not None
+    assert result.raw == "write, round 1"
+
+
+def test_a_later_task_gets_the_earlier_outputs(a_world: Make) -> None:
+    world = a_world("research", "write")
+    world.halted()
+    assert world.runner.chains[1].outputs[0].raw == "research, round 1"
+
+
+def test_usage_is_summed_over_all_rounds(a_world: Make) -> None:
+    world = a_world("write?")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    assert world.snapshot(execution_id).usage["total_tokens"] == 30
+
+
+def test_a_halt_leaves_no_job_behind(a_world: Make) -> None:
+    world = a_world("write?", "edit")
+    execution_id = world.halted()
+    assert world.snapshot(execution_id).execution.state is ExecutionState.PENDING_HUMAN_INPUT
+    assert world.jobs == []
+
+
+def test_a_rejected_task_runs_again_with_its_answer_and_the_words(a_world: Make) -> None:
+    world = a_world("write?")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    (remark,) = world.runner.chains[-1].previous_rounds
+    assert (remark.words, remark.output.raw if remark.output else "") == (
+        "shorter",
+        "write, round 1",
+    )
+
+
+def test_the_words_of_all_rounds_reach_every_later_task(a_world: Make) -> None:
+    world = a_world("write?", "edit", "print")
+    execution_id = world.halted()
+    for words, approve in (("shorter", False), ("friendlier", False), ("fine", True)):
+        world.answer(execution_id, "write", approve=approve, words=words)
+        world.work()
+    last = world.runner.chains[-1]
+    assert last.task.name == "print"
+    assert [remark.words for remark in last.remarks] == ["shorter", "friendlier", "fine"]
+
+
+def test_an_earlier_answer_reaches_only_its_own_retry(a_world: Make) -> None:
+    world = a_world("write?", "edit")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    world.answer(execution_id, "write", approve=True)
+    world.work()
+    assert "write, round 1" not in "".join(world.runner.chains[-1].added_context())
+
+
+def test_each_round_has_a_review_of_its_own(a_world: Make) -> None:
+    world = a_world("write?")
+    execution_id = world.halted()
+    first = world.snapshot(execution_id).pending[0].review
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    second = world.snapshot(execution_id).pending[0].review
+    assert (first.round, second.round) == (1, 2)
+    assert first.id != second.id
+
+
+def test_an_answer_to_an_old_round_is_refused_and_told_who_won(a_world: Make) -> None:
+    world = a_world("write?")
+    execution_id = world.halted()
+    old = world.snapshot(execution_id).pending[0].review.id
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    with pytest.raises(AlreadyAnswered) as refused:
+        world.answer(execution_id, old, approve=True)
+    assert refused.value.winner["feedback"] == "shorter"
+
+
+def test_a_task_that_waits_for_nobody_cannot_be_answered(a_world: Make) -> None:
+    world = a_world("write?", "edit?")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=True)
+    with pytest.raises(NotPending) as refused:
+        world.answer(execution_id, "write", approve=True)
+    assert refused.value.winner is not None
+
+
+def test_parallel_tasks_are_asked_about_one_by_one(a_world: Make) -> None:
+    world = a_world("~left?", "~right?", "join")
+    execution_id = world.halted()
+    assert len(world.snapshot(execution_id).pending) == 2
+    world.answer(execution_id, "left", approve=True)
+    assert world.snapshot(execution_id).execution.state is ExecutionState.PENDING_HUMAN_INPUT
+    world.answer(execution_id, "right", approve=True)
+    world.work()
+    assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
+
+
+def test_a_join_waits_for_every_parallel_task(a_world: Make) -> None:
+    world = a_world("~left", "~right", "join")
+    world.kickoff()
+    world.run(world.jobs.pop(0))
+    assert [chain.task.name for chain in world.runner.chains] == ["left"]
+    assert [job.arguments["task_run_id"] for job in world.jobs] != []
+    world.work()
+    assert [chain.task.name for chain in world.runner.chains] == ["left", "right", "join"]
+
+
+def test_a_job_that_comes_twice_runs_its_task_once(a_world: Make) -> None:
+    world = a_world("write")
+    world.kickoff()
+    job = world.jobs.pop(0)
+    world.run(job)
+    world.run(job)
+    assert len(world.runner.chains) == 1
+
+
+def test_a_failed_attempt_is_tried_again_up_to_the_limit(a_world: Make) -> None:
+    world = a_world("write", max_attempts=2)
+    world.runner.behaviour = RuntimeError("the model is away")
+    execution_id = world.kickoff()
+    job = world.jobs.pop(0)
+    world.run(job)
+    assert world.snapshot(execution_id).execution.state is ExecutionState.RUNNING
+    world.run(job)
+    failed = world.snapshot(execution_id).execution
+    assert failed.state is ExecutionState.FAILED
+    assert failed.error == "Task 'write' failed after 2 attempts: RuntimeError: the model is away"
+
+
+def test_a_failure_that_would_repeat_itself_is_not_tried_again(a_world: Make) -> None:
+    world = a_world("write")
+    world.runner.behaviour = TaskFailed("no such tool", retryable=False)
+    execution_id = world.halted()
+    assert world.snapshot(execution_id).execution.state is ExecutionState.FAILED
+    assert len(world.runner.chains) == 1
+
+
+def test_a_worker_that_dies_costs_an_attempt_and_no_more(
+    a_world: Make, later: Callable[[float], None]
+) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+    job = world.jobs.pop(0)
+    world.runner.behaviour = WorkerDied()
+    with pytest.raises(WorkerDied):
+        world.run(job)
+    later(31)
+    assert end_lapsed_claim(world.ports, job.arguments["task_run_id"])
+    world.runner.behaviour = None
+    world.run(job)
+    (run,) = world.snapshot(execution_id).runs
+    assert (run.state, run.attempts, run.claim_no) == (TaskRunState.COMMITTED, 2, 2)
+
+
+def test_a_lease_that_has_not_lapsed_is_left_alone(a_world: Make) -> None:
+    world = a_world("write")
+    world.kickoff()
+    job = world.jobs.pop(0)
+    world.runner.behaviour = WorkerDied()
+    with pytest.raises(WorkerDied):
+        world.run(job)
+    assert not end_lapsed_claim(world.ports, job.arguments["task_run_id"])
+
+
+def test_a_claim_that_is_given_back_counts_as_no_attempt(a_world: Make) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+    world.runner.behaviour = WorkerDied()
+    with pytest.raises(WorkerDied):
+        world.run(world.jobs.pop(0))
+    assert give_back_claims(world.ports, "w-1") == 1
+    (run,) = world.snapshot(execution_id).runs
+    assert (run.state, run.attempts) == (TaskRunState.DUE, 0)
+    assert len(world.jobs) == 1
+
+
+def test_a_zombies_result_is_refused(a_world: Make, later: Callable[[float], None]) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+    job = world.jobs.pop(0)
+
+    def loses_its_claim_meanwhile() -> None:
+        world.runner.behaviour = None
+        later(31)
+        end_lapsed_claim(world.ports, job.arguments["task_run_id"])
+        world.run(job)
+
+    world.runner.before_answering = loses_its_claim_meanwhile
+    world.run(job)
+    (run,) = world.snapshot(execution_id).runs
+    assert (run.state, run.claim_no) == (TaskRunState.COMMITTED, 2)
+    events = [entry.event for entry in timeline(world.ports, execution_id)[1]]
+    assert events.count("task_run.commit") == 1
+
+
+def test_a_stopped_execution_takes_no_result(a_world: Make) -> None:
+    world = a_world("write", "edit")
+    execution_id = world.kickoff()
+    world.runner.before_answering = lambda: stop(world.ports, "crew", execution_id, "tests")
+    world.work()
+    found = world.snapshot(execution_id)
+    assert found.execution.state is ExecutionState.STOPPED
+    assert [run.state for run in found.runs] == [TaskRunState.WITHDRAWN]
+
+
+def test_an_approved_edit_replaces_the_output(a_world: Make) -> None:
+    world = a_world("write?", "edit")
+    execution_id = world.halted()
+    body = ResumeBody(execution_id=execution_id, task_id="write", edited_output="my own words")
+    answer(world.ports, Answer("crew", body, "tests", "api"))
+    world.work()
+    assert world.runner.chains[-1].outputs[0].raw == "my own words"
+
+
+def test_changed_code_with_other_tasks_is_not_run(a_world: Make) -> None:
+    world = a_world("write?", "edit")
+    execution_id = world.halted()
+    world.runner.the_plan = a_world("write?", "illustrate").runner.the_plan
+    world.answer(execution_id, "write", approve=True)
+    world.work()
+    error = world.snapshot(execution_id).execution.error or ""
+    assert "tasks then: write, edit; now: write, illustrate" in error
