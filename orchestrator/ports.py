@@ -13,6 +13,7 @@ from orchestrator.domain.checkpoint import Checkpoint
 from orchestrator.domain.delivery import Authentication, Delivery, DeliveryAttempt, Endpoint
 from orchestrator.domain.deployment import Deployment, Manifest
 from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.domain.figures import StateCount, TaskFigures, Waiting
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.review import Review
@@ -376,6 +377,14 @@ class Timeline(Protocol):
         """All entries of an execution, in order."""
         ...
 
+    def newest(self) -> int:
+        """The highest number of all, 0 where there is none."""
+        ...
+
+    def beyond(self, number: int, limit: int) -> tuple[Entry, ...]:
+        """Entries of all executions with a higher number, in order."""
+        ...
+
 
 class Manifests(Protocol):
     """The manifests and plans, in one transaction."""
@@ -487,6 +496,30 @@ class Workers(Protocol):
         ...
 
 
+class Figures(Protocol):
+    """What operators count, in one transaction."""
+
+    def executions(self) -> tuple[StateCount, ...]:
+        """The executions by deployment and state."""
+        ...
+
+    def open_reviews(self) -> tuple[Waiting, ...]:
+        """The reviews that wait for a person, by deployment."""
+        ...
+
+    def due_task_runs(self, now: datetime) -> tuple[Waiting, ...]:
+        """The task runs that wait for a worker, by deployment; ``since`` is when one was due."""
+        ...
+
+    def tasks(self) -> tuple[TaskFigures, ...]:
+        """How long the runs of each task took, and how often they were tried again."""
+        ...
+
+    def troubled(self, limit: int) -> tuple[TaskRun, ...]:
+        """Open task runs whose last attempt failed."""
+        ...
+
+
 class Transaction(Protocol):
     """One transaction: what is done through it happens together or not at all."""
 
@@ -503,6 +536,7 @@ class Transaction(Protocol):
     keys: Keys
     intake: Intake
     workers: Workers
+    figures: Figures
 
     def now(self) -> datetime:
         """The time by the database's clock: what leases are measured against."""

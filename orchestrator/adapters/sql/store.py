@@ -17,6 +17,7 @@ from orchestrator.adapters.sql.deliveries import SqlDeliveries
 from orchestrator.adapters.sql.endpoints import SqlEndpoints
 from orchestrator.adapters.sql.engine import make_engine, reading
 from orchestrator.adapters.sql.executions import SqlExecutions
+from orchestrator.adapters.sql.figures import SqlFigures
 from orchestrator.adapters.sql.intake import SqlIntake
 from orchestrator.adapters.sql.keys import SqlKeys
 from orchestrator.adapters.sql.manifests import SqlManifests
@@ -56,6 +57,7 @@ class SqlTransaction:
         self.keys: ports.Keys = SqlKeys(connection)
         self.intake: ports.Intake = SqlIntake(connection)
         self.workers: ports.Workers = SqlWorkers(connection)
+        self.figures: ports.Figures = SqlFigures(connection)
 
     def now(self) -> datetime:
         """The time by the database's clock."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from orchestrator.adapters.sql.rows import Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import timeline
@@ -27,6 +27,16 @@ class SqlTimeline:
         """All entries of an execution, in order."""
         query = self._rows.select().where(timeline.c.execution_id == execution_id)
         return self._rows.all(query.order_by(timeline.c.number))
+
+    def newest(self) -> int:
+        """The highest number of all, 0 where there is none."""
+        highest = self._connection.execute(select(func.max(timeline.c.number))).scalar()
+        return highest or 0
+
+    def beyond(self, number: int, limit: int) -> tuple[Entry, ...]:
+        """Entries of all executions with a higher number, in order."""
+        query = self._rows.select().where(timeline.c.number > number)
+        return self._rows.all(query.order_by(timeline.c.number).limit(limit))
 
 
 def _unnumbered(entry: Entry) -> dict[str, object]:

@@ -37,3 +37,15 @@ def test_nothing_may_be_added(store: SqlStore, execution: Execution) -> None:
     store.transact(lambda tx: tx.timeline.add([]))
 
     assert store.read(lambda tx: tx.timeline.of(execution.id)) == ()
+
+
+def test_the_tail_is_read_beyond_a_number(store: SqlStore, execution: Execution) -> None:
+    store.transact(lambda tx: tx.timeline.add([entry(execution, event) for event in "abc"]))
+
+    found = store.read(lambda tx: tx.timeline.beyond(1, 1))
+    assert [(each.number, each.event) for each in found] == [(2, "b")]
+    assert store.read(lambda tx: tx.timeline.newest()) == 3
+
+
+def test_no_entry_has_the_number_nought(store: SqlStore) -> None:
+    assert store.read(lambda tx: tx.timeline.newest()) == 0
