@@ -227,6 +227,26 @@ def test_a_zombies_result_is_refused(a_world: Make, later: Callable[[float], Non
     assert events.count("task_run.commit") == 1
 
 
+def test_a_result_is_refused_while_another_worker_holds_the_claim(
+    a_world: Make, later: Callable[[float], None]
+) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+    job = world.jobs.pop(0)
+
+    def another_takes_it_and_is_at_it() -> None:
+        later(31)
+        end_lapsed_claim(world.ports, job.arguments["task_run_id"])
+        world.runner.behaviour = WorkerDied()
+        with pytest.raises(WorkerDied):
+            world.run(job)
+
+    world.runner.before_answering = another_takes_it_and_is_at_it
+    world.run(job)
+    (run,) = world.snapshot(execution_id).runs
+    assert (run.state, run.claim_no) == (TaskRunState.RUNNING, 2)
+
+
 def test_a_stopped_execution_takes_no_result(a_world: Make) -> None:
     world = a_world("write", "edit")
     execution_id = world.kickoff()
