@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.chain import Chain
 from orchestrator.domain.checkpoint import Checkpoint
-from orchestrator.domain.delivery import Authentication, Delivery, DeliveryAttempt, Endpoint
+from orchestrator.domain.delivery import (
+    Authentication,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryState,
+    SendResult,
+)
+from orchestrator.domain.delivery_policy import SendLimits
 from orchestrator.domain.deployment import Deployment, Manifest
+from orchestrator.domain.endpoint import Endpoint, SigningSecret
+from orchestrator.domain.endpoint_host import Host
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.figures import StateCount, TaskFigures, Waiting
 from orchestrator.domain.output import Output
@@ -123,28 +132,6 @@ class TaskResult:
     skipped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SendResult:
-    """What came of one HTTP try.
-
-    ``status`` is None where no answer came, and then ``error`` says why. ``blocked`` says that the
-    address is forbidden or impossible: no try went out. ``retry_after`` is what the receiver asked
-    for, in seconds from now. ``answer`` are the first bytes of the body, as text.
-    """
-
-    status: int | None
-    seconds: float
-    error: str | None = None
-    blocked: bool = False
-    retry_after: float | None = None
-    answer: str = ""
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the receiver took it."""
-        return self.status is not None and self.status // 100 == 2  # noqa: PLR2004 - the class 2xx
-
-
 class Sender(Protocol):
     """The one way out: every outgoing HTTP request goes through it, guarded."""
 
@@ -172,9 +159,13 @@ class Signer(Protocol):
     """Signs webhooks so that receivers know that they are ours."""
 
     def headers(
-        self, deployment: str, delivery_id: str, at: datetime, body: bytes
+        self, secrets: Sequence[str], delivery_id: str, at: datetime, body: bytes
     ) -> dict[str, str]:
-        """The signature headers for this try; none where there is no secret."""
+        """The signature headers for this try; none where there is no secret.
+
+        ``secrets`` are the receiver's own live ones, the newest first; those that hold for all come
+        after them.
+        """
         ...
 
 
@@ -215,6 +206,14 @@ class Executions(Protocol):
         limit: int,
     ) -> tuple[Execution, ...]:
         """Some of the executions of a deployment, or of all, newest first."""
+        ...
+
+    def to_purge(self, finished_before: datetime, limit: int) -> tuple[str, ...]:
+        """Ids of executions that finished before then and still have what a purge takes away."""
+        ...
+
+    def purged(self, execution_id: str, at: datetime) -> None:
+        """Note that an execution's deliveries and outputs are gone."""
         ...
 
 
@@ -272,6 +271,10 @@ class Outputs(Protocol):
         """Read several at a time, by id."""
         ...
 
+    def purge(self, execution_id: str) -> None:
+        """Replace what an execution's outputs hold by nothing; they are still found."""
+        ...
+
 
 class Checkpoints(Protocol):
     """The checkpoints, in one transaction. Append-only."""
@@ -315,6 +318,29 @@ class Reviews(Protocol):
         ...
 
 
+class Outcome(NamedTuple):
+    """What becomes of a claimed delivery; ``attempt`` is None where nothing was tried."""
+
+    before: Delivery
+    after: Delivery
+    attempt: DeliveryAttempt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries are meant; what is None does not matter.
+
+    ``since`` and ``until`` bound the time at which they were made, the latter exclusively.
+    """
+
+    deployment: str | None = None
+    execution_id: str | None = None
+    endpoint_id: str | None = None
+    state: DeliveryState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 class Deliveries(Protocol):
     """The deliveries and their attempts, in one transaction."""
 
@@ -322,8 +348,24 @@ class Deliveries(Protocol):
         """Insert."""
         ...
 
+    def get(self, delivery_id: str) -> Delivery | None:
+        """Read."""
+        ...
+
     def of(self, execution_id: str) -> tuple[Delivery, ...]:
         """All of an execution's, in the order of their events."""
+        ...
+
+    def page(
+        self, wanted: DeliveryFilter, after: Position | None, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Some of the deliveries that are meant, newest first."""
+        ...
+
+    def closed(
+        self, wanted: DeliveryFilter, after: Position | None, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Some of those that have ended, oldest first; unless asked for, none that arrived."""
         ...
 
     def attempts(self, delivery_id: str) -> tuple[DeliveryAttempt, ...]:
@@ -336,12 +378,18 @@ class Deliveries(Protocol):
         """Claim up to ``limit`` that are due at an endpoint and that nobody else holds."""
         ...
 
-    def save(self, before: Delivery, after: Delivery, attempt: DeliveryAttempt) -> bool:
-        """Write an attempt's outcome; False, and nothing written, when the claim was lost."""
+    def record(self, outcomes: Sequence[Outcome]) -> frozenset[str]:
+        """Write what became of deliveries, with their attempts; returns the ids of those written.
+
+        Nothing is written of a delivery whose version moved: the claim was lost.
+        """
         ...
 
     def to_wake(self, now: datetime, limit: int) -> tuple[str, ...]:
-        """Ids of endpoints that have something due which was not published, or too long ago."""
+        """Ids of endpoints that have something due which was not published, or too long ago.
+
+        Endpoints that are quiet are left in peace.
+        """
         ...
 
     def woken(self, endpoint_id: str, now: datetime) -> bool:
@@ -349,6 +397,76 @@ class Deliveries(Protocol):
 
         False when nothing there waits for that any more: somebody else just did.
         """
+        ...
+
+    def purge(self, execution_id: str, limit: int) -> int:
+        """Delete up to ``limit`` ended ones of an execution, with their attempts; returns how many.
+
+        None while any of the execution's deliveries is still open.
+        """
+        ...
+
+
+class DeliveryFigures(Protocol):
+    """Figures about deliveries, computed in one reading transaction."""
+
+    def counts(self) -> dict[tuple[str, DeliveryState], int]:
+        """How many there are of each deployment in each state."""
+        ...
+
+    def oldest_due(self, now: datetime) -> datetime | None:
+        """The time at which the delivery was due that has been due for longest."""
+        ...
+
+    def waiting(self, endpoint_ids: Sequence[str]) -> dict[str, int]:
+        """How many wait at each of these endpoints; those where none waits are left out."""
+        ...
+
+    def tries(self, since: datetime) -> tuple[DeliveryAttempt, ...]:
+        """The newest tries since then, 10,000 at most, without what was answered."""
+        ...
+
+
+class Nudges(Protocol):
+    """Which endpoints have a drain on its way, in one transaction."""
+
+    def add(self, endpoint_id: str, now: datetime) -> bool:
+        """Note that a drain is to be published; False when one is on its way already.
+
+        One that has been on its way for longer than ``NUDGE_HOLDS`` counts as lost.
+        """
+        ...
+
+    def forget(self, endpoint_id: str) -> None:
+        """A drain has begun: whoever commits something from now on has to nudge again."""
+        ...
+
+
+class Drains(Protocol):
+    """The drains that are sending just now, each under a lease, in one transaction."""
+
+    def others(self, drain_id: str, endpoint_id: str, host_id: str) -> tuple[int, int]:
+        """How many other drains are at this endpoint, and at this host."""
+        ...
+
+    def hold(self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta) -> None:
+        """Say that a drain sends, for that long after now by the database's clock."""
+        ...
+
+    def end(self, drain_id: str) -> None:
+        """A drain has ended."""
+        ...
+
+
+class Hosts(Protocol):
+    """The hosts that receivers are at, and how they do, in one transaction."""
+
+    def lock(self, host_id: str) -> Host:
+        """Read and hold the row; a host that nobody asked for before is a sound one."""
+        ...
+
+    def save(self, host: Host) -> None:
+        """Write the row that is held."""
         ...
 
 
@@ -363,6 +481,39 @@ class Endpoints(Protocol):
 
     def get(self, endpoint_id: str) -> Endpoint | None:
         """Read and decrypt."""
+        ...
+
+    def lock(self, endpoint_id: str) -> Endpoint | None:
+        """Read, decrypt, and hold the row until the transaction ends."""
+        ...
+
+    def save(self, before: Endpoint, after: Endpoint) -> Endpoint:
+        """Write over the version of ``before``: its state, health and settings.
+
+        Raises StaleWrite as executions do.
+        """
+        ...
+
+    def page(
+        self, deployment: str | None, after: Position | None, limit: int
+    ) -> tuple[Endpoint, ...]:
+        """Some of the endpoints of a deployment, or of all, newest first."""
+        ...
+
+    def rested(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Ids of endpoints whose time to be left in peace is over."""
+        ...
+
+    def add_secret(self, secret: SigningSecret) -> None:
+        """Insert, encrypted. Without an endpoint's id it is the whole deployment's."""
+        ...
+
+    def retire_secrets(self, deployment: str, endpoint_id: str | None, at: datetime) -> None:
+        """Have the live secrets of this endpoint, or of the deployment itself, end at that time."""
+        ...
+
+    def secrets(self, endpoint: Endpoint, now: datetime) -> tuple[str, ...]:
+        """What signs for an endpoint now: its own and its deployment's, each the newest first."""
         ...
 
 
@@ -529,6 +680,10 @@ class Transaction(Protocol):
     checkpoints: Checkpoints
     reviews: Reviews
     deliveries: Deliveries
+    delivery_figures: DeliveryFigures
+    nudges: Nudges
+    drains: Drains
+    hosts: Hosts
     endpoints: Endpoints
     timeline: Timeline
     manifests: Manifests
@@ -590,6 +745,8 @@ class Ports:
 
     ``crash_point`` is called with the name of a place where a crash would hurt; production does
     nothing there. ``public_url`` is how clients reach the API, without a slash at its end.
+    ``keep_finished`` is for how long the deliveries and outputs of finished executions are kept,
+    None for ever.
     """
 
     store: Store
@@ -602,3 +759,5 @@ class Ports:
     runners: Mapping[str, Runner]
     crash_point: Callable[[str], None]
     public_url: str | None = None
+    send_limits: SendLimits = field(default_factory=SendLimits)
+    keep_finished: timedelta | None = None

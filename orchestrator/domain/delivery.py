@@ -93,6 +93,15 @@ class Delivery:
         """The receiver does not want it."""
         return self._ended("cancel", now, reason)
 
+    def drop(self, now: datetime, reason: str) -> Delivery:
+        """Cancelled without a try: its endpoint is disabled."""
+        state = DELIVERY.follow("cancel", self.state)
+        return replace(self._released(), state=state, finished_at=now, reason=reason)
+
+    def give_back(self) -> Delivery:
+        """Claimed, but not tried: whoever comes next may have it. Uses up no attempt."""
+        return self._released()
+
     def retry(self, due_at: datetime, reason: str) -> Delivery:
         """The attempt failed; try again at ``due_at``."""
         state = DELIVERY.follow("retry", self.state)
@@ -119,9 +128,39 @@ class Delivery:
         return replace(self._tried(state), finished_at=now, reason=reason)
 
     def _tried(self, state: DeliveryState) -> Delivery:
-        return replace(
-            self, state=state, attempts=self.attempts + 1, claimed_by=None, lease_until=None
-        )
+        return replace(self._released(), state=state, attempts=self.attempts + 1)
+
+    def _released(self) -> Delivery:
+        return replace(self, claimed_by=None, lease_until=None)
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """What came of one HTTP try.
+
+    ``status`` is None where no answer came, and then ``error`` says why. ``blocked`` says that the
+    address is forbidden or impossible: no try went out. ``timed_out`` says that time ran out.
+    ``retry_after`` is what the receiver asked for, in seconds from now. ``answer`` are the first
+    bytes of the body, as text.
+    """
+
+    status: int | None
+    seconds: float
+    error: str | None = None
+    blocked: bool = False
+    timed_out: bool = False
+    retry_after: float | None = None
+    answer: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the receiver took it."""
+        return self.status is not None and self.status // 100 == 2  # noqa: PLR2004 - the class 2xx
+
+    @property
+    def told(self) -> str:
+        """The reason for which it did not succeed, as a sentence."""
+        return self.error or f"The receiver answered {self.status}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +188,3 @@ class Authentication:
     token: str = ""
     username: str = ""
     password: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A receiver: one URL with its credentials, of one deployment. Its id is made from these."""
-
-    id: str
-    deployment: str
-    url: str
-    authentication: Authentication | None
-    created_at: datetime

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.plan import Plan
 
 
@@ -42,6 +43,7 @@ class Deployment:
     review_timeout: timedelta | None = None
     carry_webhooks: bool = False
     on_code_change: OnCodeChange = OnCodeChange.SAME_TASKS
+    delivery_rules: DeliveryRules = field(default_factory=DeliveryRules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,8 @@ class Execution:
     """One run of a deployment; ``id`` is what the wire calls ``kickoff_id``.
 
     ``sequence`` counts the events told to webhooks, ``checkpoints`` the checkpoints written.
-    ``result`` is the id of the output that is the crew's result.
+    ``result`` is the id of the output that is the crew's result. ``purged_at`` is when its
+    deliveries, and what its outputs held, were deleted.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Execution:
     sequence: int = 0
     checkpoints: int = 0
     batch: str | None = field(default=None)
+    purged_at: datetime | None = None
 
     @property
     def is_open(self) -> bool:

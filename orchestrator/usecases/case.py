@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
-from orchestrator import jobs
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import Json, JsonObject, encode
 from orchestrator.domain.checkpoint import Checkpoint
@@ -20,6 +19,7 @@ from orchestrator.domain.timeline import Entry
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import UnknownExecution
 from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.nudge import nudge
 
 
 class Case:
@@ -152,16 +152,16 @@ class Case:
         )
         self._deliveries.append(delivery)
         self.record("delivery.create", delivery.id, None, kind=kind.value, sequence=sequence)
-        self.tx.publish(jobs.drain(endpoint_id))
 
     def close(self) -> Execution:
         """Write the execution, the timeline and the deliveries. The last thing done to a case."""
         if self.execution != self._loaded:
             self.execution = self.tx.executions.save(self._loaded, self.execution)
-        if self._deliveries:
-            self.tx.deliveries.add(self._deliveries)
         if self._entries:
             self.tx.timeline.add(self._entries)
+        if self._deliveries:
+            self.tx.deliveries.add(self._deliveries)
+            nudge(self.tx, {delivery.endpoint_id for delivery in self._deliveries}, self.now)
         return self.execution
 
 

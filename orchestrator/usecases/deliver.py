@@ -1,120 +1,102 @@
-"""Deliver what is due at one endpoint."""
+"""Deliver what is due at one endpoint.
+
+A drain goes round: in one transaction it records what came of the last batch and claims the next
+one; then it sends that, outside any transaction.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-import structlog
+from orchestrator.domain.delivery import Delivery, SendResult
+from orchestrator.domain.delivery_policy import bodes_ill
+from orchestrator.domain.endpoint import Endpoint
+from orchestrator.ports import Ports
+from orchestrator.usecases.deliver_batch import Batch, DrainWork, Tried, next_batch
 
-from orchestrator import jobs
-from orchestrator.domain import retry
-from orchestrator.domain.delivery import Delivery, DeliveryAttempt, Endpoint
-from orchestrator.domain.timeline import Entry, worker_actor
-from orchestrator.ports import Ports, SendResult, Transaction
+MOST_ROWS = 500
+MOST_SECONDS = 2.0
+"""After that a drain makes room for others, and has itself published again if more is due."""
 
-log = structlog.get_logger()
-
-BATCH = 20
-"""How many deliveries a drain claims at a time."""
-
-LEASE = timedelta(minutes=10)
-"""Longer than a batch can take: each try has a deadline of its own."""
-
-MOST_BATCHES = 10
-"""After that many a drain makes room for others, and has itself published again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a try means for its delivery: its state after it, and the name of the transition."""
-
-    transition: str
-    after: Delivery
+LARGEST_BATCH = 25
+BATCH_SECONDS = 0.5
+"""How long a batch should take to send: what is sent is recorded at least that often."""
 
 
 def drain(ports: Ports, endpoint_id: str, worker: str) -> int:
     """Send what is due at an endpoint; returns how many tries went out.
 
-    Safe to run several times at once: each delivery is claimed by one of them.
+    Safe to run several times at once: each delivery is claimed by one of them, and there are never
+    more than the limits allow.
     """
-    endpoint = ports.store.read(lambda tx: tx.endpoints.get(endpoint_id))
-    if endpoint is None:
-        return 0
-    sent = 0
-    for _ in range(MOST_BATCHES):
-        batch = _claim(ports, endpoint_id, worker)
-        for delivery in batch:
-            _try(ports, endpoint, delivery, worker)
-        sent += len(batch)
-        if len(batch) < BATCH:
-            return sent
-    ports.store.transact(lambda tx: tx.publish(jobs.drain(endpoint_id)))
-    return sent
+    ports.store.transact(lambda tx: tx.nudges.forget(endpoint_id))
+    work = DrainWork(ports.ids.new(), endpoint_id, worker)
+    pace = Pace()
+    batch = next_batch(ports, work, None, (), pace.batch)
+    while batch:
+        tried = tuple(_send(ports, batch, pace))
+        batch = next_batch(ports, work, batch, tried, 0 if pace.is_over else pace.batch)
+    return pace.sent
 
 
-def _claim(ports: Ports, endpoint_id: str, worker: str) -> tuple[Delivery, ...]:
-    return ports.store.transact(
-        lambda tx: tx.deliveries.claim_due(endpoint_id, worker, ports.clock.now(), LEASE, BATCH)
-    )
+@dataclass
+class Pace:
+    """How fast a drain goes, and how far it has come."""
+
+    sent: int = 0
+    spent: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._began = time.monotonic()
+
+    def count(self, result: SendResult) -> None:
+        """One more try is done."""
+        self.sent += 1
+        self.spent += result.seconds
+
+    @property
+    def batch(self) -> int:
+        """How many to claim at a time, so that a batch takes about ``BATCH_SECONDS``."""
+        if not self.sent:
+            return LARGEST_BATCH
+        mean = max(self.spent / self.sent, 0.001)
+        return max(1, min(LARGEST_BATCH, int(BATCH_SECONDS / mean)))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether others should have their turn."""
+        return self.sent >= MOST_ROWS or time.monotonic() - self._began >= MOST_SECONDS
 
 
-def _try(ports: Ports, endpoint: Endpoint, delivery: Delivery, worker: str) -> None:
+def _send(ports: Ports, batch: Batch, pace: Pace) -> Iterator[Tried]:
+    """Send a batch, until it takes too long or the receiver turns out to be ill.
+
+    What is left goes back untried. So a batch is over within two times ``BATCH_SECONDS`` and the
+    one try that was under way then: its lease holds for longer.
+    """
+    began = time.monotonic()
+    for delivery in batch.deliveries:
+        tried = _try(ports, batch.endpoint, batch.secrets, delivery)
+        pace.count(tried.result)
+        yield tried
+        if bodes_ill(tried.result) or time.monotonic() - began > 2 * BATCH_SECONDS:
+            return
+
+
+def _try(ports: Ports, endpoint: Endpoint, secrets: Sequence[str], delivery: Delivery) -> Tried:
     at = ports.clock.now()
-    headers = ports.signer.headers(delivery.deployment, delivery.id, at, delivery.body)
-    result = ports.sender.send(endpoint.url, delivery.body, headers, endpoint.authentication)
+    result = send_signed(ports, endpoint, secrets, delivery.id, delivery.body)
     ports.crash_point("after-send")
-    attempt = DeliveryAttempt(
-        delivery_id=delivery.id,
-        number=delivery.attempts + 1,
-        at=at,
-        status=result.status,
-        seconds=result.seconds,
-        error=result.error,
-        answer=result.answer,
-    )
-    ports.store.transact(lambda tx: _record(ports, tx, delivery, result, attempt, worker))
+    return Tried(delivery, at, result)
 
 
-def _record(
-    ports: Ports,
-    tx: Transaction,
-    delivery: Delivery,
-    result: SendResult,
-    attempt: DeliveryAttempt,
-    worker: str,
-) -> None:
-    verdict = judge(ports, delivery, result)
-    if not tx.deliveries.save(delivery, verdict.after, attempt):
-        log.warning("delivery's claim was lost", delivery_id=delivery.id)
-        return
-    details: dict[str, str | int | None] = {
-        "kind": delivery.kind,
-        "attempt": attempt.number,
-        "status": result.status,
-        "error": result.error,
-    }
-    entry = Entry(
-        execution_id=delivery.execution_id,
-        deployment=delivery.deployment,
-        at=ports.clock.now(),
-        actor=worker_actor(worker),
-        event=f"delivery.{verdict.transition}",
-        subject_id=delivery.id,
-        details={key: value for key, value in details.items() if value is not None},
-    )
-    tx.timeline.add([entry])
-
-
-def judge(ports: Ports, delivery: Delivery, result: SendResult) -> Verdict:
-    """Decide what the result of a try means."""
-    now = ports.clock.now()
-    reason = result.error or f"The receiver answered {result.status}"
-    if result.succeeded:
-        return Verdict("deliver", delivery.deliver(now))
-    if result.blocked:
-        return Verdict("block", delivery.block(now, reason))
-    due_at = retry.delivery_due_again_at(now, delivery.attempts + 1, ports.chance.jitter())
-    if due_at is None:
-        return Verdict("exhaust", delivery.exhaust(now, reason))
-    return Verdict("retry", delivery.retry(due_at, reason))
+def send_signed(
+    ports: Ports, endpoint: Endpoint, secrets: Sequence[str], message_id: str, body: bytes
+) -> SendResult:
+    """Send bytes to an endpoint, under this id, signed as of now."""
+    at = ports.clock.now()
+    headers = {"webhook-id": message_id, "webhook-timestamp": str(int(at.timestamp()))}
+    headers |= ports.signer.headers(secrets, message_id, at, body)
+    return ports.sender.send(endpoint.url, body, headers, endpoint.authentication)

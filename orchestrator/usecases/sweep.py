@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-from orchestrator import jobs
 from orchestrator.domain import retry
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.ports import Ports, Transaction
@@ -12,6 +11,8 @@ from orchestrator.usecases.advance import job_of
 from orchestrator.usecases.claims import end_lapsed_claim
 from orchestrator.usecases.expire_review import expire_review
 from orchestrator.usecases.intake import take_waiting
+from orchestrator.usecases.nudge import nudge
+from orchestrator.usecases.purge import purge
 
 BATCH = 200
 """How many rows of one kind one sweep sees to."""
@@ -26,6 +27,7 @@ class Swept:
     endpoints: int = 0
     expired_reviews: int = 0
     messages: int = 0
+    purged: int = 0
 
     def counts(self) -> dict[str, int]:
         """The same by name."""
@@ -40,6 +42,7 @@ def sweep(ports: Ports) -> Swept:
         endpoints=_publish_drains(ports),
         expired_reviews=_expire_reviews(ports),
         messages=take_waiting(ports, BATCH),
+        purged=purge(ports),
     )
 
 
@@ -70,18 +73,25 @@ def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
 
 def _publish_drains(ports: Ports) -> int:
     now = ports.clock.now()
-    endpoints = ports.store.read(lambda tx: tx.deliveries.to_wake(now, BATCH))
-    for endpoint_id in endpoints:
-        _publish_drain(ports, endpoint_id)
-    return len(endpoints)
+    asleep, rested = ports.store.read(
+        lambda tx: (tx.deliveries.to_wake(now, BATCH), tx.endpoints.rested(now, BATCH))
+    )
+    woken = sum(_publish_drain(ports, endpoint_id) for endpoint_id in asleep)
+    if rested:
+        ports.store.transact(lambda tx: nudge(tx, rested, now))
+    return woken
 
 
-def _publish_drain(ports: Ports, endpoint_id: str) -> None:
-    def decide(tx: Transaction) -> None:
-        tx.deliveries.woken(endpoint_id, ports.clock.now())
-        tx.publish(jobs.drain(endpoint_id))
+def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
+    now = ports.clock.now()
 
-    ports.store.transact(decide)
+    def decide(tx: Transaction) -> bool:
+        if not tx.deliveries.woken(endpoint_id, now):
+            return False
+        nudge(tx, [endpoint_id], now)
+        return True
+
+    return ports.store.transact(decide)
 
 
 def _expire_reviews(ports: Ports) -> int:

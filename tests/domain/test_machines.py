@@ -5,6 +5,7 @@ from enum import StrEnum
 import pytest
 
 from orchestrator.domain.delivery import DELIVERY, DeliveryState
+from orchestrator.domain.endpoint import ENDPOINT, EndpointState
 from orchestrator.domain.execution import EXECUTION, ExecutionState
 from orchestrator.domain.machine import Machine, Transition
 from orchestrator.domain.review import REVIEW, ReviewState
@@ -59,18 +60,24 @@ EDGES = {
         BLOCKED replay PENDING
         CANCELLED replay PENDING
     """,
+    ENDPOINT: """
+        ENABLED disable DISABLED
+        DISABLED enable ENABLED
+    """,
 }
 STATES: dict[Machine, type[StrEnum]] = {
     EXECUTION: ExecutionState,
     TASK_RUN: TaskRunState,
     REVIEW: ReviewState,
     DELIVERY: DeliveryState,
+    ENDPOINT: EndpointState,
 }
 FINAL = {
     EXECUTION: {"SUCCEEDED", "STOPPED"},
     TASK_RUN: {"COMMITTED", "REJECTED", "FAILED", "WITHDRAWN"},
     REVIEW: {"ANSWERED", "EXPIRED", "WITHDRAWN"},
     DELIVERY: set(),
+    ENDPOINT: set(),
 }
 
 every_machine = pytest.mark.parametrize("machine", EDGES, ids=lambda machine: machine.noun)

@@ -17,9 +17,8 @@ from orchestrator.adapters.http.connections import GuardedAdapter, trusting
 from orchestrator.adapters.http.failures import sentence, timed_out
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.headers import authorization, check_header_value
-from orchestrator.domain.delivery import Authentication
+from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.errors import BlockedAddress, Invalid
-from orchestrator.ports import SendResult
 
 HEADERS_AT_MOST = 64 * 1024
 
@@ -85,7 +84,8 @@ class GuardedSender:
         except (BlockedAddress, Invalid) as error:
             return SendResult(None, monotonic() - began, error.message, blocked=True)
         except (OSError, HTTPError, HTTPException) as error:
-            return SendResult(None, monotonic() - began, self._told(error, began))
+            told, late = self._told(error, began), timed_out(error)
+            return SendResult(None, monotonic() - began, told, timed_out=late)
 
     def close(self) -> None:
         """Close the connections that are kept alive."""

@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import hmac
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from orchestrator.errors import Invalid
@@ -20,31 +20,29 @@ STANDARD_PREFIX = "whsec_"
 SHORTEST_KEY, LONGEST_KEY = 24, 64
 """Bytes, as the standard asks for."""
 
-SecretsFor = Callable[[str], tuple[str, ...]]
-"""A deployment's own secrets, the newest first; none where it has none."""
-
 
 class StandardSigner:
     """Signs with every live secret, so that receivers may change theirs at leisure.
 
-    ``secrets`` are those of all deployments, ``secrets_for`` gives what one has besides; both the
-    newest first. Raises Invalid when one of ``secrets`` cannot be used.
+    ``secrets`` hold for every receiver, the newest first. Raises Invalid when one of them cannot be
+    used.
     """
 
-    def __init__(self, secrets: Sequence[str] = (), secrets_for: SecretsFor | None = None) -> None:
+    def __init__(self, secrets: Sequence[str] = ()) -> None:
         for secret in secrets:
             check_secret(secret)
         self._secrets = tuple(secrets)
-        self._secrets_for = secrets_for
 
     def headers(
-        self, deployment: str, delivery_id: str, at: datetime, body: bytes
+        self, secrets: Sequence[str], delivery_id: str, at: datetime, body: bytes
     ) -> dict[str, str]:
         """The headers of one try at that time (aware); none where there is no secret.
 
-        CrewAI's form has room for one signature: the deployment's newest secret makes it.
+        ``secrets`` are the receiver's own; those that hold for all sign as well, so that a receiver
+        that gets secrets of its own can change over at leisure. CrewAI's form has room for one
+        signature: the first secret makes it.
         """
-        secrets = self._live(deployment)
+        secrets = tuple(dict.fromkeys((*secrets, *self._secrets)))
         if not secrets:
             return {}
         timestamp = int(at.timestamp())
@@ -59,10 +57,6 @@ class StandardSigner:
             "X-CrewAI-Timestamp": str(timestamp),
             "X-CrewAI-Signature": crewai,
         }
-
-    def _live(self, deployment: str) -> tuple[str, ...]:
-        own = self._secrets_for(deployment) if self._secrets_for else ()
-        return tuple(dict.fromkeys((*own, *self._secrets)))
 
 
 def standard_signature(secret: str, message_id: str, timestamp: int, body: bytes) -> str:

@@ -4,17 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+    update,
+)
 
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
-from orchestrator.adapters.sql.rows import Rows, overwrite
-from orchestrator.adapters.sql.schema import deliveries, delivery_attempts, delivery_waits
+from orchestrator.adapters.sql.rows import Rows
+from orchestrator.adapters.sql.schema import (
+    deliveries,
+    delivery_attempts,
+    delivery_waits,
+    endpoints,
+)
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
 from orchestrator.domain.retry import publish_again_at
+from orchestrator.ports import DeliveryFilter, Outcome, Position
 
 _c = deliveries.c
+_CHANGES = (
+    "state",
+    "due_at",
+    "published_at",
+    "wake_at",
+    "publishes",
+    "attempts",
+    "claimed_by",
+    "lease_until",
+    "finished_at",
+    "reason",
+)
+"""What of a delivery changes after it was written."""
+
+_WRITE = (
+    update(deliveries)
+    .where(_c.id == bindparam("was_id"))
+    .values(version=_c.version + 1, **{name: bindparam(f"new_{name}") for name in _CHANGES})
+)
 
 _PUBLISHES_THAT_DIFFER = 8
 """From that many publications on, the next one is always the longest time away."""
@@ -35,6 +73,35 @@ class SqlDeliveries:
         """Insert."""
         self._rows.add(deliveries)
 
+    def get(self, delivery_id: str) -> Delivery | None:
+        """Read."""
+        return self._rows.by_id(delivery_id)
+
+    def page(
+        self, wanted: DeliveryFilter, after: Position | None, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Some of the deliveries that are meant, newest first."""
+        return self._rows.page(self._wanted(wanted), after, limit, newest_first=True)
+
+    def closed(
+        self, wanted: DeliveryFilter, after: Position | None, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Some of those that have ended, oldest first; unless asked for, none that arrived."""
+        query = self._wanted(wanted).where(~delivery_waits)
+        if wanted.state is None:
+            query = query.where(_c.state != DeliveryState.DELIVERED)
+        return self._rows.page(query, after, limit)
+
+    def _wanted(self, wanted: DeliveryFilter) -> Select[Any]:
+        names = ("deployment", "execution_id", "endpoint_id", "state")
+        equal = {name: getattr(wanted, name) for name in names}
+        query = self._rows.select().where(
+            *(_c[name] == value for name, value in equal.items() if value is not None)
+        )
+        if wanted.since is not None:
+            query = query.where(_c.created_at >= wanted.since)
+        return query if wanted.until is None else query.where(_c.created_at < wanted.until)
+
     def of(self, execution_id: str) -> tuple[Delivery, ...]:
         """All of an execution's, in the order of their events."""
         query = self._rows.select().where(_c.execution_id == execution_id)
@@ -53,7 +120,8 @@ class SqlDeliveries:
         First attempts come first: what fails again and again does not hold up what is new.
         """
         ids = self._due(endpoint_id, DeliveryState.PENDING, now, limit)
-        ids += self._due(endpoint_id, DeliveryState.RETRYING, now, limit - len(ids))
+        if len(ids) < limit:
+            ids += self._due(endpoint_id, DeliveryState.RETRYING, now, limit - len(ids))
         if not ids:
             return ()
         self._connection.execute(
@@ -80,22 +148,32 @@ class SqlDeliveries:
         )
         return list(self._connection.execute(query).scalars())
 
-    def save(self, before: Delivery, after: Delivery, attempt: DeliveryAttempt) -> bool:
-        """Write an attempt's outcome; False, and nothing written, when the claim was lost.
+    def record(self, outcomes: Sequence[Outcome]) -> frozenset[str]:
+        """Write what became of deliveries, with their attempts; returns the ids of those written.
 
         Every claim raises the version, so that the version fences the claim as well.
         """
-        if overwrite(self._connection, deliveries, before, after) is None:
-            return False
-        self._attempts.add([attempt])
-        return True
+        held = self._versions([outcome.before.id for outcome in outcomes])
+        kept = [one for one in outcomes if held.get(one.before.id) == one.before.version]
+        if kept:
+            self._connection.execute(_WRITE, [_changes(outcome.after) for outcome in kept])
+            self._attempts.add([outcome.attempt for outcome in kept if outcome.attempt])
+        return frozenset(outcome.before.id for outcome in kept)
+
+    def _versions(self, ids: Sequence[str]) -> dict[str, int]:
+        query = select(_c.id, _c.version).where(_c.id.in_(ids)).order_by(_c.id).with_for_update()
+        return {row.id: row.version for row in self._connection.execute(query)} if ids else {}
 
     def to_wake(self, now: datetime, limit: int) -> tuple[str, ...]:
-        """Ids of endpoints that have something due which was not published, or too long ago."""
+        """Ids of endpoints that have something due which was not published, or too long ago.
+
+        Endpoints that are quiet are left in peace.
+        """
+        quiet = exists().where(endpoints.c.id == _c.endpoint_id, endpoints.c.quiet_until > now)
         # The inner limit keeps the planner to the index by time, and a sweep short.
         asleep = (
             select(_c.endpoint_id, _c.wake_at)
-            .where(delivery_waits, _c.wake_at <= now, self._free())
+            .where(delivery_waits, _c.wake_at <= now, self._free(), ~quiet)
             .order_by(_c.wake_at)
             .limit(_LOOKED_AT)
             .subquery()
@@ -120,9 +198,22 @@ class SqlDeliveries:
         )
         return noted.rowcount > 0
 
+    def purge(self, execution_id: str, limit: int) -> int:
+        """Delete up to ``limit`` ended ones of an execution, with their attempts."""
+        of_execution = _c.execution_id == execution_id
+        open_one = select(_c.id).where(of_execution, delivery_waits).limit(1)
+        if self._connection.execute(open_one).first():
+            return 0
+        some = select(_c.id).where(of_execution).limit(limit)
+        return self._connection.execute(delete(deliveries).where(_c.id.in_(some))).rowcount
+
     def _free(self) -> ColumnElement[bool]:
         lapsed = _c.lease_until < database_time(self._connection)
         return _c.claimed_by.is_(None) | lapsed
+
+
+def _changes(after: Delivery) -> dict[str, Any]:
+    return {"was_id": after.id, **{f"new_{name}": getattr(after, name) for name in _CHANGES}}
 
 
 def _wake_at(now: datetime) -> ColumnElement[datetime]:

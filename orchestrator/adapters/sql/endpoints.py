@@ -1,18 +1,29 @@
-"""The receivers of webhooks in SQL, encrypted."""
+"""The receivers of webhooks in SQL: URLs, credentials and secrets encrypted."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, Select, insert, literal, or_, select, tuple_, update
 
 from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.rows import insert_new
-from orchestrator.adapters.sql.schema import endpoints
+from orchestrator.adapters.sql.schema import endpoints, signing_secrets
 from orchestrator.domain.canonical import decode, encode
-from orchestrator.domain.delivery import Authentication, Endpoint
+from orchestrator.domain.delivery import Authentication
+from orchestrator.domain.endpoint import Endpoint, EndpointState, Health, SigningSecret
+from orchestrator.errors import StaleWrite
+from orchestrator.ports import Position
+
+_HEALTH = tuple(field.name for field in fields(Health))
+_CHANGES = ("state", "reason", "disabled_at", "stop_on_4xx", "most_sends")
+"""What of an endpoint changes, besides its health."""
+
+_e = endpoints.c
+_s = signing_secrets.c
 
 
 class SqlEndpoints:
@@ -34,23 +45,117 @@ class SqlEndpoints:
             "url": self._encrypt(url),
             "authentication": self._encrypt(credentials) if credentials else None,
             "created_at": at,
+            "state": EndpointState.ENABLED,
+            "version": 1,
+            "slowness": 0,
         }
         insert_new(self._connection, endpoints, row, ["id"])
         return endpoint_id
 
     def get(self, endpoint_id: str) -> Endpoint | None:
         """Read and decrypt. Raises ValueError when its secret key was taken away."""
-        query = select(endpoints).where(endpoints.c.id == endpoint_id)
+        return self._first(select(endpoints).where(_e.id == endpoint_id))
+
+    def lock(self, endpoint_id: str) -> Endpoint | None:
+        """Read, decrypt, and hold the row.
+
+        FOR NO KEY UPDATE keeps out every other lock of ours, but not the inserts of deliveries.
+        """
+        query = select(endpoints).where(_e.id == endpoint_id)
+        return self._first(query.with_for_update(key_share=True))
+
+    def save(self, before: Endpoint, after: Endpoint) -> Endpoint:
+        """Write over the version of ``before``. Raises StaleWrite."""
+        values = {name: getattr(after, name) for name in _CHANGES}
+        values |= {name: getattr(after.health, name) for name in _HEALTH}
+        written = self._connection.execute(
+            update(endpoints)
+            .where(_e.id == before.id, _e.version == before.version, _e.state == before.state)
+            .values(version=before.version + 1, **values)
+        )
+        if not written.rowcount:
+            raise StaleWrite
+        return replace(after, version=before.version + 1)
+
+    def page(
+        self, deployment: str | None, after: Position | None, limit: int
+    ) -> tuple[Endpoint, ...]:
+        """Some of the endpoints of a deployment, or of all, newest first."""
+        query = select(endpoints).order_by(_e.created_at.desc(), _e.id.desc()).limit(limit)
+        if deployment is not None:
+            query = query.where(_e.deployment == deployment)
+        if after:
+            seen = tuple_(literal(after.created_at, _e.created_at.type), literal(after.id))
+            query = query.where(tuple_(_e.created_at, _e.id) < seen)
+        return tuple(self._built(row) for row in self._connection.execute(query))
+
+    def rested(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Ids of endpoints whose time to be left in peace is over."""
+        query = select(_e.id).where(_e.quiet_until <= now).order_by(_e.quiet_until).limit(limit)
+        return tuple(self._connection.execute(query).scalars())
+
+    def add_secret(self, secret: SigningSecret) -> None:
+        """Insert, encrypted."""
+        row = {
+            "id": secret.id,
+            "deployment": secret.deployment,
+            "endpoint_id": secret.endpoint_id,
+            "secret": self._encrypt(secret.text),
+            "created_at": secret.created_at,
+            "expires_at": secret.expires_at,
+        }
+        self._connection.execute(insert(signing_secrets).values(row))
+
+    def retire_secrets(self, deployment: str, endpoint_id: str | None, at: datetime) -> None:
+        """Have the live secrets of this endpoint, or of the deployment itself, end by then."""
+        self._connection.execute(
+            update(signing_secrets)
+            .where(_s.deployment == deployment, _s.endpoint_id == endpoint_id)
+            .where(or_(_s.expires_at.is_(None), _s.expires_at > at))
+            .values(expires_at=at)
+        )
+
+    def secrets(self, endpoint: Endpoint, now: datetime) -> tuple[str, ...]:
+        """What signs for an endpoint now: its own and its deployment's, each the newest first."""
+        query = (
+            select(_s.secret)
+            .where(_s.deployment == endpoint.deployment)
+            .where(or_(_s.endpoint_id.is_(None), _s.endpoint_id == endpoint.id))
+            .where(or_(_s.expires_at.is_(None), _s.expires_at > now))
+            .order_by(_s.endpoint_id.is_(None), _s.created_at.desc(), _s.id.desc())
+        )
+        return tuple(map(self._decrypt, self._connection.execute(query).scalars()))
+
+    def _first(self, query: Select[Any]) -> Endpoint | None:
         row = self._connection.execute(query).first()
-        if row is None:
-            return None
+        return None if row is None else self._built(row)
+
+    def _built(self, row: Row[Any]) -> Endpoint:
         credentials = self._decrypt(row.authentication) if row.authentication else None
-        authentication = Authentication(**credentials) if credentials else None
-        url = self._decrypt(row.url)
-        return Endpoint(row.id, row.deployment, url, authentication, row.created_at)
+        url: str = self._decrypt(row.url)
+        return Endpoint(
+            id=row.id,
+            deployment=row.deployment,
+            url=url,
+            authentication=Authentication(**credentials) if credentials else None,
+            created_at=row.created_at,
+            version=row.version,
+            health=Health(**{name: getattr(row, name) for name in _HEALTH}),
+            host_id=self._cipher.name(encode(["host", _host(url)])),
+            **{name: getattr(row, name) for name in _CHANGES},
+        )
 
     def _encrypt(self, value: str | dict[str, str]) -> bytes:
         return self._cipher.encrypt(encode(value))
 
     def _decrypt(self, encrypted: bytes) -> Any:
         return decode(self._cipher.decrypt(encrypted))
+
+
+def _host(url: str) -> str:
+    """The host and port that a URL names; all of the text where it is no URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}"

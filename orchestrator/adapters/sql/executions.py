@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, exists, select, update
 
 from orchestrator.adapters.sql.rows import Rows, insert_new, save, values_of
-from orchestrator.adapters.sql.schema import executions
+from orchestrator.adapters.sql.schema import deliveries, delivery_waits, executions
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.ports import Position
 
@@ -44,6 +45,24 @@ class SqlExecutions:
     def save(self, before: Execution, after: Execution) -> Execution:
         """Write over the state and version of ``before``. Raises StaleWrite."""
         return save(self._connection, executions, before, after)
+
+    def to_purge(self, finished_before: datetime, limit: int) -> tuple[str, ...]:
+        """Ids of executions that finished before then, were not purged, and have told all."""
+        telling = exists().where(deliveries.c.execution_id == executions.c.id, delivery_waits)
+        query = (
+            select(executions.c.id)
+            .where(executions.c.purged_at.is_(None), executions.c.finished_at < finished_before)
+            .where(~telling)
+            .order_by(executions.c.finished_at)
+            .limit(limit)
+        )
+        return tuple(self._connection.execute(query).scalars())
+
+    def purged(self, execution_id: str, at: datetime) -> None:
+        """Note that an execution's deliveries and outputs are gone."""
+        this = executions.c.id == execution_id
+        values = {"purged_at": at, "version": executions.c.version + 1}
+        self._connection.execute(update(executions).where(this).values(values))
 
     def page(
         self,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, select, update
 
 from orchestrator.adapters.sql.rows import inserting
 from orchestrator.adapters.sql.schema import outputs
@@ -16,6 +16,9 @@ from orchestrator.domain.output import Output
 _BY_IDS = select(outputs.c.id, outputs.c.body).where(
     outputs.c.id.in_(bindparam("ids", expanding=True))
 )
+
+PURGED = "Purged: the execution finished longer ago than outputs are kept"
+"""The description that an output has when the rest of it is gone."""
 
 
 class SqlOutputs:
@@ -39,3 +42,9 @@ class SqlOutputs:
             output_id: Output.from_json(cast("JsonObject", decode(body)))
             for output_id, body in found
         }
+
+    def purge(self, execution_id: str) -> None:
+        """Replace what an execution's outputs hold by nothing."""
+        nothing = encode(Output(raw="", description=PURGED).to_json())
+        of_execution = outputs.c.execution_id == execution_id
+        self._connection.execute(update(outputs).where(of_execution).values(body=nothing))

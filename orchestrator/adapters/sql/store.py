@@ -14,6 +14,8 @@ from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
 from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.database_clock import read_clock
 from orchestrator.adapters.sql.deliveries import SqlDeliveries
+from orchestrator.adapters.sql.delivery_figures import SqlDeliveryFigures
+from orchestrator.adapters.sql.drains import SqlDrains, SqlHosts, SqlNudges
 from orchestrator.adapters.sql.endpoints import SqlEndpoints
 from orchestrator.adapters.sql.engine import make_engine, reading
 from orchestrator.adapters.sql.executions import SqlExecutions
@@ -50,6 +52,10 @@ class SqlTransaction:
         self.checkpoints: ports.Checkpoints = SqlCheckpoints(connection)
         self.reviews: ports.Reviews = SqlReviews(connection)
         self.deliveries: ports.Deliveries = SqlDeliveries(connection)
+        self.delivery_figures: ports.DeliveryFigures = SqlDeliveryFigures(connection)
+        self.nudges: ports.Nudges = SqlNudges(connection)
+        self.drains: ports.Drains = SqlDrains(connection)
+        self.hosts: ports.Hosts = SqlHosts(connection)
         self.endpoints: ports.Endpoints = SqlEndpoints(connection, cipher)
         self.timeline: ports.Timeline = SqlTimeline(connection)
         self.manifests: ports.Manifests = SqlManifests(connection, known_plans)

@@ -13,8 +13,8 @@ from pytest_httpserver import HTTPServer
 
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender
-from orchestrator.domain.delivery import Authentication
-from orchestrator.ports import Sender, SendResult
+from orchestrator.domain.delivery import Authentication, SendResult
+from orchestrator.ports import Sender
 
 
 def answered(status: int, *headers: str, body: bytes = b"") -> bytes:

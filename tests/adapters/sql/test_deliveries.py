@@ -11,6 +11,7 @@ import pytest
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
 from orchestrator.domain.retry import publish_again_at
+from orchestrator.ports import Outcome
 
 MINUTE = timedelta(minutes=1)
 NewDelivery = Callable[..., Delivery]
@@ -32,6 +33,10 @@ def ids(deliveries: Sequence[Delivery]) -> list[str]:
 
 def attempt(delivery: Delivery, at: datetime, status: int = 200) -> DeliveryAttempt:
     return DeliveryAttempt(delivery.id, delivery.attempts + 1, at, status, 0.25, answer="o\0k")
+
+
+def record(store: SqlStore, *outcome: Any) -> frozenset[str]:
+    return store.transact(lambda tx: tx.deliveries.record([Outcome(*outcome)]))
 
 
 def test_deliveries_are_read_as_they_were_written_in_the_order_of_their_events(
@@ -102,7 +107,7 @@ def test_an_outcome_is_stored_with_its_attempt(
     (claimed,) = claim(store, endpoint, now)
     tried = attempt(claimed, now)
 
-    assert store.transact(lambda tx: tx.deliveries.save(claimed, claimed.deliver(now), tried))
+    assert record(store, claimed, claimed.deliver(now), tried) == {claimed.id}
 
     (stored,) = store.read(lambda tx: tx.deliveries.of(claimed.execution_id))
     assert (stored.state, stored.attempts, stored.claimed_by) == ("DELIVERED", 1, None)
@@ -118,11 +123,7 @@ def test_the_outcome_of_a_lost_claim_is_not_written(
     (lost,) = claim(store, endpoint, now, lease=-MINUTE)
     claim(store, endpoint, now)
 
-    written = store.transact(
-        lambda tx: tx.deliveries.save(lost, lost.deliver(now), attempt(lost, now))
-    )
-
-    assert not written
+    assert record(store, lost, lost.deliver(now), attempt(lost, now)) == frozenset()
     assert store.read(lambda tx: tx.deliveries.attempts(lost.id)) == ()
 
 
@@ -132,7 +133,7 @@ def test_a_retry_is_due_at_its_time(
     add(store, new_delivery())
     (claimed,) = claim(store, endpoint, now)
     retry = claimed.retry(now + MINUTE, "503")
-    store.transact(lambda tx: tx.deliveries.save(claimed, retry, attempt(claimed, now, 503)))
+    record(store, claimed, retry, attempt(claimed, now, 503))
 
     assert claim(store, endpoint, now) == ()
     assert ids(claim(store, endpoint, now + MINUTE)) == [claimed.id]

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, select
 
 from orchestrator.adapters.sql import Cipher, SqlStore, make_store
 from orchestrator.adapters.sql.schema import endpoints
-from orchestrator.domain.delivery import Authentication, Endpoint
+from orchestrator.domain.delivery import Authentication
+from orchestrator.domain.endpoint import Endpoint
 
 URL = "https://hooks.example/tasks?key=hidden"
 BASIC = Authentication("basic", username="alice", password="swordfish")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, Table
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, Table
 
 from orchestrator.adapters.sql.column_types import Compressed, State, Utc, Uuid, Words
 from orchestrator.adapters.sql.schema.base import (
@@ -13,6 +13,7 @@ from orchestrator.adapters.sql.schema.base import (
     partial_index,
 )
 from orchestrator.domain.delivery import DeliveryState
+from orchestrator.domain.endpoint import EndpointState
 
 endpoints = Table(
     "endpoints",
@@ -22,6 +23,63 @@ endpoints = Table(
     Column("url", LargeBinary, nullable=False),
     Column("authentication", LargeBinary),
     Column("created_at", Utc, nullable=False),
+    Column("state", State(EndpointState), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("reason", Words),
+    Column("disabled_at", Utc),
+    Column("stop_on_4xx", Boolean),
+    Column("most_sends", Integer),
+    Column("slowness", Integer, nullable=False),
+    Column("quiet_until", Utc),
+    Column("failing_since", Utc),
+    Column("last_success_at", Utc),
+    Column("last_failure_at", Utc),
+    Column("last_status", Integer),
+    Column("last_error", Words),
+    Index(None, "created_at", "id"),
+)
+
+partial_index(
+    "ix_endpoints_quiet", endpoints.c.quiet_until, where=endpoints.c.quiet_until.is_not(None)
+)
+
+signing_secrets = Table(
+    "signing_secrets",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("deployment", Words, nullable=False),
+    Column("endpoint_id", Uuid, ForeignKey("endpoints.id")),
+    Column("secret", LargeBinary, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc),
+    Index(None, "deployment"),
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("breaks", Integer, nullable=False),
+    Column("open_until", Utc),
+)
+
+# Neither refers to endpoints: the lock of a foreign key would make commits and drains wait for
+# each other.
+nudges = Table(
+    "nudges",
+    metadata,
+    Column("endpoint_id", Uuid, primary_key=True),
+    Column("at", Utc, nullable=False),
+)
+
+drains = Table(
+    "drains",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("endpoint_id", Uuid, nullable=False, index=True),
+    Column("host_id", Uuid, nullable=False, index=True),
+    Column("lease_until", Utc, nullable=False),
 )
 
 deliveries = Table(
@@ -48,6 +106,9 @@ deliveries = Table(
     Column("finished_at", Utc),
     Column("reason", Words),
     Index(None, "execution_id"),
+    Index(None, "created_at", "id"),
+    Index(None, "endpoint_id", "created_at"),
+    Index(None, "deployment", "state", "created_at"),
 )
 
 delivery_waits = in_state(deliveries.c.state, DeliveryState.PENDING, DeliveryState.RETRYING)
@@ -75,4 +136,5 @@ delivery_attempts = Table(
     Column("error", Words),
     Column("answer", Words, nullable=False),
     Index(None, "delivery_id"),
+    Index(None, "at"),
 )

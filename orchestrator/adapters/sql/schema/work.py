@@ -46,8 +46,13 @@ executions = Table(
     Column("sequence", Integer, nullable=False),
     Column("checkpoints", Integer, nullable=False),
     Column("batch", Words),
+    Column("purged_at", Utc),
     Index(None, "deployment", "created_at"),
     Index(None, "created_at", "id"),
+)
+
+partial_index(
+    "ix_executions_purge", executions.c.finished_at, where=executions.c.purged_at.is_(None)
 )
 
 task_runs = Table(

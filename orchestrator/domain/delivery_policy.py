@@ -1,0 +1,193 @@
+"""What a try means for its delivery and its endpoint, and what may be sent next. Pure.
+
+Times and chance come in; new values of the nouns go out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from orchestrator.domain.delivery import Delivery, SendResult
+from orchestrator.domain.endpoint import Endpoint, Health
+from orchestrator.domain.endpoint_host import Host
+from orchestrator.domain.retry import DELIVERY_DELAYS, delivery_due_again_at
+from orchestrator.domain.webhooks import WebhookKind
+
+_NOTICES_BEGIN = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 30, 120))
+_NOTICES_GO_ON = timedelta(minutes=10)
+_NOTICES_LEFT = sum(DELIVERY_DELAYS, timedelta()) - sum(_NOTICES_BEGIN, timedelta())
+
+NOTICE_DELAYS = (*_NOTICES_BEGIN, *([_NOTICES_GO_ON] * (_NOTICES_LEFT // _NOTICES_GO_ON)))
+"""The delay before each attempt of a human-input notice: a person waits to be asked."""
+
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+"""A receiver that asks for more with ``Retry-After`` gets this much."""
+
+FIRST_PAUSE = timedelta(seconds=10)
+LONGEST_PAUSE = timedelta(minutes=10)
+"""For how long a receiver that is asked too much is left in peace: doubling between these."""
+
+ONLY_FAILED_FOR = timedelta(days=5)
+"""An endpoint that has only failed for that long is disabled."""
+
+GONE = 410
+TOO_MANY = 429
+_ASKED_TOO_MUCH = frozenset({TOO_MANY, 502, 504})
+_WORTH_ANOTHER_TRY = frozenset({408, 425, TOO_MANY})
+"""The 4xx that speak of a moment, not of the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRules:
+    """How a deployment wants its webhooks tried. ``delays`` are those before each attempt."""
+
+    delays: tuple[timedelta, ...] = DELIVERY_DELAYS
+    notice_delays: tuple[timedelta, ...] = NOTICE_DELAYS
+    stop_on_4xx: bool = False
+
+    def schedule(self, kind: str) -> tuple[timedelta, ...]:
+        """The delays before each attempt of an event of this kind."""
+        return self.notice_delays if kind == WebhookKind.HUMAN_INPUT else self.delays
+
+
+@dataclass(frozen=True, slots=True)
+class SendLimits:
+    """The operator's limits: for one try in all, and on how many are under way at a time."""
+
+    one_try: timedelta = timedelta(seconds=15)
+    per_endpoint: int = 4
+    per_host: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a delivery and of its endpoint; ``transition`` is the delivery's."""
+
+    transition: str
+    delivery: Delivery
+    endpoint: Endpoint
+
+
+def judge(
+    result: SendResult,
+    delivery: Delivery,
+    endpoint: Endpoint,
+    rules: DeliveryRules,
+    now: datetime,
+    jitter: float,
+) -> Verdict:
+    """Say what the result of a try means. ``jitter`` is drawn from -1 to 1."""
+    if result.succeeded:
+        health = endpoint.health.succeeded(now, result)
+        return Verdict("deliver", delivery.deliver(now), replace(endpoint, health=health))
+    health = _after_failure(endpoint.health, result, now, jitter)
+    failed = replace(endpoint, health=health)
+    why_off = _reason_to_disable(failed, result, now)
+    if why_off:
+        return Verdict("cancel", delivery.cancel(now, why_off), _off(failed, now, why_off))
+    if result.blocked:
+        return Verdict("block", delivery.block(now, result.told), failed)
+    if _is_refusal(result, endpoint, rules):
+        return Verdict("cancel", delivery.cancel(now, f"{result.told} (stop_on_4xx)"), failed)
+    return _again(result, delivery, failed, rules, now, jitter)
+
+
+def _after_failure(health: Health, result: SendResult, now: datetime, jitter: float) -> Health:
+    health = health.failed(now, result)
+    asked = _asked_for(result)
+    if result.timed_out or result.status in _ASKED_TOO_MUCH:
+        doubled = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(health.slowness, 16))
+        return health.slowed(now + max(doubled * (1 + jitter / 5), asked))
+    return health.quiet(now + asked) if asked else health
+
+
+def _asked_for(result: SendResult) -> timedelta:
+    return timedelta(seconds=min(result.retry_after or 0, LONGEST_RETRY_AFTER.total_seconds()))
+
+
+def _reason_to_disable(endpoint: Endpoint, result: SendResult, now: datetime) -> str | None:
+    if result.status == GONE:
+        return "The receiver answered 410: it is gone for good"
+    if endpoint.health.failing_for(now) >= ONLY_FAILED_FOR:
+        return f"It has only failed for {ONLY_FAILED_FOR.days} days; the last time: {result.told}"
+    return None
+
+
+def _off(endpoint: Endpoint, now: datetime, reason: str) -> Endpoint:
+    """Somebody else may have disabled it while the try was under way."""
+    return endpoint.disable(now, reason) if endpoint.is_enabled else endpoint
+
+
+def _is_refusal(result: SendResult, endpoint: Endpoint, rules: DeliveryRules) -> bool:
+    stops = rules.stop_on_4xx if endpoint.stop_on_4xx is None else endpoint.stop_on_4xx
+    is_4xx = result.status is not None and result.status // 100 == 4  # noqa: PLR2004 - the class 4xx
+    return stops and is_4xx and result.status not in _WORTH_ANOTHER_TRY
+
+
+def _again(
+    result: SendResult,
+    delivery: Delivery,
+    endpoint: Endpoint,
+    rules: DeliveryRules,
+    now: datetime,
+    jitter: float,
+) -> Verdict:
+    delays = rules.schedule(delivery.kind)
+    due_at = delivery_due_again_at(now, delivery.attempts + 1, jitter, delays)
+    if due_at is None:
+        return Verdict("exhaust", delivery.exhaust(now, result.told), endpoint)
+    due_at = max(due_at, now + _asked_for(result))
+    return Verdict("retry", delivery.retry(due_at, result.told), endpoint)
+
+
+def host_after(host: Host, result: SendResult, now: datetime, jitter: float) -> Host:
+    """What a try says about the host: an answer of any kind shows that it is there."""
+    if result.status is not None:
+        return host.answered()
+    return host if result.blocked else host.failed(now, jitter)
+
+
+def bodes_ill(result: SendResult) -> bool:
+    """Whether what was claimed for the same endpoint had better wait for the verdict."""
+    return (
+        result.status in {*_ASKED_TOO_MUCH, GONE}
+        or result.status is None
+        or result.retry_after is not None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """How many deliveries a drain may claim; with none, ``quiet_until`` says when to come again.
+
+    ``probes`` says that the one try finds out whether the host is there again.
+    """
+
+    limit: int
+    quiet_until: datetime | None = None
+    probes: bool = False
+
+
+def admit(
+    endpoint: Endpoint,
+    host: Host,
+    others: tuple[int, int],
+    limits: SendLimits,
+    now: datetime,
+    batch: int,
+) -> Admission:
+    """Say what a drain may claim at an endpoint; ``others`` are at the endpoint and at the host.
+
+    Who is not known to be well gets one request at a time.
+    """
+    if endpoint.health.is_quiet(now):
+        return Admission(0, endpoint.health.quiet_until)
+    if host.is_open(now):
+        return Admission(0, host.open_until)
+    doubtful = host.is_suspect or endpoint.health.slowness > 0
+    doubtful = doubtful or endpoint.health.failing_since is not None
+    most = 1 if doubtful else endpoint.most_sends or limits.per_endpoint
+    if others[0] >= most or others[1] >= limits.per_host:
+        return Admission(0)
+    return Admission(1 if doubtful else batch, probes=host.needs_probe)

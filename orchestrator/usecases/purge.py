@@ -1,0 +1,37 @@
+"""Purge what finished executions sent and put out, once it is older than the operator keeps it."""
+
+from __future__ import annotations
+
+from orchestrator.ports import Ports, Transaction
+
+EXECUTIONS_AT_A_TIME = 20
+DELIVERIES_AT_A_TIME = 200
+"""Small batches: nobody waits for a purge."""
+
+
+def purge(ports: Ports) -> int:
+    """Purge a few executions; returns how many deliveries and executions were seen to.
+
+    What stays is the execution itself with its timeline, which keeps digests, not texts. Deliveries
+    that are still open keep all of an execution's. Does nothing where everything is kept for ever.
+    """
+    if ports.keep_finished is None:
+        return 0
+    before = ports.clock.now() - ports.keep_finished
+    old = ports.store.read(lambda tx: tx.executions.to_purge(before, EXECUTIONS_AT_A_TIME))
+    return sum(_purge(ports, execution_id) for execution_id in old)
+
+
+def _purge(ports: Ports, execution_id: str) -> int:
+    def decide(tx: Transaction) -> int:
+        execution = tx.executions.lock(execution_id)
+        if execution is None or execution.is_open or execution.purged_at:
+            return 0
+        deleted = tx.deliveries.purge(execution_id, DELIVERIES_AT_A_TIME)
+        if deleted or tx.deliveries.of(execution_id):
+            return deleted
+        tx.outputs.purge(execution_id)
+        tx.executions.purged(execution_id, ports.clock.now())
+        return 1
+
+    return ports.store.transact(decide)
