@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu import Connection, Queue
 from kombu.exceptions import KombuError
 
 from orchestrator import jobs
@@ -13,6 +13,9 @@ from orchestrator.jobs import Job
 
 HARD_LIMIT_AFTER = 30.0
 """Seconds that a job has left, once it is told that its time is up, before it is killed."""
+
+SECONDS_TO_ASK = 5.0
+"""How long a look at the broker may take to connect."""
 
 
 def make_celery(broker_url: str, *, shutdown_grace: float = 10.0) -> Celery:
@@ -53,6 +56,25 @@ def _transport_options(broker_url: str) -> dict[str, Any]:
     if not broker_url.startswith("redis"):
         return {}
     return {"socket_connect_timeout": 5, "socket_keepalive": True, "health_check_interval": 30}
+
+
+def queue_lengths(app: Celery) -> dict[str, int]:
+    """How many messages wait in each queue.
+
+    Raises OSError or KombuError when the broker cannot be reached.
+    """
+    with app.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=SECONDS_TO_ASK)
+        return {queue: _length(connection, queue) for queue in jobs.QUEUES}
+
+
+def _length(connection: Connection, queue: str) -> int:
+    """Ask on a channel of its own: a broker closes it where it has no such queue yet."""
+    try:
+        with connection.channel() as channel:
+            return int(channel.queue_declare(queue=queue, passive=True).message_count)
+    except connection.channel_errors:
+        return 0
 
 
 class CeleryJobs:

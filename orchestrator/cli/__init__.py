@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from orchestrator.cli import demo, executions, services, tokens
+from orchestrator.cli import demo, doctor, executions, services, tokens
 from orchestrator.cli.application import application
 from orchestrator.errors import OrchestratorError
 
@@ -13,6 +13,7 @@ __all__ = ["main"]
 services.add_to(application)
 executions.add_to(application)
 application.command()(demo.demo)
+application.command()(doctor.doctor)
 application.add_typer(tokens.application, name="token")
 
 

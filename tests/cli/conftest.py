@@ -1,0 +1,71 @@
+"""The command, in this process, on a data folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from orchestrator.adapters.sql.migrate import upgrade
+from orchestrator.cli.application import application
+from orchestrator.ports import Ports
+from orchestrator.settings import PREFIX, Settings
+from orchestrator.usecases.load_deployments import load_deployments
+from orchestrator.wiring import make_ports
+
+DEPLOYMENTS = """
+[deployments.article]
+functions = "cli_test_crews:article"
+max_attempts = 1
+"""
+
+
+@dataclass
+class Command:
+    """``orchestrator`` with its options."""
+
+    settings: Settings
+    ports: Ports
+
+    def __call__(self, *arguments: str, status: int = 0) -> str:
+        """Run it; returns what it printed."""
+        result = self.run(*arguments)
+        assert result.exit_code == status, result.output
+        return result.stdout.strip()
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(application, list(arguments))
+
+    def json(self, *arguments: str, status: int = 0) -> Any:
+        return json.loads(self(*arguments, "--json", status=status))
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A database without rows, as the bytes of its file."""
+    file = tmp_path_factory.mktemp("cli") / "migrated.db"
+    upgrade(f"sqlite:///{file}")
+    return file.read_bytes()
+
+
+@pytest.fixture
+def command(tmp_path: Path, migrated: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    """The command on a migrated database, with one deployment that a worker has loaded."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        monkeypatch.delenv(name)
+    (tmp_path / "deployments.toml").write_text(DEPLOYMENTS)
+    (tmp_path / "orchestrator.db").write_bytes(migrated)
+    monkeypatch.setenv(f"{PREFIX}DATA", str(tmp_path))
+    monkeypatch.setenv(f"{PREFIX}DEPLOYMENTS", str(tmp_path / "deployments.toml"))
+    monkeypatch.setenv("COLUMNS", "200")
+    ports = make_ports(settings := Settings(), publish=lambda _: None)
+    load_deployments(ports, "w-1")
+    yield Command(settings, ports)
+    ports.store.dispose()

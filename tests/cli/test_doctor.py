@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from orchestrator.adapters.sql.migrate import downgrade
+from orchestrator.adapters.valkey import EmbeddedBroker
+from orchestrator.jobs import QUEUES
+
+if TYPE_CHECKING:
+    from conftest import Command
+
+
+def wrong(command: Command) -> dict[str, dict[str, str]]:
+    """What the command finds wrong, by check."""
+    found = command.json("doctor", status=1)
+    return {finding["check"]: finding for finding in found if finding["mend"]}
+
+
+def test_a_sound_service_gets_status_0(command: Command) -> None:
+    command("token", "create")
+    command.ports.store.transact(lambda tx: tx.workers.seen("w-1", QUEUES))
+    with EmbeddedBroker(command.settings.data):
+        assert "wrong" not in command("doctor")
+
+
+def test_a_broker_that_is_away(command: Command) -> None:
+    assert "cannot be reached" in wrong(command)["broker"]["says"]
+
+
+def test_a_database_of_another_version(command: Command) -> None:
+    downgrade(command.settings.resolved_database_url, "base")
+    assert "orchestrator migrate" in wrong(command)["database"]["mend"]
+
+
+def test_a_database_that_is_away(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", "postgresql://localhost:1/none")
+    found = wrong(command)
+    assert "cannot be read" in found["database"]["says"]
+    assert "the broker is this machine's own" in found["settings"]["says"]
+
+
+def test_a_setting_that_cannot_be(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_PORT", "http")
+    assert list(wrong(command)) == ["settings"]
+
+
+@pytest.mark.parametrize(("status", "is_wrong"), [(200, False), (502, True)])
+def test_the_public_url_is_knocked_at(
+    command: Command,
+    httpserver: HTTPServer,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    is_wrong: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    httpserver.expect_request("/livez").respond_with_data(status=status)
+    monkeypatch.setenv("ORCHESTRATOR_PUBLIC_URL", httpserver.url_for(""))
+    assert ("public URL" in wrong(command)) is is_wrong
+
+
+def test_each_finding_is_one_line_with_what_mends_it(command: Command) -> None:
+    lines = command("doctor", status=1).splitlines()
+    assert all(line.startswith(("ok", "wrong")) for line in lines)
+    assert any("Start one: celery -A workers.app worker -Q crews" in line for line in lines)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from world import World
+
+from orchestrator.domain.deployment import Manifest
+from orchestrator.jobs import CREWS, QUEUES
+from orchestrator.usecases.doctor import Finding, examine
+from orchestrator.usecases.tokens import create_token
+
+
+@pytest.fixture
+def world(a_world: Callable[..., World]) -> World:
+    """A service at which nothing is wrong."""
+    made = a_world("write")
+    made.ports.store.transact(lambda tx: tx.workers.seen("w-1", QUEUES))
+    create_token(made.ports, "tests")
+    return made
+
+
+def wrong(world: World) -> Mapping[str, Finding]:
+    """What is wrong, by the check that found it."""
+    return {finding.check: finding for finding in examine(world.ports) if finding.is_wrong}
+
+
+def test_nothing_is_wrong_with_a_sound_service(world: World) -> None:
+    assert wrong(world) == {}
+
+
+def test_a_queue_without_a_worker(world: World) -> None:
+    world.ports.store.transact(lambda tx: tx.workers.seen("w-1", [CREWS]))
+    world.ports.store.transact(lambda tx: tx.workers.seen("w-2", ["webhooks"]))
+    assert "-Q intake" in str(wrong(world)["workers"].mend)
+
+
+def test_a_deployment_that_does_not_load(world: World) -> None:
+    broken = Manifest("crew", None, "No module named 'tools'", world.ports.clock.now(), "w-1")
+    world.ports.store.transact(lambda tx: tx.manifests.put(broken))
+    assert "No module named 'tools'" in wrong(world)["deployments"].says
+
+
+def test_work_that_nobody_takes(world: World, later: Callable[[float], None]) -> None:
+    world.kickoff()
+    assert "backlog" not in wrong(world)
+    later(31)
+    assert "1 task runs of crew wait" in wrong(world)["backlog"].says
+
+
+def test_a_task_that_keeps_failing(world: World) -> None:
+    world.runner.behaviour = PermissionError("401: invalid API key")
+    execution_id = world.halted()
+    found = wrong(world)["attempts"]
+    assert "crew/write failed 1 times, last: PermissionError: 401: invalid API key" in found.says
+    assert execution_id in str(found.mend)
+
+
+def test_a_clock_that_is_wrong(world: World) -> None:
+    class Fast:
+        def now(self) -> object:
+            return ahead
+
+    ahead = world.ports.clock.now() + timedelta(minutes=2)
+    world.ports = replace(world.ports, clock=Fast())
+    assert "ahead of the database" in wrong(world)["clock"].says
+
+
+def test_nobody_may_call(a_world: Callable[..., World]) -> None:
+    assert "orchestrator token create" in str(wrong(a_world("write"))["tokens"].mend)
