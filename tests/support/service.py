@@ -226,7 +226,7 @@ class Service:
         while time.monotonic() < until:
             if found := condition():
                 return found
-            time.sleep(0.02)
+            time.sleep(0.05)
         raise AssertionError(f"this did not come about. The end of the log:\n{self._log_tail()}")
 
     def asked(self, deployment: str, execution_id: str, *answered: OpenReview) -> OpenReview:
@@ -278,6 +278,7 @@ def _environment(folder: Path, token: str, settings: Mapping[str, str]) -> dict[
     """The environment of the tests without settings of this project, and with bytecode kept."""
     unwanted = ("ORCHESTRATOR_", "PYTHONDONTWRITEBYTECODE", "COV_")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(unwanted)}
+    python_path = (str(Path(__file__).parent), os.environ.get("PYTHONPATH"))
     own = {
         "ORCHESTRATOR_API_TOKEN": token,
         "ORCHESTRATOR_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
@@ -285,7 +286,7 @@ def _environment(folder: Path, token: str, settings: Mapping[str, str]) -> dict[
         "ORCHESTRATOR_SHUTDOWN_GRACE": "1",
         "ORCHESTRATOR_CRASH_POINT": ",".join(CRASH_POINTS),
         "ORCHESTRATOR_CRASH_POINT_ONCE": str(folder / "crash"),
-        "PYTHONPATH": str(Path(__file__).parent),
+        "PYTHONPATH": os.pathsep.join(filter(None, python_path)),
         "HOME": str(folder),
     }
     return {**inherited, **own, **{f"ORCHESTRATOR_{k.upper()}": v for k, v in settings.items()}}
