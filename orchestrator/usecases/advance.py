@@ -20,6 +20,7 @@ from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Ports
 from orchestrator.usecases import events
 from orchestrator.usecases.case import Case
+from orchestrator.usecases.declared import settings_of
 
 
 def begin_due_tasks(case: Case, plan: Plan, *, resumes: bool = False) -> None:
@@ -69,7 +70,7 @@ def job_of(ports: Ports, run: TaskRun) -> jobs.Job:
         run.execution_id,
         run.id,
         resumes=run.resumes,
-        time_limit=ports.deployments.get(run.deployment).task_time_limit.total_seconds(),
+        time_limit=settings_of(ports, run.deployment).task_time_limit.total_seconds(),
         labels={"deployment": run.deployment, "task": run.task_name, "round": str(run.round)},
     )
 
@@ -95,7 +96,7 @@ def commit_task(
 
 def ask_person(case: Case, run: TaskRun, output_id: str, output: Output) -> Review:
     """A task's output is put before a person: checkpoint, review, notice, and the halt."""
-    timeout = case.ports.deployments.get(run.deployment).review_timeout
+    timeout = settings_of(case.ports, run.deployment).review_timeout
     review = Review(
         id=case.ports.ids.new(),
         execution_id=run.execution_id,

@@ -27,6 +27,7 @@ from orchestrator.usecases.advance import (
 )
 from orchestrator.usecases.bodies import ResumeBody
 from orchestrator.usecases.case import Case, open_case
+from orchestrator.usecases.declared import settings_of
 from orchestrator.usecases.once import Key, once
 from orchestrator.usecases.subscribe import named_webhooks, subscribe, vet
 
@@ -142,7 +143,7 @@ def _require_consistency(
     if body.edited_output is not None and not feedback.approved:
         message = "'edited_output' approves a text: send it with is_approve true."
         raise Invalid(message, {"edited_output": "only with is_approve true"})
-    cap = ports.deployments.get(review.deployment).max_rounds
+    cap = settings_of(ports, review.deployment).max_rounds
     if not feedback.approved and cap is not None and review.round >= cap:
         message = (
             f"The deployment allows {cap} rounds, and this is number {review.round}: "

@@ -9,6 +9,7 @@ from orchestrator.errors import ClaimLost
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.advance import fail_execution, job_of
 from orchestrator.usecases.case import Case, open_case
+from orchestrator.usecases.declared import settings_of
 
 
 def renew_claim(ports: Ports, claimed: TaskRun) -> bool:
@@ -38,7 +39,7 @@ def end_attempt(case: Case, run: TaskRun, reason: str, *, retryable: bool) -> Ta
 
     It becomes due again, with backoff, while the deployment's limit allows another run.
     """
-    limit = case.ports.deployments.get(run.deployment).max_attempts
+    limit = settings_of(case.ports, run.deployment).max_attempts
     if retryable and run.attempts < limit:
         due_at = retry.task_due_again_at(case.now, run.attempts)
         return case.save_run("try_again", run, run.try_again(due_at, reason), error=reason)

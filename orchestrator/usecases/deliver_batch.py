@@ -13,15 +13,14 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, SendResult
 from orchestrator.domain.delivery_policy import (
     Admission,
-    DeliveryRules,
     admit,
     host_after,
     judge,
 )
 from orchestrator.domain.endpoint import Endpoint
 from orchestrator.domain.timeline import Entry, worker_actor
-from orchestrator.errors import UnknownDeployment
 from orchestrator.ports import Outcome, Ports, Transaction
+from orchestrator.usecases.declared import settings_of
 
 log = structlog.get_logger()
 
@@ -110,7 +109,7 @@ class _Round:
     def _judged(self, tried: Tried) -> Outcome:
         before, result = tried.delivery, tried.result
         jitter = self.ports.chance.jitter()
-        rules = rules_of(self.ports, before.deployment)
+        rules = settings_of(self.ports, before.deployment).delivery_rules
         self.host = host_after(self.host, result, self.now, jitter)
         verdict = judge(result, before, self.endpoint, rules, self.now, jitter)
         attempt = _attempt(tried, verdict.delivery.attempts)
@@ -202,14 +201,6 @@ class _Round:
         self.tx.drains.end(self.work.id)
         if len(due) == CANCELLED_AT_A_TIME:
             self.tx.publish(jobs.drain(self.endpoint.id))
-
-
-def rules_of(ports: Ports, deployment: str) -> DeliveryRules:
-    """A deployment's rules; the usual ones where the operator does not declare it any more."""
-    try:
-        return ports.deployments.get(deployment).delivery_rules
-    except UnknownDeployment:
-        return DeliveryRules()
 
 
 def _attempt(tried: Tried, number: int) -> DeliveryAttempt:

@@ -99,7 +99,9 @@ def _claim(
 
 
 def _is_due(case: Case, run: TaskRun) -> bool:
-    return case.execution.is_open and run.state is TaskRunState.DUE
+    """A run of a deployment that this worker's file does not have is left to other workers."""
+    is_declared = run.deployment in case.ports.deployments.names()
+    return case.execution.is_open and run.state is TaskRunState.DUE and is_declared
 
 
 def rehydrate(case: Case, run: TaskRun) -> Chain:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from typing import TypeVar
+
+import structlog
 
 from orchestrator.domain import retry
 from orchestrator.domain.task_run import TaskRun
@@ -13,6 +17,10 @@ from orchestrator.usecases.expire_review import expire_review
 from orchestrator.usecases.intake import take_waiting
 from orchestrator.usecases.nudge import nudge
 from orchestrator.usecases.purge import purge
+
+log = structlog.get_logger()
+
+Row = TypeVar("Row")
 
 BATCH = 200
 """How many rows of one kind one sweep sees to."""
@@ -46,15 +54,26 @@ def sweep(ports: Ports) -> Swept:
     )
 
 
+def _each(rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
+    """See to every row; one that cannot be seen to does not keep the others waiting."""
+    done = 0
+    for row in rows:
+        try:
+            done += see_to(row)
+        except Exception:
+            log.exception("a row could not be seen to", row=row)
+    return done
+
+
 def _end_lapsed_claims(ports: Ports) -> int:
     lapsed = ports.store.read(lambda tx: tx.task_runs.lapsed(BATCH))
-    return sum(end_lapsed_claim(ports, task_run_id) for task_run_id in lapsed)
+    return _each(lapsed, lambda task_run_id: end_lapsed_claim(ports, task_run_id))
 
 
 def _publish_task_runs(ports: Ports) -> int:
     now = ports.clock.now()
     due = ports.store.read(lambda tx: tx.task_runs.to_wake(now, BATCH))
-    return sum(_publish_task_run(ports, run) for run in due)
+    return _each(due, lambda run: _publish_task_run(ports, run))
 
 
 def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
@@ -76,7 +95,7 @@ def _publish_drains(ports: Ports) -> int:
     asleep, rested = ports.store.read(
         lambda tx: (tx.deliveries.to_wake(now, BATCH), tx.endpoints.rested(now, BATCH))
     )
-    woken = sum(_publish_drain(ports, endpoint_id) for endpoint_id in asleep)
+    woken = _each(asleep, lambda endpoint_id: _publish_drain(ports, endpoint_id))
     if rested:
         ports.store.transact(lambda tx: nudge(tx, rested, now))
     return woken
@@ -96,4 +115,4 @@ def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
 
 def _expire_reviews(ports: Ports) -> int:
     overdue = ports.store.read(lambda tx: tx.reviews.overdue(ports.clock.now(), BATCH))
-    return sum(expire_review(ports, review) for review in overdue)
+    return _each(overdue, lambda review: expire_review(ports, review))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,10 @@ class World:
             "human_feedback": words,
         }
         return answer(self.ports, Answer("crew", parse(ResumeBody, said), "tests", "api"))
+
+    def without_deployments(self) -> None:
+        """The operator takes every deployment out of the file, and all restart."""
+        self.ports = replace(self.ports, deployments=DeploymentFile({}))
 
     def snapshot(self, execution_id: str) -> Snapshot:
         return snapshot(self.ports, execution_id)

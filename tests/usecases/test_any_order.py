@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from world import World, WorkerDied, make_world, migrated, plan_of
+from world import WorkerDied, World, make_world, plan_of
 
 from orchestrator.domain.execution import EXECUTION, ExecutionState
 from orchestrator.domain.machine import Machine

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from world import World, WorkerDied
+from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRunState
@@ -264,6 +264,15 @@ def test_an_approved_edit_replaces_the_output(a_world: Make) -> None:
     answer(world.ports, Answer("crew", body, "tests", "api"))
     world.work()
     assert world.runner.chains[-1].outputs[0].raw == "my own words"
+
+
+def test_a_deployment_taken_out_of_the_file_leaves_its_executions_waiting(a_world: Make) -> None:
+    world = a_world("write?", "edit")
+    execution_id = world.halted()
+    world.without_deployments()
+    world.answer(execution_id, "write", approve=True)
+    world.work()
+    assert world.snapshot(execution_id).runs[-1].state is TaskRunState.DUE
 
 
 def test_changed_code_with_other_tasks_is_not_run(a_world: Make) -> None:

@@ -1,0 +1,19 @@
+"""What the operator declares for a deployment, also for one that was taken out of the file."""
+
+from __future__ import annotations
+
+from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.errors import UnknownDeployment
+from orchestrator.ports import Ports
+
+
+def settings_of(ports: Ports, deployment: str) -> Deployment:
+    """A deployment's settings; the defaults where it is not declared any more.
+
+    Its executions are still there: they can be answered, stopped and looked at, and go on once a
+    worker knows the deployment again.
+    """
+    try:
+        return ports.deployments.get(deployment)
+    except UnknownDeployment:
+        return Deployment(deployment, RunnerKind.FUNCTIONS, target="")
