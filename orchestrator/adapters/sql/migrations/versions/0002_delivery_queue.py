@@ -60,8 +60,8 @@ _PARTIAL_INDEXES = (
 
 def upgrade() -> None:
     """Add what a queue of deliveries needs."""
-    for column in _endpoint_columns():
-        op.add_column("endpoints", column)
+    for added in _endpoint_columns():
+        op.add_column("endpoints", added)
     op.add_column("executions", sa.Column("purged_at", _UTC, nullable=True))
     op.create_table(
         "signing_secrets",
