@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 import importlib.util
 import uuid
@@ -37,7 +38,6 @@ def connect(settings: Settings) -> None:
     signals.worker_ready.connect(_begin_without_children, weak=False)
     signals.worker_ready.connect(_note_pool_size, weak=False)
     signals.task_failure.connect(_end_claim_of_lost_child, weak=False)
-    signals.worker_shutdown.connect(_give_back, weak=False)
 
 
 def _configure_logging(**_: Any) -> None:
@@ -50,6 +50,8 @@ def _name_the_worker(sender: str, instance: Any, **_: Any) -> None:
     """Before any fork: an identity that the children share, and the slow import that they need."""
     queues = tuple(sorted(instance.app.amqp.queues.consume_from))
     current.identity = Identity(f"{sender}#{uuid.uuid4().hex[:8]}", queues)
+    # Not the signal worker_shutdown: Celery does not send it when a grace runs out (cold shutdown).
+    atexit.register(_give_back)
     if jobs.CREWS in queues and current.settings and _runs_crews(current.settings):
         prepare_environment(current.settings.data / "crewai")
         importlib.import_module("crewai")  # 4 to 7 s: once here, not again in each child
@@ -94,8 +96,8 @@ def _end_claim_of_lost_child(
     log.warning("child lost", task_run_id=task_run_id, claim_ended=ended, reason=str(exception))
 
 
-def _give_back(**_: Any) -> None:
-    """The worker shuts down: what it still holds goes to others at once."""
+def _give_back() -> None:
+    """The worker has ended, its children never come here: what it still holds goes to others."""
     if current.identity is None:
         return
     name = current.identity.name
