@@ -20,7 +20,8 @@ MOST_ROWS = 500
 MOST_SECONDS = 2.0
 """After that a drain makes room for others, and has itself published again if more is due."""
 
-LARGEST_BATCH = 25
+FIRST_BATCH = 20
+LARGEST_BATCH = 100
 BATCH_SECONDS = 0.5
 """How long a batch should take to send: what is sent is recorded at least that often."""
 
@@ -60,8 +61,8 @@ class Pace:
     def batch(self) -> int:
         """How many to claim at a time, so that a batch takes about ``BATCH_SECONDS``."""
         if not self.sent:
-            return LARGEST_BATCH
-        mean = max(self.spent / self.sent, 0.001)
+            return FIRST_BATCH
+        mean = max(self.spent / self.sent, 1e-6)
         return max(1, min(LARGEST_BATCH, int(BATCH_SECONDS / mean)))
 
     @property
