@@ -19,7 +19,7 @@ _bearer = HTTPBearer(
 )
 
 
-def world(request: Request) -> Ports:
+async def world(request: Request) -> Ports:
     """The ports that the app was created with."""
     ports: Ports = request.app.state.ports
     return ports
@@ -28,7 +28,7 @@ def world(request: Request) -> Ports:
 World = Annotated[Ports, Depends(world)]
 
 
-def _secret(
+async def _secret(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> str | None:
     return credentials.credentials.strip() if credentials else None
@@ -51,7 +51,7 @@ class CrewCaller:
         return token_actor(self.token.name)
 
 
-def path_names_deployment(
+async def path_names_deployment(
     deployment: Annotated[str, Path(description="The deployment's name.")],
 ) -> None:
     """Declare the path's parameter; ``crew_caller`` reads it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -133,12 +133,12 @@ class ExecutionRecord(ExecutionLine):
 
 
 class DeploymentRecord(BaseModel):
-    """A deployment as the workers found it: ``health`` is ready, broken or not loaded."""
+    """A deployment as the workers found it."""
 
     name: str
     url: str
     default: bool
-    health: str
+    health: Literal["ready", "broken", "not loaded"]
     error: str | None = None
     inputs: list[str]
     tasks: list[str]

@@ -6,25 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
+from hypothesis import HealthCheck, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 if TYPE_CHECKING:
     from conftest import Service
 
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_schema_conformance,
-]
+NOT_EVERY_INPUT_FITS = [positive_data_acceptance]
+"""What the document allows may still lack an input of this crew, or name a closed review."""
+
+BOUNDED = settings(
+    max_examples=20,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.fixture
@@ -35,15 +32,15 @@ def document(service: Service) -> dict[str, Any]:
 
 def test_it_lists_the_calls_under_their_deployment(document: dict[str, Any]) -> None:
     crews = [path for path in document["paths"] if path.startswith("/crews/{deployment}/")]
-    assert len(crews) == 6
+    assert len(crews) >= 6
     assert "/kickoff" not in document["paths"]
 
 
 def test_every_call_with_a_body_may_be_answered_400_413_and_422(document: dict[str, Any]) -> None:
     posts = [path["post"] for path in document["paths"].values() if "post" in path]
     answers = [set(call["responses"]) for call in posts if "requestBody" in call]
-    assert len(answers) == 3
-    assert all({"400", "401", "404", "413", "422"} <= statuses for statuses in answers)
+    assert answers
+    assert all({"400", "401", "413", "422"} <= statuses for statuses in answers)
 
 
 def test_it_never_names_an_answer_that_is_not_ours(document: dict[str, Any]) -> None:
@@ -53,3 +50,31 @@ def test_it_never_names_an_answer_that_is_not_ours(document: dict[str, Any]) -> 
 @pytest.mark.parametrize("key", ["executionId", "execution_id", "isApprove", "is_approve"])
 def test_it_knows_both_casings(document: dict[str, Any], key: str) -> None:
     assert key in document["components"]["schemas"]["ResumeBody"]["properties"]
+
+
+@pytest.mark.filterwarnings("ignore")  # the library's own, about what it makes up
+def test_every_answer_is_one_that_it_declares(service: Service) -> None:
+    schema = schemathesis.openapi.from_asgi("/openapi.json", service.client.app)
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert operations
+    for operation in operations:
+        fuzz(operation, {"Authorization": f"Bearer {service.secret}"})
+
+
+def fuzz(operation: schemathesis.APIOperation, headers: dict[str, str]) -> None:
+    """Call an operation with whatever its schema allows, of a deployment that exists."""
+
+    @given(case=operation.as_strategy())
+    @settings(
+        max_examples=20,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    def call(case: schemathesis.Case) -> None:
+        if "deployment" in case.path_parameters:
+            case.path_parameters["deployment"] = "article"
+        case.call_and_validate(headers=headers, excluded_checks=NOT_EVERY_INPUT_FITS)
+
+    call()
