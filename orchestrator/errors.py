@@ -13,11 +13,15 @@
     │   ├── UnknownDeployment
     │   ├── UnknownExecution
     │   ├── UnknownTask
-    │   └── UnknownReview
+    │   ├── UnknownReview
+    │   ├── UnknownEndpoint
+    │   └── UnknownDelivery
     ├── NotPending                nothing waits for the answer that was given
     ├── AlreadyAnswered           another decision won this review
     ├── OutputChanged             the output is no longer the one that was reviewed
+    ├── NotReplayable             the delivery is still being tried
     ├── CannotStop                the execution has ended already
+    ├── CannotRetry               the execution has not failed, or cannot go on
     ├── DeploymentBroken          the user's code does not load
     ├── DeploymentNotReady        no crew worker has loaded the deployment yet
     ├── TaskFailed                a task could not be run; says whether trying again helps
@@ -64,13 +68,19 @@ class Invalid(OrchestratorError):
 
 
 class MissingInputs(Invalid):
-    """The crew needs inputs that kickoff did not give."""
+    """The crew needs inputs that kickoff did not give; in a batch, ``place`` says which one's."""
 
-    def __init__(self, missing: tuple[str, ...]) -> None:
+    def __init__(self, missing: tuple[str, ...], place: int | None = None) -> None:
+        where = "'inputs'" if place is None else f"'inputs[{place}]'"
         super().__init__(
-            f"Missing required inputs: {', '.join(missing)}. Add them to 'inputs'.",
+            f"Missing required inputs: {', '.join(missing)}. Add them to {where}.",
             {"missing_inputs": list(missing)},
         )
+        self.missing = missing
+
+    def at(self, place: int) -> MissingInputs:
+        """The same of one of a batch's inputs, counted from 0."""
+        return MissingInputs(self.missing, place)
 
 
 class KeyReused(Invalid):
@@ -134,6 +144,27 @@ class UnknownReview(NotFound):
         super().__init__(f"No review found with ID: {review_id}")
 
 
+class UnknownEndpoint(NotFound):
+    """No endpoint has that id."""
+
+    def __init__(self, endpoint_id: str) -> None:
+        super().__init__(f"No endpoint found with ID: {endpoint_id}")
+
+
+class UnknownDelivery(NotFound):
+    """No delivery has that id."""
+
+    def __init__(self, delivery_id: str) -> None:
+        super().__init__(f"No delivery found with ID: {delivery_id}")
+
+
+class NotReplayable(OrchestratorError):
+    """The delivery has not ended."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"The delivery is still being tried (it is {state}): nothing to replay.")
+
+
 class NotPending(OrchestratorError):
     """Execution is not in pending human input state
 
@@ -163,6 +194,10 @@ class CannotStop(OrchestratorError):
     def __init__(self, state: str) -> None:
         super().__init__(f"Cannot stop execution. Current state: {state}")
         self.state = state
+
+
+class CannotRetry(OrchestratorError):
+    """The execution has not failed, or there is nothing left to go on from."""
 
 
 class DeploymentBroken(OrchestratorError):

@@ -1,0 +1,101 @@
+"""Figures about deliveries, from the database: no worker's death leaves them wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from orchestrator.domain.delivery import DeliveryAttempt, DeliveryState
+from orchestrator.domain.endpoint import Endpoint
+from orchestrator.ports import Ports, Transaction
+
+WINDOW = timedelta(minutes=5)
+"""How far back tries are looked at."""
+
+MOST_ENDPOINTS = 500
+"""Of how many endpoints the health is told, the newest."""
+
+BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
+"""Seconds that a try may take: the upper bounds of a histogram."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecentTries:
+    """The tries of the last ``WINDOW``: by outcome, and how long they took.
+
+    ``outcomes`` has ``2xx`` to ``5xx`` and ``none`` (no answer came). ``within`` counts, for each
+    bound of ``BUCKETS``, the tries that took no longer.
+    """
+
+    outcomes: Mapping[str, int]
+    within: Mapping[float, int]
+    count: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointFigures:
+    """An endpoint's health: whether it is enabled, left in peace, failing, and what waits there.
+
+    ``failing_seconds`` is for how long it has only failed, 0 for a well one.
+    """
+
+    endpoint_id: str
+    deployment: str
+    enabled: bool
+    quiet: bool
+    failing_seconds: float
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryMetrics:
+    """All of them. ``counts`` are deliveries by deployment and state, as they are now.
+
+    ``oldest_due_seconds`` is for how long the delivery has been due that has been for longest,
+    0 where none is.
+    """
+
+    counts: Mapping[tuple[str, DeliveryState], int]
+    oldest_due_seconds: float
+    recent: RecentTries
+    endpoints: tuple[EndpointFigures, ...]
+
+
+def delivery_metrics(ports: Ports) -> DeliveryMetrics:
+    """Compute the figures, in one reading transaction."""
+    return ports.store.read(lambda tx: _compute(ports, tx))
+
+
+def _compute(ports: Ports, tx: Transaction) -> DeliveryMetrics:
+    now = ports.clock.now()
+    oldest = tx.delivery_figures.oldest_due(now)
+    endpoints = tx.endpoints.page(None, None, MOST_ENDPOINTS)
+    waiting = tx.delivery_figures.waiting([endpoint.id for endpoint in endpoints])
+
+    def figures(endpoint: Endpoint) -> EndpointFigures:
+        return EndpointFigures(
+            endpoint_id=endpoint.id,
+            deployment=endpoint.deployment,
+            enabled=endpoint.is_enabled,
+            quiet=endpoint.health.is_quiet(now),
+            failing_seconds=endpoint.health.failing_for(now).total_seconds(),
+            waiting=waiting.get(endpoint.id, 0),
+        )
+
+    return DeliveryMetrics(
+        counts=tx.delivery_figures.counts(),
+        oldest_due_seconds=(now - oldest).total_seconds() if oldest else 0.0,
+        recent=_recent(tx.delivery_figures.tries(now - WINDOW)),
+        endpoints=tuple(figures(endpoint) for endpoint in endpoints),
+    )
+
+
+def _recent(tries: Sequence[DeliveryAttempt]) -> RecentTries:
+    outcomes = dict.fromkeys(("2xx", "3xx", "4xx", "5xx", "none"), 0)
+    for one in tries:
+        outcome = f"{one.status // 100}xx" if one.status else "none"
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    within = {bound: sum(one.seconds <= bound for one in tries) for bound in BUCKETS}
+    return RecentTries(outcomes, within, len(tries), sum(one.seconds for one in tries))
