@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from orchestrator.adapters.celery import CeleryJobs, make_celery
+from orchestrator.adapters.celery import BROKER_PATIENCE, CeleryJobs, make_celery
 from orchestrator.adapters.deployment_file import load_deployments
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
@@ -33,7 +33,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
     """
     make_data_folder(settings.data)
     crash_point = crash_point_from(os.environ)
-    broker = make_celery(settings.resolved_broker_url, shutdown_grace=settings.shutdown_grace)
+    broker = make_celery(settings.resolved_broker_url, patience=BROKER_PATIENCE)
     return Ports(
         store=make_store(
             settings.resolved_database_url,

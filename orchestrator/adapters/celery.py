@@ -18,12 +18,19 @@ SECONDS_TO_ASK = 5.0
 """How long a look at the broker may take to connect."""
 
 
-def make_celery(broker_url: str, *, shutdown_grace: float = 10.0) -> Celery:
+BROKER_PATIENCE = 2.0
+"""Seconds that a broker may take to accept a job: a frozen one must not hold up who publishes."""
+
+
+def make_celery(
+    broker_url: str, *, shutdown_grace: float = 10.0, patience: float | None = None
+) -> Celery:
     """Make the Celery application for this broker.
 
     JSON only, no result backend (the database has the results), acknowledged as a job starts (the
     lease protects the work), one job in hand for each process, so that none waits behind a long
-    one. ``shutdown_grace`` is in seconds.
+    one. ``shutdown_grace`` and ``patience`` are in seconds; a broker that answers later than that
+    counts as away (None: never, for workers, whose reads wait for jobs).
     """
     app = Celery("crew-orchestrator", broker=broker_url, set_as_current=False)
     app.conf.update(
@@ -44,7 +51,7 @@ def make_celery(broker_url: str, *, shutdown_grace: float = 10.0) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        broker_transport_options=_transport_options(broker_url),
+        broker_transport_options=_transport_options(broker_url, patience),
         task_publish_retry=True,
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0},
         task_send_sent_event=True,
@@ -52,10 +59,15 @@ def make_celery(broker_url: str, *, shutdown_grace: float = 10.0) -> Celery:
     return app
 
 
-def _transport_options(broker_url: str) -> dict[str, Any]:
+def _transport_options(broker_url: str, patience: float | None) -> dict[str, Any]:
     if not broker_url.startswith("redis"):
         return {}
-    return {"socket_connect_timeout": 5, "socket_keepalive": True, "health_check_interval": 30}
+    return {
+        "socket_connect_timeout": 5,
+        "socket_timeout": patience,
+        "socket_keepalive": True,
+        "health_check_interval": 30,
+    }
 
 
 def queue_lengths(app: Celery) -> dict[str, int]:

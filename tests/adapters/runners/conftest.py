@@ -11,12 +11,29 @@ from typing import Any
 
 import pytest
 
+from orchestrator.adapters.runners.crewai import CrewaiRunner
 from orchestrator.domain.chain import Chain, Remark
 from orchestrator.domain.deployment import Deployment, RunnerKind
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
 from orchestrator.errors import ClaimLost
 from orchestrator.ports import Runner, Step, TaskResult
+
+PRELUDE = """
+from crewai import Agent, Crew, Process, Task
+from crewai.tasks.conditional_task import ConditionalTask
+from crewai.project import CrewBase, after_kickoff, agent, before_kickoff, crew as a_crew, task
+from crewai.tools import tool
+from pydantic import BaseModel
+from scripted_model import PROMPTS, Scripted, counts, says
+
+def person(llm=None, **more):
+    llm = llm or counts()
+    return Agent(role=more.pop("role", "Writer"), goal="write", backstory="b", llm=llm, **more)
+
+def job(description, who, **more):
+    return Task(description=description, expected_output="text", agent=who, **more)
+"""
 
 
 @dataclass
@@ -135,3 +152,14 @@ def start() -> Callable[..., Run]:
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """CrewAI's own files, for as long as the tests run."""
     return tmp_path_factory.mktemp("crewai")
+
+
+@pytest.fixture
+def run_crew(deploy: Callable[..., Deployment], storage: Path) -> Callable[..., Run]:
+    """Begin an execution of a crew, whose code has ``PRELUDE`` above it."""
+
+    def begin(code: str, target: str = "crew", **inputs: Any) -> Run:
+        deployment = deploy(PRELUDE + dedent(code), target, RunnerKind.CREWAI)
+        return Run(CrewaiRunner(storage), deployment, inputs)
+
+    return begin

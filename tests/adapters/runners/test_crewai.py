@@ -5,15 +5,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from textwrap import dedent
 from typing import Any, TypeAlias
 
 import pytest
 
-from orchestrator.adapters.runners.crewai import CrewaiRunner
-from orchestrator.domain.canonical import encode
-from orchestrator.domain.deployment import Deployment, RunnerKind
-from orchestrator.errors import ClaimLost, DeploymentBroken, TaskFailed
+from orchestrator.domain.deployment import Deployment
+from orchestrator.errors import DeploymentBroken, TaskFailed
 
 pytestmark = [
     pytest.mark.crewai,
@@ -26,21 +23,6 @@ Deploy: TypeAlias = Callable[..., Deployment]
 Begin: TypeAlias = Callable[..., Any]
 Prompts: TypeAlias = list[str]
 
-PRELUDE = """
-from crewai import Agent, Crew, Process, Task
-from crewai.tasks.conditional_task import ConditionalTask
-from crewai.project import CrewBase, after_kickoff, agent, before_kickoff, crew as a_crew, task
-from crewai.tools import tool
-from pydantic import BaseModel
-from scripted_model import PROMPTS, Scripted, counts, says
-
-def person(llm=None, **more):
-    llm = llm or counts()
-    return Agent(role=more.pop("role", "Writer"), goal="write", backstory="b", llm=llm, **more)
-
-def job(description, who, **more):
-    return Task(description=description, expected_output="text", agent=who, **more)
-"""
 TWO = """
 who = person()
 first = job("facts about {topic}", who, name="research")
@@ -49,24 +31,17 @@ crew = Crew(agents=[who], tasks=[first, second])
 """
 
 
-@pytest.fixture
-def run(deploy: Deploy, start: Begin, storage: Path) -> Begin:
-    def begin(code: str, target: str = "crew", **inputs: Any) -> Any:
-        deployment = deploy(PRELUDE + dedent(code), target, RunnerKind.CREWAI)
-        return start(CrewaiRunner(storage), deployment, inputs)
-
-    return begin
-
-
-def test_a_crew_instance_runs_task_by_task(run: Begin, prompts: Prompts) -> None:
-    assert run(TWO, topic="tea").all() == ["answer 1", "answer 2"]
+def test_a_crew_instance_runs_task_by_task(run_crew: Begin, prompts: Prompts) -> None:
+    assert run_crew(TWO, topic="tea").all() == ["answer 1", "answer 2"]
     assert "facts about tea" in prompts[0]
     assert "article about tea" in prompts[1]
     assert "answer 1" in prompts[1]
 
 
-def test_a_crew_instance_starts_afresh_for_the_next_execution(run: Begin, prompts: Prompts) -> None:
-    first = run(TWO, topic="tea")
+def test_a_crew_instance_starts_afresh_for_the_next_execution(
+    run_crew: Begin, prompts: Prompts
+) -> None:
+    first = run_crew(TWO, topic="tea")
     first.all()
     second = replace(first, inputs={"topic": "milk"}, outputs={}, results=[])
     assert second.all() == ["answer 3", "answer 4"]
@@ -74,8 +49,8 @@ def test_a_crew_instance_starts_afresh_for_the_next_execution(run: Begin, prompt
     assert "facts about milk" in prompts[2]
 
 
-def test_the_plan_names_tasks_agents_and_inputs(run: Begin) -> None:
-    plan = run(TWO).plan
+def test_the_plan_names_tasks_agents_and_inputs(run_crew: Begin) -> None:
+    plan = run_crew(TWO).plan
     assert (plan.names, plan.inputs, plan.inputs_required) == (
         ("research", "write"),
         ("topic",),
@@ -85,14 +60,14 @@ def test_the_plan_names_tasks_agents_and_inputs(run: Begin) -> None:
     assert {task.agent for task in plan.tasks} == {"Writer"}
 
 
-def test_a_changed_prompt_changes_the_key(run: Begin) -> None:
-    before, after = run(TWO).plan, run(TWO.replace("facts", "rumours")).plan
+def test_a_changed_prompt_changes_the_key(run_crew: Begin) -> None:
+    before, after = run_crew(TWO).plan, run_crew(TWO.replace("facts", "rumours")).plan
     assert before.shape == after.shape
     assert [a.key == b.key for a, b in zip(before.tasks, after.tasks, strict=True)] == [False, True]
 
 
-def test_json_in_a_prompt_is_no_input(run: Begin) -> None:
-    plan = run("""
+def test_json_in_a_prompt_is_no_input(run_crew: Begin) -> None:
+    plan = run_crew("""
         crew = Crew(agents=[], tasks=[job('like {"a": 1} about {topic}', person())])
     """).plan
     assert plan.inputs == ("topic",)
@@ -134,8 +109,8 @@ BEFORE = []
 """
 
 
-def test_a_crew_class_has_its_callbacks_as_tasks_of_their_own(run: Begin) -> None:
-    plan = run(CREW_BASE, "Writers").plan
+def test_a_crew_class_has_its_callbacks_as_tasks_of_their_own(run_crew: Begin) -> None:
+    plan = run_crew(CREW_BASE, "Writers").plan
     assert [task.name for task in plan.tasks] == [
         "before_kickoff",
         "research",
@@ -146,21 +121,21 @@ def test_a_crew_class_has_its_callbacks_as_tasks_of_their_own(run: Begin) -> Non
     assert not plan.inputs_required
 
 
-def test_callbacks_run_once_and_reach_every_task(run: Begin, prompts: Prompts) -> None:
-    running = run(CREW_BASE, "Writers", topic="tea")
+def test_callbacks_run_once_and_reach_every_task(run_crew: Begin, prompts: Prompts) -> None:
+    running = run_crew(CREW_BASE, "Writers", topic="tea")
     texts = running.all()
     assert texts[1:] == ["answer 1", "answer 2", "answer 2, signed after 30 tokens"]
     assert "facts about tea in a dry tone" in prompts[0]
     assert sys.modules["users_code"].BEFORE == [1]
 
 
-def test_a_class_without_callbacks_has_its_tasks_only(run: Begin) -> None:
+def test_a_class_without_callbacks_has_its_tasks_only(run_crew: Begin) -> None:
     plain = CREW_BASE.replace("    @before_kickoff\n", "").replace("    @after_kickoff\n", "")
-    assert [task.name for task in run(plain, "Writers").plan.tasks] == ["research", "write"]
+    assert [task.name for task in run_crew(plain, "Writers").plan.tasks] == ["research", "write"]
 
 
-def test_callbacks_that_lose_the_inputs_fail_for_good(run: Begin) -> None:
-    running = run("""
+def test_callbacks_that_lose_the_inputs_fail_for_good(run_crew: Begin) -> None:
+    running = run_crew("""
         crew = Crew(
             agents=[], tasks=[job("x", person())], before_kickoff_callbacks=[lambda inputs: None]
         )
@@ -170,13 +145,13 @@ def test_callbacks_that_lose_the_inputs_fail_for_good(run: Begin) -> None:
     assert not failed.value.retryable
 
 
-def test_a_function_may_make_the_crew(run: Begin) -> None:
-    running = run("def crew(): return Crew(agents=[], tasks=[job('x', person())])")
+def test_a_function_may_make_the_crew(run_crew: Begin) -> None:
+    running = run_crew("def crew(): return Crew(agents=[], tasks=[job('x', person())])")
     assert running.all() == ["answer 1"]
 
 
-def test_words_reach_a_later_task_that_names_its_context(run: Begin, prompts: Prompts) -> None:
-    running = run("""
+def test_words_reach_a_later_task_that_names_its_context(run_crew: Begin, prompts: Prompts) -> None:
+    running = run_crew("""
         who = person()
         first, second = job("one", who, name="first"), job("two", who)
         third = job("three", who, context=[second])
@@ -191,8 +166,8 @@ def test_words_reach_a_later_task_that_names_its_context(run: Begin, prompts: Pr
     assert "answer 1" not in prompts[2]
 
 
-def test_a_retry_sees_the_previous_answers_and_the_words(run: Begin, prompts: Prompts) -> None:
-    running = run(TWO, topic="tea")
+def test_a_retry_sees_the_previous_answers_and_the_words(run_crew: Begin, prompts: Prompts) -> None:
+    running = run_crew(TWO, topic="tea")
     running.all()
     for words in ("shorter", "funnier"):
         running.remark(1, words, approved=False)
@@ -203,8 +178,8 @@ def test_a_retry_sees_the_previous_answers_and_the_words(run: Begin, prompts: Pr
     assert "funnier" not in prompts[2]
 
 
-def test_asynchronous_tasks_are_joined_by_what_follows(run: Begin, prompts: Prompts) -> None:
-    running = run("""
+def test_asynchronous_tasks_are_joined_by_what_follows(run_crew: Begin, prompts: Prompts) -> None:
+    running = run_crew("""
         who = person()
         left = job("left", who, async_execution=True)
         right = job("right", who, async_execution=True)
@@ -230,16 +205,18 @@ crew = Crew(agents=[who, other], tasks=[start, left, right, join, alone, last])
 """
 
 
-def test_the_model_is_asked_what_a_kickoff_would_ask_it(run: Begin, prompts: Prompts) -> None:
+def test_the_model_is_asked_what_a_kickoff_would_ask_it(run_crew: Begin, prompts: Prompts) -> None:
     # One answer for all: side by side, a kickoff asks in no certain order.
-    run(MIXED, topic="tea").all()
+    run_crew(MIXED, topic="tea").all()
     ours = prompts.copy()
     sys.modules["users_code"].crew.kickoff(inputs={"topic": "tea"})
     assert sorted(prompts[len(ours) :]) == sorted(ours)
 
 
-def test_guardrails_callbacks_and_files_work_as_in_a_kickoff(run: Begin, modules: Path) -> None:
-    running = run(
+def test_guardrails_callbacks_and_files_work_as_in_a_kickoff(
+    run_crew: Begin, modules: Path
+) -> None:
+    running = run_crew(
         """
         DONE, SEEN = [], []
         def longer(output):
@@ -265,15 +242,15 @@ crew = Crew(agents=[who], tasks=[first, maybe])
 """
 
 
-def test_a_condition_that_does_not_hold_skips(run: Begin) -> None:
-    running = run(CONDITIONAL)
+def test_a_condition_that_does_not_hold_skips(run_crew: Begin) -> None:
+    running = run_crew(CONDITIONAL)
     assert running.all() == ["answer 1", ""]
     assert [result.skipped for result in running.results] == [False, True]
     assert [task.conditional for task in running.plan.tasks] == [False, True]
 
 
-def test_a_condition_sees_the_output_as_a_person_edited_it(run: Begin) -> None:
-    running = run(CONDITIONAL)
+def test_a_condition_sees_the_output_as_a_person_edited_it(run_crew: Begin) -> None:
+    running = run_crew(CONDITIONAL)
     running.task(0)
     running.outputs[0] = running.outputs[0].edited("answer 9")
     assert running.task(1).output.raw == "answer 2"
@@ -295,15 +272,15 @@ crew = Crew(agents=[who], tasks=[first, maybe])
 """
 
 
-def test_a_model_is_kept_as_data_and_is_a_model_again_later(run: Begin) -> None:
-    running = run(MODEL)
+def test_a_model_is_kept_as_data_and_is_a_model_again_later(run_crew: Begin) -> None:
+    running = run_crew(MODEL)
     running.all()
     assert running.outputs[0].json == {"title": "Tea"}
     assert sys.modules["users_code"].SEEN == ["Tea"]
 
 
-def test_an_edited_output_that_does_not_fit_its_model_fails_for_good(run: Begin) -> None:
-    running = run(MODEL)
+def test_an_edited_output_that_does_not_fit_its_model_fails_for_good(run_crew: Begin) -> None:
+    running = run_crew(MODEL)
     running.task(0)
     running.outputs[0] = running.outputs[0].edited('{"name": "Tea"}')
     with pytest.raises(TaskFailed, match="output of task 'report' does not fit Report") as failed:
@@ -311,13 +288,13 @@ def test_an_edited_output_that_does_not_fit_its_model_fails_for_good(run: Begin)
     assert not failed.value.retryable
 
 
-def test_json_is_kept_as_data(run: Begin) -> None:
-    output = run(MODEL.replace("output_pydantic", "output_json")).task(0).output
+def test_json_is_kept_as_data(run_crew: Begin) -> None:
+    output = run_crew(MODEL.replace("output_pydantic", "output_json")).task(0).output
     assert output.json == {"title": "Tea"}
 
 
-def test_a_manager_runs_the_tasks_of_a_hierarchical_crew(run: Begin) -> None:
-    running = run("""
+def test_a_manager_runs_the_tasks_of_a_hierarchical_crew(run_crew: Begin) -> None:
+    running = run_crew("""
         tasks = [job("one", None), job("two", None)]
         crew = Crew(
             agents=[person()], tasks=tasks, process=Process.hierarchical, manager_llm=says("led")
@@ -328,8 +305,8 @@ def test_a_manager_runs_the_tasks_of_a_hierarchical_crew(run: Begin) -> None:
     assert running.results[0].usage["total_tokens"] == 15
 
 
-def test_the_planner_is_asked_once(run: Begin, prompts: Prompts) -> None:
-    running = run("""
+def test_the_planner_is_asked_once(run_crew: Begin, prompts: Prompts) -> None:
+    running = run_crew("""
         plan = '{"list_of_plans_per_task": [{"task_number": 1, "task": "a", "plan": " then rest"}]}'
         crew = Crew(
             agents=[], tasks=[job("work", person())], planning=True, planning_llm=says(plan)
@@ -341,8 +318,8 @@ def test_the_planner_is_asked_once(run: Begin, prompts: Prompts) -> None:
     assert len(prompts) == 2
 
 
-def test_agents_that_share_a_model_are_counted_once(run: Begin) -> None:
-    running = run("""
+def test_agents_that_share_a_model_are_counted_once(run_crew: Begin) -> None:
+    running = run_crew("""
         llm = counts()
         one, two = person(llm), person(llm, role="Other")
         crew = Crew(agents=[one, two], tasks=[job("a", one), job("b", two)])
@@ -359,77 +336,6 @@ def test_agents_that_share_a_model_are_counted_once(run: Begin) -> None:
     ]
 
 
-def test_a_failing_model_is_called_once_an_attempt(run: Begin, prompts: Prompts) -> None:
-    running = run("""
-        def fail(prompt): raise ConnectionError("model is away")
-        crew = Crew(agents=[], tasks=[job("x", person(Scripted(fail)), name="ask")])
-    """)
-    with pytest.raises(TaskFailed, match="Task 'ask' failed: ConnectionError: model is away"):
-        running.task(0)
-    assert len(prompts) == 1
-
-
-def test_a_limit_of_retries_that_the_author_set_stays(run: Begin, prompts: Prompts) -> None:
-    running = run("""
-        def fail(prompt): raise ConnectionError("model is away")
-        who = person(Scripted(fail), max_retry_limit=1)
-        crew = Crew(agents=[who], tasks=[job("x", who)])
-    """)
-    with pytest.raises(TaskFailed):
-        running.task(0)
-    assert len(prompts) == 2
-
-
-TOOLED = """
-@tool("adder")
-def adder(a: int) -> str:
-    "Adds one."
-    return str(a + 1)
-
-def reply(prompt):
-    if "Observation: 3" in prompt:
-        return "Thought: done\\nFinal Answer: three"
-    return 'Thought: add\\nAction: adder\\nAction Input: {"a": 2}'
-
-SEEN = []
-who = person(Scripted(reply), tools=[adder], step_callback=SEEN.append)
-crew = Crew(agents=[who], tasks=[job("add {topic}", who)])
-"""
-
-
-def test_steps_tell_of_thoughts_and_tools(run: Begin) -> None:
-    running = run(TOOLED, topic="one")
-    assert running.all() == ["three"]
-    steps = [(s.prompt, s.thought, s.tool, s.result) for s in running.told.steps]
-    assert ("add one", "Thought: add", "adder", "3") in steps
-    assert len(sys.modules["users_code"].SEEN) == len(steps)
-
-
-def test_a_lost_claim_ends_the_run_at_its_next_step(run: Begin, prompts: Prompts) -> None:
-    running = run(TOOLED, topic="one")
-    running.told.stop_at("tool_usage_started")
-    with pytest.raises(ClaimLost):
-        running.task(0)
-    assert len(prompts) == 1
-
-
-def test_events_have_crewais_names_and_plain_data(run: Begin) -> None:
-    running = run(TOOLED, topic="one")
-    running.all()
-    kinds = [kind for kind, _ in running.told.events]
-    assert kinds[:2] == ["crew_kickoff_started", "task_started"]
-    assert "tool_usage_finished" in kinds
-    assert all(encode(data) for _, data in running.told.events)
-
-
-def test_the_kickoff_is_told_once(run: Begin) -> None:
-    running = run(TWO, topic="tea")
-    running.all()
-    kinds = [kind for kind, _ in running.told.events]
-    assert kinds.count("crew_kickoff_started") == 1
-    assert kinds.count("task_completed") == 2
-
-
 @pytest.mark.parametrize(
     ("code", "why"),
     [
@@ -440,8 +346,8 @@ def test_the_kickoff_is_told_once(run: Begin) -> None:
         ("from crewai import Flow as crew", "it is a flow, and only crews can be deployed"),
     ],
 )
-def test_what_does_not_load_is_told_in_one_sentence(run: Begin, code: str, why: str) -> None:
+def test_what_does_not_load_is_told_in_one_sentence(run_crew: Begin, code: str, why: str) -> None:
     with pytest.raises(DeploymentBroken) as broken:
-        _ = run(code).plan
+        _ = run_crew(code).plan
     assert broken.value.message.startswith("Deployment 'demo' does not load from 'users_code:crew'")
     assert why in broken.value.message
