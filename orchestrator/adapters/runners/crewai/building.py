@@ -7,14 +7,14 @@ registers its hooks once more. A copy, because a run writes into its crew: promp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from crewai import Agent, Crew, Flow, Task
+from crewai import Crew, Flow, Task
 from crewai.agents.agent_builder.base_agent import BaseAgent
 from pydantic import BaseModel
 
+from orchestrator.adapters.runners.crewai.retries import agents_of
 from orchestrator.adapters.runners.loading import broken, cause, kind_of, load
 from orchestrator.domain.deployment import Deployment
 
@@ -63,7 +63,7 @@ def own_copy(crew: Crew) -> Crew:
     Models, tools, memory and knowledge are shared with the original. (``Crew.copy`` rebuilds
     models from their fields, and takes tasks with equal prompts for one.)
     """
-    agents = {id(agent): _own_agent(agent) for agent in _agents_of(crew)}
+    agents = {id(agent): _own_agent(agent) for agent in agents_of(crew)}
     tasks = {id(task): _own_task(task, agents) for task in crew.tasks}
     for task in tasks.values():
         if isinstance(task.context, list):
@@ -77,26 +77,8 @@ def own_copy(crew: Crew) -> Crew:
     )
 
 
-def _agents_of(crew: Crew) -> Iterator[BaseAgent]:
-    yield from crew.agents
-    yield from (task.agent for task in crew.tasks if task.agent)
-    if crew.manager_agent:
-        yield crew.manager_agent
-
-
 def _own_agent(agent: BaseAgent) -> BaseAgent:
-    own = _copied(agent, agent_executor=None, tools_handler=_copied(agent.tools_handler))
-    retry_in_one_place(own)
-    return own
-
-
-def retry_in_one_place(agent: BaseAgent) -> None:
-    """Have a failure come out at once: the deployment's ``max_attempts`` says how often to try.
-
-    CrewAI would make three model calls of each attempt. A limit that the author set stays.
-    """
-    if isinstance(agent, Agent) and "max_retry_limit" not in agent.model_fields_set:
-        agent.max_retry_limit = 0
+    return _copied(agent, agent_executor=None, tools_handler=_copied(agent.tools_handler))
 
 
 def _own_task(task: Task, agents: dict[int, BaseAgent]) -> Task:

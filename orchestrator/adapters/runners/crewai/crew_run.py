@@ -11,7 +11,7 @@ from crewai.agents.agent_builder.base_agent import BaseAgent
 from crewai.tasks.task_output import TaskOutput
 
 from orchestrator.adapters.runners.crewai import internals, outputs
-from orchestrator.adapters.runners.crewai.building import retry_in_one_place
+from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
 from orchestrator.adapters.runners.crewai.telling import Telling
 from orchestrator.domain.chain import Chain
 from orchestrator.domain.output import Output
@@ -67,6 +67,7 @@ def prepare(run: CrewRun) -> None:
     if run.begins_kickoff:
         internals.listen(run.telling.event)
     internals.prepare(run.crew, run.inputs)
+    retry_in_one_place(run.crew)
     if not run.begins_kickoff:
         internals.listen(run.telling.event)
     _put_back_plans(run)
@@ -83,13 +84,12 @@ def tell_steps_of_manager(run: CrewRun) -> None:
     """Tell of the manager's steps. After ``prepare``, which may make one."""
     manager = run.crew.manager_agent
     if manager:
-        retry_in_one_place(manager)
         _tell_steps_of(manager, run, None)
 
 
 def _tell_steps_of(agent: BaseAgent, run: CrewRun, crews_own: Any) -> None:
     own = getattr(agent, "step_callback", None) or crews_own
-    callback = run.telling.step_callback(lambda: run.task.description, own)
+    callback = run.telling.step_callback(own)
     if "step_callback" in type(agent).model_fields:
         setattr(agent, "step_callback", callback)  # noqa: B010 - not every kind of agent has it
 

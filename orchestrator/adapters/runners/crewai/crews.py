@@ -23,6 +23,7 @@ from orchestrator.adapters.runners.crewai.crew_run import (
     tell_steps_of_manager,
 )
 from orchestrator.adapters.runners.crewai.plans import read_plan
+from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
 from orchestrator.adapters.runners.crewai.telling import Abandoned, Telling
 from orchestrator.adapters.runners.loading import cause, kind_of
 from orchestrator.domain.canonical import encode
@@ -92,6 +93,7 @@ def _as_json(inputs: Any) -> str:
 def _planning(run: CrewRun) -> TaskResult:
     model = internals.planner_model(run.crew)
     prepare(run)
+    retry_in_one_place(run.crew, model)
     meter = metering.TokenMeter(run.crew, model)
     texts = internals.plan_texts(run.crew, model)
     told = "\n\n".join(f"Task {n}: {text}" for n, text in enumerate(texts, start=1) if text)
@@ -106,7 +108,9 @@ def _task(run: CrewRun) -> TaskResult:
     meter = metering.TokenMeter(run.crew)
     added = run.chain.added_context()
     skipped = internals.skipped(run.task, run.earlier)
+    run.telling.prompt = run.task.description
     output = skipped or internals.execute(run.crew, run.task, run.earlier, added)
+    run.telling.tell_tools_used()
     usage = meter.spent()
     return TaskResult(outputs.from_task(output, usage), usage, skipped=skipped is not None)
 

@@ -14,6 +14,8 @@ from crewai.crews.utils import enable_agent_streaming, prepare_kickoff, prepare_
 from crewai.events.event_bus import crewai_event_bus
 from crewai.events.stream_context import StreamSink, add_stream_sink
 from crewai.execution import begin_execution, end_execution
+from crewai.llms.base_llm import BaseLLM
+from crewai.llms.retry import _active_llm_rate_limit_retry
 from crewai.process import Process
 from crewai.tasks.conditional_task import ConditionalTask
 from crewai.tasks.task_output import TaskOutput
@@ -28,9 +30,11 @@ def kickoff_of(crew: Crew, execution_id: str) -> Iterator[None]:
     """Surround a part of a kickoff with what ``Crew.kickoff`` surrounds a whole one with."""
     scope = crewai_event_bus._enter_runtime_scope()
     token = begin_execution(execution_id, tracing=crew.tracing)
+    tries_again = _active_llm_rate_limit_retry.set(True)  # as if somebody else did
     try:
         yield
     finally:
+        _active_llm_rate_limit_retry.reset(tries_again)
         crew._drain_memory_writes()
         clear_files(crew.id)
         end_execution(token)
@@ -82,6 +86,14 @@ def skipped(task: Task, earlier: list[TaskOutput]) -> TaskOutput | None:
     if not isinstance(task, ConditionalTask) or not earlier or task.should_execute(earlier[-1]):
         return None
     return task.get_skipped_task_output()
+
+
+def clients_try_once(model: BaseLLM) -> None:
+    """Have the clients that a model has already built send each request once."""
+    for name in ("_client", "_async_client"):
+        client: Any = getattr(model, name, None)
+        if hasattr(client, "with_options"):
+            setattr(model, name, client.with_options(max_retries=0))
 
 
 def planner_model(crew: Crew) -> Any:

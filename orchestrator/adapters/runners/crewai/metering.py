@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from crewai import Crew
-from crewai.llms.base_llm import BaseLLM
+
+from orchestrator.adapters.runners.crewai.retries import models_of
 
 COUNTED = (
     "total_tokens",
@@ -26,8 +27,7 @@ class TokenMeter:
     """Measures what a crew's models, and others that are named, spend from now on."""
 
     def __init__(self, crew: Crew, *others: object) -> None:
-        models = [model for model in (*_models(crew), *others) if isinstance(model, BaseLLM)]
-        self._models = {id(model): model for model in models}
+        self._models = list(models_of(crew, *others))
         self._before = self._counts()
 
     def spent(self) -> dict[str, int]:
@@ -36,7 +36,7 @@ class TokenMeter:
         return {name: max(0, now[name] - self._before[name]) for name in COUNTED}
 
     def _counts(self) -> Counter[str]:
-        summaries = [model.get_token_usage_summary() for model in self._models.values()]
+        summaries = [model.get_token_usage_summary() for model in self._models]
         return Counter({name: sum(getattr(s, name) for s in summaries) for name in COUNTED})
 
 
@@ -44,11 +44,3 @@ def total(usages: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Add up the usages of several task runs."""
     gathered = list(usages)
     return {name: sum(usage.get(name, 0) for usage in gathered) for name in COUNTED}
-
-
-def _models(crew: Crew) -> Iterable[object]:
-    agents = [*crew.agents, *(task.agent for task in crew.tasks), crew.manager_agent]
-    for agent in agents:
-        yield getattr(agent, "llm", None)
-        yield getattr(agent, "__dict__", {}).get("function_calling_llm")
-    yield from (crew.manager_llm, crew.chat_llm)

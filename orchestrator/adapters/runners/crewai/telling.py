@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from crewai.agents.parser import AgentAction, AgentFinish
 from crewai.events.base_events import BaseEvent
+from crewai.events.types.tool_usage_events import ToolUsageErrorEvent, ToolUsageFinishedEvent
 from crewai.tools.tool_types import ToolResult
 from crewai.utilities.serialization import to_serializable
+from pydantic import BaseModel
 
 from orchestrator.adapters.runners.loading import cause
 from orchestrator.domain.canonical import Json, JsonObject, encode
@@ -39,10 +42,17 @@ class Abandoned(BaseException):
 
 
 class Telling:
-    """Passes on steps and events of one run. Events come from whichever thread emits them."""
+    """Passes on steps and events of one run. Events come from whichever thread emits them.
+
+    A model that calls tools by functions has CrewAI tell its step callback of no tool, so a tool's
+    step is made from the event of its use, and told once nothing better follows.
+    """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._tools_used: list[Step] = []
+        self.prompt = ""
+        """What the agents are asked to do."""
 
     def check(self) -> None:
         """End the run if its work is in vain. Raises Abandoned."""
@@ -51,17 +61,12 @@ class Telling:
         except ClaimLost as lost:
             raise Abandoned(lost) from lost
 
-    def step_callback(
-        self, prompt: Callable[[], str], own: Callable[[Any], Any] | None
-    ) -> Callable[[Any], Any]:
+    def step_callback(self, own: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
         """Make an agent's step callback that tells, then calls the author's own."""
-        action: AgentAction | None = None
 
         def tell(told: Any) -> Any:
-            nonlocal action
             self.check()
-            self._progress.step(_step(prompt(), told, action))
-            action = told if isinstance(told, AgentAction) else None
+            self._tell(told)
             return own(told) if own else None
 
         return tell
@@ -70,18 +75,49 @@ class Telling:
         """Pass on one event of CrewAI's bus."""
         if event.type in _BEFORE_COSTS:
             self.check()
+            self.tell_tools_used()
+        if isinstance(event, ToolUsageFinishedEvent | ToolUsageErrorEvent):
+            self._tools_used.append(self._tool_step(event))
         self._progress.event(event.type, _data(event))
 
+    def tell_tools_used(self) -> None:
+        """Tell of the tools whose use no step callback told."""
+        used, self._tools_used = self._tools_used, []
+        for step in used:
+            self._progress.step(step)
 
-def _step(prompt: str, told: Any, action: AgentAction | None) -> Step:
-    if isinstance(told, AgentAction):
-        return Step(prompt, told.thought, told.tool, str(told.tool_input), told.result or "")
-    if isinstance(told, AgentFinish):
-        return Step(prompt, thought=told.thought, result=str(told.output))
-    result = str(told.result) if isinstance(told, ToolResult) else str(told)
-    if action is None:
-        return Step(prompt, result=result)
-    return Step(prompt, action.thought, action.tool, str(action.tool_input), result)
+    def _tell(self, told: Any) -> None:
+        if isinstance(told, ToolResult):
+            return  # the action, or the answer that it is, follows
+        if isinstance(told, AgentAction):
+            self._tools_used = []
+            step = Step(
+                self.prompt, told.thought, told.tool, str(told.tool_input), told.result or ""
+            )
+        elif isinstance(told, AgentFinish):
+            step = Step(self.prompt, thought=told.thought, result=_text(told.output))
+        else:
+            step = Step(self.prompt, result=str(told))
+        self.tell_tools_used()
+        self._progress.step(step)
+
+    def _tool_step(self, event: ToolUsageFinishedEvent | ToolUsageErrorEvent) -> Step:
+        result = event.output if isinstance(event, ToolUsageFinishedEvent) else event.error
+        return Step(
+            self.prompt,
+            tool=event.tool_name,
+            tool_input=_text(event.tool_args),
+            result=_text(result),
+        )
+
+
+def _text(value: Any) -> str:
+    """A text as it is; arguments and models as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, BaseModel):
+        return value.model_dump_json()
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 def _data(event: BaseEvent) -> JsonObject:
