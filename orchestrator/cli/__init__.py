@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from orchestrator.cli import demo, doctor, executions, services, tokens
+from orchestrator.cli import deliveries, demo, doctor, executions, services, tokens
 from orchestrator.cli.application import application
 from orchestrator.errors import OrchestratorError
 
@@ -15,6 +15,8 @@ executions.add_to(application)
 application.command()(demo.demo)
 application.command()(doctor.doctor)
 application.add_typer(tokens.application, name="token")
+application.add_typer(deliveries.deliveries, name="deliveries")
+application.add_typer(deliveries.endpoints, name="endpoints")
 
 
 def main() -> None:
