@@ -208,6 +208,10 @@ class Executions(Protocol):
         """Some of the executions of a deployment, or of all, newest first."""
         ...
 
+    def of_batch(self, batch: str) -> tuple[Execution, ...]:
+        """All of a batch's, in the order in which they were kicked off."""
+        ...
+
     def to_purge(self, finished_before: datetime, limit: int) -> tuple[str, ...]:
         """Ids of executions that finished before then and still have what a purge takes away."""
         ...

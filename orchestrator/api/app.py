@@ -16,6 +16,7 @@ from orchestrator.api.openapi import DescribedApp
 from orchestrator.api.probes import probes
 from orchestrator.api.request_log import RequestLog, bind_path_ids
 from orchestrator.api.reviews import reviews
+from orchestrator.api.steering import steering
 from orchestrator.ports import Ports
 
 _DESCRIPTION = """Crews that stop, ask a person, and carry on exactly once.
@@ -51,7 +52,7 @@ def _operation_id(route: APIRoute) -> str:
 def _route(app: FastAPI) -> None:
     named = [Depends(path_names_deployment)]
     base = "/crews/{deployment}"
-    for router in (probes, executions, reviews, deployments):
+    for router in (probes, steering, executions, reviews, deployments):
         app.include_router(router)
     app.include_router(calls, prefix=base, dependencies=named, tags=["crews"])
     app.add_api_route(base, healthy, dependencies=named, include_in_schema=False)

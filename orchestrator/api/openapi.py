@@ -9,9 +9,11 @@ from pydantic import AliasChoices, BaseModel
 from pydantic.json_schema import models_json_schema
 
 from orchestrator.api.answers import Failure, RefusedAnswer, ValidationFailure
+from orchestrator.usecases.batch_kickoff import BatchBody
+from orchestrator.usecases.batch_stop import StopBody
 from orchestrator.usecases.bodies import AnswerBody, KickoffBody, ResumeBody
 
-_BODIES = (KickoffBody, ResumeBody, AnswerBody)
+_BODIES = (KickoffBody, ResumeBody, AnswerBody, BatchBody, StopBody)
 _REF = "#/components/schemas/{model}"
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]

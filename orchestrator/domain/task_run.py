@@ -75,6 +75,12 @@ TASK_RUN = Machine(
         Transition(
             "withdraw", _OPEN, TaskRunState.WITHDRAWN, "the execution failed or was stopped"
         ),
+        Transition(
+            "ask_again",
+            (TaskRunState.WITHDRAWN,),
+            TaskRunState.UNDER_REVIEW,
+            "a person retries the execution, and the output has yet to be judged",
+        ),
     ),
 )
 
@@ -164,6 +170,12 @@ class TaskRun:
             execution_time=seconds,
             lease_until=None,
             error=None,
+        )
+
+    def ask_again(self) -> TaskRun:
+        """The execution is retried, and a person has yet to judge the output that is there."""
+        return replace(
+            self, state=TASK_RUN.follow("ask_again", self.state), finished_at=None, error=None
         )
 
     def commit(self, now: datetime, output_id: str) -> TaskRun:

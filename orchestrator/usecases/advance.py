@@ -26,15 +26,18 @@ from orchestrator.usecases.declared import settings_of
 def begin_due_tasks(case: Case, plan: Plan, *, resumes: bool = False) -> None:
     """Write a task run for every task that may start now, and have its job published.
 
-    Where every task is committed instead, the execution has succeeded.
+    A task whose run was withdrawn or failed starts in the same round again. Where every task is
+    committed instead, the execution has succeeded.
     """
     committed = case.committed
     if len(committed) == len(plan.tasks):
         _succeed(case, plan, committed)
         return
-    started = {run.task_index for run in case.tx.task_runs.of(case.execution.id) if _counts(run)}
+    runs = case.tx.task_runs.of(case.execution.id)
+    started = {run.task_index for run in runs if _counts(run)}
+    rounds = {run.task_index: run.round for run in runs}
     for index in plan.due(started, committed):
-        begin_round(case, plan, index, 1, resumes=resumes)
+        begin_round(case, plan, index, rounds.get(index, 1), resumes=resumes)
 
 
 def _counts(run: TaskRun) -> bool:

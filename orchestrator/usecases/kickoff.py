@@ -24,7 +24,8 @@ class Kickoff:
     """What a producer asks for.
 
     ``origin`` is the way it came (api, intake, …). ``execution_id`` is given where the producer
-    chose it: kicking off twice with the same id starts one execution.
+    chose it: kicking off twice with the same id starts one execution. ``batch`` is the id of the
+    batch that it belongs to.
     """
 
     deployment: str
@@ -33,6 +34,7 @@ class Kickoff:
     origin: str
     key: Key | None = None
     execution_id: str | None = None
+    batch: str | None = None
 
 
 def kickoff(ports: Ports, asked: Kickoff) -> JsonObject:
@@ -45,11 +47,12 @@ def kickoff(ports: Ports, asked: Kickoff) -> JsonObject:
     vet(ports, named_webhooks(asked.body))
     scope = (asked.deployment, "kickoff")
     return ports.store.transact(
-        lambda tx: once(ports, tx, scope, asked.key, lambda: _begin(ports, tx, asked))
+        lambda tx: once(ports, tx, scope, asked.key, lambda: begin(ports, tx, asked))
     )
 
 
-def _begin(ports: Ports, tx: Transaction, asked: Kickoff) -> JsonObject:
+def begin(ports: Ports, tx: Transaction, asked: Kickoff) -> JsonObject:
+    """Do it within a transaction. Raises DeploymentNotReady, DeploymentBroken, MissingInputs."""
     plan = loaded_plan(tx.manifests.get(asked.deployment), asked.deployment)
     _require_inputs(plan, asked.body.inputs)
     execution = _new_execution(ports, tx, asked, plan)
@@ -78,6 +81,7 @@ def _new_execution(ports: Ports, tx: Transaction, asked: Kickoff, plan: Plan) ->
         subscriptions=subscribe(tx, asked.deployment, asked.body, now),
         carry_webhooks=deployment.carry_webhooks if carry is None else carry,
         created_at=now,
+        batch=asked.batch,
     )
 
 

@@ -38,6 +38,7 @@ EDGES = {
         DUE withdraw WITHDRAWN
         RUNNING withdraw WITHDRAWN
         UNDER_REVIEW withdraw WITHDRAWN
+        WITHDRAWN ask_again UNDER_REVIEW
     """,
     REVIEW: """
         PENDING answer ANSWERED
@@ -74,7 +75,7 @@ STATES: dict[Machine, type[StrEnum]] = {
 }
 FINAL = {
     EXECUTION: {"SUCCEEDED", "STOPPED"},
-    TASK_RUN: {"COMMITTED", "REJECTED", "FAILED", "WITHDRAWN"},
+    TASK_RUN: {"COMMITTED", "REJECTED", "FAILED"},
     REVIEW: {"ANSWERED", "EXPIRED", "WITHDRAWN"},
     DELIVERY: set(),
     ENDPOINT: set(),

@@ -46,6 +46,12 @@ class SqlExecutions:
         """Write over the state and version of ``before``. Raises StaleWrite."""
         return save(self._connection, executions, before, after)
 
+    def of_batch(self, batch: str) -> tuple[Execution, ...]:
+        """All of a batch's, in the order in which they were kicked off."""
+        c = executions.c
+        query = self._rows.select().where(c.batch == batch)
+        return self._rows.all(query.order_by(c.created_at, c.id))
+
     def to_purge(self, finished_before: datetime, limit: int) -> tuple[str, ...]:
         """Ids of executions that finished before then, were not purged, and have told all."""
         telling = exists().where(deliveries.c.execution_id == executions.c.id, delivery_waits)

@@ -51,6 +51,7 @@ executions = Table(
     Index(None, "created_at", "id"),
 )
 
+partial_index("ix_executions_batch", executions.c.batch, where=executions.c.batch.is_not(None))
 partial_index(
     "ix_executions_purge", executions.c.finished_at, where=executions.c.purged_at.is_(None)
 )
