@@ -126,6 +126,17 @@ class Settings(BaseSettings):
     webhook_timeout: PositiveFloat = Field(
         default=15.0, description="Seconds that one try of a webhook may take in all."
     )
+    webhooks_per_endpoint: PositiveInt = Field(
+        default=4, description="Webhooks that one receiver is sent at a time, by all workers."
+    )
+    webhooks_per_host: PositiveInt = Field(
+        default=8, description="The same for all receivers at one host and port."
+    )
+    keep_finished: PositiveFloat | None = Field(
+        default=None,
+        description="Days for which the outputs and webhooks of finished executions are kept. "
+        "Without it: for ever.",
+    )
     max_request_bytes: PositiveInt = Field(
         default=1024 * 1024, description="Largest body that the API takes; a larger one gets 413."
     )

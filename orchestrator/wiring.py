@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import timedelta
 
 from orchestrator.adapters.celery import BROKER_PATIENCE, CeleryJobs, make_celery
 from orchestrator.adapters.deployment_file import load_deployments
@@ -19,6 +20,7 @@ from orchestrator.adapters.system import (
     Uuid7Ids,
     crash_point_from,
 )
+from orchestrator.domain.delivery_policy import SendLimits
 from orchestrator.domain.deployment import RunnerKind
 from orchestrator.jobs import Job
 from orchestrator.ports import Ports
@@ -53,6 +55,12 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         },
         crash_point=crash_point,
         public_url=settings.public_url,
+        send_limits=SendLimits(
+            one_try=timedelta(seconds=settings.webhook_timeout),
+            per_endpoint=settings.webhooks_per_endpoint,
+            per_host=settings.webhooks_per_host,
+        ),
+        keep_finished=timedelta(days=settings.keep_finished) if settings.keep_finished else None,
     )
 
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 PROCFILE = (ROOT / "Procfile").read_text(encoding="utf-8")
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
+RULES = {"webhook_delays", "human_input_webhook_delays", "webhook_stop_on_4xx"}
 SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
 
 
@@ -27,8 +28,9 @@ def test_the_example_deployments_show_every_key(tmp_path: Path) -> None:
     of_one, _, _ = text.partition("# With several")
     uncommented = re.sub(r"^# (?=[a-z_]+ = )", "", of_one, flags=re.MULTILINE)
     (shown,) = tomllib.loads(uncommented)["deployments"].values()
-    keys = {*Deployment.__dataclass_fields__, "crew"} - {"name", "runner", "target"}
-    assert shown.keys() == keys
+    elsewhere = {"name", "runner", "target", "delivery_rules"}
+    keys = {*Deployment.__dataclass_fields__, "crew"} - elsewhere
+    assert shown.keys() == keys | RULES
 
 
 def test_the_example_environment_names_every_setting() -> None:

@@ -4,35 +4,56 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 import structlog
 
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import ClaimLost
 from orchestrator.ports import Ports, Progress, Step
 from orchestrator.usecases.claims import renew_claim
+from orchestrator.usecases.tell_events import ToldEvent, listening_stream, tell_events
 from orchestrator.usecases.tell_steps import tell_steps
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 BEAT = 1.0
-"""Seconds between looks: how long steps are gathered before they are written."""
+"""Seconds between looks: how long steps and events are gathered before they are written."""
+
+REALTIME = 0.05
+"""The same for a stream that wants its events one by one, as they happen."""
+
+MOST_KEPT = 10_000
+"""Events of one task that wait to be written while the database is away; the oldest go first."""
 
 
 class RunningTask:
-    """What a runner tells of one claimed task run, and is told. Kept by the thread."""
+    """What a runner tells of one claimed task run, and is told. Kept by the thread.
 
-    def __init__(self, run: TaskRun, limit: timedelta) -> None:
+    Telling costs the runner's thread next to nothing: the keeper's thread writes. ``hurry`` is
+    called for what should not wait for the next look.
+    """
+
+    def __init__(
+        self, run: TaskRun, limit: timedelta, stream: Stream | None, hurry: Callable[[], None]
+    ) -> None:
         self.run = run
+        self._stream = stream
+        self._hurry = hurry
         self._ends_at = time.monotonic() + limit.total_seconds()
         self._renewed_at = time.monotonic()
         self._lost = threading.Event()
-        self._steps: list[Step] = []
+        self._steps: deque[Step] = deque()
+        self._events: deque[ToldEvent] = deque(maxlen=MOST_KEPT)
 
     def check(self) -> None:
         """Raise ClaimLost when the run was stopped or its claim was lost."""
@@ -44,12 +65,20 @@ class RunningTask:
         self._steps.append(step)
 
     def event(self, kind: str, data: JsonObject) -> None:
-        """Nobody listens to the runner's own events yet."""
+        """Note an event of the runner's own bus, if somebody listens to its kind."""
+        if self._stream is None or not self._stream.wants(kind):
+            return
+        self._events.append(ToldEvent(kind, data, datetime.now(UTC)))
+        if self._stream.realtime:
+            self._hurry()
 
     def taken_steps(self) -> Sequence[Step]:
         """The steps noted since the last call."""
-        steps, self._steps = self._steps, []
-        return steps
+        return _taken(self._steps)
+
+    def taken_events(self) -> Sequence[ToldEvent]:
+        """The events noted since the last call."""
+        return _taken(self._events)
 
     def keep(self, ports: Ports) -> None:
         """Renew the claim when it is time to, until the task's time limit."""
@@ -62,6 +91,11 @@ class RunningTask:
             self._lost.set()
 
 
+def _taken(noted: deque[T]) -> list[T]:
+    """Empty it, while others go on appending."""
+    return [noted.popleft() for _ in range(len(noted))]
+
+
 class ThreadLeaseKeeper:
     """Renews the leases of all task runs that this process holds, from one thread."""
 
@@ -71,6 +105,7 @@ class ThreadLeaseKeeper:
         self._queues = queues
         self._running: dict[str, RunningTask] = {}
         self._seen_at = 0.0
+        self._hurry = threading.Event()
 
     def begin(self) -> None:
         """Start the thread, and say that this worker lives."""
@@ -81,7 +116,8 @@ class ThreadLeaseKeeper:
     def keep(self, run: TaskRun) -> Iterator[Progress]:
         """Renew the lease until the context ends, or until the claim turns out to be lost."""
         limit = self._ports.deployments.get(run.deployment).task_time_limit
-        running = RunningTask(run, limit)
+        stream = listening_stream(self._ports, run)
+        running = RunningTask(run, limit, stream, self._hurry.set)
         self._running[run.id] = running
         try:
             yield running
@@ -91,7 +127,9 @@ class ThreadLeaseKeeper:
 
     def _keep_all(self) -> None:
         while True:
-            time.sleep(BEAT)
+            if self._hurry.wait(BEAT):
+                time.sleep(REALTIME)  # what comes close together is written together
+                self._hurry.clear()
             for running in list(self._running.values()):
                 self._surviving(running)
             if time.monotonic() - self._seen_at >= retry.RENEWAL.total_seconds():
@@ -109,6 +147,9 @@ class ThreadLeaseKeeper:
         steps = running.taken_steps()
         if steps:
             tell_steps(self._ports, running.run, self._worker, steps)
+        events = running.taken_events()
+        if events:
+            tell_events(self._ports, running.run, self._worker, events)
 
     def _say_that_it_lives(self) -> None:
         self._seen_at = time.monotonic()

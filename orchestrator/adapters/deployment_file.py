@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.deployment import Deployment, OnCodeChange, RunnerKind
 from orchestrator.errors import InvalidSettings, UnknownDeployment
 
@@ -105,9 +106,25 @@ def _target(value: object) -> object:
     return value
 
 
+def _delays(value: object) -> object:
+    """Read the delay before each attempt; the first may be nothing."""
+    if not isinstance(value, list) or not value:
+        raise ValueError("must be a list of durations, one for each attempt")
+    return tuple(timedelta() if one in (0, "0", "0s") else _duration(one) for one in value)
+
+
+_Delays = Annotated[tuple[timedelta, ...], BeforeValidator(_delays)]
 _Duration = Annotated[timedelta, BeforeValidator(_duration)]
 _Name = Annotated[str, BeforeValidator(_name)]
 _Target = Annotated[str, BeforeValidator(_target)]
+
+
+_RULES = {
+    "webhook_delays": "delays",
+    "human_input_webhook_delays": "notice_delays",
+    "webhook_stop_on_4xx": "stop_on_4xx",
+}
+"""The keys that speak of webhooks, and the fields of ``DeliveryRules`` that they are."""
 
 
 class _Entry(BaseModel):
@@ -122,6 +139,9 @@ class _Entry(BaseModel):
     task_time_limit: _Duration | None = None
     review_timeout: _Duration | None = None
     carry_webhooks: bool | None = None
+    webhook_delays: _Delays | None = None
+    human_input_webhook_delays: _Delays | None = None
+    webhook_stop_on_4xx: bool | None = None
     on_code_change: Annotated[OnCodeChange, Field(strict=False)] | None = None
 
     @model_validator(mode="after")
@@ -131,7 +151,12 @@ class _Entry(BaseModel):
         return self
 
     def deployment(self, name: str) -> Deployment:
-        written = self.model_dump(exclude_unset=True, exclude={"crew", "functions"})
+        elsewhere = {"crew", "functions", *_RULES}
+        written = self.model_dump(exclude_unset=True, exclude=elsewhere)
+        rules = self.model_dump(exclude_unset=True, include=set(_RULES))
+        written["delivery_rules"] = DeliveryRules(
+            **{_RULES[name]: value for name, value in rules.items()}
+        )
         runner = RunnerKind.CREWAI if self.crew else RunnerKind.FUNCTIONS
         return Deployment(name, runner, self.crew or self.functions or "", **written)
 

@@ -9,7 +9,9 @@ from fastapi.routing import APIRoute
 
 from orchestrator.api.access import path_names_deployment
 from orchestrator.api.crews import calls, healthy
+from orchestrator.api.deliveries import deliveries
 from orchestrator.api.deployments import deployments
+from orchestrator.api.endpoints import endpoints, secrets
 from orchestrator.api.errors import HANDLERS
 from orchestrator.api.executions import executions
 from orchestrator.api.openapi import DescribedApp
@@ -52,7 +54,16 @@ def _operation_id(route: APIRoute) -> str:
 def _route(app: FastAPI) -> None:
     named = [Depends(path_names_deployment)]
     base = "/crews/{deployment}"
-    for router in (probes, steering, executions, reviews, deployments):
+    for router in (
+        deliveries,
+        endpoints,
+        secrets,
+        probes,
+        steering,
+        executions,
+        reviews,
+        deployments,
+    ):
         app.include_router(router)
     app.include_router(calls, prefix=base, dependencies=named, tags=["crews"])
     app.add_api_route(base, healthy, dependencies=named, include_in_schema=False)

@@ -12,8 +12,17 @@ from orchestrator.api.answers import Failure, RefusedAnswer, ValidationFailure
 from orchestrator.usecases.batch_kickoff import BatchBody
 from orchestrator.usecases.batch_stop import StopBody
 from orchestrator.usecases.bodies import AnswerBody, KickoffBody, ResumeBody
+from orchestrator.usecases.delivery_bodies import EndpointSettingsBody, ReplayBody
 
-_BODIES = (KickoffBody, ResumeBody, AnswerBody, BatchBody, StopBody)
+_BODIES: tuple[type[BaseModel], ...] = (
+    KickoffBody,
+    ResumeBody,
+    AnswerBody,
+    BatchBody,
+    StopBody,
+    ReplayBody,
+    EndpointSettingsBody,
+)
 _REF = "#/components/schemas/{model}"
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]

@@ -30,6 +30,10 @@ class Stream:
     events: tuple[str, ...] = ()
     realtime: bool = False
 
+    def wants(self, event: str) -> bool:
+        """Whether it is told events of this type; without a list of types, of every one."""
+        return not self.events or event in self.events
+
 
 @dataclass(frozen=True, slots=True)
 class Subscriptions:

@@ -21,6 +21,7 @@ from orchestrator.ports import Ports
 from orchestrator.usecases import events
 from orchestrator.usecases.case import Case
 from orchestrator.usecases.declared import settings_of
+from orchestrator.usecases.tell_events import tell_ended
 
 
 def begin_due_tasks(case: Case, plan: Plan, *, resumes: bool = False) -> None:
@@ -169,6 +170,7 @@ def tell_end(case: Case, result: Output | None) -> None:
     """Tell the crew webhook that the execution ended, well or not."""
     usage = token_usage(case.tx.task_runs.of(case.execution.id))
     case.announce(WebhookKind.CREW, events.crew_body(case.execution, result, usage))
+    tell_ended(case, result, usage)
 
 
 def token_usage(runs: Iterable[TaskRun]) -> JsonObject:

@@ -19,6 +19,7 @@ from orchestrator.domain.delivery_policy import (
 )
 from orchestrator.domain.endpoint import Endpoint
 from orchestrator.domain.timeline import Entry, worker_actor
+from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Outcome, Ports, Transaction
 from orchestrator.usecases.declared import settings_of
 
@@ -28,6 +29,9 @@ TIME_TO_RECORD = timedelta(seconds=10)
 """What the lease of a batch has beyond its longest try."""
 
 CANCELLED_AT_A_TIME = 200
+
+_USUAL = ("deliver", "retry")
+"""What of a stream, which is a flood, stands with the deliveries alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,8 @@ class _Round:
         self.host = host_after(self.host, result, self.now, jitter)
         verdict = judge(result, before, self.endpoint, rules, self.now, jitter)
         attempt = _attempt(tried, verdict.delivery.attempts)
-        self._note(f"delivery.{verdict.transition}", before, before.id, _told(before, attempt))
+        if before.kind != WebhookKind.STREAM or verdict.transition not in _USUAL:
+            self._note(f"delivery.{verdict.transition}", before, before.id, _told(before, attempt))
         if self.endpoint.is_enabled and not verdict.endpoint.is_enabled:
             self._tell_owner(before, verdict.endpoint)
         self.endpoint = verdict.endpoint

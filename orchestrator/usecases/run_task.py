@@ -25,6 +25,7 @@ from orchestrator.usecases.advance import ask_person, begin_due_tasks, commit_ta
 from orchestrator.usecases.case import Case, open_case
 from orchestrator.usecases.claims import still_held
 from orchestrator.usecases.fail_attempt import fail_attempt
+from orchestrator.usecases.tell_events import tell_started
 
 log = structlog.get_logger()
 
@@ -93,6 +94,7 @@ def _claim(
     )
     if case.execution.state is ExecutionState.QUEUED:
         case.turn("start", case.execution.start(case.now))
+        tell_started(case)
     chain = rehydrate(case, claimed)
     case.close()
     return Claimed(claimed, chain)
