@@ -27,7 +27,9 @@
     ├── TaskFailed                a task could not be run; says whether trying again helps
     ├── ClaimLost                 the result came from a run that no longer holds its task run
     ├── IllegalTransition         a state machine has no such edge
-    ├── StaleWrite                a row's version moved: load and decide again
+    ├── Transient                 nothing is wrong with what was asked: it may succeed in a moment
+    │   ├── StaleWrite            a row's version moved: load and decide again
+    │   └── DatabaseAway          the database cannot be reached or used
     ├── BlockedAddress            an outgoing request to an address that is not allowed
     ├── InvalidSettings           an environment variable or the deployment file cannot be used
     ├── AlreadyRunning            another process holds the data folder
@@ -233,8 +235,22 @@ class IllegalTransition(OrchestratorError):
     """The state machine has no such edge."""
 
 
-class StaleWrite(OrchestratorError):
-    """The row was changed since it was read."""
+class Transient(OrchestratorError):
+    """This could not be done just now. Try again shortly."""
+
+
+class StaleWrite(Transient):
+    """The row was changed since it was read. Try again shortly."""
+
+
+class DatabaseAway(Transient):
+    """The database cannot be used just now. Try again shortly.
+
+    Its ``__cause__`` is what the driver said; clients are not told that.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("The database cannot be used just now. Try again shortly.")
 
 
 class BlockedAddress(OrchestratorError):

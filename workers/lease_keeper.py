@@ -139,17 +139,20 @@ class ThreadLeaseKeeper:
         """A database that is away for a moment must not end the thread."""
         try:
             running.keep(self._ports)
-            self._pass_on(running)
         except Exception:
             log.exception("lease could not be renewed", task_run_id=running.run.id)
+        self._pass_on(running)
 
     def _pass_on(self, running: RunningTask) -> None:
-        steps = running.taken_steps()
-        if steps:
-            tell_steps(self._ports, running.run, self._worker, steps)
-        events = running.taken_events()
-        if events:
-            tell_events(self._ports, running.run, self._worker, events)
+        """Write what was told; where that fails, the task's result is worth more than its steps."""
+        steps, events = running.taken_steps(), running.taken_events()
+        try:
+            if steps:
+                tell_steps(self._ports, running.run, self._worker, steps)
+            if events:
+                tell_events(self._ports, running.run, self._worker, events)
+        except Exception:
+            log.exception("steps could not be told", task_run_id=running.run.id)
 
     def _say_that_it_lives(self) -> None:
         self._seen_at = time.monotonic()

@@ -54,7 +54,7 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
         HTTPStatus.SERVICE_UNAVAILABLE, "Deployment not ready", _SOON
     ),
     errors.DeploymentBroken: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Deployment broken"),
-    errors.StaleWrite: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Busy", _SOON),
+    errors.Transient: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Busy", _SOON),
 }
 
 

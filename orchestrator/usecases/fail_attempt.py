@@ -9,6 +9,7 @@ from orchestrator.errors import ClaimLost, TaskFailed
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.case import open_case
 from orchestrator.usecases.claims import end_attempt, still_held
+from orchestrator.usecases.persist import persistently
 
 log = structlog.get_logger()
 
@@ -38,7 +39,7 @@ def fail_attempt(
         return ended.state
 
     try:
-        return ports.store.transact(decide)
+        return persistently(lambda: ports.store.transact(decide))
     except ClaimLost:
         log.info("failure of a lost claim", task_run_id=claimed.id, claim_no=claimed.claim_no)
         return None

@@ -15,7 +15,7 @@ import structlog
 
 from orchestrator import jobs
 from orchestrator.domain.canonical import JsonObject, digest
-from orchestrator.errors import DeploymentNotReady, Invalid, OrchestratorError
+from orchestrator.errors import DeploymentNotReady, Invalid, OrchestratorError, Transient
 from orchestrator.ports import IntakeMessage, IntakeState, Ports
 from orchestrator.usecases.answer import Answer, answer
 from orchestrator.usecases.bodies import KickoffBody, ResumeBody, parse
@@ -127,6 +127,8 @@ def _unreadable(ports: Ports, message: Message, error: OrchestratorError) -> Int
 def _carry_out(ports: Ports, message: IntakeMessage) -> IntakeMessage:
     try:
         told = _kick_off(ports, message) if message.job == jobs.KICKOFF else _answer(ports, message)
+    except Transient:
+        raise
     except DeploymentNotReady as error:
         return replace(message, reason=error.message)
     except OrchestratorError as error:

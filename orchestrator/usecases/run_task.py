@@ -25,6 +25,7 @@ from orchestrator.usecases.advance import ask_person, begin_due_tasks, commit_ta
 from orchestrator.usecases.case import Case, open_case
 from orchestrator.usecases.claims import still_held
 from orchestrator.usecases.fail_attempt import fail_attempt
+from orchestrator.usecases.persist import persistently
 from orchestrator.usecases.tell_events import tell_started
 
 log = structlog.get_logger()
@@ -170,7 +171,11 @@ def _accept(
 ) -> TaskRunState | None:
     """Commit the result, or put it before a person; refuse it where the claim was lost."""
     try:
-        return ports.store.transact(lambda tx: _save(ports, tx, host, claimed, result, seconds))
+        return persistently(
+            lambda: ports.store.transact(
+                lambda tx: _save(ports, tx, host, claimed, result, seconds)
+            )
+        )
     except ClaimLost:
         log.warning("result refused", task_run_id=claimed.run.id, claim_no=claimed.run.claim_no)
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from post import Post, make_post
 from world import World, make_world, migrated, plan_of
 
 
@@ -36,3 +37,11 @@ def later() -> Iterator[Callable[[float], None]]:
     """Lets seconds pass, for our clock and the database's."""
     with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
         yield traveller.shift
+
+
+@pytest.fixture
+def post(tmp_path: Path, template: Path) -> Iterator[Post]:
+    """An empty post office."""
+    made = make_post(tmp_path, template)
+    yield made
+    made.ports.store.dispose()

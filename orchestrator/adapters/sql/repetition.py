@@ -7,9 +7,12 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy.exc import DBAPIError
+import structlog
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from orchestrator.errors import StaleWrite
+from orchestrator.errors import DatabaseAway, StaleWrite
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -32,8 +35,17 @@ _SQLITE_TAKEN = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMAR
 def repeat(work: Callable[[], T]) -> T:
     """Do the work, and again while it loses races, ``TRIES`` times at most.
 
-    Raises what the last try raised; anything but a lost race at once.
+    Raises what the last try raised, anything but a lost race at once; DatabaseAway for whatever
+    the driver says of the database rather than of the work.
     """
+    try:
+        return _repeat(work)
+    except (OperationalError, InterfaceError) as error:
+        log.warning("database_away", error=str(error.orig))
+        raise DatabaseAway from error
+
+
+def _repeat(work: Callable[[], T]) -> T:
     for pause in (FIRST_PAUSE * 2**n for n in range(TRIES - 1)):
         try:
             return work()

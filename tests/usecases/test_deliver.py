@@ -1,0 +1,353 @@
+"""The queue of deliveries against real receivers of every mood."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from post import DEFAULT_SECRET, START, MoodyReceiver, Post
+from standardwebhooks import Webhook
+
+from orchestrator.usecases.deliver import drain
+from orchestrator.usecases.sweep import sweep
+
+
+class Killed(BaseException):
+    """Stands for the kill of a worker: nothing of ours catches it."""
+
+
+def test_what_is_committed_arrives(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        sent = post.commit(receiver.url, 3)
+        post.work()
+
+        assert receiver.ids == sent
+        assert post.states() == {"DELIVERED": 3}
+
+
+def test_a_try_is_recorded_with_what_was_answered(post: Post) -> None:
+    with MoodyReceiver(503, 200) as receiver:
+        (sent,) = post.commit(receiver.url)
+        post.work()
+        post.pass_time(seconds=5)
+
+    tries = post.attempts(sent)
+    assert [(one.number, one.status, one.answer) for one in tries] == [
+        (1, 503, "said"),
+        (2, 200, "said"),
+    ]
+    assert [one.at for one in tries] == [START, START + timedelta(seconds=5)]
+
+
+def test_every_try_has_the_same_id_and_a_fresh_signature(post: Post) -> None:
+    with MoodyReceiver(500, 200) as receiver:
+        post.commit(receiver.url)
+        post.work()
+        post.pass_time(seconds=5)
+
+    (first, body), (second, again) = receiver.received
+    assert (first["webhook-id"], body) == (second["webhook-id"], again)
+    assert int(second["webhook-timestamp"]) - int(first["webhook-timestamp"]) == 5
+    assert first["webhook-signature"] != second["webhook-signature"]
+
+
+def test_a_receiver_verifies_with_the_standards_library(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        post.clock.at = post.ports.store.read(lambda tx: tx.now())
+        post.commit(receiver.url)
+        post.work()
+
+    ((headers, body),) = receiver.received
+    assert Webhook(DEFAULT_SECRET).verify(body, headers) == {"sequence": 1}
+
+
+@pytest.mark.parametrize(
+    ("mood", "state"),
+    [(500, "RETRYING"), (404, "RETRYING"), (410, "CANCELLED"), (204, "DELIVERED")],
+)
+def test_an_answer_ends_in_a_state_with_a_reason(post: Post, mood: int, state: str) -> None:
+    with MoodyReceiver(mood) as receiver:
+        (sent,) = post.commit(receiver.url)
+        post.work()
+
+    after = post.get(sent)
+    assert (after.state, bool(after.reason)) == (state, state != "DELIVERED")
+
+
+def test_a_redirect_is_a_failure_and_nobody_follows_it(post: Post) -> None:
+    with MoodyReceiver() as inside:
+        moved = (302, {"Location": inside.url})
+        with MoodyReceiver(moved) as receiver:
+            (sent,) = post.commit(receiver.url)
+            post.work()
+
+        assert inside.received == []
+    assert "redirect" in post.get(sent).reason
+
+
+def test_a_redirect_into_the_network_reaches_nobody(post: Post) -> None:
+    moved = (307, {"Location": "http://169.254.169.254/latest/meta-data"})
+    with MoodyReceiver(moved) as receiver:
+        (sent,) = post.commit(receiver.url)
+        post.work()
+
+    assert post.get(sent).state == "RETRYING"
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1/", "http://[::1]:80/", "nonsense"])
+def test_a_forbidden_or_impossible_url_ends_at_once(post: Post, url: str) -> None:
+    (sent,) = post.commit(url)
+    post.work()
+
+    after = post.get(sent)
+    assert (after.state, after.attempts, bool(after.reason)) == ("BLOCKED", 1, True)
+
+
+def test_a_receiver_that_recovers_gets_everything(post: Post) -> None:
+    with MoodyReceiver(500, 500, 500, 500, 500, 500, 200) as receiver:
+        post.commit(receiver.url, 3)
+        post.work()
+        post.pass_time(seconds=5)
+        post.pass_time(minutes=5)
+
+    assert post.states() == {"DELIVERED": 3}
+
+
+def test_retry_after_is_kept_for_the_whole_endpoint(post: Post) -> None:
+    with MoodyReceiver((429, {"Retry-After": "120"}), 200) as receiver:
+        post.commit(receiver.url, 5)
+        assert post.work() == 1
+        assert post.pass_time(seconds=60) == 0
+        post.pass_time(seconds=60)
+
+    assert post.states() == {"DELIVERED": 5}
+
+
+def test_410_disables_and_cancels_what_else_waits(post: Post) -> None:
+    with MoodyReceiver(410) as receiver:
+        post.commit(receiver.url, 5)
+        assert post.work() == 1
+        later = post.commit(receiver.url)
+        post.work()
+
+    assert post.states() == {"CANCELLED": 6}
+    assert "410" in post.get(later[0]).reason
+    assert not post.endpoint(receiver.url).is_enabled
+
+
+def test_who_disabled_an_endpoint_stands_in_the_timeline(post: Post) -> None:
+    with MoodyReceiver(410) as receiver:
+        (sent,) = post.commit(receiver.url)
+        post.work()
+
+    execution_id = post.get(sent).execution_id
+    entries = post.ports.store.read(lambda tx: tx.timeline.of(execution_id))
+    assert [entry.event for entry in entries] == ["delivery.cancel", "endpoint.disable"]
+
+
+def test_a_dead_host_is_left_alone_without_using_up_attempts(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        url = receiver.url
+    post.commit(url, 50)
+
+    assert post.work() == 5
+    assert post.pass_time(seconds=29) == 0
+    assert post.pass_time(seconds=1) == 1
+    assert sum(delivery.attempts for delivery in post.all()) == 6
+
+
+def test_a_breaker_is_shared_by_all_endpoints_of_a_host(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        url = receiver.url
+    post.commit(url, 10)
+    post.work()
+    post.commit(f"{url}other", 10)
+
+    assert post.work() == 0
+
+
+def test_first_tries_come_before_retries(post: Post) -> None:
+    with MoodyReceiver(500, 500, 200) as receiver:
+        old = post.commit(receiver.url, 2)
+        post.work()
+        post.clock.turn(seconds=5)
+        new = post.commit(receiver.url, 2)
+        post.work()
+
+        assert receiver.ids == [*old, *new, *old]
+
+
+def test_many_commits_publish_few_drains(post: Post) -> None:
+    for _ in range(20):
+        post.commit("http://127.0.0.1:9/")
+
+    assert len(post.jobs) == 1
+
+
+def test_a_flushed_broker_loses_nothing(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        post.commit(receiver.url, 5)
+        post.jobs.clear()
+        post.pass_time(seconds=60)
+
+        assert post.states() == {"DELIVERED": 5}
+
+
+def test_a_lost_nudge_holds_back_commits_for_seconds_only(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        post.commit(receiver.url)
+        post.jobs.clear()
+        post.clock.turn(seconds=11)
+        post.commit(receiver.url)
+        post.work()
+
+        assert post.states() == {"DELIVERED": 2}
+
+
+def test_a_worker_that_dies_between_send_and_commit_sends_again(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(_: str) -> None:
+        raise Killed
+
+    with MoodyReceiver() as receiver:
+        (sent,) = post.commit(receiver.url)
+        post.crash = die
+        with pytest.raises(Killed):
+            post.work()
+        post.crash = None
+        _let_leases_lapse(post)
+        post.pass_time(seconds=60)
+
+        assert receiver.ids == [sent, sent]
+        assert post.states() == {"DELIVERED": 1}
+
+
+def _let_leases_lapse(post: Post) -> None:
+    """What the passing of a lease's seconds would do."""
+    with post.ports.store._writer.begin() as connection:
+        for table in ("deliveries", "drains"):
+            connection.exec_driver_sql(f"UPDATE {table} SET lease_until = '2000-01-01'")
+
+
+def test_no_endpoint_gets_more_at_a_time_than_the_limit(post: Post) -> None:
+    with MoodyReceiver() as receiver, ThreadPoolExecutor(8) as threads:
+        post.commit(receiver.url, 200)
+        endpoint_id = post.jobs[0].arguments["endpoint_id"]
+        receiver.gate.clear()
+        begun = [threads.submit(drain, post.ports, endpoint_id, f"w-{n}") for n in range(8)]
+        _until(lambda: sum(each.done() for each in begun) == 4)
+        receiver.gate.set()
+        for each in begun:
+            each.result()
+        post.work()
+
+        assert receiver.most_at_once == 4
+        assert post.states() == {"DELIVERED": 200}
+
+
+def test_a_hanging_endpoint_keeps_a_bounded_number_of_threads(post: Post) -> None:
+    with MoodyReceiver() as hanging, MoodyReceiver() as fast, ThreadPoolExecutor(6) as threads:
+        hanging.gate.clear()
+        post.commit(hanging.url, 100)
+        sick = [job.arguments["endpoint_id"] for job in post.jobs] * 6
+        stuck = [threads.submit(drain, post.ports, each, "w") for each in sick]
+        post.jobs.clear()
+        _until(lambda: len(hanging.received) == 4)
+        post.commit(fast.url, 10)
+        post.work()
+
+        assert len(fast.received) == 10
+        hanging.gate.set()
+        assert sum(each.result() > 0 for each in stuck) == 4
+
+
+def test_a_receiver_that_only_times_out_is_tried_one_at_a_time(post: Post) -> None:
+    with MoodyReceiver() as hanging:
+        hanging.gate.clear()
+        post.commit(hanging.url, 20)
+        assert post.work() == 1
+        assert post.pass_time(seconds=9) == 0
+        assert post.pass_time(seconds=1) == 1
+        assert post.endpoint(hanging.url).health.slowness == 2
+
+
+def test_several_workers_deliver_each_once(post: Post) -> None:
+    with MoodyReceiver() as receiver, ThreadPoolExecutor(4) as threads:
+        sent = post.commit(receiver.url, 100)
+        endpoint_id = post.jobs.pop().arguments["endpoint_id"]
+        list(threads.map(lambda n: drain(post.ports, endpoint_id, f"w-{n}"), range(4)))
+        post.work()
+
+        assert sorted(receiver.ids) == sorted(sent)
+
+
+def test_a_schedule_comes_to_its_end(post: Post) -> None:
+    with MoodyReceiver(500) as receiver:
+        (sent,) = post.commit(receiver.url)
+        post.work()
+        for _ in range(9):
+            post.clock.at = max(post.clock.at, post.get(sent).due_at)
+            post.pass_time()
+
+        assert (post.get(sent).state, len(receiver.received)) == ("EXHAUSTED", 10)
+        assert post.clock.at - START == timedelta(hours=75, minutes=35, seconds=5)
+
+
+def test_an_endpoint_that_only_failed_for_five_days_is_disabled(post: Post) -> None:
+    with MoodyReceiver(500) as receiver:
+        for _ in range(6):
+            post.commit(receiver.url)
+            post.work()
+            post.pass_time(days=1)
+
+        assert not post.endpoint(receiver.url).is_enabled
+        post.pass_time(seconds=60)
+        assert set(post.states()) == {"CANCELLED"}
+
+
+def test_a_day_long_outage_loses_nothing_and_ends_without_a_flood(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        url = receiver.url
+    tries = 0
+    for _ in range(24 * 6):
+        post.commit(url, 2)
+        tries += post.work() + post.pass_time(minutes=10)
+    assert tries < 24 * 6 * 3
+    assert set(post.states()) <= {"PENDING", "RETRYING"}
+
+    with _reopened(url) as receiver:
+        for _ in range(300):
+            post.pass_time(minutes=5)
+
+        assert post.states() == {"DELIVERED": 24 * 6 * 2}
+        assert receiver.most_at_once == 1
+        assert len(receiver.received) == 24 * 6 * 2
+
+
+def _reopened(url: str) -> MoodyReceiver:
+    """A receiver at the address of one that is gone."""
+    port = int(url.rsplit(":", 1)[1].rstrip("/"))
+    return MoodyReceiver(port=port)
+
+
+def test_the_sweep_leaves_quiet_endpoints_in_peace(post: Post) -> None:
+    with MoodyReceiver((503, {"Retry-After": "3600"})) as receiver:
+        post.commit(receiver.url)
+        post.work()
+        post.clock.turn(minutes=30)
+        sweep(post.ports)
+
+        assert post.jobs == []
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    give_up = threading.Event()
+    timer = threading.Timer(30, give_up.set)
+    timer.start()
+    while not condition():
+        assert not give_up.wait(0.005)
+    timer.cancel()

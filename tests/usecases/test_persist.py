@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from orchestrator.errors import DatabaseAway, Invalid
+from orchestrator.usecases.persist import AT_MOST, LONGEST_PAUSE, persistently
+
+
+def failing(times: int, error: Exception) -> Callable[[], str]:
+    left = [error] * times
+
+    def work() -> str:
+        if left:
+            raise left.pop()
+        return "done"
+
+    return work
+
+
+def test_what_fails_for_a_while_is_done_in_the_end() -> None:
+    assert persistently(failing(5, DatabaseAway()), lambda _: None) == "done"
+
+
+def test_what_would_fail_again_is_not_tried_again() -> None:
+    pauses: list[float] = []
+    with pytest.raises(Invalid):
+        persistently(failing(1, Invalid("no")), pauses.append)
+    assert pauses == []
+
+
+def test_the_pauses_grow_and_end() -> None:
+    pauses: list[float] = []
+    with pytest.raises(DatabaseAway):
+        persistently(failing(1_000, DatabaseAway()), pauses.append)
+    assert pauses[:3] == [0.5, 1.0, 2.0]
+    assert max(pauses) == LONGEST_PAUSE
+    assert sum(pauses) >= AT_MOST
