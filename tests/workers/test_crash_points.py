@@ -57,10 +57,7 @@ def test_a_webhook_whose_sending_was_not_recorded_is_sent_again_under_the_same_i
     hook = receiver.webhooks["crewWebhookUrl"]
     execution_id = service.client.kickoff("plain", work.inputs(), crewWebhookUrl=hook)
     service.until(service.guard("after-send").exists)
-    service.sql(
-        "UPDATE deliveries SET lease_until = '2020-01-01 00:00:00.000000' WHERE execution_id = :id",
-        id=execution_id,
-    )
+    service.lapse(execution_id)
     service.sweep_now()
     service.until(lambda: len(receiver.of(execution_id)) == 2)
     first, second = receiver.of(execution_id)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import importlib
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -115,7 +114,6 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    shutil.copy(Path(__file__).with_name("scripted_model.py"), tmp_path)
     yield tmp_path
     for name in ("users_code", "scripted_model"):
         sys.modules.pop(name, None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ pytestmark = [
     pytest.mark.skipif(find_spec("crewai") is None, reason="needs the extra crewai"),
 ]
 
+SUPPORT = str(Path(__file__).parents[2] / "support")
 CREW = """
 from crewai import Agent, Crew, Task
 from scripted_model import Scripted
@@ -55,7 +55,7 @@ def run_one(folder: Path, index: int, outputs: dict[int, object]) -> tuple[str, 
         [sys.executable, "-c", RUN_ONE],
         input=json.dumps([index, outputs]),
         cwd=folder,
-        env={"CREWAI_STORAGE_DIR": str(folder), "HOME": str(folder)},
+        env={"CREWAI_STORAGE_DIR": str(folder), "HOME": str(folder), "PYTHONPATH": SUPPORT},
         check=True,
         capture_output=True,
         text=True,
@@ -66,7 +66,6 @@ def run_one(folder: Path, index: int, outputs: dict[int, object]) -> tuple[str, 
 
 
 def test_a_task_goes_on_in_another_process(tmp_path: Path) -> None:
-    shutil.copy(Path(__file__).with_name("scripted_model.py"), tmp_path)
     (tmp_path / "users_code.py").write_text(CREW)
     inputs = {"raw": "", "json": {"topic": "milk"}}
     here, first = run_one(tmp_path, 1, {0: inputs})
