@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from orchestrator.cli import deliveries, demo, doctor, executions, services, tokens
+from sqlalchemy.exc import SQLAlchemyError
+
+from orchestrator.cli import (
+    deliveries,
+    demo,
+    deployments,
+    doctor,
+    executions,
+    reviews,
+    services,
+    tokens,
+    watch,
+)
 from orchestrator.cli.application import application
 from orchestrator.errors import OrchestratorError
 
@@ -12,9 +24,12 @@ __all__ = ["main"]
 
 services.add_to(application)
 executions.add_to(application)
+reviews.add_to(application)
+application.command()(watch.watch)
 application.command()(demo.demo)
 application.command()(doctor.doctor)
 application.add_typer(tokens.application, name="token")
+application.add_typer(deployments.deployments, name="deployments")
 application.add_typer(deliveries.deliveries, name="deliveries")
 application.add_typer(deliveries.endpoints, name="endpoints")
 
@@ -24,5 +39,12 @@ def main() -> None:
     try:
         application()
     except OrchestratorError as error:
-        print(f"orchestrator: {error.message}", file=sys.stderr)  # noqa: T201 - this is a command
-        sys.exit(1)
+        _fail(error.message)
+    except SQLAlchemyError as error:
+        why = getattr(error, "orig", None) or error
+        _fail(f"The database cannot be used: {why}. `orchestrator doctor` says how to mend it.")
+
+
+def _fail(message: str) -> None:
+    print(f"orchestrator: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201 - a command
+    sys.exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -30,14 +29,6 @@ DeploymentFile = Annotated[
         show_default="ORCHESTRATOR_DEPLOYMENTS",
     ),
 ]
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-
-
-def print_json(value: object) -> None:
-    """Print what a script reads."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def settings_with(**given: object) -> Settings:

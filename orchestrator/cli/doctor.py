@@ -14,7 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.adapters.celery import make_celery, queue_lengths
 from orchestrator.adapters.sql import migrate
-from orchestrator.cli.application import AsJson, Data, DeploymentFile, print_json, settings_with
+from orchestrator.cli.application import Data, DeploymentFile, settings_with
+from orchestrator.cli.printing import AsJson, print_json
 from orchestrator.errors import OrchestratorError
 from orchestrator.settings import Settings
 from orchestrator.usecases.doctor import Finding, examine

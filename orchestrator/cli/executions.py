@@ -2,30 +2,61 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli.application import Data, DeploymentFile, settings_with
-from orchestrator.errors import Invalid, NotPending
+from orchestrator.api.records import entry_record, execution_line
+from orchestrator.cli.application import Data, DeploymentFile
+from orchestrator.cli.printing import AsJson, print_json, print_records, print_told
+from orchestrator.cli.world import CHANNEL, actor, ports_with
+from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.errors import Invalid
 from orchestrator.ports import Ports
-from orchestrator.usecases import answer as answering
 from orchestrator.usecases import kickoff as kicking_off
-from orchestrator.usecases.bodies import KickoffBody, ResumeBody, parse
-from orchestrator.usecases.snapshot import PendingReview, snapshot
+from orchestrator.usecases.bodies import KickoffBody, parse
+from orchestrator.usecases.executions import list_executions
+from orchestrator.usecases.retry_execution import retry_execution
+from orchestrator.usecases.snapshot import Snapshot, snapshot
+from orchestrator.usecases.snapshot import timeline as read_timeline
 from orchestrator.usecases.stop import stop as stop_execution
 from orchestrator.usecases.wire_words import STATUS
-from orchestrator.wiring import make_ports
 
 ExecutionId = Annotated[str, typer.Argument(metavar="EXECUTION", help="The id of the execution.")]
+OfDeployment = Annotated[str | None, typer.Option(help="Only those of this deployment.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show at most.")]
+
+executions = typer.Typer(help="The executions.", no_args_is_help=True)
 
 
 def add_to(application: typer.Typer) -> None:
     """Add these commands."""
-    for command in (kickoff, resume, status, stop):
+    for command in (kickoff, status, timeline, stop, retry):
         application.command()(command)
+    application.add_typer(executions, name="executions")
+
+
+@executions.callback()
+def _group() -> None:
+    """Keep the group a group while it has one command."""
+
+
+@executions.command("list")
+def list_page(
+    *,
+    deployment: OfDeployment = None,
+    state: Annotated[ExecutionState | None, typer.Option(help="Only those in this state.")] = None,
+    limit: Limit = 50,
+    data: Data = None,
+    deployments: DeploymentFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """List executions, newest first."""
+    ports = ports_with(data=data, deployments=deployments)
+    found = list_executions(ports, deployment, state, None, limit)
+    columns = ("execution_id", "deployment", "state", "created_at", "error")
+    print_records(map(execution_line, found), columns, as_json=as_json)
 
 
 def kickoff(
@@ -38,50 +69,41 @@ def kickoff(
     inputs_json: Annotated[
         str | None, typer.Option("--inputs", help="All inputs as one JSON object.")
     ] = None,
+    *,
     data: Data = None,
     deployments: DeploymentFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Kick off an execution, and print its id."""
-    ports = _ports(data=data, deployments=deployments)
+    ports = ports_with(data=data, deployments=deployments)
     body = parse(KickoffBody, {"inputs": _inputs(inputs or [], inputs_json)})
-    name = deployment or ports.deployments.default()
+    name = deployment or _default(ports)
+    told = kicking_off.kickoff(ports, kicking_off.Kickoff(name, body, actor(), CHANNEL))
+    print_told(told, str(told["kickoff_id"]), as_json=as_json)
+
+
+def _default(ports: Ports) -> str:
+    name = ports.deployments.default()
     if name is None:
         known = ", ".join(ports.deployments.names())
         raise Invalid(f"Name the deployment; there are several: {known}")
-    told = kicking_off.kickoff(ports, kicking_off.Kickoff(name, body, _actor(), "cli"))
-    typer.echo(told["kickoff_id"])
+    return name
 
 
-def resume(
+def status(
     execution: ExecutionId,
-    task: Annotated[
-        str | None, typer.Argument(help="The task or the review; not needed if one is open.")
-    ] = None,
-    approve: Annotated[
-        bool | None, typer.Option("--approve/--reject", help="Approve, or ask for changes.")
-    ] = None,
-    feedback: Annotated[str, typer.Option("--feedback", "-f", help="What the person says.")] = "",
     data: Data = None,
     deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,  # noqa: ARG001 - accepted, as everywhere: there is no other form
 ) -> None:
-    """Answer an open review, and print what follows."""
-    ports = _ports(data=data, deployments=deployments)
-    found = snapshot(ports, execution)
-    body = {
-        "execution_id": execution,
-        "task_id": task or _only_review(found.pending),
-        "human_feedback": feedback,
-        "is_approve": approve,
-        "reviewer": getpass.getuser(),
-    }
-    given = answering.Answer(found.execution.deployment, parse(ResumeBody, body), _actor(), "cli")
-    typer.echo(answering.answer(ports, given)["message"])
-
-
-def status(execution: ExecutionId, data: Data = None, deployments: DeploymentFile = None) -> None:
     """Show where an execution stands, as JSON."""
-    found = snapshot(_ports(data=data, deployments=deployments), execution)
-    told: dict[str, Any] = {
+    found = snapshot(ports_with(data=data, deployments=deployments), execution)
+    print_json({key: value for key, value in _told(found).items() if value not in (None, [])})
+
+
+def _told(found: Snapshot) -> dict[str, Any]:
+    return {
         "kickoff_id": found.execution.id,
         "deployment": found.execution.deployment,
         "status": STATUS[found.execution.state],
@@ -99,23 +121,55 @@ def status(execution: ExecutionId, data: Data = None, deployments: DeploymentFil
         "result": found.result.raw if found.result else None,
         "error": found.execution.error,
     }
-    present = {key: value for key, value in told.items() if value not in (None, [])}
-    typer.echo(json.dumps(present, indent=2, ensure_ascii=False))
 
 
-def stop(execution: ExecutionId, data: Data = None, deployments: DeploymentFile = None) -> None:
+def timeline(
+    execution: ExecutionId,
+    data: Data = None,
+    deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show what happened to an execution, by whom, in order."""
+    _, entries = read_timeline(ports_with(data=data, deployments=deployments), execution)
+    records = [_with_reason(entry_record(entry)) for entry in entries]
+    print_records(records, ("at", "event", "task_name", "round", "actor", "why"), as_json=as_json)
+
+
+def _with_reason(record: dict[str, Any]) -> dict[str, Any]:
+    """Bring to the fore what most often explains a line: an error, or what a person said."""
+    details = record["details"]
+    why = details.get("error") or details.get("feedback")
+    return {**record, "why": why} if why else record
+
+
+def stop(
+    execution: ExecutionId,
+    data: Data = None,
+    deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Stop an execution for good."""
-    ports = _ports(data=data, deployments=deployments)
-    stop_execution(ports, None, execution, _actor())
-    typer.echo("Stopped.")
+    ports = ports_with(data=data, deployments=deployments)
+    _print_turned(stop_execution(ports, None, execution, actor()), "Stopped.", as_json=as_json)
 
 
-def _ports(**given: object) -> Ports:
-    return make_ports(settings_with(**given))
+def retry(
+    execution: ExecutionId,
+    data: Data = None,
+    deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Have a failed execution go on from its last checkpoint."""
+    ports = ports_with(data=data, deployments=deployments)
+    retried = retry_execution(ports, None, execution, actor())
+    _print_turned(retried, "It goes on from its last checkpoint.", as_json=as_json)
 
 
-def _actor() -> str:
-    return f"cli:{getpass.getuser()}"
+def _print_turned(execution: Execution, sentence: str, *, as_json: bool) -> None:
+    print_told(execution_line(execution), sentence, as_json=as_json)
 
 
 def _inputs(pairs: list[str], whole: str | None) -> dict[str, Any]:
@@ -131,12 +185,3 @@ def _inputs(pairs: list[str], whole: str | None) -> dict[str, Any]:
             raise Invalid(f"--input {pair!r} is not of the form NAME=TEXT")
         inputs[name] = text
     return inputs
-
-
-def _only_review(pending: tuple[PendingReview, ...]) -> str | None:
-    if len(pending) > 1:
-        names = ", ".join(each.review.task_name for each in pending)
-        raise Invalid(f"Several reviews are open; name the task: {names}")
-    if not pending:
-        raise NotPending
-    return pending[0].review.id

@@ -6,16 +6,15 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.application import Data, DeploymentFile, settings_with
-from orchestrator.usecases.tokens import create_token
-from orchestrator.wiring import make_ports
+from orchestrator.cli.application import Data, DeploymentFile
+from orchestrator.cli.printing import AsJson, print_records, print_told
+from orchestrator.cli.world import ports_with
+from orchestrator.domain.token import Token
+from orchestrator.usecases.tokens import create_token, list_tokens, revoke_token
 
 application = typer.Typer(help="API tokens: who may call what.", no_args_is_help=True)
 
-
-@application.callback()
-def tokens() -> None:
-    """Keep the group a group while it has one command."""
+TokenId = Annotated[str, typer.Argument(metavar="TOKEN", help="The id, as the list shows it.")]
 
 
 @application.command()
@@ -26,8 +25,43 @@ def create(
     ] = None,
     data: Data = None,
     deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Make a token, and print it this once."""
-    ports = make_ports(settings_with(data=data, deployments=deployments))
-    _, secret = create_token(ports, name, deployment)
-    typer.echo(secret)
+    ports = ports_with(data=data, deployments=deployments)
+    token, secret = create_token(ports, name, deployment)
+    print_told({**_record(token), "token": secret}, secret, as_json=as_json)
+
+
+@application.command("list")
+def list_all(
+    data: Data = None, deployments: DeploymentFile = None, *, as_json: AsJson = False
+) -> None:
+    """List the tokens, oldest first; their secrets are not kept."""
+    found = list_tokens(ports_with(data=data, deployments=deployments))
+    columns = ("id", "name", "deployment", "created_at", "revoked_at")
+    print_records(map(_record, found), columns, as_json=as_json)
+
+
+@application.command()
+def revoke(
+    token: TokenId,
+    data: Data = None,
+    deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """End a token: from now on it is worth nothing."""
+    revoke_token(ports_with(data=data, deployments=deployments), token)
+    print_told({"id": token, "revoked": True}, "Revoked.", as_json=as_json)
+
+
+def _record(token: Token) -> dict[str, str | None]:
+    return {
+        "id": token.id,
+        "name": token.name,
+        "deployment": token.deployment or "all",
+        "created_at": token.created_at.isoformat(),
+        "revoked_at": token.revoked_at.isoformat() if token.revoked_at else None,
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 
 from orchestrator.domain.token import Token, hash_of
-from orchestrator.errors import Unauthorized
+from orchestrator.errors import NotFound, Unauthorized
 from orchestrator.ports import Ports
 
 
@@ -22,6 +22,18 @@ def create_token(
     token = Token(ports.ids.new(), name, hash_of(text), deployment, ports.clock.now())
     ports.store.transact(lambda tx: tx.tokens.add(token))
     return token, text
+
+
+def list_tokens(ports: Ports) -> tuple[Token, ...]:
+    """Every token, oldest first, those that ended among them."""
+    return ports.store.read(lambda tx: tx.tokens.all())
+
+
+def revoke_token(ports: Ports, token_id: str) -> None:
+    """End a token. Raises NotFound when no live one has that id."""
+    now = ports.clock.now()
+    if not ports.store.transact(lambda tx: tx.tokens.revoke(token_id, now)):
+        raise NotFound(f"No live token has the id {token_id!r}")
 
 
 def live_token(ports: Ports, secret: str | None) -> Token:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ from typer.testing import CliRunner, Result
 
 from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.cli.application import application
-from orchestrator.ports import Ports
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.deployment import RunnerKind
+from orchestrator.ports import Ports, Step
 from orchestrator.settings import PREFIX, Settings
 from orchestrator.usecases.load_deployments import load_deployments
+from orchestrator.usecases.run_task import Host, run_task
 from orchestrator.wiring import make_ports
 
 DEPLOYMENTS = """
@@ -69,3 +74,31 @@ def command(tmp_path: Path, migrated: bytes, monkeypatch: pytest.MonkeyPatch) ->
     load_deployments(ports, "w-1")
     yield Command(settings, ports)
     ports.store.dispose()
+
+
+class Unwatched:
+    """Keeps no lease and tells nobody of anything."""
+
+    def keep(self, _run: object) -> nullcontext[Unwatched]:
+        return nullcontext(self)
+
+    def check(self) -> None: ...
+
+    def step(self, step: Step) -> None: ...
+
+    def event(self, kind: str, data: JsonObject) -> None: ...
+
+
+@pytest.fixture
+def work(command: Command) -> Callable[[], None]:
+    """Runs every task that is due, and those that follow."""
+    ports = command.ports
+    host = Host("w-1", Unwatched(), ports.runners[RunnerKind.FUNCTIONS].plan)
+
+    def run() -> None:
+        later = ports.clock.now() + timedelta(days=1)
+        while due := ports.store.read(lambda tx: tx.task_runs.to_wake(later, 10)):
+            for each in due:
+                run_task(ports, host, each.execution_id, each.id)
+
+    return run

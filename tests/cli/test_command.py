@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from orchestrator.adapters.sql.migrate import downgrade
+
+if TYPE_CHECKING:
+    from conftest import Command
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "orchestrator", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.processes
+def test_what_is_unknown_is_one_line(command: Command) -> None:
+    ended = run("status", "none")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert ended.stderr == "orchestrator: No execution found with ID: none\n"
+
+
+@pytest.mark.processes
+def test_a_database_without_tables_is_one_line(command: Command) -> None:
+    downgrade(command.settings.resolved_database_url, "base")
+    ended = run("executions", "list")
+    last = ended.stderr.splitlines()[-1]
+    assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
+    assert last.startswith("orchestrator: The database cannot be used: no such table")
+
+
+def test_the_shell_completes_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_ORCHESTRATOR_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "orchestrator rev")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert (
+        "reviews"
+        in subprocess.run(
+            [sys.executable, "-c", "from orchestrator.cli import main; main()"],
+            capture_output=True,
+            text=True,
+            check=False,
+        ).stdout
+    )

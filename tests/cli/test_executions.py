@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Command
+
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def halted(command: Command, work: Work) -> str:
+    """An execution that waits for a person."""
+    execution_id = command("kickoff", "article", "-i", "topic=bees")
+    work()
+    return execution_id
+
+
+@pytest.fixture
+def failed(command: Command, work: Work) -> str:
+    execution_id = command("kickoff", "article", "-i", "topic=bees", "-i", "fail=yes")
+    work()
+    return execution_id
+
+
+def pending(command: Command) -> dict[str, Any]:
+    (review,) = command.json("reviews", "list")
+    return dict(review)
+
+
+def test_kickoff_prints_the_id_alone(command: Command) -> None:
+    execution_id = command("kickoff", "article", "-i", "topic=bees")
+    assert command.json("status", execution_id)["status"] == "running"
+
+
+def test_executions_are_listed(command: Command, halted: str) -> None:
+    (line,) = command("executions", "list").splitlines()[1:]
+    assert [halted in line, "PENDING_HUMAN_INPUT" in line] == [True, True]
+
+
+@pytest.mark.parametrize(("state", "count"), [("PENDING_HUMAN_INPUT", 1), ("FAILED", 0)])
+def test_executions_are_listed_by_state(
+    command: Command, halted: str, state: str, count: int
+) -> None:
+    assert len(command.json("executions", "list", "--state", state)) == count
+
+
+def test_the_timeline_tells_who_did_what(command: Command, halted: str) -> None:
+    lines = command("timeline", halted).splitlines()
+    assert any("execution.create" in line and "cli:" in line for line in lines)
+
+
+def test_the_timeline_tells_why_a_task_failed(command: Command, failed: str) -> None:
+    assert "RuntimeError: no ink" in command("timeline", failed)
+
+
+def test_reviews_are_listed(command: Command, halted: str) -> None:
+    assert pending(command)["execution_id"] == halted
+
+
+def test_a_review_shows_the_text_that_is_judged(command: Command, halted: str) -> None:
+    assert "About bees, draft 1" in command("reviews", "show", pending(command)["review_id"])
+
+
+def test_a_review_is_answered(command: Command, halted: str) -> None:
+    review = pending(command)["review_id"]
+    command("reviews", "answer", review, "--approve", "-f", "fine")
+    assert command.json("reviews", "show", review)["feedback"] == "fine"
+    assert command.json("status", halted)["status"] == "completed"
+
+
+def test_a_review_is_answered_with_an_own_text(command: Command, halted: str) -> None:
+    command("reviews", "answer", pending(command)["review_id"], "--edited-output", "Mine")
+    assert command.json("status", halted)["result"] == "Mine"
+
+
+def test_the_only_review_of_an_execution_needs_no_name(command: Command, halted: str) -> None:
+    told = command.json("resume", halted, "--reject", "-f", "shorter")
+    assert told["status"] == "retrying"
+
+
+def test_a_failed_execution_is_retried(command: Command, failed: str) -> None:
+    assert command.json("retry", failed)["state"] == "RUNNING"
+
+
+def test_an_execution_is_stopped(command: Command, halted: str) -> None:
+    assert command("stop", halted) == "Stopped."
+    assert command.json("reviews", "list") == []
+
+
+def test_watching_ends_with_the_execution(command: Command, failed: str) -> None:
+    shown = command("watch", failed, status=1)
+    assert "task_run.fail write (round 1)" in shown
+    assert "0/1" in shown
+
+
+def test_watching_until_somebody_is_asked(command: Command, halted: str) -> None:
+    lines = command("watch", halted, "--until-halt", "--json").splitlines()
+    assert '"event": "execution.halt"' in lines[-1]
