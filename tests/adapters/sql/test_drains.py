@@ -1,0 +1,106 @@
+"""What drains know of one another, in both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from threading import Event, Thread
+
+from orchestrator.adapters.sql import SqlStore
+from orchestrator.domain.endpoint_host import Host
+
+SECOND = timedelta(seconds=1)
+E, H = "11111111-0000-4000-8000-000000000000", "22222222-0000-4000-8000-000000000000"
+
+
+def others(store: SqlStore, drain: str = "me") -> tuple[int, int]:
+    return store.transact(lambda tx: tx.drains.others(drain, E, H))
+
+
+def hold(store: SqlStore, drain: str, endpoint: str = E, lease: timedelta = 60 * SECOND) -> None:
+    store.transact(lambda tx: tx.drains.hold(drain, endpoint, H, lease))
+
+
+def test_other_drains_are_counted_at_the_endpoint_and_at_its_host(store: SqlStore) -> None:
+    hold(store, "me")
+    hold(store, "one")
+    hold(store, "elsewhere", "another endpoint")
+
+    assert others(store) == (1, 2)
+
+
+def test_a_drain_whose_lease_ended_does_not_count(store: SqlStore) -> None:
+    hold(store, "dead", lease=-SECOND)
+
+    assert others(store) == (0, 0)
+
+
+def test_a_drain_holds_on_and_ends(store: SqlStore) -> None:
+    hold(store, "one", lease=-SECOND)
+    hold(store, "one")
+    assert others(store) == (1, 1)
+
+    store.transact(lambda tx: tx.drains.end("one"))
+    assert others(store) == (0, 0)
+
+
+def test_a_host_is_kept(store: SqlStore, now: datetime) -> None:
+    sick = Host(H, failures=7, breaks=2, open_until=now)
+    assert store.transact(lambda tx: tx.hosts.lock(H)) == Host(H)
+
+    store.transact(lambda tx: tx.hosts.save(sick))
+
+    assert store.transact(lambda tx: tx.hosts.lock(H)) == sick
+
+
+def nudge(store: SqlStore, at: datetime) -> bool:
+    return store.transact(lambda tx: tx.nudges.add(E, at))
+
+
+def test_one_nudge_is_enough_until_a_drain_begins(store: SqlStore, now: datetime) -> None:
+    assert nudge(store, now)
+    assert not nudge(store, now + SECOND)
+
+    store.transact(lambda tx: tx.nudges.forget(E))
+    assert nudge(store, now + SECOND)
+
+
+def test_a_nudge_that_nothing_came_of_is_lost(store: SqlStore, now: datetime) -> None:
+    nudge(store, now)
+
+    assert nudge(store, now + 11 * SECOND)
+    assert not nudge(store, now + 12 * SECOND)
+
+
+def test_a_drain_begins_after_what_the_nudge_held_back_is_committed(
+    store: SqlStore, now: datetime
+) -> None:
+    """Else it would see nothing, and nobody would wake another one."""
+    nudge(store, now)
+    held, order = Event(), []
+
+    def commit_slowly() -> None:
+        def work(tx: object) -> None:
+            tx.nudges.add(E, now)
+            held.set()
+            begun.wait(0.2)
+
+        store.transact(work)
+        order.append("committed")
+
+    begun = Event()
+    committing = Thread(target=commit_slowly)
+    committing.start()
+    held.wait()
+    store.transact(lambda tx: tx.nudges.forget(E))
+    order.append("forgotten")
+    committing.join()
+
+    assert order == ["committed", "forgotten"]
+
+
+def test_simultaneous_nudges_publish_hardly_more_than_one(
+    store: SqlStore, now: datetime, race: Callable[..., list[bool]]
+) -> None:
+    assert 1 <= sum(race(lambda: nudge(store, now))) <= 8
+    assert not nudge(store, now)

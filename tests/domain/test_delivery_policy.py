@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.domain.delivery import Delivery, DeliveryState, SendResult
+from orchestrator.domain.delivery_policy import (
+    LONGEST_RETRY_AFTER,
+    NOTICE_DELAYS,
+    Admission,
+    DeliveryRules,
+    SendLimits,
+    Verdict,
+    admit,
+    bodes_ill,
+    host_after,
+    judge,
+)
+from orchestrator.domain.endpoint import Endpoint, Health
+from orchestrator.domain.endpoint_host import BREAKS_AFTER, LONGEST_BREAK, Host
+from orchestrator.domain.retry import DELIVERY_DELAYS
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+RULES = DeliveryRules()
+LIMITS = SendLimits()
+SECOND = timedelta(seconds=1)
+
+ENDPOINT = Endpoint("e", "news", "https://hooks.example/", None, NOW)
+DELIVERY = Delivery(
+    id="d",
+    execution_id="x",
+    deployment="news",
+    endpoint_id="e",
+    kind="task",
+    sequence=1,
+    state=DeliveryState.PENDING,
+    version=1,
+    body=b"{}",
+    created_at=NOW,
+    due_at=NOW,
+    published_at=NOW,
+    wake_at=NOW,
+)
+
+
+def answer(status: int | None, **more: Any) -> SendResult:
+    return SendResult(status, 0.1, **more)
+
+
+NO_ANSWER = answer(None, error="connection refused")
+TIMED_OUT = answer(None, error="timed out after 15 s", timed_out=True)
+BLOCKED = answer(None, error="private address", blocked=True)
+
+
+def judged(result: SendResult, **more: Any) -> Verdict:
+    usual: dict[str, Any] = {
+        "delivery": DELIVERY,
+        "endpoint": ENDPOINT,
+        "rules": RULES,
+        "now": NOW,
+        "jitter": 0.0,
+    }
+    return judge(result, **{**usual, **more})
+
+
+@pytest.mark.parametrize(
+    ("result", "state"),
+    [
+        (answer(200), "DELIVERED"),
+        (answer(204), "DELIVERED"),
+        (answer(299), "DELIVERED"),
+        (answer(301), "RETRYING"),
+        (answer(304), "RETRYING"),
+        (answer(400), "RETRYING"),
+        (answer(404), "RETRYING"),
+        (answer(408), "RETRYING"),
+        (answer(429), "RETRYING"),
+        (answer(500), "RETRYING"),
+        (answer(503), "RETRYING"),
+        (NO_ANSWER, "RETRYING"),
+        (TIMED_OUT, "RETRYING"),
+        (answer(410), "CANCELLED"),
+        (BLOCKED, "BLOCKED"),
+    ],
+)
+def test_a_first_try_leads_to(result: SendResult, state: str) -> None:
+    after = judged(result).delivery
+
+    assert (after.state, after.attempts, after.claimed_by) == (state, 1, None)
+
+
+@pytest.mark.parametrize("result", [answer(404), NO_ANSWER, BLOCKED, answer(410)])
+def test_what_did_not_arrive_has_a_reason(result: SendResult) -> None:
+    assert judged(result).delivery.reason
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        (400, "CANCELLED"),
+        (404, "CANCELLED"),
+        (408, "RETRYING"),
+        (425, "RETRYING"),
+        (429, "RETRYING"),
+        (500, "RETRYING"),
+        (302, "RETRYING"),
+    ],
+)
+def test_stop_on_4xx_ends_what_another_try_would_not_mend(status: int, state: str) -> None:
+    stops = judged(answer(status), rules=replace(RULES, stop_on_4xx=True))
+    its_own = judged(answer(status), endpoint=replace(ENDPOINT, stop_on_4xx=True))
+
+    assert stops.delivery.state == its_own.delivery.state == state
+
+
+def test_an_endpoint_may_refuse_its_deployments_stop_on_4xx() -> None:
+    endpoint = replace(ENDPOINT, stop_on_4xx=False)
+    rules = replace(RULES, stop_on_4xx=True)
+
+    assert judged(answer(404), endpoint=endpoint, rules=rules).transition == "retry"
+
+
+@pytest.mark.parametrize("attempts", range(9))
+def test_retries_follow_the_schedule(attempts: int) -> None:
+    verdict = judged(answer(500), delivery=replace(DELIVERY, attempts=attempts))
+
+    assert verdict.delivery.due_at == NOW + DELIVERY_DELAYS[attempts + 1]
+
+
+def test_the_tenth_failure_exhausts() -> None:
+    verdict = judged(answer(500), delivery=replace(DELIVERY, attempts=9))
+
+    assert (verdict.transition, verdict.delivery.finished_at) == ("exhaust", NOW)
+
+
+def test_notices_are_tried_every_ten_minutes_for_as_long() -> None:
+    assert [delay.total_seconds() for delay in NOTICE_DELAYS[:6]] == [0, 5, 30, 120, 600, 600]
+    missing = sum(DELIVERY_DELAYS, timedelta()) - sum(NOTICE_DELAYS, timedelta())
+    assert timedelta() <= missing < timedelta(minutes=10)
+
+
+def test_a_notice_has_a_schedule_of_its_own() -> None:
+    notice = replace(DELIVERY, kind="human_input", attempts=3)
+
+    assert judged(answer(500), delivery=notice).delivery.due_at == NOW + timedelta(minutes=10)
+
+
+def test_a_deployment_may_have_delays_of_its_own() -> None:
+    rules = DeliveryRules(delays=(timedelta(), 7 * SECOND))
+
+    assert judged(answer(500), rules=rules).delivery.due_at == NOW + 7 * SECOND
+    last = replace(DELIVERY, attempts=1)
+    assert judged(answer(500), rules=rules, delivery=last).transition == "exhaust"
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"),
+    [(1, 5 * SECOND), (90, 90 * SECOND), (1e9, LONGEST_RETRY_AFTER)],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_retry_after_is_honoured_up_to_a_cap(status: int, asked: float, waits: timedelta) -> None:
+    verdict = judged(answer(status, retry_after=asked))
+
+    assert verdict.delivery.due_at == NOW + waits
+    assert verdict.endpoint.health.quiet_until >= NOW + min(waits, asked * SECOND)
+
+
+@given(jitter=st.floats(-1, 1), asked=st.floats(0, 10**6))
+def test_jitter_never_cuts_what_the_receiver_asked_for(jitter: float, asked: float) -> None:
+    due_at = judged(answer(429, retry_after=asked), jitter=jitter).delivery.due_at
+
+    assert due_at >= NOW + min(asked * SECOND, LONGEST_RETRY_AFTER)
+
+
+@pytest.mark.parametrize("result", [answer(429), answer(502), answer(504), TIMED_OUT])
+def test_a_receiver_that_is_asked_too_much_is_slowed_down(result: SendResult) -> None:
+    first = judged(result).endpoint
+    second = judged(result, endpoint=first).endpoint
+
+    assert first.health.quiet_until == NOW + 10 * SECOND
+    assert second.health.quiet_until == NOW + 20 * SECOND
+
+
+@pytest.mark.parametrize("result", [answer(500), answer(404), NO_ANSWER, BLOCKED])
+def test_other_failures_slow_nothing_down(result: SendResult) -> None:
+    assert judged(result).endpoint.health.slowness == 0
+
+
+def test_slowness_fades_with_each_success() -> None:
+    slow = replace(ENDPOINT, health=Health(slowness=5, failing_since=NOW))
+
+    health = judged(answer(200), endpoint=slow).endpoint.health
+    assert (health.slowness, health.failing_since, health.quiet_until) == (2, None, None)
+
+
+def test_410_disables_the_endpoint() -> None:
+    endpoint = judged(answer(410)).endpoint
+
+    assert (endpoint.state, endpoint.disabled_at) == ("DISABLED", NOW)
+    assert "410" in endpoint.reason
+
+
+@pytest.mark.parametrize(("failing", "state"), [(4.99, "ENABLED"), (5, "DISABLED")])
+def test_five_days_of_only_failures_disable_it(failing: float, state: str) -> None:
+    health = Health(failing_since=NOW - timedelta(days=failing))
+
+    assert judged(answer(500), endpoint=replace(ENDPOINT, health=health)).endpoint.state == state
+
+
+def test_a_try_under_way_when_it_was_disabled_is_judged_all_the_same() -> None:
+    off = ENDPOINT.disable(NOW, "a person said so")
+
+    assert judged(answer(410), endpoint=off).endpoint.reason == "a person said so"
+    assert judged(answer(200), endpoint=off).transition == "deliver"
+
+
+def failed_host(times: int, jitter: float = 0.0) -> Host:
+    host = Host("h")
+    for _ in range(times):
+        host = host_after(host, NO_ANSWER, NOW, jitter)
+    return host
+
+
+@pytest.mark.parametrize(
+    ("failures", "seconds"),
+    [(BREAKS_AFTER - 1, None), (BREAKS_AFTER, 30), (BREAKS_AFTER + 1, 60), (BREAKS_AFTER + 9, 600)],
+)
+def test_a_host_without_answers_is_left_alone(failures: int, seconds: int | None) -> None:
+    until = None if seconds is None else NOW + seconds * SECOND
+
+    assert failed_host(failures).open_until == until
+
+
+@pytest.mark.parametrize("result", [answer(200), answer(404), answer(500), answer(502)])
+def test_any_answer_shows_that_a_host_is_there(result: SendResult) -> None:
+    assert host_after(failed_host(9), result, NOW, 0) == Host("h")
+
+
+def test_a_blocked_address_says_nothing_of_its_host() -> None:
+    assert host_after(failed_host(2), BLOCKED, NOW, 0) == failed_host(2)
+
+
+@given(failures=st.integers(BREAKS_AFTER, 100), jitter=st.floats(-1, 1))
+def test_no_break_is_longer_than_the_longest(failures: int, jitter: float) -> None:
+    assert failed_host(failures, jitter).open_until <= NOW + LONGEST_BREAK * 1.2
+
+
+def admitted(endpoint: Endpoint = ENDPOINT, host: Host | None = None, **more: Any) -> Admission:
+    usual = {"others": (0, 0), "limits": LIMITS, "now": NOW, "batch": 20}
+    return admit(endpoint, host or Host("h"), **{**usual, **more})
+
+
+WELL = replace(ENDPOINT, health=Health(last_success_at=NOW))
+SLOW = replace(ENDPOINT, health=Health(slowness=1))
+FAILING = replace(ENDPOINT, health=Health(failing_since=NOW))
+QUIET = replace(ENDPOINT, health=Health(quiet_until=NOW + SECOND))
+OPEN = replace(Host("h"), failures=BREAKS_AFTER, open_until=NOW + SECOND)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "host", "others", "expected"),
+    [
+        (WELL, Host("h"), (0, 0), Admission(20)),
+        (WELL, Host("h"), (3, 3), Admission(20)),
+        (WELL, Host("h"), (4, 4), Admission(0)),
+        (WELL, Host("h"), (0, 8), Admission(0)),
+        (replace(WELL, most_sends=1), Host("h"), (1, 1), Admission(0)),
+        (SLOW, Host("h"), (0, 0), Admission(1)),
+        (SLOW, Host("h"), (1, 1), Admission(0)),
+        (FAILING, Host("h"), (0, 0), Admission(1)),
+        (WELL, Host("h", failures=1), (0, 0), Admission(1)),
+        (WELL, Host("h", failures=1), (1, 1), Admission(0)),
+        (WELL, Host("h", failures=5), (0, 0), Admission(1, probes=True)),
+        (QUIET, Host("h"), (0, 0), Admission(0, NOW + SECOND)),
+        (WELL, OPEN, (0, 0), Admission(0, NOW + SECOND)),
+    ],
+)
+def test_a_drain_may_claim(
+    endpoint: Endpoint, host: Host, others: tuple[int, int], expected: Admission
+) -> None:
+    assert admitted(endpoint, host, others=others) == expected
+
+
+@pytest.mark.parametrize(
+    ("result", "ill"),
+    [
+        (answer(200), False),
+        (answer(404), False),
+        (answer(500), False),
+        (answer(429), True),
+        (answer(410), True),
+        (NO_ANSWER, True),
+        (answer(503, retry_after=1), True),
+    ],
+)
+def test_after_some_results_the_rest_of_a_batch_waits(result: SendResult, *, ill: bool) -> None:
+    assert bodes_ill(result) is ill
