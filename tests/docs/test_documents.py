@@ -30,7 +30,7 @@ MACHINES = WRITER["machines"]()
 
 def blocks(language: str) -> list[tuple[str, str]]:
     """The fenced blocks in a language, each with the name of its page."""
-    fence = re.compile(rf"^```{language}\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    fence = re.compile(rf"^ *```{language}\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
     return [(name, found[1]) for name, text in TEXTS.items() for found in fence.finditer(text)]
 
 
@@ -43,7 +43,7 @@ def rows(text: str, heading: str) -> dict[str, list[str]]:
 
 def commands() -> list[str]:
     """Every command of ours that a page tells the reader to type."""
-    typed = [line[2:] for _, block in blocks("console") for line in block.splitlines() if line]
+    typed = [line.strip()[2:] for _, block in blocks("console") for line in block.splitlines()]
     inside = [re.sub(r"^[A-Z]+=\$?\(?", "", line) for line in typed]
     ours = [re.split(r"[|>;)]|&&", line)[0].strip() for line in inside]
     return sorted({line for line in ours if line.startswith("orchestrator ")})
