@@ -249,6 +249,13 @@ def test_a_condition_that_does_not_hold_skips(run_crew: Begin) -> None:
     assert [task.conditional for task in running.plan.tasks] == [False, True]
 
 
+def test_a_skipped_task_is_no_context(run_crew: Begin, prompts: Prompts) -> None:
+    code = CONDITIONAL.replace("crew =", "last = job('last', who, context=[first, maybe])\ncrew =")
+    run_crew(code.replace("tasks=[first, maybe", "tasks=[first, maybe, last")).all()
+    assert "answer 1" in prompts[-1]
+    assert "----------" not in prompts[-1]
+
+
 def test_a_condition_sees_the_output_as_a_person_edited_it(run_crew: Begin) -> None:
     running = run_crew(CONDITIONAL)
     running.task(0)

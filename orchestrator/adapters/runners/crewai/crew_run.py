@@ -47,8 +47,12 @@ class CrewRun:
     @property
     def earlier(self) -> list[TaskOutput]:
         """The outputs of the crew's tasks before the one that is due."""
-        before = self.crew.tasks[: self.chain.task_index - self.offset]
-        return [task.output for task in before if task.output]
+        before = range(self.offset, self.chain.task_index)
+        return [self.as_crewais(index) for index in before if index in self.chain.outputs]
+
+    def as_crewais(self, index: int) -> TaskOutput:
+        """The output of a planned task of the crew as CrewAI has it."""
+        return outputs.to_task(self.chain.outputs[index], self.crew.tasks[index - self.offset])
 
     @property
     def begins_kickoff(self) -> bool:
@@ -106,6 +110,9 @@ def _put_back_plans(run: CrewRun) -> None:
 
 
 def _put_back_outputs(run: CrewRun) -> None:
+    """Give each task its output, save those that were skipped: CrewAI leaves them without one."""
     for index, task in enumerate(run.crew.tasks, start=run.offset):
         output = run.chain.outputs.get(index)
-        task.output = outputs.to_task(output, task) if output else None
+        task.output = (
+            None if output is None or outputs.was_skipped(output) else run.as_crewais(index)
+        )

@@ -107,12 +107,13 @@ def _task(run: CrewRun) -> TaskResult:
     tell_steps_of_manager(run)
     meter = metering.TokenMeter(run.crew)
     added = run.chain.added_context()
-    skipped = internals.skipped(run.task, run.earlier)
+    empty = internals.skipped(run.task, run.earlier)
+    skipped = empty is not None
     run.telling.prompt = run.task.description
-    output = skipped or internals.execute(run.crew, run.task, run.earlier, added)
+    output = empty or internals.execute(run.crew, run.task, run.earlier, added)
     run.telling.tell_tools_used()
     usage = meter.spent()
-    return TaskResult(outputs.from_task(output, usage), usage, skipped=skipped is not None)
+    return TaskResult(outputs.from_task(output, usage, skipped=skipped), usage, skipped=skipped)
 
 
 def _after_kickoff(run: CrewRun) -> TaskResult:

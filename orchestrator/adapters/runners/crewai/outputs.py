@@ -17,7 +17,7 @@ from orchestrator.domain.output import Output
 from orchestrator.errors import TaskFailed
 
 
-def from_task(output: TaskOutput, usage: Mapping[str, int]) -> Output:
+def from_task(output: TaskOutput, usage: Mapping[str, int], *, skipped: bool = False) -> Output:
     """What is stored of a task's output; ``extra`` holds the rest of CrewAI's object."""
     return Output(
         raw=output.raw,
@@ -26,8 +26,13 @@ def from_task(output: TaskOutput, usage: Mapping[str, int]) -> Output:
         expected_output=output.expected_output or "",
         summary=output.summary or "",
         json=_data(output),
-        extra={"task_output": _dumped(output), "usage": dict(usage)},
+        extra={"task_output": _dumped(output), "usage": dict(usage), "skipped": skipped},
     )
+
+
+def was_skipped(output: Output) -> bool:
+    """Whether this is the empty output of a conditional task whose condition did not hold."""
+    return output.extra.get("skipped") is True
 
 
 def to_task(output: Output, task: Task) -> TaskOutput:
