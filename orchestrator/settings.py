@@ -140,6 +140,10 @@ class Settings(BaseSettings):
     max_request_bytes: PositiveInt = Field(
         default=1024 * 1024, description="Largest body that the API takes; a larger one gets 413."
     )
+    metrics_public: bool = Field(
+        default=False,
+        description="Whether /metrics needs no token. It tells the names of deployments and tasks.",
+    )
     concurrency: PositiveInt = Field(
         default=2, description="Tasks that the crew worker of `orchestrator up` runs at a time."
     )

@@ -14,6 +14,7 @@ from orchestrator.api.deployments import deployments
 from orchestrator.api.endpoints import endpoints, secrets
 from orchestrator.api.errors import HANDLERS
 from orchestrator.api.executions import executions
+from orchestrator.api.metrics import exposition
 from orchestrator.api.openapi import DescribedApp
 from orchestrator.api.probes import probes
 from orchestrator.api.request_log import RequestLog, bind_path_ids
@@ -27,8 +28,12 @@ The calls of a deployment stand under `/crews/{deployment}`; those of the defaul
 also served at the root of the host."""
 
 
-def create_app(ports: Ports, *, max_request_bytes: int) -> FastAPI:
-    """Make the ASGI app. A body of more than ``max_request_bytes`` is refused with 413."""
+def create_app(ports: Ports, *, max_request_bytes: int, metrics_public: bool = False) -> FastAPI:
+    """Make the ASGI app.
+
+    A body of more than ``max_request_bytes`` is refused with 413. ``metrics_public`` lets anybody
+    read ``/metrics``.
+    """
     app = DescribedApp(
         title="Crew Orchestrator",
         description=_DESCRIPTION,
@@ -42,6 +47,7 @@ def create_app(ports: Ports, *, max_request_bytes: int) -> FastAPI:
     )
     app.state.ports = ports
     app.state.max_request_bytes = max_request_bytes
+    app.state.metrics_public = metrics_public
     app.add_middleware(RequestLog, ids=ports.ids)
     _route(app)
     return app
@@ -59,6 +65,7 @@ def _route(app: FastAPI) -> None:
         endpoints,
         secrets,
         probes,
+        exposition,
         steering,
         executions,
         reviews,

@@ -65,7 +65,11 @@ def api(
 ) -> None:
     """Serve the HTTP API."""
     settings = _settings_of_a_service(host=host, port=port, data=data, deployments=deployments)
-    app = create_app(make_ports(settings), max_request_bytes=settings.max_request_bytes)
+    app = create_app(
+        make_ports(settings),
+        max_request_bytes=settings.max_request_bytes,
+        metrics_public=settings.metrics_public,
+    )
     uvicorn.run(
         app,
         host=settings.host,
