@@ -59,7 +59,7 @@ class NoChance:
 
     def secret(self) -> str:
         self.secrets += 1
-        return f"{self.secrets:043d}"
+        return f"{self.secrets:08d}".ljust(43, "0")
 
 
 @dataclass

@@ -1,0 +1,197 @@
+"""Seeing to endpoints and deliveries, against real receivers."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from datetime import timedelta
+
+import pytest
+from post import DEFAULT_SECRET, MoodyReceiver, Post
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from orchestrator.domain.delivery import DeliveryState
+from orchestrator.errors import NotReplayable, UnknownDelivery, UnknownEndpoint
+from orchestrator.ports import DeliveryFilter
+from orchestrator.usecases.deliveries import replay_deliveries, replay_delivery
+from orchestrator.usecases.delivery_metrics import delivery_metrics
+from orchestrator.usecases.endpoints import (
+    EndpointSettings,
+    disable_endpoint,
+    enable_endpoint,
+    ping_endpoint,
+    read_endpoint,
+    rotate_deployment_secret,
+    rotate_endpoint_secret,
+    set_up_endpoint,
+)
+
+
+def verifies(secret: str, receiver: MoodyReceiver) -> bool:
+    """Whether the newest request verifies with a secret, by the standard's own package."""
+    headers, body = receiver.received[-1]
+    try:
+        Webhook(secret).verify(body, headers)
+    except WebhookVerificationError:
+        return False
+    return True
+
+
+@pytest.fixture
+def today(post: Post) -> Post:
+    """The post office at the real time: verifiers look at it."""
+    post.clock.at = post.ports.store.read(lambda tx: tx.now())
+    return post
+
+
+def test_a_new_secret_is_of_the_standards_form(post: Post) -> None:
+    secret = rotate_deployment_secret(post.ports, "news").secret
+
+    assert len(b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
+
+
+def test_while_a_secret_is_rotated_both_verify(today: Post) -> None:
+    with MoodyReceiver() as receiver:
+        today.commit(receiver.url)
+        endpoint_id = today.endpoint(receiver.url).id
+        old = rotate_endpoint_secret(today.ports, endpoint_id).secret
+        new = rotate_endpoint_secret(today.ports, endpoint_id).secret
+        today.work()
+
+        assert verifies(old, receiver)
+        assert verifies(new, receiver)
+        assert verifies(DEFAULT_SECRET, receiver)
+
+
+def test_an_old_secret_ends(today: Post) -> None:
+    with MoodyReceiver() as receiver:
+        today.commit(receiver.url)
+        endpoint_id = today.endpoint(receiver.url).id
+        old = rotate_endpoint_secret(today.ports, endpoint_id).secret
+        rotate_endpoint_secret(today.ports, endpoint_id, keep_old=timedelta())
+        today.work()
+
+        assert not verifies(old, receiver)
+
+
+def test_a_deployments_secret_signs_for_all_its_endpoints(today: Post) -> None:
+    secret = rotate_deployment_secret(today.ports, "news").secret
+    with MoodyReceiver() as receiver:
+        today.commit(receiver.url)
+        today.work()
+
+        assert verifies(secret, receiver)
+
+
+def test_a_ping_is_signed_and_changes_nothing(today: Post) -> None:
+    with MoodyReceiver(503) as receiver:
+        today.commit(receiver.url)
+        before = today.endpoint(receiver.url)
+        result = ping_endpoint(today.ports, before.id)
+
+        assert (result.status, result.succeeded) == (503, False)
+        assert verifies(DEFAULT_SECRET, receiver)
+        assert today.endpoint(receiver.url) == before
+
+
+def test_a_disabled_endpoint_gets_nothing_and_an_enabled_one_does(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        post.commit(receiver.url, 3)
+        endpoint_id = post.endpoint(receiver.url).id
+        disable_endpoint(post.ports, endpoint_id, "cli:alice", "moved")
+        post.work()
+        assert (receiver.received, post.states()) == ([], {"CANCELLED": 3})
+        assert "moved" in str(post.all()[0].reason)
+
+        enable_endpoint(post.ports, endpoint_id, "cli:alice")
+        post.commit(receiver.url)
+        post.work()
+        assert len(receiver.received) == 1
+
+
+def test_disabling_twice_keeps_the_first_reason(post: Post) -> None:
+    post.commit("http://127.0.0.1:9/")
+    endpoint_id = post.endpoint("http://127.0.0.1:9/").id
+    disable_endpoint(post.ports, endpoint_id, "cli:alice", "first")
+
+    assert "first" in disable_endpoint(post.ports, endpoint_id, "cli:bob", "second").reason
+
+
+def test_an_endpoints_settings_hold(post: Post) -> None:
+    with MoodyReceiver(404) as receiver:
+        (sent,) = post.commit(receiver.url)
+        endpoint_id = post.endpoint(receiver.url).id
+        settings = EndpointSettings(stop_on_4xx=True, most_sends=1)
+        set_up_endpoint(post.ports, endpoint_id, settings)
+        post.work()
+
+    assert post.get(sent).state == "CANCELLED"
+
+
+def test_another_deployments_endpoint_is_unknown(post: Post) -> None:
+    post.commit("http://127.0.0.1:9/")
+    endpoint_id = post.endpoint("http://127.0.0.1:9/").id
+
+    with pytest.raises(UnknownEndpoint):
+        read_endpoint(post.ports, endpoint_id, "sport")
+
+
+def test_a_replay_is_the_full_schedule_anew_under_the_same_id(post: Post) -> None:
+    with MoodyReceiver(410, 500, 200) as receiver:
+        (sent,) = post.commit(receiver.url)
+        post.work()
+        enable_endpoint(post.ports, post.endpoint(receiver.url).id, "cli:alice")
+        replayed = replay_delivery(post.ports, sent, "cli:alice")
+        assert (replayed.state, replayed.attempts) == ("PENDING", 0)
+        post.work()
+        post.pass_time(seconds=5)
+
+        assert receiver.ids == [sent] * 3
+    assert [one.number for one in post.attempts(sent)] == [1, 1, 2]
+
+
+def test_what_is_still_tried_is_not_replayed(post: Post) -> None:
+    (sent,) = post.commit("http://127.0.0.1:9/")
+
+    with pytest.raises(NotReplayable):
+        replay_delivery(post.ports, sent, "cli:alice")
+    with pytest.raises(UnknownDelivery):
+        replay_delivery(post.ports, "nothing", "cli:alice")
+
+
+def test_a_replay_of_many_leaves_what_arrived(post: Post) -> None:
+    with MoodyReceiver(410, 200) as receiver:
+        post.commit(receiver.url, 300)
+        post.work()
+        enable_endpoint(post.ports, post.endpoint(receiver.url).id, "cli:alice")
+
+        assert replay_deliveries(post.ports, DeliveryFilter(), "cli:alice") == 300
+        post.work()
+        assert replay_deliveries(post.ports, DeliveryFilter(), "cli:alice") == 0
+        arrived = DeliveryFilter(state=DeliveryState.DELIVERED)
+        assert replay_deliveries(post.ports, arrived, "cli:alice") == 300
+
+
+def test_a_replay_of_a_time_range_means_when_they_were_made(post: Post) -> None:
+    post.commit("nonsense")
+    post.clock.turn(hours=1)
+    post.commit("nonsense")
+    post.work()
+
+    late = DeliveryFilter(since=post.clock.at)
+    early = DeliveryFilter(until=post.clock.at)
+    assert replay_deliveries(post.ports, late, "cli:alice") == 1
+    assert replay_deliveries(post.ports, early, "cli:alice") == 1
+
+
+def test_figures_tell_how_deliveries_do(post: Post) -> None:
+    with MoodyReceiver(200, 500) as receiver:
+        post.commit(receiver.url, 2)
+        post.work()
+        post.clock.turn(seconds=65)
+        figures = delivery_metrics(post.ports)
+
+    assert {state: n for (_, state), n in figures.counts.items()} == {"DELIVERED": 1, "RETRYING": 1}
+    assert figures.oldest_due_seconds == 60
+    assert (figures.recent.outcomes["2xx"], figures.recent.outcomes["5xx"]) == (1, 1)
+    (endpoint,) = figures.endpoints
+    assert (endpoint.enabled, endpoint.failing_seconds, endpoint.waiting) == (True, 65, 1)

@@ -1,0 +1,152 @@
+"""The stream: what happens in an execution, told to whoever listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from world import World
+
+from orchestrator.domain.canonical import decode
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.usecases.stop import stop
+from orchestrator.usecases.tell_events import LARGEST_BODY, ToldEvent, tell_events
+from workers.lease_keeper import ThreadLeaseKeeper
+
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HOOK = "https://93.184.215.14/hook"
+
+
+def stream(*events: str, realtime: bool = False) -> dict[str, Any]:
+    return {"webhooks": {"url": HOOK, "events": list(events), "realtime": realtime}}
+
+
+def told(world: World, execution_id: str) -> list[list[dict[str, Any]]]:
+    """The events of each delivery of the stream."""
+    deliveries = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    bodies: list[Any] = [decode(each.body) for each in deliveries if each.kind == "stream"]
+    return [body["events"] for body in bodies]
+
+
+def kinds(world: World, execution_id: str) -> list[list[str]]:
+    return [[event["type"] for event in events] for events in told(world, execution_id)]
+
+
+def first_run(world: World, execution_id: str) -> TaskRun:
+    return world.ports.store.read(lambda tx: tx.task_runs.of(execution_id))[0]
+
+
+def tell(world: World, execution_id: str, *events: ToldEvent) -> None:
+    tell_events(world.ports, first_run(world, execution_id), "w-1", events)
+
+
+def event(kind: str, **data: Any) -> ToldEvent:
+    return ToldEvent(kind, data, AT)
+
+
+def test_an_execution_tells_its_own_beginning_and_end(a_world: Callable[..., World]) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(**stream())
+    world.work()
+
+    assert kinds(world, execution_id) == [["crew_kickoff_started"], ["crew_kickoff_completed"]]
+    ((ended,),) = told(world, execution_id)[1:]
+    assert ended["data"] == {"crew_name": "crew", "output": "write, round 1", "total_tokens": 15}
+
+
+def test_an_execution_that_fails_says_so(a_world: Callable[..., World]) -> None:
+    world = a_world("write", max_attempts=1)
+    world.runner.behaviour = ValueError("no ink")
+    execution_id = world.kickoff(**stream("crew_kickoff_failed"))
+    world.work()
+
+    ((failed,),) = told(world, execution_id)
+    assert "no ink" in failed["data"]["error"]
+
+
+def test_an_execution_that_is_stopped_says_so(a_world: Callable[..., World]) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(**stream("crew_kickoff_failed"))
+    stop(world.ports, None, execution_id, "tests")
+
+    assert kinds(world, execution_id) == [["crew_kickoff_failed"]]
+
+
+def test_events_come_in_one_batch_with_what_tells_them_apart(
+    a_world: Callable[..., World],
+) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(**stream())
+    tell(world, execution_id, event("task_started", event_id="e-1"), event("llm_call_started"))
+
+    ((first, second),) = told(world, execution_id)
+    assert first == {
+        "id": "e-1",
+        "execution_id": execution_id,
+        "timestamp": "2026-11-22T12:00:00+00:00",
+        "type": "task_started",
+        "data": {"event_id": "e-1"},
+    }
+    assert second["id"] != first["id"]
+
+
+def test_only_what_was_asked_for_is_told(a_world: Callable[..., World]) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(**stream("tool_usage_started"))
+    tell(world, execution_id, event("task_started"), event("tool_usage_started"))
+
+    assert kinds(world, execution_id) == [["tool_usage_started"]]
+
+
+def test_realtime_events_come_one_by_one(a_world: Callable[..., World]) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(**stream(realtime=True))
+    tell(world, execution_id, event("a"), event("b"))
+
+    assert kinds(world, execution_id) == [["a"], ["b"]]
+
+
+def test_a_runners_own_word_for_a_kickoff_is_not_told_twice(a_world: Callable[..., World]) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(**stream())
+    tell(world, execution_id, event("crew_kickoff_started"))
+
+    assert told(world, execution_id) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "batches"), [(250, 10, 3), (4, LARGEST_BODY // 3, 2), (2, LARGEST_BODY, 2)]
+)
+def test_batches_are_bounded(
+    a_world: Callable[..., World], count: int, size: int, batches: int
+) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(**stream())
+    tell(world, execution_id, *(event("a", text="x" * size) for _ in range(count)))
+
+    assert len(told(world, execution_id)) == batches
+
+
+def test_without_a_stream_nothing_is_kept(a_world: Callable[..., World]) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+    keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
+
+    with keeper.keep(first_run(world, execution_id)) as progress:
+        progress.event("task_started", {})
+        assert progress.taken_events() == []
+
+
+def test_what_a_task_told_is_written_when_it_ends(a_world: Callable[..., World]) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(**stream("task_started"))
+    keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
+
+    with keeper.keep(first_run(world, execution_id)) as progress:
+        progress.event("task_started", {})
+        progress.event("task_completed", {})
+        assert told(world, execution_id) == []
+
+    assert kinds(world, execution_id) == [["task_started"]]
