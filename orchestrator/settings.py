@@ -153,6 +153,11 @@ class Settings(BaseSettings):
     max_child_memory: PositiveInt = Field(
         default=2048, description="MiB after which a crew worker's process is replaced."
     )
+    time_limit_grace: PositiveFloat = Field(
+        default=30.0,
+        description="Seconds that a task has left, once it is told that its time limit is over, "
+        "before its process is killed.",
+    )
     shutdown_grace: PositiveFloat = Field(
         default=10.0,
         description="Seconds that a worker that shuts down gives to the jobs it runs; "

@@ -39,7 +39,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
     return Ports(
         store=make_store(
             settings.resolved_database_url,
-            publish=publish or CeleryJobs(broker).publish,
+            publish=publish or CeleryJobs(broker, settings.time_limit_grace).publish,
             cipher=Cipher(",".join(settings.secret_keys)),
             crash_point=crash_point,
         ),

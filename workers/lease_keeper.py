@@ -11,14 +11,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.webhooks import Stream
-from orchestrator.errors import ClaimLost
+from orchestrator.errors import ClaimLost, TaskFailed
 from orchestrator.ports import Ports, Progress, Step
-from orchestrator.usecases.claims import renew_claim
+from orchestrator.usecases.claims import is_current, renew_claim
 from orchestrator.usecases.tell_events import ToldEvent, listening_stream, tell_events
 from orchestrator.usecases.tell_steps import tell_steps
 
@@ -81,13 +82,15 @@ class RunningTask:
         return _taken(self._events)
 
     def keep(self, ports: Ports) -> None:
-        """Renew the claim when it is time to, until the task's time limit."""
+        """See whether the claim still holds, and renew it when it is time to, up to its end."""
         now = time.monotonic()
-        if now - self._renewed_at < retry.RENEWAL.total_seconds() or now > self._ends_at:
+        if now > self._ends_at or self._lost.is_set():
             return
-        if renew_claim(ports, self.run):
-            self._renewed_at = now
+        if now - self._renewed_at < retry.RENEWAL.total_seconds():
+            holds = is_current(ports, self.run)
         else:
+            holds, self._renewed_at = renew_claim(ports, self.run), now
+        if not holds:
             self._lost.set()
 
 
@@ -97,10 +100,17 @@ def _taken(noted: deque[T]) -> list[T]:
 
 
 class ThreadLeaseKeeper:
-    """Renews the leases of all task runs that this process holds, from one thread."""
+    """Renews the leases of all task runs that this process holds, from one thread.
 
-    def __init__(self, ports: Ports, worker: str, queues: Sequence[str]) -> None:
+    ``grace`` is what a task that is over its time limit has left before its process is killed: its
+    lease holds until then.
+    """
+
+    def __init__(
+        self, ports: Ports, worker: str, queues: Sequence[str], grace: timedelta = timedelta()
+    ) -> None:
         self._ports = ports
+        self._grace = grace
         self._worker = worker
         self._queues = queues
         self._running: dict[str, RunningTask] = {}
@@ -117,10 +127,13 @@ class ThreadLeaseKeeper:
         """Renew the lease until the context ends, or until the claim turns out to be lost."""
         limit = self._ports.deployments.get(run.deployment).task_time_limit
         stream = listening_stream(self._ports, run)
-        running = RunningTask(run, limit, stream, self._hurry.set)
+        running = RunningTask(run, limit + self._grace, stream, self._hurry.set)
         self._running[run.id] = running
         try:
             yield running
+        except SoftTimeLimitExceeded:
+            seconds = f"{limit.total_seconds():g}"
+            raise TaskFailed(f"The task ran over its time limit of {seconds} s") from None
         finally:
             del self._running[run.id]
             self._pass_on(running)

@@ -92,8 +92,14 @@ def _end_claim_of_lost_child(
         return
     name = current.identity.name
     with _parents_ports() as ports:
-        ended = end_claims_of_lost_child(ports, name, task_run_id)
+        ended = end_claims_of_lost_child(ports, name, task_run_id, _what_ended(exception))
     log.warning("child lost", task_run_id=task_run_id, claim_ended=ended, reason=str(exception))
+
+
+def _what_ended(exception: BaseException) -> str:
+    if isinstance(exception, TimeLimitExceeded):
+        return "The task ran over its time limit, and went on when it was told to end"
+    return "The worker process died"
 
 
 def _give_back() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import timedelta
 
 from orchestrator import jobs
 from orchestrator.domain.deployment import Deployment
@@ -34,7 +35,8 @@ class WorkerProcess:
     def __init__(self, settings: Settings, identity: Identity) -> None:
         self.identity = identity
         self.ports: Ports = make_ports(settings)
-        self.keeper = ThreadLeaseKeeper(self.ports, identity.name, identity.queues)
+        grace = timedelta(seconds=settings.time_limit_grace)
+        self.keeper = ThreadLeaseKeeper(self.ports, identity.name, identity.queues, grace)
         self._loaded: dict[str, Plan | DeploymentBroken] = {}
 
     def begin(self) -> None:

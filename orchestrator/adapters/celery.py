@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import Celery
@@ -90,17 +91,28 @@ def _length(connection: Connection, queue: str) -> int:
 
 
 class CeleryJobs:
-    """Publishes jobs by name, to queues by name: that survives a flushed broker."""
+    """Publishes jobs by name, to queues by name: that survives a flushed broker.
 
-    def __init__(self, app: Celery) -> None:
+    ``grace`` are the seconds that a job has left, once it is told that its time is up, before it is
+    killed. ``headers`` gives what else every message carries.
+    """
+
+    def __init__(
+        self,
+        app: Celery,
+        grace: float = 30.0,
+        headers: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self._app = app
+        self._grace = grace
+        self._headers = headers
 
     def publish(self, job: Job) -> None:
         """Send one job. Raises OSError when the broker cannot be reached."""
         options: dict[str, Any] = {}
         if job.time_limit is not None:
             options["soft_time_limit"] = job.time_limit
-            options["time_limit"] = job.time_limit + HARD_LIMIT_AFTER
+            options["time_limit"] = job.time_limit + self._grace
         arguments = dict(job.arguments)
         try:
             self._app.send_task(
@@ -110,6 +122,7 @@ class CeleryJobs:
                 kwargsrepr=repr({**arguments, **job.labels}),
                 argsrepr="()",
                 ignore_result=True,
+                headers=dict(self._headers()),
                 **options,
             )
         except KombuError as error:

@@ -19,17 +19,23 @@ def renew_claim(ports: Ports, claimed: TaskRun) -> bool:
     )
 
 
+def is_current(ports: Ports, claimed: TaskRun) -> bool:
+    """Whether the claim still holds: nobody stopped the execution or claimed the run since."""
+    found = ports.store.read(lambda tx: tx.task_runs.get(claimed.id))
+    return found is not None and _holds(found, claimed)
+
+
+def _holds(found: TaskRun, claimed: TaskRun) -> bool:
+    return found.state is TaskRunState.RUNNING and found.claim_no == claimed.claim_no
+
+
 def still_held(case: Case, claimed: TaskRun) -> TaskRun:
     """Return the row of a claimed run as it is now.
 
     Raises ClaimLost when another claim was made since, or the run was withdrawn or given back.
     """
     current = case.tx.task_runs.get(claimed.id)
-    if (
-        current is None
-        or current.state is not TaskRunState.RUNNING
-        or current.claim_no != claimed.claim_no
-    ):
+    if current is None or not _holds(current, claimed):
         raise ClaimLost
     return current
 
@@ -69,7 +75,9 @@ def _give_back(ports: Ports, task_run_id: str, worker: str) -> bool:
     return ports.store.transact(decide)
 
 
-def end_claims_of_lost_child(ports: Ports, worker: str, task_run_id: str) -> bool:
+def end_claims_of_lost_child(
+    ports: Ports, worker: str, task_run_id: str, reason: str = "The worker process died"
+) -> bool:
     """End the claim of a child process that its parent saw die. Counts as an attempt."""
 
     def decide(tx: Transaction) -> bool:
@@ -77,7 +85,7 @@ def end_claims_of_lost_child(ports: Ports, worker: str, task_run_id: str) -> boo
         if found is None or found[1].claimed_by != worker:
             return False
         case, run = found
-        end_attempt(case, run, "The worker process died", retryable=True)
+        end_attempt(case, run, reason, retryable=True)
         case.close()
         return True
 

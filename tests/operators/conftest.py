@@ -36,6 +36,12 @@ max_attempts = 2
 functions = "operated_crews:hanging"
 max_attempts = 2
 task_time_limit = "1s"
+[deployments.deaf]
+functions = "operated_crews:deaf"
+max_attempts = 1
+task_time_limit = "1s"
+[deployments.looping]
+functions = "operated_crews:looping"
 """
 
 
@@ -76,6 +82,9 @@ class Service:
     def states_of(self, execution_id: str) -> list[str]:
         return [job["state"] for job in self.jobs_of(execution_id)]
 
+    def until(self, condition: Callable[[], object]) -> None:
+        await_(condition)
+
     def await_states(self, execution_id: str, states: list[str]) -> None:
         await_(lambda: self.states_of(execution_id) == states)
 
@@ -93,6 +102,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "PYTHONPATH": str(Path(__file__).parent),
         "FLOWER_BASIC_AUTH": ":".join(LOGIN),
         "ORCHESTRATOR_API_TOKEN": TOKEN,
+        "ORCHESTRATOR_TIME_LIMIT_GRACE": "1",
     }
     url, flower = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{flower_port}"
     with (folder / "log").open("wb") as log:

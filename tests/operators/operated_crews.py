@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from orchestrator import TaskCall, task
+from orchestrator.errors import ClaimLost
 
 
 def research(call: TaskCall) -> str:
@@ -25,16 +27,40 @@ def publish(call: TaskCall) -> str:
     return "Model text, published"
 
 
-def hang(call: TaskCall) -> str:
-    """Run until the worker is ended, saying each time that it began."""
-    with Path(str(call.inputs["begun"])).open("a") as begun:
-        begun.write("x")
+def _say(call: TaskCall, what: str) -> None:
+    with Path(str(call.inputs["diary"])).open("a") as diary:
+        diary.write(f"{what}\n")
+
+
+def hang(call: TaskCall) -> None:
+    """Run until somebody ends it."""
+    _say(call, "begun")
     while True:
         time.sleep(0.05)
-        if call.inputs.get("polite"):
+
+
+def hang_deaf(call: TaskCall) -> None:
+    """Run until the process is killed."""
+    _say(call, "begun")
+    while True:
+        with suppress(Exception):
+            time.sleep(0.05)
+
+
+def loop(call: TaskCall) -> None:
+    """Ask between its steps whether to go on, as a crew does."""
+    _say(call, "begun")
+    try:
+        while True:
+            time.sleep(0.05)
             call.check()
+    except ClaimLost:
+        _say(call, "ended")
+        raise
 
 
 article = [research, write, publish]
 doomed = [publish]
 hanging = [hang]
+deaf = [hang_deaf]
+looping = [loop]
