@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,14 @@ def _role(prompt: str) -> str:
 
 
 def _note(prompt: str) -> None:
-    calls = os.environ.get("SCRIPTED_CALLS")
-    if calls:
-        with Path(calls).open("a") as file:
-            file.write(f"{os.getpid()} {_role(prompt)}\n")
+    """Tell who was asked; a prompt about ``each other`` waits until another process was, too."""
+    if "SCRIPTED_CALLS" not in os.environ:
+        return
+    calls = Path(os.environ["SCRIPTED_CALLS"])
+    with calls.open("a") as file:
+        file.write(f"{os.getpid()} {_role(prompt)}\n")
+    until = time.monotonic() + 30
+    while "each other" in prompt and time.monotonic() < until:
+        if len({line.split()[0] for line in calls.read_text().splitlines()}) > 1:
+            return
+        time.sleep(0.01)

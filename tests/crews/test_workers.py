@@ -1,0 +1,77 @@
+"""Crews in a real service: a worker's parent that only imports, two children that run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from receiver import Receiver
+from service import Service
+
+pytestmark = [
+    pytest.mark.crewai,
+    pytest.mark.processes,
+    pytest.mark.xdist_group("crews"),
+    pytest.mark.skipif(find_spec("crewai") is None, reason="needs the extra crewai"),
+]
+
+CREWS = {
+    "meeting": "projects.meeting:crew",
+    "marketing": "projects.marketing.crew:MarketingCrew",
+    "trip": "projects.trip:make_crew",
+}
+MEETING = {"participants": "Ada", "subject": "owls", "objective": "peace"}
+CUSTOMER = {"customer": "a bank", "project": "a card"}
+TRIP = {"cities": "Lisbon", "range": "May", "origin": "Oslo", "interests": "owls"}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose crew worker has two children; its models note who asks them."""
+    folder = tmp_path_factory.mktemp("crews")
+    service = Service(folder, crews=CREWS, concurrency="2")
+    path = [str(Path(__file__).parent), service.environment["PYTHONPATH"]]
+    service.environment["PYTHONPATH"] = os.pathsep.join(path)
+    service.environment["SCRIPTED_CALLS"] = str(folder / "calls")
+    with service:
+        yield service
+
+
+def calls(service: Service) -> list[tuple[int, str]]:
+    """Which process asked a model, for which role, in order."""
+    lines = Path(service.environment["SCRIPTED_CALLS"]).read_text().splitlines()
+    return [(int(pid), role) for pid, _, role in (line.partition(" ") for line in lines)]
+
+
+def test_parallel_tasks_of_a_crew_run_in_two_children_at_a_time(service: Service) -> None:
+    execution_id = service.client.kickoff("meeting", {**MEETING, "subject": "each other"})
+    first = service.asked("meeting", execution_id)
+    second = service.asked("meeting", execution_id, first)
+    parallel = [pid for pid, role in calls(service) if role in {"Researcher", "Analyst"}]
+    assert len(set(parallel)) == 2
+    assert service.process("crews").pid not in parallel
+    for review in (first, second):
+        service.client.approve("meeting", execution_id, review)
+    assert service.ended("meeting", execution_id).status == "completed"
+
+
+def test_a_crew_of_yaml_goes_through_whichever_child_is_free(service: Service) -> None:
+    ids = [service.client.kickoff("marketing", CUSTOMER) for _ in range(3)]
+    ended = [service.ended("marketing", execution_id) for execution_id in ids]
+    assert {each.status for each in ended} == {"completed"}
+    assert {each.body["result"] for each in ended} == {'{"title":"Awake?","body":"So are we."}'}
+
+
+def test_step_webhooks_arrive(service: Service, receiver: Receiver) -> None:
+    hook = f"{receiver.url}/step"
+    execution_id = service.client.kickoff("trip", TRIP, stepWebhookUrl=hook)
+    assert service.ended("trip", execution_id).status == "completed"
+    service.until(lambda: len(receiver.of(execution_id, "step")) == 2)
+    told = [step.body for step in receiver.of(execution_id, "step")]
+    assert [(step["task_id"], step["tool"], step["result"]) for step in told] == [
+        ("task-1", "search", "Much is known about the weather in {cities}."),
+        ("task-3", "calculator", "550"),
+    ]
