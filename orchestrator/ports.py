@@ -17,7 +17,7 @@ from orchestrator.domain.delivery import (
     DeliveryState,
     SendResult,
 )
-from orchestrator.domain.delivery_policy import SendLimits
+from orchestrator.domain.delivery_policy import OtherDrains, SendLimits
 from orchestrator.domain.deployment import Deployment, Manifest
 from orchestrator.domain.endpoint import Endpoint, SigningSecret
 from orchestrator.domain.endpoint_host import Host
@@ -176,6 +176,21 @@ class Position(NamedTuple):
     id: str
 
 
+@dataclass(frozen=True, slots=True)
+class ExecutionFilter:
+    """Which executions are meant; what is None does not matter.
+
+    ``since`` and ``until`` bound the time of the kickoff, the latter exclusively; ``meta`` is a
+    text that the JSON of their meta has in it, whatever its case.
+    """
+
+    deployment: str | None = None
+    state: ExecutionState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    meta: str | None = None
+
+
 class Executions(Protocol):
     """The executions, in one transaction."""
 
@@ -199,13 +214,9 @@ class Executions(Protocol):
         ...
 
     def page(
-        self,
-        deployment: str | None,
-        state: ExecutionState | None,
-        after: Position | None,
-        limit: int,
+        self, wanted: ExecutionFilter, after: Position | None, limit: int
     ) -> tuple[Execution, ...]:
-        """Some of the executions of a deployment, or of all, newest first."""
+        """Some of the executions that are meant, newest first."""
         ...
 
     def of_batch(self, batch: str) -> tuple[Execution, ...]:
@@ -449,11 +460,13 @@ class Nudges(Protocol):
 class Drains(Protocol):
     """The drains that are sending just now, each under a lease, in one transaction."""
 
-    def others(self, drain_id: str, endpoint_id: str, host_id: str) -> tuple[int, int]:
-        """How many other drains are at this endpoint, and at this host."""
+    def others(self, drain_id: str, endpoint_id: str, host_id: str) -> OtherDrains:
+        """How many other drains there are, where this one would send."""
         ...
 
-    def hold(self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta) -> None:
+    def hold(
+        self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, doubtful: bool
+    ) -> None:
         """Say that a drain sends, for that long after now by the database's clock."""
         ...
 

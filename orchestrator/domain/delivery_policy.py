@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from orchestrator.domain.delivery import Delivery, SendResult
 from orchestrator.domain.endpoint import Endpoint, Health
@@ -53,11 +54,16 @@ class DeliveryRules:
 
 @dataclass(frozen=True, slots=True)
 class SendLimits:
-    """The operator's limits: for one try in all, and on how many are under way at a time."""
+    """The operator's limits: for one try in all, and on how many are under way at a time.
+
+    ``doubtful`` is how many receivers that are not known to be well are tried at a time: fewer than
+    a worker has threads, so that those which hang leave some to the others.
+    """
 
     one_try: timedelta = timedelta(seconds=15)
     per_endpoint: int = 4
     per_host: int = 8
+    doubtful: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,33 +167,59 @@ def bodes_ill(result: SendResult) -> bool:
 class Admission:
     """How many deliveries a drain may claim; with none, ``quiet_until`` says when to come again.
 
-    ``probes`` says that the one try finds out whether the host is there again.
+    ``probes`` says that the one try finds out whether the host is there again, ``doubtful`` that
+    the receiver is not known to be well.
     """
 
     limit: int
     quiet_until: datetime | None = None
     probes: bool = False
+    doubtful: bool = False
+
+
+class OtherDrains(NamedTuple):
+    """How many other drains are at the endpoint, at its host, and at doubtful receivers."""
+
+    at_endpoint: int
+    at_host: int
+    at_doubtful: int
+
+
+COME_AGAIN = timedelta(seconds=3)
+"""When a doubtful receiver asks again that had to make room for others."""
 
 
 def admit(
     endpoint: Endpoint,
     host: Host,
-    others: tuple[int, int],
+    others: OtherDrains,
     limits: SendLimits,
     now: datetime,
     batch: int,
 ) -> Admission:
-    """Say what a drain may claim at an endpoint; ``others`` are at the endpoint and at the host.
-
-    Who is not known to be well gets one request at a time.
-    """
+    """Say what a drain may claim at an endpoint. Who is not known to be well gets one at a time."""
     if endpoint.health.is_quiet(now):
         return Admission(0, endpoint.health.quiet_until)
     if host.is_open(now):
         return Admission(0, host.open_until)
-    doubtful = host.is_suspect or endpoint.health.slowness > 0
-    doubtful = doubtful or endpoint.health.failing_since is not None
-    most = 1 if doubtful else endpoint.most_sends or limits.per_endpoint
-    if others[0] >= most or others[1] >= limits.per_host:
+    if not _is_known_well(endpoint, host):
+        return _admit_doubtful(host, others, limits, now)
+    most = endpoint.most_sends or limits.per_endpoint
+    has_room = others.at_endpoint < most and others.at_host < limits.per_host
+    return Admission(batch if has_room else 0)
+
+
+def _is_known_well(endpoint: Endpoint, host: Host) -> bool:
+    health = endpoint.health
+    seen = health.last_success_at is not None or host.has_answered
+    return seen and not (host.is_suspect or health.slowness or health.failing_since)
+
+
+def _admit_doubtful(
+    host: Host, others: OtherDrains, limits: SendLimits, now: datetime
+) -> Admission:
+    if others.at_endpoint or (host.is_suspect and others.at_host):
         return Admission(0)
-    return Admission(1 if doubtful else batch, probes=host.needs_probe)
+    if others.at_doubtful >= limits.doubtful or others.at_host >= limits.per_host:
+        return Admission(0, now + COME_AGAIN)
+    return Admission(1, probes=host.needs_probe, doubtful=True)

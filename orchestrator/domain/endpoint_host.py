@@ -18,13 +18,14 @@ class Host:
 
     ``failures`` are tries in a row without any answer, whoever they were for. While it is open
     nothing is sent there; after that a single try finds out. ``breaks`` counts how often it was
-    opened in a row.
+    opened in a row. ``has_answered`` says that it is not new to us.
     """
 
     id: str
     failures: int = 0
     breaks: int = 0
     open_until: datetime | None = None
+    has_answered: bool = False
 
     def is_open(self, now: datetime) -> bool:
         """Whether nothing may be sent there now."""
@@ -42,7 +43,7 @@ class Host:
 
     def answered(self) -> Host:
         """It answered, whatever it said."""
-        return Host(self.id)
+        return Host(self.id, has_answered=True)
 
     def failed(self, now: datetime, jitter: float) -> Host:
         """No answer came. Too many of those open the breaker, for doubling times.
@@ -53,7 +54,7 @@ class Host:
         if failures < BREAKS_AFTER:
             return replace(self, failures=failures)
         pause = min(LONGEST_BREAK, FIRST_BREAK * 2 ** min(self.breaks, 16)) * (1 + jitter / 5)
-        return Host(self.id, failures, self.breaks + 1, now + pause)
+        return replace(self, failures=failures, breaks=self.breaks + 1, open_until=now + pause)
 
     def probed(self, until: datetime) -> Host:
         """One try goes out; nobody else's does before it is back, or lost."""

@@ -157,7 +157,8 @@ class _Round:
             self._end(last, stopped=limit == 0)
             return None
         lease = self._lease
-        self.tx.drains.hold(self.work.id, self.endpoint.id, self.endpoint.host_id, lease)
+        place = (self.work.id, self.endpoint.id, self.endpoint.host_id)
+        self.tx.drains.hold(*place, lease, doubtful=admission.doubtful)
         if admission.probes:
             self.host = self.host.probed(self.now + lease)
         is_full = len(claimed) == admission.limit

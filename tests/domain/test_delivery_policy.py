@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from orchestrator.domain.delivery import Delivery, DeliveryState, SendResult
 from orchestrator.domain.delivery_policy import (
+    COME_AGAIN,
     LONGEST_RETRY_AFTER,
     NOTICE_DELAYS,
     Admission,
     DeliveryRules,
+    OtherDrains,
     SendLimits,
     Verdict,
     admit,
@@ -238,7 +240,7 @@ def test_a_host_without_answers_is_left_alone(failures: int, seconds: int | None
 
 @pytest.mark.parametrize("result", [answer(200), answer(404), answer(500), answer(502)])
 def test_any_answer_shows_that_a_host_is_there(result: SendResult) -> None:
-    assert host_after(failed_host(9), result, NOW, 0) == Host("h")
+    assert host_after(failed_host(9), result, NOW, 0) == Host("h", has_answered=True)
 
 
 def test_a_blocked_address_says_nothing_of_its_host() -> None:
@@ -250,40 +252,43 @@ def test_no_break_is_longer_than_the_longest(failures: int, jitter: float) -> No
     assert failed_host(failures, jitter).open_until <= NOW + LONGEST_BREAK * 1.2
 
 
-def admitted(endpoint: Endpoint = ENDPOINT, host: Host | None = None, **more: Any) -> Admission:
-    usual = {"others": (0, 0), "limits": LIMITS, "now": NOW, "batch": 20}
-    return admit(endpoint, host or Host("h"), **{**usual, **more})
-
-
 WELL = replace(ENDPOINT, health=Health(last_success_at=NOW))
-SLOW = replace(ENDPOINT, health=Health(slowness=1))
-FAILING = replace(ENDPOINT, health=Health(failing_since=NOW))
-QUIET = replace(ENDPOINT, health=Health(quiet_until=NOW + SECOND))
-OPEN = replace(Host("h"), failures=BREAKS_AFTER, open_until=NOW + SECOND)
+SLOW = replace(WELL, health=replace(WELL.health, slowness=1))
+FAILING = replace(WELL, health=replace(WELL.health, failing_since=NOW))
+QUIET = replace(WELL, health=replace(WELL.health, quiet_until=NOW + SECOND))
+HOST = Host("h")
+OPEN = Host("h", failures=BREAKS_AFTER, open_until=NOW + SECOND)
+NOTHING = Admission(0)
+ONE = Admission(1, doubtful=True)
+LATER = Admission(0, NOW + COME_AGAIN)
 
 
 @pytest.mark.parametrize(
     ("endpoint", "host", "others", "expected"),
     [
-        (WELL, Host("h"), (0, 0), Admission(20)),
-        (WELL, Host("h"), (3, 3), Admission(20)),
-        (WELL, Host("h"), (4, 4), Admission(0)),
-        (WELL, Host("h"), (0, 8), Admission(0)),
-        (replace(WELL, most_sends=1), Host("h"), (1, 1), Admission(0)),
-        (SLOW, Host("h"), (0, 0), Admission(1)),
-        (SLOW, Host("h"), (1, 1), Admission(0)),
-        (FAILING, Host("h"), (0, 0), Admission(1)),
-        (WELL, Host("h", failures=1), (0, 0), Admission(1)),
-        (WELL, Host("h", failures=1), (1, 1), Admission(0)),
-        (WELL, Host("h", failures=5), (0, 0), Admission(1, probes=True)),
-        (QUIET, Host("h"), (0, 0), Admission(0, NOW + SECOND)),
-        (WELL, OPEN, (0, 0), Admission(0, NOW + SECOND)),
+        (WELL, HOST, (0, 0, 0), Admission(20)),
+        (WELL, HOST, (3, 3, 9), Admission(20)),
+        (WELL, HOST, (4, 4, 0), NOTHING),
+        (WELL, HOST, (0, 8, 0), NOTHING),
+        (replace(WELL, most_sends=1), HOST, (1, 1, 0), NOTHING),
+        (ENDPOINT, HOST, (0, 0, 0), ONE),
+        (ENDPOINT, Host("h", has_answered=True), (0, 0, 0), Admission(20)),
+        (SLOW, HOST, (0, 0, 0), ONE),
+        (SLOW, HOST, (1, 1, 1), NOTHING),
+        (SLOW, HOST, (0, 1, 0), ONE),
+        (SLOW, HOST, (0, 0, 5), LATER),
+        (FAILING, HOST, (0, 0, 0), ONE),
+        (WELL, Host("h", failures=1), (0, 0, 0), ONE),
+        (WELL, Host("h", failures=1), (0, 1, 0), NOTHING),
+        (WELL, Host("h", failures=5), (0, 0, 0), Admission(1, probes=True, doubtful=True)),
+        (QUIET, HOST, (0, 0, 0), Admission(0, NOW + SECOND)),
+        (WELL, OPEN, (0, 0, 0), Admission(0, NOW + SECOND)),
     ],
 )
 def test_a_drain_may_claim(
-    endpoint: Endpoint, host: Host, others: tuple[int, int], expected: Admission
+    endpoint: Endpoint, host: Host, others: tuple[int, int, int], expected: Admission
 ) -> None:
-    assert admitted(endpoint, host, others=others) == expected
+    assert admit(endpoint, host, OtherDrains(*others), LIMITS, NOW, 20) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -238,6 +239,7 @@ def _let_leases_lapse(post: Post) -> None:
 
 def test_no_endpoint_gets_more_at_a_time_than_the_limit(post: Post) -> None:
     with MoodyReceiver() as receiver, ThreadPoolExecutor(8) as threads:
+        _known_well(post, receiver)
         post.commit(receiver.url, 200)
         endpoint_id = post.jobs[0].arguments["endpoint_id"]
         receiver.gate.clear()
@@ -249,23 +251,41 @@ def test_no_endpoint_gets_more_at_a_time_than_the_limit(post: Post) -> None:
         post.work()
 
         assert receiver.most_at_once == 4
-        assert post.states() == {"DELIVERED": 200}
+        assert post.states() == {"DELIVERED": 201}
 
 
 def test_a_hanging_endpoint_keeps_a_bounded_number_of_threads(post: Post) -> None:
     with MoodyReceiver() as hanging, MoodyReceiver() as fast, ThreadPoolExecutor(6) as threads:
+        _known_well(post, hanging)
         hanging.gate.clear()
         post.commit(hanging.url, 100)
         sick = [job.arguments["endpoint_id"] for job in post.jobs] * 6
         stuck = [threads.submit(drain, post.ports, each, "w") for each in sick]
         post.jobs.clear()
-        _until(lambda: len(hanging.received) == 4)
+        _until(lambda: len(hanging.received) == 1 + 4)
         post.commit(fast.url, 10)
         post.work()
 
         assert len(fast.received) == 10
         hanging.gate.set()
         assert sum(each.result() > 0 for each in stuck) == 4
+
+
+def _known_well(post: Post, receiver: MoodyReceiver) -> None:
+    post.commit(receiver.url)
+    post.work()
+
+
+def test_receivers_that_nobody_knows_yet_share_a_few_threads(post: Post) -> None:
+    with ExitStack() as stack, ThreadPoolExecutor(8) as threads:
+        hanging = [stack.enter_context(MoodyReceiver()) for _ in range(8)]
+        for receiver in hanging:
+            receiver.gate.clear()
+            post.commit(receiver.url)
+        strange = [job.arguments["endpoint_id"] for job in post.jobs]
+        begun = [threads.submit(drain, post.ports, each, "w") for each in strange]
+
+        assert sum(each.result() for each in begun) == 5
 
 
 def test_a_receiver_that_only_times_out_is_tried_one_at_a_time(post: Post) -> None:

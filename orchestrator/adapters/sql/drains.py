@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
 from orchestrator.adapters.sql.rows import insert_new, upsert, values_of
 from orchestrator.adapters.sql.schema import drains, hosts, nudges
+from orchestrator.domain.delivery_policy import OtherDrains
 from orchestrator.domain.endpoint_host import Host
 
 NUDGE_HOLDS = timedelta(seconds=10)
@@ -51,22 +52,29 @@ class SqlDrains:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def others(self, drain_id: str, endpoint_id: str, host_id: str) -> tuple[int, int]:
-        """How many other drains are at this endpoint, and at this host."""
-        live = (drains.c.lease_until > database_time(self._connection)) & (drains.c.id != drain_id)
-        at_host = select(func.count()).select_from(drains).where(drains.c.host_id == host_id, live)
-        at_endpoint = at_host.where(drains.c.endpoint_id == endpoint_id)
-        row = self._connection.execute(
-            select(at_endpoint.scalar_subquery(), at_host.scalar_subquery())
-        ).one()
-        return row[0], row[1]
+    def others(self, drain_id: str, endpoint_id: str, host_id: str) -> OtherDrains:
+        """How many other drains there are, where this one would send."""
+        query = (
+            select(drains.c.endpoint_id, drains.c.host_id, drains.c.doubtful)
+            .where(drains.c.lease_until > database_time(self._connection))
+            .where(drains.c.id != drain_id)
+        )
+        live = self._connection.execute(query).all()  # no more than there are threads
+        return OtherDrains(
+            sum(row.endpoint_id == endpoint_id for row in live),
+            sum(row.host_id == host_id for row in live),
+            sum(row.doubtful for row in live),
+        )
 
-    def hold(self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta) -> None:
+    def hold(
+        self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, doubtful: bool
+    ) -> None:
         """Say that a drain sends, for that long after now by the database's clock."""
         row = {
             "id": drain_id,
             "endpoint_id": endpoint_id,
             "host_id": host_id,
+            "doubtful": doubtful,
             "lease_until": database_time(self._connection, plus=lease),
         }
         upsert(self._connection, drains, row, ["id"])

@@ -7,45 +7,53 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 
 from orchestrator.adapters.sql import SqlStore
+from orchestrator.domain.delivery_policy import OtherDrains
 from orchestrator.domain.endpoint_host import Host
 
 SECOND = timedelta(seconds=1)
 E, H = "11111111-0000-4000-8000-000000000000", "22222222-0000-4000-8000-000000000000"
 
 
-def others(store: SqlStore, drain: str = "me") -> tuple[int, int]:
+def others(store: SqlStore, drain: str = "me") -> OtherDrains:
     return store.transact(lambda tx: tx.drains.others(drain, E, H))
 
 
-def hold(store: SqlStore, drain: str, endpoint: str = E, lease: timedelta = 60 * SECOND) -> None:
-    store.transact(lambda tx: tx.drains.hold(drain, endpoint, H, lease))
+def hold(
+    store: SqlStore,
+    drain: str,
+    endpoint: str = E,
+    lease: timedelta = 60 * SECOND,
+    *,
+    doubtful: bool = False,
+) -> None:
+    store.transact(lambda tx: tx.drains.hold(drain, endpoint, H, lease, doubtful=doubtful))
 
 
 def test_other_drains_are_counted_at_the_endpoint_and_at_its_host(store: SqlStore) -> None:
     hold(store, "me")
     hold(store, "one")
-    hold(store, "elsewhere", "another endpoint")
+    hold(store, "elsewhere", "another endpoint", doubtful=True)
 
-    assert others(store) == (1, 2)
+    assert others(store) == (1, 2, 1)
 
 
 def test_a_drain_whose_lease_ended_does_not_count(store: SqlStore) -> None:
     hold(store, "dead", lease=-SECOND)
 
-    assert others(store) == (0, 0)
+    assert others(store) == (0, 0, 0)
 
 
 def test_a_drain_holds_on_and_ends(store: SqlStore) -> None:
     hold(store, "one", lease=-SECOND)
     hold(store, "one")
-    assert others(store) == (1, 1)
+    assert others(store) == (1, 1, 0)
 
     store.transact(lambda tx: tx.drains.end("one"))
-    assert others(store) == (0, 0)
+    assert others(store) == (0, 0, 0)
 
 
 def test_a_host_is_kept(store: SqlStore, now: datetime) -> None:
-    sick = Host(H, failures=7, breaks=2, open_until=now)
+    sick = Host(H, failures=7, breaks=2, open_until=now, has_answered=True)
     assert store.transact(lambda tx: tx.hosts.lock(H)) == Host(H)
 
     store.transact(lambda tx: tx.hosts.save(sick))

@@ -62,6 +62,7 @@ hosts = Table(
     Column("failures", Integer, nullable=False),
     Column("breaks", Integer, nullable=False),
     Column("open_until", Utc),
+    Column("has_answered", Boolean, nullable=False),
 )
 
 # Neither refers to endpoints: the lock of a foreign key would make commits and drains wait for
@@ -77,8 +78,9 @@ drains = Table(
     "drains",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("endpoint_id", Uuid, nullable=False, index=True),
-    Column("host_id", Uuid, nullable=False, index=True),
+    Column("endpoint_id", Uuid, nullable=False),
+    Column("host_id", Uuid, nullable=False),
+    Column("doubtful", Boolean, nullable=False),
     Column("lease_until", Utc, nullable=False),
 )
 

@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("breaks", sa.Integer(), nullable=False),
         sa.Column("open_until", _UTC, nullable=True),
+        sa.Column("has_answered", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_hosts"),
     )
     op.create_table(
@@ -96,11 +97,10 @@ def upgrade() -> None:
         sa.Column("id", _UUID, nullable=False),
         sa.Column("endpoint_id", _UUID, nullable=False),
         sa.Column("host_id", _UUID, nullable=False),
+        sa.Column("doubtful", sa.Boolean(), nullable=False),
         sa.Column("lease_until", _UTC, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_drains"),
     )
-    op.create_index("ix_drains_endpoint_id", "drains", ["endpoint_id"])
-    op.create_index("ix_drains_host_id", "drains", ["host_id"])
     for name, table, columns in _INDEXES:
         op.create_index(name, table, columns)
     for name, table, column, condition in _PARTIAL_INDEXES:
