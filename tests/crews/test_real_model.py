@@ -1,4 +1,4 @@
-"""A real model drives a crew to a halt and to its end. It is tiny: what it says is not looked at."""
+"""A real model drives a crew to a halt and to its end. It is tiny: nobody looks at its words."""
 
 from __future__ import annotations
 

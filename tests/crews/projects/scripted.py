@@ -23,16 +23,16 @@ PROMPTS: list[str] = []
 class Scripted(BaseLLM):
     """Answers with the text of the first rule whose phrase is in the prompt.
 
-    Each call costs 10 and 5 tokens. With ``SCRIPTED_CALLS`` in the environment, the process and
-    the role that asked are written there.
+    Each call costs 10 and 5 tokens. With ``SCRIPTED_CALLS`` in the environment, each process that
+    builds a model or asks one is written there, with the role that asked.
     """
 
     llm_type: str = "scripted"
     _rules: dict[str, str] = PrivateAttr(default_factory=dict)
 
-    def __init__(self, **rules: str) -> None:
+    def __init__(self) -> None:
         super().__init__(model="scripted")
-        self._rules = {phrase.replace("_", " "): answer for phrase, answer in rules.items()}
+        _note("You are the builder.")
 
     def rule(self, phrase: str, answer: str) -> Scripted:
         """Add a rule; earlier ones come first."""

@@ -1,4 +1,4 @@
-"""Two tasks for a real, small model behind an OpenAI-compatible server; a person reads the first."""
+"""Two tasks for a real, small model behind a server; a person reads the first."""
 
 from __future__ import annotations
 
