@@ -13,7 +13,9 @@ from orchestrator.api.deliveries import deliveries
 from orchestrator.api.deployments import deployments
 from orchestrator.api.endpoints import endpoints, secrets
 from orchestrator.api.errors import HANDLERS
+from orchestrator.api.events import events
 from orchestrator.api.executions import executions
+from orchestrator.api.feed import Feed
 from orchestrator.api.metrics import exposition
 from orchestrator.api.openapi import DescribedApp
 from orchestrator.api.probes import probes
@@ -48,6 +50,7 @@ def create_app(ports: Ports, *, max_request_bytes: int, metrics_public: bool = F
     app.state.ports = ports
     app.state.max_request_bytes = max_request_bytes
     app.state.metrics_public = metrics_public
+    app.state.feed = Feed(ports)
     app.add_middleware(RequestLog, ids=ports.ids)
     _route(app)
     return app
@@ -66,6 +69,7 @@ def _route(app: FastAPI) -> None:
         secrets,
         probes,
         exposition,
+        events,
         steering,
         executions,
         reviews,
