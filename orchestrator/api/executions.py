@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime
 
 from orchestrator.api.access import AnyVisitor
 from orchestrator.api.json_answer import JsonAnswer
@@ -13,6 +15,7 @@ from orchestrator.api.pages import Cursor, Limit, cut, position_of
 from orchestrator.api.record_answers import ExecutionPage, ExecutionRecord, TimelineRecord
 from orchestrator.api.records import entry_record, execution_line, execution_record
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.ports import ExecutionFilter
 from orchestrator.usecases.executions import list_executions
 from orchestrator.usecases.snapshot import history, timeline
 
@@ -21,17 +24,31 @@ executions = APIRouter(prefix="/v1/executions", tags=["executions"])
 OneDeployment = Annotated[str | None, Query(description="Only those of this deployment.")]
 
 
+def _wanted(
+    deployment: OneDeployment = None,
+    state: ExecutionState | None = None,
+    since: Annotated[AwareDatetime | None, Query(description="Kicked off then or later.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Kicked off before then.")] = None,
+    meta: Annotated[
+        str | None, Query(max_length=200, description="A text that stands in their `meta`.")
+    ] = None,
+) -> ExecutionFilter:
+    return ExecutionFilter(deployment, state, since, until, meta)
+
+
+Wanted = Annotated[ExecutionFilter, Depends(_wanted)]
+
+
 @executions.get("", responses=documented(ExecutionPage, 422), summary="List executions")
 def list_page(
     visitor: AnyVisitor,
-    deployment: OneDeployment = None,
-    state: ExecutionState | None = None,
+    wanted: Wanted,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> JsonAnswer:
     """Newest first."""
-    visible = visitor.narrowed(deployment)
-    found = list_executions(visitor.ports, visible, state, position_of(cursor), limit + 1)
+    visible = replace(wanted, deployment=visitor.narrowed(wanted.deployment))
+    found = list_executions(visitor.ports, visible, position_of(cursor), limit + 1)
     page, more = cut(found, limit)
     return JsonAnswer({"executions": [execution_line(one) for one in page], **more})
 

@@ -13,7 +13,7 @@ from orchestrator.cli.printing import AsJson, print_json, print_records, print_t
 from orchestrator.cli.world import CHANNEL, actor, ports_with
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.errors import Invalid
-from orchestrator.ports import Ports
+from orchestrator.ports import ExecutionFilter, Ports
 from orchestrator.usecases import kickoff as kicking_off
 from orchestrator.usecases.bodies import KickoffBody, parse
 from orchestrator.usecases.executions import list_executions
@@ -54,7 +54,7 @@ def list_page(
 ) -> None:
     """List executions, newest first."""
     ports = ports_with(data=data, deployments=deployments)
-    found = list_executions(ports, deployment, state, None, limit)
+    found = list_executions(ports, ExecutionFilter(deployment, state), None, limit)
     columns = ("execution_id", "deployment", "state", "created_at", "error")
     print_records(map(execution_line, found), columns, as_json=as_json)
 

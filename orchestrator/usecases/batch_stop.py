@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.errors import CannotStop
-from orchestrator.ports import Ports, Position
+from orchestrator.ports import ExecutionFilter, Ports, Position
 from orchestrator.usecases.stop import stop
 
 AT_A_TIME = 200
@@ -72,4 +72,5 @@ def _all_in(ports: Ports, deployment: str | None, state: ExecutionState) -> Iter
 def _page(
     ports: Ports, deployment: str | None, state: ExecutionState, after: Position | None
 ) -> tuple[Execution, ...]:
-    return ports.store.read(lambda tx: tx.executions.page(deployment, state, after, AT_A_TIME))
+    wanted = ExecutionFilter(deployment=deployment, state=state)
+    return ports.store.read(lambda tx: tx.executions.page(wanted, after, AT_A_TIME))

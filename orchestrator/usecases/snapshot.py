@@ -119,7 +119,7 @@ def history(
 
 
 def _snapshot(tx: Transaction, execution_id: str, deployment: str | None) -> Snapshot:
-    execution = _readable(tx, execution_id, deployment)
+    execution = readable(tx, execution_id, deployment)
     plan = tx.manifests.plan(execution.plan_digest)
     if plan is None:
         raise LookupError(f"no plan {execution.plan_digest} is stored")
@@ -138,12 +138,13 @@ def timeline(
     """Read an execution's timeline, in order. Raises UnknownExecution."""
 
     def read(tx: Transaction) -> tuple[Execution, tuple[Entry, ...]]:
-        return _readable(tx, execution_id, deployment), tx.timeline.of(execution_id)
+        return readable(tx, execution_id, deployment), tx.timeline.of(execution_id)
 
     return ports.store.read(read)
 
 
-def _readable(tx: Transaction, execution_id: str, deployment: str | None) -> Execution:
+def readable(tx: Transaction, execution_id: str, deployment: str | None) -> Execution:
+    """Read an execution. Raises UnknownExecution (also for one of another deployment)."""
     execution = tx.executions.get(execution_id)
     if execution is None or deployment not in (None, execution.deployment):
         raise UnknownExecution(execution_id)

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Text,
+    bindparam,
+    exists,
+    select,
+    type_coerce,
+    update,
+)
 
+from orchestrator.adapters.sql.column_types import storable
 from orchestrator.adapters.sql.rows import Rows, insert_new, save, values_of
 from orchestrator.adapters.sql.schema import deliveries, delivery_waits, executions
-from orchestrator.domain.execution import Execution, ExecutionState
-from orchestrator.ports import Position
+from orchestrator.domain.execution import Execution
+from orchestrator.ports import ExecutionFilter, Position
 
 _LOCKED = (
     select(*(executions.c[field.name] for field in fields(Execution)))
@@ -71,16 +82,22 @@ class SqlExecutions:
         self._connection.execute(update(executions).where(this).values(values))
 
     def page(
-        self,
-        deployment: str | None,
-        state: ExecutionState | None,
-        after: Position | None,
-        limit: int,
+        self, wanted: ExecutionFilter, after: Position | None, limit: int
     ) -> tuple[Execution, ...]:
-        """Some of the executions of a deployment, or of all, newest first."""
-        query = self._rows.select()
-        if deployment is not None:
-            query = query.where(executions.c.deployment == deployment)
-        if state is not None:
-            query = query.where(executions.c.state == state)
+        """Some of the executions that are meant, newest first."""
+        query = self._rows.select().where(*_conditions(wanted))
         return self._rows.page(query, after, limit, newest_first=True)
+
+
+def _conditions(wanted: ExecutionFilter) -> Iterator[ColumnElement[bool]]:
+    c = executions.c
+    if wanted.deployment is not None:
+        yield c.deployment == wanted.deployment
+    if wanted.state is not None:
+        yield c.state == wanted.state
+    if wanted.since is not None:
+        yield c.created_at >= wanted.since
+    if wanted.until is not None:
+        yield c.created_at < wanted.until
+    if wanted.meta is not None:
+        yield type_coerce(c.meta, Text).icontains(storable(wanted.meta), autoescape=True)

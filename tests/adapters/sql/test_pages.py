@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.review import Review, ReviewState
-from orchestrator.ports import Position
+from orchestrator.ports import ExecutionFilter, Position
 
 
 @pytest.fixture
@@ -28,11 +29,10 @@ def three(
 def page(
     store: SqlStore,
     after: Execution | None = None,
-    deployment: str | None = None,
-    state: ExecutionState | None = None,
+    **wanted: Any,
 ) -> Sequence[Execution]:
     place = Position(after.created_at, after.id) if after else None
-    return store.read(lambda tx: tx.executions.page(deployment, state, place, 2))
+    return store.read(lambda tx: tx.executions.page(ExecutionFilter(**wanted), place, 2))
 
 
 def test_executions_come_newest_first(store: SqlStore, three: tuple[Execution, ...]) -> None:
@@ -54,6 +54,33 @@ def test_executions_are_filtered_by_deployment_and_state(
     assert page(store, deployment="b") == (other,)
     assert page(store, state=ExecutionState.RUNNING) == (other,)
     assert page(store, deployment="b", state=ExecutionState.QUEUED) == ()
+
+
+def test_executions_are_found_by_the_time_of_their_kickoff(
+    store: SqlStore, three: tuple[Execution, ...]
+) -> None:
+    newest = three[0].created_at
+    assert page(store, since=newest) == three[:1]
+    assert page(store, until=newest) == three[1:]
+
+
+@pytest.fixture
+def of_acme(store: SqlStore, new_execution: Callable[..., Execution]) -> Execution:
+    execution = new_execution(meta={"customer": "Acme, 100%"})
+    store.transact(lambda tx: tx.executions.add(execution))
+    return execution
+
+
+@pytest.mark.parametrize("text", ["ACME", "100%", '"customer"'])
+def test_executions_are_found_by_a_text_in_their_meta(
+    store: SqlStore, of_acme: Execution, text: str
+) -> None:
+    assert page(store, meta=text) == (of_acme,)
+
+
+@pytest.mark.parametrize("text", ["1_0", "A%e", "else"])
+def test_no_text_in_meta_is_a_pattern(store: SqlStore, of_acme: Execution, text: str) -> None:
+    assert page(store, meta=text) == ()
 
 
 def test_open_reviews_come_oldest_first(

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.adapters.sql.schema import metadata
-from orchestrator.ports import Transaction
+from orchestrator.ports import ExecutionFilter, Transaction
 
 AT = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
 MINUTE = timedelta(minutes=1)
@@ -25,7 +25,7 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_deliveries_wake": lambda tx: tx.deliveries.to_wake(AT, 10),
     "ix_intake_messages_waiting": lambda tx: tx.intake.waiting(10),
     "ix_timeline_execution_id_number": lambda tx: tx.timeline.of("x"),
-    "ix_executions_created_at_id": lambda tx: tx.executions.page(None, None, None, 10),
+    "ix_executions_created_at_id": lambda tx: tx.executions.page(ExecutionFilter(), None, 10),
     "ix_reviews_open": lambda tx: tx.reviews.pending(None, None, 10),
 }
 
