@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from orchestrator.errors import OrchestratorError
 
 ENDED = frozenset({"completed", "error", "stopped"})
 """The statuses that do not change any more by themselves."""
+
+_READS_AGAIN = Retry(total=2, allowed_methods={"GET"})
+"""What reads is repeated when its connection breaks; a kept one may be closed as it is used."""
 
 
 class CallRefused(OrchestratorError):
@@ -68,6 +73,8 @@ class Client:
         self._url = url.rstrip("/")
         self._timeout = timeout
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=_READS_AGAIN))
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def __enter__(self) -> Self:

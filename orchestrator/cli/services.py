@@ -28,6 +28,10 @@ Port = Annotated[int | None, typer.Option(help="Port that the API listens on.")]
 SWEEP_EVERY = 1.0
 """Seconds between two sweeps."""
 
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than proxies keep theirs (60 s as a rule), or
+their next request meets a connection that is just being closed."""
+
 
 def add_to(application: typer.Typer) -> None:
     """Add these commands."""
@@ -77,6 +81,7 @@ def api(
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=int(settings.shutdown_grace),
+        timeout_keep_alive=KEEP_ALIVE,
     )
 
 
