@@ -1,4 +1,4 @@
-"""What tests of several folders share: a running service, a receiver of webhooks, a real PostgreSQL."""
+"""What tests of several folders share: a service, a receiver of webhooks, a real PostgreSQL."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from orchestrator.adapters.sql import Cipher, SqlStore, make_store, migrate
 from orchestrator.adapters.sql.schema import metadata
 from orchestrator.jobs import Job
 
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database(request: pytest.FixtureRequest) -> str:
     """The URL of a database without rows."""

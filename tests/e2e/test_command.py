@@ -12,7 +12,8 @@ from subprocess import CompletedProcess
 from typing import TypeAlias
 
 import pytest
-from service import Service, free_port
+from processes import free_port
+from service import Service
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("e2e")]
 

@@ -29,11 +29,7 @@ def stopped(service: Service, receiver: Receiver, work: Work) -> str:
     run = service.task_run(execution_id, "write")
     service.client.stop("plain", execution_id)
     work.go()
-    service.until(
-        lambda: any(
-            "result refused" in line and run.id in line for line in service.log.splitlines()
-        )
-    )
+    service.until(lambda: service.has_refused(run.id))
     return execution_id
 
 
@@ -81,7 +77,9 @@ def test_a_stop_is_told_to_the_crew_webhook_and_to_no_other_one(
 
 
 def test_a_stopped_execution_cannot_be_stopped_again(service: Service, stopped: str) -> None:
-    with pytest.raises(CallRefused, match="Cannot stop execution. Current state: REVOKED") as told:
+    with pytest.raises(
+        CallRefused, match=r"Cannot stop execution\. Current state: REVOKED"
+    ) as told:
         service.client.stop("plain", stopped)
     assert told.value.status == 400
 

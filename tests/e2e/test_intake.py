@@ -12,8 +12,10 @@ from uuid import uuid4
 import psutil
 import pytest
 from service import Service
+from sqlalchemy import delete
 from work import Work
 
+from orchestrator.adapters.sql.schema import manifests
 from orchestrator.ports import IntakeMessage
 from orchestrator.settings import embedded_broker_url
 
@@ -109,9 +111,7 @@ def test_a_message_that_cannot_be_carried_out_is_kept_with_the_reason_and_does_n
     assert service.log.count(f"[{message_id}] received") == 1
 
 
-def test_credentials_in_a_message_are_refused_and_not_kept(
-    service: Service, kickoff: Send
-) -> None:
+def test_credentials_in_a_message_are_refused_and_not_kept(service: Service, kickoff: Send) -> None:
     authentication = {"strategy": "bearer", "token": "a-secret-of-the-receiver"}
     webhook = {"url": "https://hooks.example/x", "authentication": authentication}
     message_id = kickoff({"inputs": {}, "humanInputWebhook": webhook})
@@ -124,7 +124,7 @@ def test_credentials_in_a_message_are_refused_and_not_kept(
 def test_a_message_for_a_deployment_that_no_worker_has_loaded_waits_for_one(
     service: Service, kickoff: Send, work: Work
 ) -> None:
-    service.sql("DELETE FROM manifests WHERE deployment = 'plain'")
+    service.write(delete(manifests).where(manifests.c.deployment == "plain"))
     execution_id = kickoff({"inputs": work.inputs()}, "plain")
     waiting = kept(service, execution_id, "WAITING")
     assert "No crew worker has loaded deployment 'plain' yet" in str(waiting.reason)

@@ -14,9 +14,7 @@ pytestmark = [pytest.mark.processes, pytest.mark.postgres, pytest.mark.xdist_gro
 
 
 @pytest.fixture(scope="module")
-def service(
-    postgres_server: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Service]:
+def service(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     database = create_database(postgres_server)
     with Service(tmp_path_factory.mktemp("postgres"), database_url=database) as service:
         yield service

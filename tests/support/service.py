@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,9 +15,11 @@ from typing import Any, Self, TypeVar
 
 import psutil
 import requests
+from processes import free_port, kill_all
 from redis import Redis
-from sqlalchemy import create_engine, text
+from sqlalchemy import Executable, create_engine, update
 
+from orchestrator.adapters.sql.schema import deliveries, task_runs
 from orchestrator.client import Client, ExecutionStatus, OpenReview
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.ports import Ports
@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 SECONDS = 30.0
 """How long a test waits for a condition before it gives up."""
+
+SECONDS_TO_START = 120.0
+"""The same for a service: on a busy machine CrewAI alone imports for half a minute."""
 
 CRASH_POINTS = ("after-commit", "after-claim", "after-send")
 
@@ -73,7 +76,11 @@ class Service:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:
+            self.kill()
+            raise
 
     def __exit__(self, *_: object) -> None:
         if self.is_up:
@@ -98,7 +105,7 @@ class Service:
         return self._process is not None and self._process.poll() is None
 
     def start(self) -> Self:
-        """Start it, on the data that it may have from an earlier life, and wait until it is ready."""
+        """Start it, on the data of an earlier life if there was one, and wait until it is ready."""
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 self.command,
@@ -114,7 +121,7 @@ class Service:
 
     def await_ready(self) -> None:
         """Wait until it takes executions and the workers it has now carry them on."""
-        self.until(lambda: not self.is_up or self._is_ready())
+        self.until(lambda: not self.is_up or self._is_ready(), SECONDS_TO_START)
         assert self.is_up, f"the service ended:\n{self._log_tail()}"
 
     def _is_ready(self) -> bool:
@@ -140,7 +147,7 @@ class Service:
         return self._process
 
     def _tree(self) -> list[psutil.Process]:
-        return psutil.Process(self._running().pid).children(recursive=True)
+        return list(psutil.Process(self._running().pid).children(recursive=True))
 
     # Its processes
 
@@ -175,43 +182,37 @@ class Service:
     @cached_property
     def ports(self) -> Ports:
         """The service's own world, to look into its database."""
-        settings = Settings(
-            data=self.data,
-            deployments=self.deployments,
-            database_url=self.environment.get("ORCHESTRATOR_DATABASE_URL"),
-        )
-        return make_ports(settings)
+        return make_ports(self._settings)
+
+    @property
+    def _settings(self) -> Settings:
+        database = self.environment.get("ORCHESTRATOR_DATABASE_URL")
+        return Settings(data=self.data, deployments=self.deployments, database_url=database)
 
     @property
     def broker(self) -> Redis:
         """A client of the embedded broker."""
         return Redis(unix_socket_path=str(embedded_socket(self.data)))
 
-    def sql(self, statement: str, **values: Any) -> int:
-        """Change rows behind the service's back; returns how many."""
-        url = Settings(
-            data=self.data, database_url=self.environment.get("ORCHESTRATOR_DATABASE_URL")
-        ).resolved_database_url
-        engine = create_engine(url)
-        try:
-            with engine.begin() as connection:
-                return connection.execute(text(statement), values).rowcount
-        finally:
-            engine.dispose()
+    def write(self, statement: Executable) -> None:
+        """Change rows behind the service's back."""
+        engine = create_engine(self._settings.resolved_database_url)
+        with engine.begin() as connection:
+            connection.execute(statement)
+        engine.dispose()
 
     def lapse(self, execution_id: str) -> None:
         """Have the leases of an execution's runs and deliveries end now, rather than in time."""
-        for table in ("task_runs", "deliveries"):
-            self.sql(
-                f"UPDATE {table} SET lease_until = created_at"
-                " WHERE execution_id = :id AND lease_until IS NOT NULL",
-                id=execution_id,
-            )
+        for table in (task_runs, deliveries):
+            held = table.c.lease_until.is_not(None)
+            mine = update(table).where(table.c.execution_id == execution_id, held)
+            self.write(mine.values(lease_until=table.c.created_at))
 
     def sweep_now(self) -> None:
         """Have the sweep publish again what waits, rather than in a minute."""
-        for table in ("task_runs", "deliveries"):
-            self.sql(f"UPDATE {table} SET wake_at = due_at WHERE state IN ('DUE', 'PENDING')")
+        for table in (task_runs, deliveries):
+            waits = update(table).where(table.c.state.in_(("DUE", "PENDING")))
+            self.write(waits.values(wake_at=table.c.due_at))
 
     @property
     def log(self) -> str:
@@ -229,9 +230,9 @@ class Service:
         url = self.url + path
         return requests.request(method, url, json=body, headers=headers, timeout=30, **more)
 
-    def until(self, condition: Callable[[], T | None]) -> T:
+    def until(self, condition: Callable[[], T | None], seconds: float = SECONDS) -> T:
         """Wait until the condition holds, and return what it gave."""
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             if found := condition():
                 return found
@@ -254,27 +255,15 @@ class Service:
 
         return self.until(look)
 
+    def has_refused(self, task_run_id: str) -> bool:
+        """Whether a worker came with a result of this run after its claim was lost."""
+        lines = self.log.splitlines()
+        return any("result refused" in line and task_run_id in line for line in lines)
+
     def task_run(self, execution_id: str, task: str) -> TaskRun:
         """The newest run of a task, as the database has it."""
         runs = self.ports.store.read(lambda tx: tx.task_runs.of(execution_id))
         return [run for run in runs if run.task_name == task][-1]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def kill_all(processes: list[psutil.Process]) -> None:
-    """Stop them all first, so that none sees another one die; then kill them."""
-    for number in (signal.SIGSTOP, signal.SIGKILL):
-        for process in processes:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(number)
-    psutil.wait_procs(processes, SECONDS)
 
 
 def _toml(functions: Mapping[str, str], crews: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
-"""What users would write: crews of plain functions. They tell tests when they run, and wait for them.
+"""What users would write: crews of plain functions, which tell tests when they run, and wait.
 
-An input ``folder`` names where: each run of a task appends a line to ``runs``; a task that the input
-``hold`` names goes on only once the file ``go`` (for one attempt: ``go.1``, ``go.2`` …) is there.
+An input ``folder`` names where: each run of a task appends a line to the file ``runs``. A task that
+the input ``hold`` names goes on only once there is a file ``go``, or ``go.N`` for its Nth attempt.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import psutil
 import pytest
-from service import Service, kill_all
+from service import Service
 from work import Work
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("workers")]
@@ -62,9 +62,10 @@ def test_a_zombie_is_refused_while_another_run_holds_the_claim(
     service: Service, work: Work, held: str
 ) -> None:
     zombie = _freeze_until_replaced(service, work, held)
+    run = service.task_run(held, "write")
     work.go(attempt=1)
     zombie.resume()
-    service.until(lambda: _refused(service, held))
+    service.until(lambda: service.has_refused(run.id))
     assert service.task_run(held, "write").state == "RUNNING"
     work.go(attempt=2)
     assert service.ended("plain", held).result == "publish 1: write 2;"
@@ -74,10 +75,11 @@ def test_a_zombie_is_refused_after_another_run_has_finished(
     service: Service, work: Work, held: str
 ) -> None:
     zombie = _freeze_until_replaced(service, work, held)
+    run = service.task_run(held, "write")
     work.go()
     ended = service.ended("plain", held)
     zombie.resume()
-    service.until(lambda: _refused(service, held))
+    service.until(lambda: service.has_refused(run.id))
     assert service.client.status("plain", held) == ended
     assert work.runs == ["research", "write", "write", "publish"]
 
@@ -89,11 +91,6 @@ def _freeze_until_replaced(service: Service, work: Work, execution_id: str) -> p
     service.lapse(execution_id)
     service.until(lambda: len(work.pids("write")) == 2)
     return child
-
-
-def _refused(service: Service, execution_id: str) -> bool:
-    run = service.task_run(execution_id, "write")
-    return any("result refused" in line and run.id in line for line in service.log.splitlines())
 
 
 def test_executions_that_wait_for_a_person_survive_a_power_cut(
