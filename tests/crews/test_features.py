@@ -11,7 +11,9 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from orchestrator.domain.deployment import Deployment, RunnerKind
 from orchestrator.domain.plan import TaskKind
+from orchestrator.ports import Runner
 from orchestrator.usecases.stop import stop
 
 pytestmark = [
@@ -66,6 +68,20 @@ def test_memory_reaches_later_tasks_and_executions(deployed: Deployed, prompts: 
     prompts.clear()
     world.finished(trade="welder")
     assert any(first.tasks[0][0] in prompt for prompt in prompts if "Read the CV" in prompt)
+
+
+def test_deployments_share_neither_knowledge_nor_memory(runner: Runner, tmp_path: Path) -> None:
+    module = import_module("projects.match")
+    found = []
+    for name in ("one", "other"):
+        deployment = Deployment(name, RunnerKind.CREWAI, "projects.match:both")
+        module.TRADE = name
+        crew = runner._crews._built.of(deployment)  # as it is before its first run
+        crew._memory.remember(f"The {name} welder", scope="/", categories=[], importance=0.5)
+        recalled = crew._memory.recall("welder", depth="shallow")
+        known = crew.query_knowledge(["pilot"], score_threshold=0.1)
+        found.append([[each.record.content for each in recalled], [k["content"] for k in known]])
+    assert found == [[[f"The {n} welder"], [f"The {n} pilot"]] for n in ("one", "other")]
 
 
 def test_tokens_of_agents_that_share_a_model_are_counted_once(

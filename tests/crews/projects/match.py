@@ -30,6 +30,8 @@ class ByWords(CustomEmbeddingFunction, EmbeddingFunction[Any]):
         return "by-words"
 
 
+TRADE = "first"
+"""Whose pilot is known."""
 LLM = Scripted().rule("an owl", final("Position 17"))
 EMBEDDER = {"provider": "custom", "config": {"embedding_callable": ByWords}}
 
@@ -59,4 +61,16 @@ def remembering() -> Crew:
             Task(description="Recall the {trade}.", expected_output="x", agent=reader, context=[]),
         ],
         memory=Memory(llm=Scripted(), embedder=ByWords()),
+    )
+
+
+def both() -> Crew:
+    """Memory and knowledge where CrewAI puts them."""
+    reader = Agent(role="Reader", goal="g", backstory="b", llm=Scripted())
+    return Crew(
+        agents=[reader],
+        tasks=[Task(description="Read.", expected_output="x", agent=reader)],
+        knowledge_sources=[StringKnowledgeSource(content=f"The {TRADE} pilot")],
+        embedder=EMBEDDER,
+        memory=True,
     )

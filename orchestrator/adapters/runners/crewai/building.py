@@ -1,5 +1,7 @@
 """Builds users' crews, once for each process, and copies them for every run.
 
+Deployments of one worker share neither knowledge nor memory, unless an author named a storage.
+
 Once, because ``@CrewBase`` remembers what its methods returned by the ``id()`` of the instance (an
 instance at a freed one's address would be given its old tasks), and because each new instance
 registers its hooks once more. A copy, because a run writes into its crew: prompts, outputs, agents.
@@ -14,6 +16,8 @@ from crewai import Crew, Flow, Task
 from crewai.agents.agent_builder.base_agent import BaseAgent
 from pydantic import BaseModel
 
+from orchestrator.adapters.runners.crewai.environment import storage_of
+from orchestrator.adapters.runners.crewai.internals import knowledge_of
 from orchestrator.adapters.runners.crewai.retries import agents_of
 from orchestrator.adapters.runners.loading import broken, cause, kind_of, load
 from orchestrator.domain.deployment import Deployment
@@ -25,36 +29,41 @@ class BuiltCrews:
     """The crews of this process as their authors built them. They are never run themselves."""
 
     def __init__(self) -> None:
-        self._crews: dict[str, Crew] = {}
+        self._crews: dict[tuple[str, str], Crew] = {}
+        self._makers: list[object] = []  # kept, so that nothing else gets their addresses
 
     def of(self, deployment: Deployment) -> Crew:
         """The deployment's crew. Raises DeploymentBroken."""
-        if deployment.target not in self._crews:
-            self._crews[deployment.target] = _built(deployment)
-        return self._crews[deployment.target]
+        wanted = (deployment.name, deployment.target)
+        if wanted not in self._crews:
+            with knowledge_of(deployment.name), storage_of(deployment.name):
+                self._crews[wanted] = self._build(deployment)
+        return self._crews[wanted]
+
+    def _build(self, deployment: Deployment) -> Crew:
+        target = load(deployment)
+        if isinstance(target, type) and issubclass(target, Flow):
+            raise broken(deployment, "it is a flow, and only crews can be deployed")
+        try:
+            maker = _maker_from(target)
+            self._makers.append(maker)
+            crew = _crew_of(maker)
+        except Exception as error:
+            raise broken(deployment, f"building the crew failed: {cause(error)}") from error
+        if not isinstance(crew, Crew):
+            raise broken(deployment, f"it is {kind_of(crew)}, not a crew")
+        return crew
 
 
-def _built(deployment: Deployment) -> Crew:
-    target = load(deployment)
-    if isinstance(target, type) and issubclass(target, Flow):
-        raise broken(deployment, "it is a flow, and only crews can be deployed")
-    try:
-        crew = _crew_from(target)
-    except Exception as error:
-        raise broken(deployment, f"building the crew failed: {cause(error)}") from error
-    if not isinstance(crew, Crew):
-        raise broken(deployment, f"it is {kind_of(crew)}, not a crew")
-    return crew
+def _maker_from(target: Any) -> object:
+    """A crew as it is, what a function returns, or an instance of a class."""
+    return target() if callable(target) and not isinstance(target, Crew) else target
 
 
-def _crew_from(target: Any) -> object:
-    """A crew as it is, what a function returns, or the ``crew()`` of a class or an object."""
-    if isinstance(target, Crew):
-        return target
-    if callable(target):
-        target = target()
-    make = None if isinstance(target, Crew) else getattr(target, "crew", None)
-    return make() if callable(make) else target
+def _crew_of(maker: Any) -> object:
+    """A crew as it is, or the ``crew()`` of an object."""
+    make = None if isinstance(maker, Crew) else getattr(maker, "crew", None)
+    return make() if callable(make) else maker
 
 
 def own_copy(crew: Crew) -> Crew:

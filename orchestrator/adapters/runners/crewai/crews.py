@@ -59,7 +59,10 @@ def _ended_as_ours(run: CrewRun) -> TaskResult:
     planned = run.chain.task
     try:
         run.telling.check()
-        with internals.kickoff_of(run.crew, run.chain.execution_id):
+        with (
+            internals.kickoff_of(run.crew, run.chain.execution_id),
+            internals.knowledge_of(run.chain.deployment),
+        ):
             return _RUN[planned.kind](run)
     except Abandoned as abandoned:
         raise abandoned.claim_lost from None

@@ -7,6 +7,8 @@ that server is away: workers should not have it in their environment.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 QUIET = {
@@ -27,3 +29,17 @@ def prepare_environment(storage: Path | None) -> None:
         os.environ.setdefault(name, value)
     if storage is not None:
         os.environ.setdefault(STORAGE, str(storage.absolute()))
+
+
+@contextmanager
+def storage_of(deployment: str) -> Iterator[None]:
+    """Have the memory of crews that are built meanwhile be in the deployment's own folder."""
+    shared = os.environ.get(STORAGE)
+    if shared is None:
+        yield
+        return
+    os.environ[STORAGE] = str(Path(shared) / deployment)
+    try:
+        yield
+    finally:
+        os.environ[STORAGE] = shared

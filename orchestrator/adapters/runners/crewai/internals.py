@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from crewai import Agent, Crew, Task
@@ -14,6 +16,8 @@ from crewai.crews.utils import enable_agent_streaming, prepare_kickoff, prepare_
 from crewai.events.event_bus import crewai_event_bus
 from crewai.events.stream_context import StreamSink, add_stream_sink
 from crewai.execution import begin_execution, end_execution
+from crewai.knowledge import knowledge
+from crewai.knowledge.storage.knowledge_storage import KnowledgeStorage
 from crewai.llms.base_llm import BaseLLM
 from crewai.llms.retry import _active_llm_rate_limit_retry
 from crewai.process import Process
@@ -39,6 +43,31 @@ def kickoff_of(crew: Crew, execution_id: str) -> Iterator[None]:
         clear_files(crew.id)
         end_execution(token)
         crewai_event_bus._exit_runtime_scope(scope)
+
+
+_owner: ContextVar[str] = ContextVar("_owner", default="")
+
+
+class _OwnedKnowledge(KnowledgeStorage):
+    """Knowledge of one deployment: CrewAI puts that of all crews into a collection ``crew``."""
+
+    def model_post_init(self, context: Any, /) -> None:
+        super().model_post_init(context)
+        parts = (_owner.get(), self.collection_name)
+        self.collection_name = "_".join(part for part in parts if part) or None
+
+
+knowledge.KnowledgeStorage = _OwnedKnowledge  # type: ignore[attr-defined]
+
+
+@contextmanager
+def knowledge_of(deployment: str) -> Iterator[None]:
+    """Have knowledge that is stored or looked up from here on be the deployment's own."""
+    token = _owner.set(hashlib.sha256(deployment.encode()).hexdigest()[:12])
+    try:
+        yield
+    finally:
+        _owner.reset(token)
 
 
 def listen(sink: StreamSink) -> None:
