@@ -32,6 +32,7 @@ class Job:
     """One message for a worker: what to do, on which queue, about which rows.
 
     ``time_limit`` is in seconds, None for none; a job that runs longer is ended by its worker.
+    ``trace`` says which trace it goes on, in the message's headers.
     ``labels`` are what operators see beside the arguments: names, never texts of people or models.
     """
 
@@ -40,6 +41,7 @@ class Job:
     arguments: Mapping[str, str]
     time_limit: float | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    trace: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_task(
@@ -49,11 +51,12 @@ def run_task(
     resumes: bool,
     time_limit: float | None = None,
     labels: Mapping[str, str] | None = None,
+    trace: Mapping[str, str] | None = None,
 ) -> Job:
     """The job that runs one task run. The first one after an answer is called a resume."""
     name = RESUME if resumes else RUN_TASK
     arguments = {"execution_id": execution_id, "task_run_id": task_run_id}
-    return Job(name, CREWS, arguments, time_limit, labels or {})
+    return Job(name, CREWS, arguments, time_limit, labels or {}, trace or {})
 
 
 def drain(endpoint_id: str) -> Job:

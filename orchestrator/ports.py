@@ -756,6 +756,11 @@ class Deployments(Protocol):
         ...
 
 
+def untraced(_execution_id: str) -> str | None:
+    """What is noted of traces where there are none."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """The world, as the use cases see it. Only ``wiring`` builds one.
@@ -763,7 +768,8 @@ class Ports:
     ``crash_point`` is called with the name of a place where a crash would hurt; production does
     nothing there. ``public_url`` is how clients reach the API, without a slash at its end.
     ``keep_finished`` is for how long the deliveries and outputs of finished executions are kept,
-    None for ever.
+    None for ever. ``trace`` notes on the current span which execution it is about, and gives the
+    ``traceparent`` by which others go on from it, None where nobody traces.
     """
 
     store: Store
@@ -778,3 +784,4 @@ class Ports:
     public_url: str | None = None
     send_limits: SendLimits = field(default_factory=SendLimits)
     keep_finished: timedelta | None = None
+    trace: Callable[[str], str | None] = untraced

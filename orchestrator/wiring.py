@@ -20,6 +20,7 @@ from orchestrator.adapters.system import (
     Uuid7Ids,
     crash_point_from,
 )
+from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.delivery_policy import SendLimits
 from orchestrator.domain.deployment import RunnerKind
 from orchestrator.jobs import Job
@@ -55,6 +56,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         },
         crash_point=crash_point,
         public_url=settings.public_url,
+        trace=tracing().here,
         send_limits=SendLimits(
             one_try=timedelta(seconds=settings.webhook_timeout),
             per_endpoint=settings.webhooks_per_endpoint,

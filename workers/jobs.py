@@ -12,6 +12,7 @@ from celery.exceptions import Ignore, Reject
 from kombu.exceptions import KombuError
 
 from orchestrator import jobs
+from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.usecases.deliver import drain
 from orchestrator.usecases.intake import Message, take
@@ -38,7 +39,11 @@ def run(self: Task, v: int, execution_id: str, task_run_id: str) -> None:
     """Run one task run, as the next job of a chain or as the one that resumes it."""
     _require_format(v)
     process = current.get()
-    with structlog.contextvars.bound_contextvars(execution_id=execution_id):
+    carried = self.request.get("trace") or {}
+    with (
+        structlog.contextvars.bound_contextvars(execution_id=execution_id),
+        tracing().job(self.name, carried, execution_id),
+    ):
         outcome = run_task(process.ports, process.host, execution_id, task_run_id)
     if outcome in EVENTS:
         with suppress(KombuError, OSError):  # nobody's work depends on a monitor

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import Celery
@@ -94,18 +93,12 @@ class CeleryJobs:
     """Publishes jobs by name, to queues by name: that survives a flushed broker.
 
     ``grace`` are the seconds that a job has left, once it is told that its time is up, before it is
-    killed. ``headers`` gives what else every message carries.
+    killed.
     """
 
-    def __init__(
-        self,
-        app: Celery,
-        grace: float = 30.0,
-        headers: Callable[[], Mapping[str, str]] = dict,
-    ) -> None:
+    def __init__(self, app: Celery, grace: float = 30.0) -> None:
         self._app = app
         self._grace = grace
-        self._headers = headers
 
     def publish(self, job: Job) -> None:
         """Send one job. Raises OSError when the broker cannot be reached."""
@@ -122,7 +115,7 @@ class CeleryJobs:
                 kwargsrepr=repr({**arguments, **job.labels}),
                 argsrepr="()",
                 ignore_result=True,
-                headers=dict(self._headers()),
+                headers={"trace": dict(job.trace)} if job.trace else None,
                 **options,
             )
         except KombuError as error:

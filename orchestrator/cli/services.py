@@ -13,6 +13,7 @@ import uvicorn
 
 from orchestrator.adapters.logs import configure_logging
 from orchestrator.adapters.sql import migrate
+from orchestrator.adapters.telemetry import tracing
 from orchestrator.api.app import create_app
 from orchestrator.cli.application import Data, DeploymentFile, settings_with
 from orchestrator.cli.up import run_everything
@@ -75,7 +76,7 @@ def api(
         metrics_public=settings.metrics_public,
     )
     uvicorn.run(
-        app,
+        tracing().requests(app),
         host=settings.host,
         port=settings.port,
         log_config=None,

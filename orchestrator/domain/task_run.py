@@ -93,7 +93,8 @@ class TaskRun:
     counts the claims that used up one of the allowed runs. ``wake_at`` is when the sweep publishes
     the row again, ``published_at`` when that last happened (``publishes`` times in all).
     ``execution_time`` is in seconds; ``usage`` are token counts of the accepted result.
-    ``resumes`` says that the run follows from a person's answer.
+    ``resumes`` says that the run follows from a person's answer. ``trace`` has the ``traceparent``
+    of what caused the run, and for the first after an answer that of the trace ``before``.
     """
 
     id: str
@@ -120,6 +121,7 @@ class TaskRun:
     usage: JsonObject | None = None
     execution_time: float | None = None
     error: str | None = None
+    trace: JsonObject | None = None
 
     @property
     def is_open(self) -> bool:

@@ -61,11 +61,22 @@ def begin_round(case: Case, plan: Plan, index: int, round_: int, *, resumes: boo
         published_at=case.now,
         wake_at=retry.publish_again_at(case.now, 1),
         resumes=resumes,
+        trace=_trace(case, resumes=resumes),
     )
     case.tx.task_runs.add([run])
     case.record("task_run.create", run.id, run)
     case.tx.publish(job_of(case.ports, run))
     return run
+
+
+def _trace(case: Case, *, resumes: bool) -> JsonObject | None:
+    """The span that causes a run, and for the first after an answer the trace before the halt."""
+    cause = case.ports.trace(case.execution.id)
+    if cause is None:
+        return None
+    runs = case.tx.task_runs.of(case.execution.id) if resumes else ()
+    before = [run.trace["traceparent"] for run in runs if run.trace]
+    return {"traceparent": cause, **({"before": before[-1]} if before else {})}
 
 
 def job_of(ports: Ports, run: TaskRun) -> jobs.Job:
@@ -76,6 +87,7 @@ def job_of(ports: Ports, run: TaskRun) -> jobs.Job:
         resumes=run.resumes,
         time_limit=settings_of(ports, run.deployment).task_time_limit.total_seconds(),
         labels={"deployment": run.deployment, "task": run.task_name, "round": str(run.round)},
+        trace={name: str(value) for name, value in (run.trace or {}).items()},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import socket
@@ -11,10 +12,17 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import pytest
 import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from orchestrator.client import Client
 
@@ -89,8 +97,48 @@ class Service:
         await_(lambda: self.states_of(execution_id) == states)
 
 
+class Collector:
+    """Takes spans over OTLP, as a tracing backend does."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self._server = HTTPServer()
+        self._server.expect_request("/v1/traces").respond_with_handler(self._take)
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop()
+
+    @property
+    def url(self) -> str:
+        return self._server.url_for("").rstrip("/")
+
+    def _take(self, request: Request) -> Response:
+        body = request.get_data()
+        packed = request.headers.get("Content-Encoding") == "gzip"
+        told = ExportTraceServiceRequest.FromString(gzip.decompress(body) if packed else body)
+        for resource in told.resource_spans:
+            for scope in resource.scope_spans:
+                self.spans.extend(scope.spans)
+        return Response(ExportTraceServiceResponse().SerializeToString())
+
+    def about(self, execution_id: str) -> list[Span]:
+        """The spans of an execution, in the order of their beginnings."""
+        found = [span for span in self.spans if execution_id in str(span.attributes)]
+        return sorted(found, key=lambda span: span.start_time_unix_nano)
+
+
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def collector() -> Iterator[Collector]:
+    with Collector() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("up")
     (folder / "deployments.toml").write_text(DEPLOYMENTS)
     port, flower_port = free_port(), free_port()
@@ -103,6 +151,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         "FLOWER_BASIC_AUTH": ":".join(LOGIN),
         "ORCHESTRATOR_API_TOKEN": TOKEN,
         "ORCHESTRATOR_TIME_LIMIT_GRACE": "1",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "50",
     }
     url, flower = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{flower_port}"
     with (folder / "log").open("wb") as log:

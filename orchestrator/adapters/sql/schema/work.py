@@ -83,6 +83,7 @@ task_runs = Table(
     Column("usage", JsonText),
     Column("execution_time", Float),
     Column("error", Words),
+    Column("trace", JsonText),
     Index(None, "execution_id"),
 )
 
