@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from model_server import ModelServer
 
 from orchestrator.domain.deployment import Deployment, RunnerKind
 from orchestrator.domain.plan import TaskKind
@@ -163,3 +164,16 @@ def test_a_stopped_crew_ends_at_its_next_step(deployed: Deployed, prompts: Promp
     world.work()
     assert (looked.times, len(prompts)) == (1, 1)
     assert world.snapshot(execution_id).execution.state == "STOPPED"
+
+
+def test_a_model_that_is_away_gets_as_many_http_calls_as_attempts(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ModelServer(503) as away:
+        monkeypatch.setenv("SMALL_MODEL_URL", away.url)
+        world = deployed("small:crew", max_attempts=3)
+        execution_id = world.kickoff(inputs={"place": "Lisbon"})
+        for job in world.jobs * 5:
+            world.run(job)
+    assert len(away.requests) == 3
+    assert world.snapshot(execution_id).execution.state == "FAILED"

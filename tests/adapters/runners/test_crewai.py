@@ -263,6 +263,31 @@ def test_a_condition_sees_the_output_as_a_person_edited_it(run_crew: Begin) -> N
     assert running.task(1).output.raw == "answer 2"
 
 
+USED = """
+@tool("adder"LIMIT)
+def adder(a: int) -> str:
+    "Adds one."
+    USED.append(a)
+    return str(a + 1)
+
+def reply(prompt):
+    if "Observation: 3" in prompt:
+        return "Thought: done\\nFinal Answer: three"
+    return 'Thought: add\\nAction: adder\\nAction Input: {"a": 2}'
+
+USED = []
+who = person(Scripted(reply), tools=[adder])
+crew = Crew(agents=[who], tasks=[job("add", who)], cache=True)
+"""
+
+
+@pytest.mark.parametrize("limit", ["", ", max_usage_count=1"])
+def test_no_execution_sees_how_another_used_its_tools(run_crew: Begin, limit: str) -> None:
+    running = run_crew(USED.replace("LIMIT", limit))
+    assert [running.task(0).output.raw for _ in range(2)] == ["three", "three"]
+    assert sys.modules["users_code"].USED == [2, 2]
+
+
 MODEL = """
 class Report(BaseModel):
     title: str

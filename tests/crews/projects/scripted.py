@@ -16,6 +16,7 @@ from typing import Any
 from crewai import BaseLLM
 from pydantic import PrivateAttr
 
+BUILDER = "the builder"
 PROMPTS: list[str] = []
 """What all scripted models of this process were asked."""
 
@@ -32,7 +33,7 @@ class Scripted(BaseLLM):
 
     def __init__(self) -> None:
         super().__init__(model="scripted")
-        _note("You are the builder.")
+        _note(f"You are {BUILDER}.")
 
     def rule(self, phrase: str, answer: str) -> Scripted:
         """Add a rule; earlier ones come first."""
@@ -84,6 +85,7 @@ def _note(prompt: str) -> None:
         file.write(f"{os.getpid()} {_role(prompt)}\n")
     until = time.monotonic() + 30
     while "each other" in prompt and time.monotonic() < until:
-        if len({line.split()[0] for line in calls.read_text().splitlines()}) > 1:
+        asked = [line.split() for line in calls.read_text().splitlines() if BUILDER not in line]
+        if len({pid for pid, *_ in asked}) > 1:
             return
         time.sleep(0.01)

@@ -3,8 +3,8 @@
 A crew gives what a kickoff of its own gives: models are asked the same, and answer the same. What
 one process keeps in memory, the jobs of a crew cannot share, and so
 
-- each task starts with an empty cache of tool results, and a tool's ``max_usage_count`` and the
-  ``max_rpm`` of a crew or an agent count in each worker process on their own;
+- each task starts with an empty cache of tool results, and a tool's ``max_usage_count`` counts in
+  each task; ``max_rpm`` of a crew or an agent counts in each worker process on its own;
 - objects of the author that tools or callbacks change (a list, a counter, a browser session) are
   those of the process that runs the task: pass on by outputs and inputs what later tasks need;
 - memory and knowledge are files of the worker's machine, a folder or a collection for each

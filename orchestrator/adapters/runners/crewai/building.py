@@ -17,7 +17,7 @@ from crewai.agents.agent_builder.base_agent import BaseAgent
 from pydantic import BaseModel
 
 from orchestrator.adapters.runners.crewai.environment import storage_of
-from orchestrator.adapters.runners.crewai.internals import knowledge_of
+from orchestrator.adapters.runners.crewai.internals import forget_tool_results, knowledge_of
 from orchestrator.adapters.runners.crewai.retries import agents_of
 from orchestrator.adapters.runners.loading import broken, cause, kind_of, load
 from orchestrator.domain.deployment import Deployment
@@ -77,13 +77,15 @@ def own_copy(crew: Crew) -> Crew:
     for task in tasks.values():
         if isinstance(task.context, list):
             task.context = [tasks.get(id(earlier), earlier) for earlier in task.context]
-    return _copied(
+    own = _copied(
         crew,
         id=uuid4(),
         agents=[agents[id(agent)] for agent in crew.agents],
         tasks=[tasks[id(task)] for task in crew.tasks],
         manager_agent=agents.get(id(crew.manager_agent)),
     )
+    forget_tool_results(own, agents.values())
+    return own
 
 
 def _own_agent(agent: BaseAgent) -> BaseAgent:

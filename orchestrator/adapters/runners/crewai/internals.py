@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from crewai import Agent, Crew, Task
+from crewai.agents.agent_builder.base_agent import BaseAgent
+from crewai.agents.cache.cache_handler import CacheHandler
 from crewai.crews.crew_output import CrewOutput
 from crewai.crews.utils import enable_agent_streaming, prepare_kickoff, prepare_task_execution
 from crewai.events.event_bus import crewai_event_bus
@@ -73,6 +75,16 @@ def knowledge_of(deployment: str) -> Iterator[None]:
 def listen(sink: StreamSink) -> None:
     """Have the sink told each event of the current context, in order, in the emitting thread."""
     add_stream_sink(sink)
+
+
+def forget_tool_results(crew: Crew, agents: Iterable[BaseAgent]) -> None:
+    """Give a copy of a crew caches of its own: those of an earlier execution may be stale."""
+    fresh = CacheHandler()
+    crew._cache_handler = fresh
+    for agent in agents:
+        if type(agent.cache_handler) is CacheHandler:  # not one that the author made
+            agent.cache_handler = fresh
+            agent.tools_handler.cache = fresh
 
 
 class _NoReplay:
