@@ -200,6 +200,11 @@ class Settings(BaseSettings):
         return _each(self.secret_key) or (load_or_make_secret_key(self.data),)
 
     @property
+    def given_api_token(self) -> str | None:
+        """The API token that the operator gave."""
+        return self.api_token.get_secret_value() if self.api_token else None
+
+    @property
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that sign webhooks, the newest first; none when they are not signed."""
         return _each(self.webhook_secret)

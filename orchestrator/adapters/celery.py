@@ -39,7 +39,8 @@ def make_celery(
         result_backend=None,
         task_ignore_result=True,
         task_acks_late=False,
-        task_queues=[Queue(name) for name in jobs.QUEUES],
+        task_default_exchange="",  # only ever to queues by name: bindings do not survive FLUSHALL
+        task_queues=[Queue(name, routing_key=name) for name in jobs.QUEUES],
         task_default_queue=jobs.CREWS,
         task_create_missing_queues=False,
         worker_prefetch_multiplier=1,
@@ -112,7 +113,7 @@ class CeleryJobs:
                 job.name,
                 kwargs={"v": jobs.FORMAT, **arguments},
                 queue=job.queue,
-                kwargsrepr=repr({**arguments, **job.labels}),
+                kwargsrepr=repr({**job.labels, **arguments}),  # lists cut off the end
                 argsrepr="()",
                 ignore_result=True,
                 headers={"trace": dict(job.trace)} if job.trace else None,

@@ -19,6 +19,7 @@ from orchestrator.cli.application import Data, DeploymentFile, settings_with
 from orchestrator.cli.up import run_everything
 from orchestrator.settings import Settings, make_data_folder
 from orchestrator.usecases.sweep import Swept, sweep
+from orchestrator.usecases.tokens import ensure_first_token
 from orchestrator.wiring import make_ports
 
 log = structlog.get_logger()
@@ -70,8 +71,11 @@ def api(
 ) -> None:
     """Serve the HTTP API."""
     settings = _settings_of_a_service(host=host, port=port, data=data, deployments=deployments)
+    ports = make_ports(settings)
+    if settings.given_api_token is not None:
+        ensure_first_token(ports, settings.given_api_token)
     app = create_app(
-        make_ports(settings),
+        ports,
         max_request_bytes=settings.max_request_bytes,
         metrics_public=settings.metrics_public,
     )

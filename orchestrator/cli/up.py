@@ -17,7 +17,7 @@ from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.cli.flower import LOOPBACK, flower_child
 from orchestrator.errors import AddressInUse
 from orchestrator.settings import PREFIX, Settings, make_data_folder
-from orchestrator.usecases.tokens import create_token
+from orchestrator.usecases.tokens import ensure_first_token
 from orchestrator.wiring import make_ports
 
 GRACE_AFTER_GRACE = 20.0
@@ -62,14 +62,11 @@ def _ensure_token(settings: Settings) -> None:
     """Store the token of the environment; without one, make the first token and print it once."""
     ports = make_ports(settings)
     try:
-        if settings.api_token is not None:
-            secret = settings.api_token.get_secret_value()
-            create_token(ports, "bootstrap", secret=secret)
-        elif not ports.store.read(lambda tx: tx.tokens.all()):
-            _, secret = create_token(ports, "bootstrap")
-            typer.echo(f"API token (shown this once): {secret}")
+        made = ensure_first_token(ports, settings.given_api_token)
     finally:
         ports.store.dispose()
+    if made:
+        typer.echo(f"API token (shown this once): {made}")
 
 
 def _announce(settings: Settings) -> None:

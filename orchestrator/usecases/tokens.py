@@ -52,6 +52,18 @@ def live_token(ports: Ports, secret: str | None) -> Token:
     return token
 
 
+def ensure_first_token(ports: Ports, given: str | None) -> str | None:
+    """See to it that somebody can call: store the given secret, or make one where there is none.
+
+    Returns the secret that was made, for the operator to see this once.
+    """
+    if given is not None:
+        create_token(ports, "bootstrap", secret=given)
+    elif not ports.store.read(lambda tx: tx.tokens.all()):
+        return create_token(ports, "bootstrap")[1]
+    return None
+
+
 def authenticate(ports: Ports, secret: str | None, deployment: str | None) -> Token:
     """Return the live token with that secret, if it is valid for the deployment.
 
