@@ -23,7 +23,12 @@ def _reviewed(name: str, **more: Any) -> Task:
     who = Agent(role=f"{name}er", goal=name, backstory="-", llm=_answer(name))
     description = f"{name} something about {{topic}}"
     return Task(
-        name=name, description=description, expected_output="text", agent=who, human_input=True, **more
+        name=name,
+        description=description,
+        expected_output="text",
+        agent=who,
+        human_input=True,
+        **more,
     )
 
 

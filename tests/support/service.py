@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -19,7 +20,7 @@ from processes import free_port, kill_all
 from redis import Redis
 from sqlalchemy import Executable, create_engine, update
 
-from orchestrator.adapters.sql.schema import deliveries, task_runs
+from orchestrator.adapters.sql.schema import deliveries, drains, task_runs
 from orchestrator.client import Client, ExecutionStatus, OpenReview
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.ports import Ports
@@ -33,6 +34,8 @@ SECONDS = 30.0
 
 SECONDS_TO_START = 120.0
 """The same for a service: on a busy machine CrewAI alone imports for half a minute."""
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 CRASH_POINTS = ("after-commit", "after-claim", "after-send")
 
@@ -202,11 +205,12 @@ class Service:
         engine.dispose()
 
     def lapse(self, execution_id: str) -> None:
-        """Have the leases of an execution's runs and deliveries end now, rather than in time."""
+        """Have the leases of an execution's runs and deliveries, and of drains, end now."""
         for table in (task_runs, deliveries):
             held = table.c.lease_until.is_not(None)
             mine = update(table).where(table.c.execution_id == execution_id, held)
             self.write(mine.values(lease_until=table.c.created_at))
+        self.write(update(drains).values(lease_until=datetime(2000, 1, 1, tzinfo=UTC)))
 
     def sweep_now(self) -> None:
         """Have the sweep publish again what waits, rather than in a minute."""
