@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer.testing import CliRunner, Result
 
 from orchestrator.adapters.sql.migrate import upgrade
@@ -60,7 +62,23 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def command(tmp_path: Path, migrated: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Commands set up logging for their process: have that end with the test."""
+    configure, handlers = structlog.configure, logging.root.handlers.copy()
+    uncached = {"cache_logger_on_first_use": False}
+    monkeypatch.setattr(structlog, "configure", lambda **given: configure(**{**given, **uncached}))
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
+
+
+@pytest.fixture
+def command(
+    logging_of_its_own: None,
+    tmp_path: Path,
+    migrated: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Command]:
     """The command on a migrated database, with one deployment that a worker has loaded."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
