@@ -474,6 +474,14 @@ class Drains(Protocol):
         """A drain has ended."""
         ...
 
+    def lapsed(self) -> tuple[str, ...]:
+        """The ids of the endpoints at which a drain's lease has ended: its worker is gone."""
+        ...
+
+    def forget_lapsed(self) -> None:
+        """Forget those drains."""
+        ...
+
 
 class Hosts(Protocol):
     """The hosts that receivers are at, and how they do, in one transaction."""

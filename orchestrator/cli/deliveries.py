@@ -212,7 +212,9 @@ def ping(endpoint: EndpointId, data: Data = None, deployments: DeploymentFile = 
 
 
 def _print(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    table = Table(*columns, box=None)
+    table = Table(box=None)
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0)  # ids are there to be copied
     for row in rows:
         table.add_row(*map(escape, row))
     console.print(table)

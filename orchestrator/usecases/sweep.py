@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import TypeVar
 
 import structlog
@@ -92,13 +93,24 @@ def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
 
 def _publish_drains(ports: Ports) -> int:
     now = ports.clock.now()
-    asleep, rested = ports.store.read(
-        lambda tx: (tx.deliveries.to_wake(now, BATCH), tx.endpoints.rested(now, BATCH))
+    asleep, rested, abandoned = ports.store.read(
+        lambda tx: (
+            tx.deliveries.to_wake(now, BATCH),
+            tx.endpoints.rested(now, BATCH),
+            tx.drains.lapsed(),
+        )
     )
-    woken = _each(asleep, lambda endpoint_id: _publish_drain(ports, endpoint_id))
+    if abandoned:
+        ports.store.transact(lambda tx: _take_over(tx, abandoned, now))
     if rested:
         ports.store.transact(lambda tx: nudge(tx, rested, now))
-    return woken
+    return _each(asleep, lambda endpoint_id: _publish_drain(ports, endpoint_id))
+
+
+def _take_over(tx: Transaction, endpoint_ids: Sequence[str], now: datetime) -> None:
+    """What a dead worker's drain held, and what came meanwhile, is for another one."""
+    tx.drains.forget_lapsed()
+    nudge(tx, endpoint_ids, now)
 
 
 def _publish_drain(ports: Ports, endpoint_id: str) -> bool:

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.adapters.deployment_file import EXAMPLE, DeploymentFile, load_deployments
+from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.deployment import Deployment, OnCodeChange, RunnerKind
 from orchestrator.errors import InvalidSettings, UnknownDeployment
 
@@ -138,3 +139,21 @@ def test_the_default_may_be_named(tmp_path: Path) -> None:
 def test_a_deployment_that_is_not_declared_is_unknown(tmp_path: Path) -> None:
     with pytest.raises(UnknownDeployment, match=r"'other'.*research"):
         load(tmp_path, SMALLEST).get("other")
+
+
+def test_webhooks_have_rules_of_their_own(tmp_path: Path) -> None:
+    text = f"""{SMALLEST}
+        webhook_delays = ["0s", "5s", 60]
+        human_input_webhook_delays = [0, "10m"]
+        webhook_stop_on_4xx = true
+    """
+    assert load(tmp_path, text).get("research").delivery_rules == DeliveryRules(
+        delays=(timedelta(), timedelta(seconds=5), timedelta(minutes=1)),
+        notice_delays=(timedelta(), timedelta(minutes=10)),
+        stop_on_4xx=True,
+    )
+
+
+@pytest.mark.parametrize("written", ["[]", '"5s"', '["soon"]', "[-1]"])
+def test_delays_are_a_list_of_durations(tmp_path: Path, written: str) -> None:
+    assert "webhook_delays" in refusal(tmp_path, f"{SMALLEST}webhook_delays = {written}")

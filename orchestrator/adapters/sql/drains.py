@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
 from orchestrator.adapters.sql.rows import insert_new, upsert, values_of
@@ -80,9 +80,20 @@ class SqlDrains:
         upsert(self._connection, drains, row, ["id"])
 
     def end(self, drain_id: str) -> None:
-        """A drain has ended; so have those whose worker is gone."""
-        lapsed = drains.c.lease_until < database_time(self._connection)
-        self._connection.execute(delete(drains).where((drains.c.id == drain_id) | lapsed))
+        """A drain has ended."""
+        self._connection.execute(delete(drains).where(drains.c.id == drain_id))
+
+    def lapsed(self) -> tuple[str, ...]:
+        """The ids of the endpoints at which a drain's lease has ended: its worker is gone."""
+        query = select(drains.c.endpoint_id).where(self._has_lapsed()).distinct()
+        return tuple(self._connection.execute(query).scalars())
+
+    def forget_lapsed(self) -> None:
+        """Forget those drains."""
+        self._connection.execute(delete(drains).where(self._has_lapsed()))
+
+    def _has_lapsed(self) -> ColumnElement[bool]:
+        return drains.c.lease_until < database_time(self._connection)
 
 
 class SqlHosts:

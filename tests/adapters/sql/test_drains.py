@@ -112,3 +112,16 @@ def test_simultaneous_nudges_publish_hardly_more_than_one(
 ) -> None:
     assert 1 <= sum(race(lambda: nudge(store, now))) <= 8
     assert not nudge(store, now)
+
+
+def test_a_drain_whose_worker_is_gone_is_told_by_its_endpoint_and_forgotten(
+    store: SqlStore,
+) -> None:
+    hold(store, "alive")
+    hold(store, "dead", lease=-SECOND)
+    assert store.read(lambda tx: tx.drains.lapsed()) == (E,)
+
+    store.transact(lambda tx: tx.drains.forget_lapsed())
+
+    assert store.read(lambda tx: tx.drains.lapsed()) == ()
+    assert others(store) == (1, 1, 0)
