@@ -7,6 +7,8 @@ from service import Service
 from work import Work
 
 from orchestrator import jobs
+from orchestrator.adapters.celery import CeleryJobs, make_celery
+from orchestrator.settings import embedded_broker_url
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("workers")]
 
@@ -46,6 +48,25 @@ def test_a_job_that_is_published_twice_runs_its_task_once(
         work.go()
     assert [service.ended("plain", each).status for each in backlog] == ["completed"] * 6
     assert [work.runs for work in works] == [["research", "write", "publish"]] * 6
+
+
+def test_a_job_that_meets_a_live_claim_ends_and_leaves_the_run_alone(
+    service: Service, work: Work
+) -> None:
+    execution_id = service.client.kickoff("plain", work.inputs(hold="write"))
+    service.until(lambda: work.pids("write"))
+    run = service.task_run(execution_id, "write")
+    broker = CeleryJobs(make_celery(embedded_broker_url(service.data)))
+    broker.publish(jobs.run_task(execution_id, run.id, resumes=False))
+    service.until(lambda: _found_nothing_due(service, run.id))
+    work.go()
+    assert service.ended("plain", execution_id).status == "completed"
+    assert work.runs == ["research", "write", "publish"]
+
+
+def _found_nothing_due(service: Service, task_run_id: str) -> bool:
+    lines = service.log.splitlines()
+    return any("job found nothing due" in line and task_run_id in line for line in lines)
 
 
 def test_a_broker_that_dies_under_a_task_is_met_again(service: Service, work: Work) -> None:
