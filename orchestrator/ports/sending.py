@@ -1,0 +1,46 @@
+"""The one way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from orchestrator.domain.delivery import Authentication, SendResult
+
+
+class Sender(Protocol):
+    """The one way out: every outgoing HTTP request goes through it, guarded."""
+
+    def vet(self, url: str, authentication: Authentication | None = None) -> None:
+        """Check a URL and the credentials for it when they are given.
+
+        Raises BlockedAddress when it is no http(s) URL, or leads to an address that is not allowed,
+        and Invalid when the credentials cannot be sent.
+        A name that does not resolve just now is accepted, and decided when something is sent.
+        """
+        ...
+
+    def send(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        authentication: Authentication | None = None,
+    ) -> SendResult:
+        """POST the bytes as JSON; never raises for what the network or the receiver does."""
+        ...
+
+
+class Signer(Protocol):
+    """Signs webhooks so that receivers know that they are ours."""
+
+    def headers(
+        self, secrets: Sequence[str], delivery_id: str, at: datetime, body: bytes
+    ) -> dict[str, str]:
+        """The signature headers for this try; none where there is no secret.
+
+        ``secrets`` are the receiver's own live ones, the newest first; those that hold for all come
+        after them.
+        """
+        ...

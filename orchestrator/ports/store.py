@@ -1,0 +1,73 @@
+"""The database, and one transaction of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from orchestrator.jobs import Job
+from orchestrator.ports.surroundings import Figures, Intake, Keys, Manifests, Tokens, Workers
+from orchestrator.ports.webhooks import (
+    Deliveries,
+    DeliveryFigures,
+    Drains,
+    Endpoints,
+    Hosts,
+    Nudges,
+)
+from orchestrator.ports.work import Checkpoints, Executions, Outputs, Reviews, TaskRuns, Timeline
+
+T = TypeVar("T")
+
+
+class Transaction(Protocol):
+    """One transaction: what is done through it happens together or not at all."""
+
+    executions: Executions
+    task_runs: TaskRuns
+    outputs: Outputs
+    checkpoints: Checkpoints
+    reviews: Reviews
+    deliveries: Deliveries
+    delivery_figures: DeliveryFigures
+    nudges: Nudges
+    drains: Drains
+    hosts: Hosts
+    endpoints: Endpoints
+    timeline: Timeline
+    manifests: Manifests
+    tokens: Tokens
+    keys: Keys
+    intake: Intake
+    workers: Workers
+    figures: Figures
+
+    def now(self) -> datetime:
+        """The time by the database's clock: what leases are measured against."""
+        ...
+
+    def publish(self, job: Job) -> None:
+        """Have a job sent once this transaction is committed, and not otherwise."""
+        ...
+
+
+class Store(Protocol):
+    """The database."""
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Do the work in one transaction that may write, and return what it returned.
+
+        The work may be called several times: a StaleWrite or a busy database rolls back and begins
+        again, a bounded number of times. After the commit the jobs that it asked for are published;
+        a broker that is away does not undo the commit (the sweep publishes again).
+        """
+        ...
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Do the work in one transaction that only reads, and does not keep writers waiting."""
+        ...
+
+    def dispose(self) -> None:
+        """Close the connections; the next use opens new ones."""
+        ...

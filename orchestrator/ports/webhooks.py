@@ -1,0 +1,223 @@
+"""The rows of webhooks: deliveries, the endpoints that they are for, and who is at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from orchestrator.domain.delivery import Authentication, Delivery, DeliveryAttempt, DeliveryState
+from orchestrator.domain.delivery_policy import OtherDrains
+from orchestrator.domain.endpoint import Endpoint, SigningSecret
+from orchestrator.domain.endpoint_host import Host
+from orchestrator.ports.work import Position
+
+
+class Outcome(NamedTuple):
+    """What becomes of a claimed delivery; ``attempt`` is None where nothing was tried."""
+
+    before: Delivery
+    after: Delivery
+    attempt: DeliveryAttempt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries are meant; what is None does not matter.
+
+    ``since`` and ``until`` bound the time at which they were made, the latter exclusively.
+    """
+
+    deployment: str | None = None
+    execution_id: str | None = None
+    endpoint_id: str | None = None
+    state: DeliveryState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+class Deliveries(Protocol):
+    """The deliveries and their attempts, in one transaction."""
+
+    def add(self, deliveries: Sequence[Delivery]) -> None:
+        """Insert."""
+        ...
+
+    def get(self, delivery_id: str) -> Delivery | None:
+        """Read."""
+        ...
+
+    def of(self, execution_id: str) -> tuple[Delivery, ...]:
+        """All of an execution's, in the order of their events."""
+        ...
+
+    def page(
+        self, wanted: DeliveryFilter, after: Position | None, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Some of the deliveries that are meant, newest first."""
+        ...
+
+    def closed(
+        self, wanted: DeliveryFilter, after: Position | None, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Some of those that have ended, oldest first; unless asked for, none that arrived."""
+        ...
+
+    def attempts(self, delivery_id: str) -> tuple[DeliveryAttempt, ...]:
+        """Every HTTP try of a delivery, in order."""
+        ...
+
+    def claim_due(
+        self, endpoint_id: str, worker: str, now: datetime, lease: timedelta, limit: int
+    ) -> tuple[Delivery, ...]:
+        """Claim up to ``limit`` that are due at an endpoint and that nobody else holds."""
+        ...
+
+    def record(self, outcomes: Sequence[Outcome]) -> frozenset[str]:
+        """Write what became of deliveries, with their attempts; returns the ids of those written.
+
+        Nothing is written of a delivery whose version moved: the claim was lost.
+        """
+        ...
+
+    def to_wake(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Ids of endpoints that have something due which was not published, or too long ago.
+
+        Endpoints that are quiet are left in peace.
+        """
+        ...
+
+    def woken(self, endpoint_id: str, now: datetime) -> bool:
+        """Note that what is due at the endpoint is being published again.
+
+        False when nothing there waits for that any more: somebody else just did.
+        """
+        ...
+
+    def purge(self, execution_id: str, limit: int) -> int:
+        """Delete up to ``limit`` ended ones of an execution, with their attempts; returns how many.
+
+        None while any of the execution's deliveries is still open.
+        """
+        ...
+
+
+class DeliveryFigures(Protocol):
+    """Figures about deliveries, computed in one reading transaction."""
+
+    def counts(self) -> dict[tuple[str, DeliveryState], int]:
+        """How many there are of each deployment in each state."""
+        ...
+
+    def oldest_due(self, now: datetime) -> datetime | None:
+        """The time at which the delivery was due that has been due for longest."""
+        ...
+
+    def waiting(self, endpoint_ids: Sequence[str]) -> dict[str, int]:
+        """How many wait at each of these endpoints; those where none waits are left out."""
+        ...
+
+    def tries(self, since: datetime) -> tuple[DeliveryAttempt, ...]:
+        """The newest tries since then, 10,000 at most, without what was answered."""
+        ...
+
+
+class Nudges(Protocol):
+    """Which endpoints have a drain on its way, in one transaction."""
+
+    def add(self, endpoint_id: str, now: datetime) -> bool:
+        """Note that a drain is to be published; False when one is on its way already.
+
+        One that has been on its way for longer than ``NUDGE_HOLDS`` counts as lost.
+        """
+        ...
+
+    def forget(self, endpoint_id: str) -> None:
+        """A drain has begun: whoever commits something from now on has to nudge again."""
+        ...
+
+
+class Drains(Protocol):
+    """The drains that are sending just now, each under a lease, in one transaction."""
+
+    def others(self, drain_id: str, endpoint_id: str, host_id: str) -> OtherDrains:
+        """How many other drains there are, where this one would send."""
+        ...
+
+    def hold(
+        self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, doubtful: bool
+    ) -> None:
+        """Say that a drain sends, for that long after now by the database's clock."""
+        ...
+
+    def end(self, drain_id: str) -> None:
+        """A drain has ended."""
+        ...
+
+    def lapsed(self) -> tuple[str, ...]:
+        """The ids of the endpoints at which a drain's lease has ended: its worker is gone."""
+        ...
+
+    def forget_lapsed(self) -> None:
+        """Forget those drains."""
+        ...
+
+
+class Hosts(Protocol):
+    """The hosts that receivers are at, and how they do, in one transaction."""
+
+    def lock(self, host_id: str) -> Host:
+        """Read and hold the row; a host that nobody asked for before is a sound one."""
+        ...
+
+    def save(self, host: Host) -> None:
+        """Write the row that is held."""
+        ...
+
+
+class Endpoints(Protocol):
+    """The receivers of webhooks, in one transaction. URLs and credentials are kept encrypted."""
+
+    def ensure(
+        self, deployment: str, url: str, authentication: Authentication | None, at: datetime
+    ) -> str:
+        """Return the id of this endpoint; insert it on first use."""
+        ...
+
+    def get(self, endpoint_id: str) -> Endpoint | None:
+        """Read and decrypt."""
+        ...
+
+    def lock(self, endpoint_id: str) -> Endpoint | None:
+        """Read, decrypt, and hold the row until the transaction ends."""
+        ...
+
+    def save(self, before: Endpoint, after: Endpoint) -> Endpoint:
+        """Write over the version of ``before``: its state, health and settings.
+
+        Raises StaleWrite as executions do.
+        """
+        ...
+
+    def page(
+        self, deployment: str | None, after: Position | None, limit: int
+    ) -> tuple[Endpoint, ...]:
+        """Some of the endpoints of a deployment, or of all, newest first."""
+        ...
+
+    def rested(self, now: datetime, limit: int) -> tuple[str, ...]:
+        """Ids of endpoints whose time to be left in peace is over."""
+        ...
+
+    def add_secret(self, secret: SigningSecret) -> None:
+        """Insert, encrypted. Without an endpoint's id it is the whole deployment's."""
+        ...
+
+    def retire_secrets(self, deployment: str, endpoint_id: str | None, at: datetime) -> None:
+        """Have the live secrets of this endpoint, or of the deployment itself, end at that time."""
+        ...
+
+    def secrets(self, endpoint: Endpoint, now: datetime) -> tuple[str, ...]:
+        """What signs for an endpoint now: its own and its deployment's, each the newest first."""
+        ...

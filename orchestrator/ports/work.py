@@ -1,0 +1,199 @@
+"""The rows of work: executions, their task runs, outputs, checkpoints, reviews and timelines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple, Protocol
+
+from orchestrator.domain.checkpoint import Checkpoint
+from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.domain.output import Output
+from orchestrator.domain.review import Review
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.timeline import Entry
+
+
+class Position(NamedTuple):
+    """A place in a list that is read page by page: the row that was read last."""
+
+    created_at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionFilter:
+    """Which executions are meant; what is None does not matter.
+
+    ``since`` and ``until`` bound the time of the kickoff, the latter exclusively; ``meta`` is a
+    text that the JSON of their meta has in it, whatever its case.
+    """
+
+    deployment: str | None = None
+    state: ExecutionState | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    meta: str | None = None
+
+
+class Executions(Protocol):
+    """The executions, in one transaction."""
+
+    def add(self, execution: Execution) -> bool:
+        """Insert; False, and nothing done, when the id is taken."""
+        ...
+
+    def get(self, execution_id: str) -> Execution | None:
+        """Read without a lock."""
+        ...
+
+    def lock(self, execution_id: str) -> Execution | None:
+        """Read and hold the row until the transaction ends: nobody else changes the execution."""
+        ...
+
+    def save(self, before: Execution, after: Execution) -> Execution:
+        """Write over the state and version of ``before``; returns it with its new version.
+
+        Raises StaleWrite when the row is no longer as ``before`` says.
+        """
+        ...
+
+    def page(
+        self, wanted: ExecutionFilter, after: Position | None, limit: int
+    ) -> tuple[Execution, ...]:
+        """Some of the executions that are meant, newest first."""
+        ...
+
+    def of_batch(self, batch: str) -> tuple[Execution, ...]:
+        """All of a batch's, in the order in which they were kicked off."""
+        ...
+
+    def to_purge(self, finished_before: datetime, limit: int) -> tuple[str, ...]:
+        """Ids of executions that finished before then and still have what a purge takes away."""
+        ...
+
+    def purged(self, execution_id: str, at: datetime) -> None:
+        """Note that an execution's deliveries and outputs are gone."""
+        ...
+
+
+class TaskRuns(Protocol):
+    """The task runs, in one transaction."""
+
+    def add(self, runs: Sequence[TaskRun]) -> None:
+        """Insert."""
+        ...
+
+    def get(self, task_run_id: str) -> TaskRun | None:
+        """Read."""
+        ...
+
+    def of(self, execution_id: str) -> tuple[TaskRun, ...]:
+        """All of an execution's, in the order in which they were made."""
+        ...
+
+    def save(self, before: TaskRun, after: TaskRun) -> TaskRun:
+        """Write over the state and version of ``before``. Raises StaleWrite as executions do."""
+        ...
+
+    def renew(self, task_run_id: str, claim_no: int, lease: timedelta) -> bool:
+        """Move the lease's end to that long after now, by the database's clock.
+
+        False when the claim is no longer the current one: the run's work is in vain.
+        """
+        ...
+
+    def lapsed(self, limit: int) -> tuple[str, ...]:
+        """Ids of the runs whose lease has ended, by the database's clock."""
+        ...
+
+    def claimed_by(self, worker: str) -> tuple[str, ...]:
+        """Ids of the runs that this worker holds."""
+        ...
+
+    def to_wake(self, now: datetime, limit: int) -> tuple[TaskRun, ...]:
+        """Runs that are due and were not published, or too long ago."""
+        ...
+
+    def woken(self, run: TaskRun, now: datetime, wake_at: datetime) -> bool:
+        """Note that the run is being published again; False when somebody else just did."""
+        ...
+
+
+class Outputs(Protocol):
+    """The outputs, in one transaction. Each is written once."""
+
+    def add(self, output_id: str, execution_id: str, output: Output, at: datetime) -> None:
+        """Insert. Raises TaskFailed when it is too large or has no JSON form."""
+        ...
+
+    def get(self, output_ids: Sequence[str]) -> dict[str, Output]:
+        """Read several at a time, by id."""
+        ...
+
+    def purge(self, execution_id: str) -> None:
+        """Replace what an execution's outputs hold by nothing; they are still found."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """The checkpoints, in one transaction. Append-only."""
+
+    def add(self, checkpoint: Checkpoint) -> None:
+        """Insert."""
+        ...
+
+    def newest(self, execution_id: str) -> Checkpoint | None:
+        """The one to go on from. Raises DeploymentBroken for a format that we cannot read."""
+        ...
+
+
+class Reviews(Protocol):
+    """The reviews, in one transaction."""
+
+    def add(self, review: Review) -> None:
+        """Insert."""
+        ...
+
+    def get(self, review_ids: Sequence[str]) -> dict[str, Review]:
+        """Read several at a time, by id."""
+        ...
+
+    def of(self, execution_id: str) -> tuple[Review, ...]:
+        """All of an execution's, oldest first."""
+        ...
+
+    def save(self, before: Review, after: Review) -> Review:
+        """Write over the state and version of ``before``. Raises StaleWrite as executions do."""
+        ...
+
+    def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
+        """Open reviews whose deadline has passed."""
+        ...
+
+    def pending(
+        self, deployment: str | None, after: Position | None, limit: int
+    ) -> tuple[Review, ...]:
+        """Some of the open reviews of a deployment, or of all, oldest first."""
+        ...
+
+
+class Timeline(Protocol):
+    """The timelines, in one transaction. Append-only."""
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Append, in this order."""
+        ...
+
+    def of(self, execution_id: str) -> tuple[Entry, ...]:
+        """All entries of an execution, in order."""
+        ...
+
+    def newest(self) -> int:
+        """The highest number of all, 0 where there is none."""
+        ...
+
+    def beyond(self, number: int, limit: int) -> tuple[Entry, ...]:
+        """Entries of all executions with a higher number, in order."""
+        ...
