@@ -42,8 +42,27 @@ The docstring of an error is its default message. What each means over HTTP stan
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Mapping
 from typing import Any
+
+FOREIGN = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError)
+"""What users' code may end with: ``sys.exit()`` in it is a failure like any other."""
+
+LONGEST_CAUSE = 500
+"""Characters of a foreign error that are told."""
+
+
+def cause(error: BaseException) -> str:
+    """What a foreign error says, on one line, bounded, without a stack trace."""
+    try:
+        told = " ".join(str(error).split())
+    except Exception:  # noqa: BLE001 - its ``__str__`` is foreign code too
+        told = ""
+    if isinstance(error, ModuleNotFoundError) and told:
+        return told
+    sentence = f"{type(error).__name__}: {told}" if told else type(error).__name__
+    return sentence if len(sentence) <= LONGEST_CAUSE else sentence[: LONGEST_CAUSE - 1] + "…"
 
 
 class OrchestratorError(Exception):

@@ -45,7 +45,8 @@ def _formatter(*, as_json: bool) -> structlog.stdlib.ProcessorFormatter:
     renderer: tuple[Processor, ...] = (
         (structlog.processors.format_exc_info, structlog.processors.JSONRenderer())
         if as_json
-        else (structlog.dev.ConsoleRenderer(),)
+        # Not rich's tracebacks: they show local variables, and take minutes over a long message.
+        else (structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),)
     )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=list(SHARED),

@@ -39,10 +39,10 @@ class Output:
 
         Raises TaskFailed, not to be retried, when it is over ``LIMIT`` or has no JSON form.
         """
-        stored = asdict(self)
         try:
+            stored = asdict(self)
             size = len(encode(stored))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             message = f"The task's output cannot be stored as JSON: {error}"
             raise TaskFailed(message, retryable=False) from error
         if size > LIMIT:
@@ -63,7 +63,9 @@ class Output:
         if self.json is None:
             return replace(self, raw=text)
         try:
-            return replace(self, raw=text, json=json.loads(text))
-        except ValueError as error:
+            edited = replace(self, raw=text, json=json.loads(text))
+            edited.to_json()  # Python reads NaN, and what nests too deeply to be written
+        except (ValueError, RecursionError, TaskFailed) as error:
             message = f"'edited_output' must be JSON, as this task's output is: {error}"
             raise Invalid(message, {"edited_output": str(error)}) from error
+        return edited

@@ -17,6 +17,7 @@ from pydantic import (
     StrictBool,
     StrictStr,
     ValidationError,
+    model_validator,
 )
 
 from orchestrator.errors import Invalid
@@ -35,7 +36,27 @@ def _either(snake: str, camel: str) -> AliasChoices:
 
 
 class _Body(BaseModel):
+    """A body, or a part of one. Null says as little as a key that is not there."""
+
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _says_each_thing_once(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        said = {key: value for key, value in given.items() if value is not None}
+        for field in cls.model_fields.values():
+            _require_one_meaning(field.validation_alias, said)
+        return said
+
+
+def _require_one_meaning(alias: object, said: Mapping[str, Any]) -> None:
+    """Refuse a key that stands in both casings with different values: which one is meant?"""
+    casings = alias.choices if isinstance(alias, AliasChoices) else []
+    given = [str(key) for key in casings if key in said]
+    if any(said[key] != said[given[0]] for key in given):
+        raise ValueError(f"{' and '.join(given)} contradict each other")
 
 
 class BearerAuthentication(_Body):

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 def fail_attempt(
-    ports: Ports, claimed: TaskRun, actor: str, reason: str, error: Exception | None = None
+    ports: Ports, claimed: TaskRun, actor: str, reason: str, error: BaseException | None = None
 ) -> TaskRunState | None:
     """Note that the claimed run failed; None, and nothing done, where the claim was lost meanwhile.
 

@@ -6,7 +6,7 @@ import structlog
 
 from orchestrator.domain.deployment import Deployment, Manifest
 from orchestrator.domain.plan import Plan
-from orchestrator.errors import DeploymentBroken
+from orchestrator.errors import FOREIGN, DeploymentBroken, cause
 from orchestrator.ports import Ports, Transaction
 
 log = structlog.get_logger()
@@ -34,6 +34,9 @@ def _load(ports: Ports, deployment: Deployment) -> Plan | DeploymentBroken:
     except DeploymentBroken as error:
         log.warning("deployment does not load", deployment=deployment.name, reason=error.message)
         return error
+    except FOREIGN as error:
+        log.warning("deployment does not load", deployment=deployment.name, exc_info=error)
+        return DeploymentBroken(f"Deployment {deployment.name!r} does not load: {cause(error)}")
     if not plan.names:
         return DeploymentBroken(f"Deployment {deployment.name!r} has no tasks")
     return plan

@@ -19,7 +19,7 @@ from orchestrator.domain.plan import Plan, TaskKind
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import worker_actor
-from orchestrator.errors import ClaimLost, DeploymentBroken, TaskFailed
+from orchestrator.errors import FOREIGN, ClaimLost, DeploymentBroken, TaskFailed, cause
 from orchestrator.ports import Ports, Progress, TaskResult, Transaction
 from orchestrator.usecases.advance import ask_person, begin_due_tasks, commit_task
 from orchestrator.usecases.case import Case, open_case
@@ -77,7 +77,7 @@ def run_task(ports: Ports, host: Host, execution_id: str, task_run_id: str) -> T
     except ClaimLost:
         log.warning("claim lost", execution_id=execution_id, task_run_id=task_run_id)
         return None
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises is a failed attempt
+    except FOREIGN as error:  # whatever the user's code raises is a failed attempt
         return fail_attempt(ports, claimed.run, worker_actor(host.worker), _reason(error), error)
     return _accept(ports, host, claimed, result, seconds)
 
@@ -160,10 +160,10 @@ def _require_same_code(deployment: Deployment, begun: Plan, loaded: Plan) -> Non
     raise TaskFailed(message, retryable=False)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     if isinstance(error, (TaskFailed, DeploymentBroken)):
         return error.message
-    return f"{type(error).__name__}: {error}"
+    return cause(error)
 
 
 def _accept(

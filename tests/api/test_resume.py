@@ -188,10 +188,11 @@ def test_a_text_of_their_own_is_no_rejection(service: Service) -> None:
     assert (answer.status_code, list(answer.json()["details"])) == (422, ["edited_output"])
 
 
-def test_a_text_in_place_of_data_must_be_json(service: Service) -> None:
+@pytest.mark.parametrize("text", ["four", "NaN", "[1e999]", "[" * 9000, "[" * 900 + "]" * 900])
+def test_a_text_in_place_of_data_must_be_json(service: Service, text: str) -> None:
     execution_id = service.halted("quote")
 
-    refused = service.resume(execution_id, "quote", task_id="decide", edited_output="four")
+    refused = service.resume(execution_id, "quote", task_id="decide", edited_output=text)
     taken = service.resume(execution_id, "quote", task_id="decide", edited_output='{"price": 4}')
 
     assert (refused.status_code, list(refused.json()["details"])) == (422, ["edited_output"])
@@ -226,3 +227,21 @@ def test_words_may_hold_what_a_database_does_not(service: Service, words: str) -
     answer = service.resume(service.halted(), task_id="write", human_feedback=words)
     service.work()
     assert answer.json()["status"] == "retrying"
+
+
+def test_null_says_as_little_as_a_key_that_is_not_there(service: Service) -> None:
+    said = {"human_feedback": None, "reviewer": None, "webhooks": None, "is_approve": True}
+    assert service.resume(service.halted(), task_id="write", **said).status_code == 200
+
+
+def test_null_in_one_casing_does_not_hide_what_the_other_says(service: Service) -> None:
+    said = {"is_approve": None, "isApprove": False, "human_feedback": "ok"}
+    answer = service.resume(service.halted(), task_id="write", **said)
+    assert answer.json()["status"] == "retrying"
+
+
+def test_an_answer_that_contradicts_itself_is_refused(service: Service) -> None:
+    said = {"is_approve": True, "isApprove": False}
+    answer = service.resume(service.halted(), task_id="write", **said)
+    assert answer.status_code == 422
+    assert "is_approve and isApprove contradict each other" in answer.json()["message"]

@@ -9,7 +9,7 @@ from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.errors import AlreadyAnswered, NotPending, TaskFailed
+from orchestrator.errors import LONGEST_CAUSE, AlreadyAnswered, NotPending, TaskFailed
 from orchestrator.usecases.answer import Answer, answer
 from orchestrator.usecases.bodies import ResumeBody
 from orchestrator.usecases.claims import end_lapsed_claim, give_back_claims
@@ -283,3 +283,30 @@ def test_changed_code_with_other_tasks_is_not_run(a_world: Make) -> None:
     world.work()
     error = world.snapshot(execution_id).execution.error or ""
     assert "tasks then: write, edit; now: write, illustrate" in error
+
+
+@pytest.mark.parametrize("end", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()])
+def test_a_task_that_leaves_instead_of_failing_has_failed_at_once(
+    a_world: Make, end: BaseException
+) -> None:
+    world = a_world("write")
+    world.runner.behaviour = end
+    execution_id = world.halted()
+    run = world.snapshot(execution_id).runs[0]
+    assert (run.state, run.attempts) == (TaskRunState.DUE, 1)
+
+
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("error", [Unspeakable(), ValueError("x" * 1_000)])
+def test_an_error_is_told_in_bounded_words_whatever_it_says(
+    a_world: Make, error: Exception
+) -> None:
+    world = a_world("write")
+    world.runner.behaviour = error
+    told = world.snapshot(world.halted()).runs[0].error
+    assert told is not None
+    assert len(told) <= LONGEST_CAUSE

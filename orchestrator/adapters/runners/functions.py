@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Mapping, Sequence
 
 from orchestrator.adapters.runners.function_crew import FunctionCrew, FunctionTask, TaskCall
-from orchestrator.adapters.runners.loading import broken, cause, kind_of, load
+from orchestrator.adapters.runners.loading import broken, kind_of, load
 from orchestrator.domain.canonical import Json, decode, digest, encode
 from orchestrator.domain.chain import Chain
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask, unique_names
-from orchestrator.errors import TaskFailed
+from orchestrator.errors import FOREIGN, TaskFailed, cause
 from orchestrator.ports import Progress, TaskResult
 
 BETWEEN_CONTEXTS = "\n\n----------\n\n"
@@ -57,7 +57,7 @@ def _crew(deployment: Deployment) -> FunctionCrew:
 def _made_by(deployment: Deployment, make: object) -> object:
     try:
         return make()  # type: ignore[operator]
-    except Exception as error:
+    except FOREIGN as error:
         raise broken(deployment, f"calling it failed: {cause(error)}") from error
 
 
@@ -136,7 +136,7 @@ def _output(task: PlannedTask, returned: Json) -> Output:
         return Output(returned or "", task.agent, task.description)
     try:
         encoded = encode(returned)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         message = f"Task {task.name!r} returned {kind_of(returned)}, not a text or JSON data"
         raise TaskFailed(message, retryable=False) from error
     return Output(encoded.decode(), task.agent, task.description, json=decode(encoded))

@@ -8,10 +8,7 @@ from functools import reduce
 from pathlib import Path
 
 from orchestrator.domain.deployment import Deployment
-from orchestrator.errors import DeploymentBroken
-
-LONGEST_CAUSE = 500
-"""Characters of a foreign error that are told."""
+from orchestrator.errors import FOREIGN, DeploymentBroken, cause
 
 
 def load(deployment: Deployment) -> object:
@@ -25,7 +22,7 @@ def load(deployment: Deployment) -> object:
     _find_modules_in_working_directory()
     try:
         module = importlib.import_module(module_path)
-    except (Exception, SystemExit) as error:
+    except FOREIGN as error:
         raise broken(deployment, cause(error)) from error
     try:
         return reduce(getattr, attribute.split("."), module)
@@ -40,15 +37,6 @@ def broken(deployment: Deployment, why: str) -> DeploymentBroken:
     return DeploymentBroken(
         f"Deployment {deployment.name!r} does not load from {deployment.target!r}: {why}"
     )
-
-
-def cause(error: BaseException) -> str:
-    """What went wrong, on one line, without a stack trace."""
-    told = " ".join(str(error).split())
-    if isinstance(error, ModuleNotFoundError) and told:
-        return told
-    sentence = f"{type(error).__name__}: {told}" if told else type(error).__name__
-    return sentence if len(sentence) <= LONGEST_CAUSE else sentence[: LONGEST_CAUSE - 1] + "…"
 
 
 def kind_of(thing: object) -> str:

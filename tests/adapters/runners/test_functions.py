@@ -156,6 +156,8 @@ def test_the_idempotency_key_is_that_of_the_round(run: Begin) -> None:
         ("import not_there", "No module named 'not_there'"),
         ("crew =", "SyntaxError: invalid syntax"),
         ("def crew(): raise OSError('no key')", "calling it failed: OSError: no key"),
+        ("def crew(): raise SystemExit('no key')", "calling it failed: SystemExit: no key"),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
         ("raise SystemExit", "SystemExit"),
     ],
 )

@@ -25,13 +25,13 @@ from orchestrator.adapters.runners.crewai.crew_run import (
 from orchestrator.adapters.runners.crewai.plans import read_plan
 from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
 from orchestrator.adapters.runners.crewai.telling import Abandoned, Telling
-from orchestrator.adapters.runners.loading import cause, kind_of
+from orchestrator.adapters.runners.loading import kind_of
 from orchestrator.domain.canonical import encode
 from orchestrator.domain.chain import Chain
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, TaskKind
-from orchestrator.errors import ClaimLost, TaskFailed
+from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed, cause
 from orchestrator.ports import Progress, TaskResult
 
 
@@ -68,7 +68,7 @@ def _ended_as_ours(run: CrewRun) -> TaskResult:
         raise abandoned.claim_lost from None
     except (TaskFailed, ClaimLost):
         raise
-    except Exception as error:
+    except FOREIGN as error:
         message = f"Task {planned.name!r} failed: {cause(error)}"
         raise TaskFailed(message, retryable=not isinstance(error, HookAborted)) from error
 

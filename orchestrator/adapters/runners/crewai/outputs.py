@@ -11,10 +11,9 @@ from crewai.tasks.task_output import TaskOutput
 from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
-from orchestrator.adapters.runners.loading import cause
 from orchestrator.domain.canonical import Json, encode
 from orchestrator.domain.output import Output
-from orchestrator.errors import TaskFailed
+from orchestrator.errors import TaskFailed, cause
 
 
 def from_task(output: TaskOutput, usage: Mapping[str, int], *, skipped: bool = False) -> Output:

@@ -6,10 +6,11 @@ import importlib
 from pathlib import Path
 
 from orchestrator.adapters.runners.crewai.environment import prepare_environment
-from orchestrator.adapters.runners.loading import broken, cause
+from orchestrator.adapters.runners.loading import broken
 from orchestrator.domain.chain import Chain
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.plan import Plan
+from orchestrator.errors import cause
 from orchestrator.ports import Progress, Runner, TaskResult
 
 NEEDS_CREWAI = "orchestrator.adapters.runners.crewai.crews"

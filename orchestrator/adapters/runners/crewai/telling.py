@@ -14,9 +14,8 @@ from crewai.tools.tool_types import ToolResult
 from crewai.utilities.serialization import to_serializable
 from pydantic import BaseModel
 
-from orchestrator.adapters.runners.loading import cause
 from orchestrator.domain.canonical import Json, JsonObject, encode
-from orchestrator.errors import ClaimLost
+from orchestrator.errors import ClaimLost, cause
 from orchestrator.ports import Progress, Step
 
 LONGEST_TEXT = 16_000
