@@ -13,11 +13,13 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 class ModelServer:
     """Listens on a free port of this machine while its context lasts.
 
-    ``requests`` are the bodies that it got; ``status`` is what it answers, as OpenAI would.
+    ``requests`` are the bodies that it got; ``status`` is what it answers, as OpenAI would. Where
+    a ``key`` is given, it answers 401 to everybody who has another one.
     """
 
-    def __init__(self, status: int = 200) -> None:
+    def __init__(self, status: int = 200, *, key: str | None = None) -> None:
         self.status = status
+        self.key = key
         self.requests: list[dict[str, Any]] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
@@ -53,14 +55,23 @@ class ModelServer:
             "usage": USAGE,
         }
 
+    def reply(self, authorization: str | None, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Check the caller's key, then answer: the status and the body."""
+        if self.key is None or authorization == f"Bearer {self.key}":
+            return self.status, self.answer(body)
+        error = {"message": "Incorrect API key provided.", "code": "invalid_api_key"}
+        return 401, {"error": error}
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
-                content = json.dumps(server.answer(json.loads(self.rfile.read(length)))).encode()
-                self.send_response(server.status)
+                body = json.loads(self.rfile.read(length))
+                status, answer = server.reply(self.headers["Authorization"], body)
+                content = json.dumps(answer).encode()
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()

@@ -7,6 +7,7 @@ the input ``hold`` names goes on only once there is a file ``go``, or ``go.N`` f
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -66,6 +67,15 @@ def fail(call: TaskCall) -> str:
     raise ValueError("there is no ink left")
 
 
+def leak(call: TaskCall) -> str:
+    """Take the process down, until somebody mended it: there is a file ``mended``."""
+    said = _work(call, "leak")
+    if not (Path(str(call.inputs["folder"])) / "mended").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    return said
+
+
 article = [research, write, publish]
 plain = [research, write_unasked, publish]
 doomed = [research, fail]
+deadly = [research, leak]
