@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hostile_urls import ATTACKS, urls
 from requests_hardened import Config, Manager
+from ssrfguard import Policy
 from ssrfguard.requests import Session
 
 from orchestrator.adapters.http.guard import Guard
@@ -26,7 +27,7 @@ HARDENED = Manager(
 
 SENDERS: dict[str, Callable[[str], Any]] = {
     "ours": lambda url: GuardedSender(Guard()).send(url, b"{}", {}),
-    "ssrfguard": lambda url: Session().post(url, data=b"{}", timeout=1),
+    "ssrfguard": lambda url: Session(policy=Policy()).post(url, data=b"{}", timeout=1),
     "requests-hardened": lambda url: HARDENED.send_request("POST", url, data=b"{}"),
 }
 
@@ -74,3 +75,10 @@ def test_ours_connects_to_nothing_hostile(leaks: dict[str, list[str]]) -> None:
 @pytest.mark.parametrize("library", ["ssrfguard", "requests-hardened"])
 def test_ours_refuses_all_that_others_refuse(leaks: dict[str, list[str]], library: str) -> None:
     assert set(leaks["ours"]) <= set(leaks[library])
+
+
+@pytest.mark.parametrize("name", SENDERS)
+def test_each_would_connect_to_a_public_address(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with nothing_leaves(monkeypatch) as reached, suppress(Exception):
+        SENDERS[name]("http://8.8.8.8/")
+    assert reached
