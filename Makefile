@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: demo test test-model lint format docs clean
+.PHONY: demo test test-model lint format docs bench clean
 
 demo: .venv/crewai
 	$(BIN)/python -m orchestrator demo
@@ -28,6 +28,11 @@ format: .venv/dev
 
 docs: .venv/dev
 	$(BIN)/python .ci/write_docs.py
+
+# Speeds, each beside a peer in the same run. Nothing else should be busy on the machine.
+bench: .venv/dev
+	$(BIN)/python bench/chain.py
+	$(BIN)/python bench/webhooks.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
