@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import structlog
+from billiard.common import terminate_handler_fired
 from celery.exceptions import SoftTimeLimitExceeded
 
 from orchestrator.domain import retry
@@ -35,6 +36,14 @@ REALTIME = 0.05
 
 MOST_KEPT = 10_000
 """Events of one task that wait to be written while the database is away; the oldest go first."""
+
+
+class ChildEnds(BaseException):
+    """This process was told to end in the middle of a task: no failure of that task.
+
+    The task meets the signal as a ``SystemExit``, as if its own code had left. Its parent gives the
+    claim back.
+    """
 
 
 class RunningTask:
@@ -124,7 +133,10 @@ class ThreadLeaseKeeper:
 
     @contextmanager
     def keep(self, run: TaskRun) -> Iterator[Progress]:
-        """Renew the lease until the context ends, or until the claim turns out to be lost."""
+        """Renew the lease until the context ends, or until the claim turns out to be lost.
+
+        Raises TaskFailed when the time limit ended the task, ChildEnds when a shutdown did.
+        """
         limit = self._ports.deployments.get(run.deployment).task_time_limit
         stream = listening_stream(self._ports, run)
         running = RunningTask(run, limit + self._grace, stream, self._hurry.set)
@@ -134,6 +146,10 @@ class ThreadLeaseKeeper:
         except SoftTimeLimitExceeded:
             seconds = f"{limit.total_seconds():g}"
             raise TaskFailed(f"The task ran over its time limit of {seconds} s") from None
+        except BaseException as error:
+            if terminate_handler_fired():
+                raise ChildEnds from error
+            raise
         finally:
             del self._running[run.id]
             self._pass_on(running)
