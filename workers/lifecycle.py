@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import importlib
 import importlib.util
+import re
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,9 @@ from orchestrator.wiring import make_ports
 from workers.process import Identity, current
 
 log = structlog.get_logger()
+
+_HOW_IT_ENDED = re.compile(r"exited prematurely: (.+) Job:")
+"""In what Celery says of a lost child: ``signal 9 (SIGKILL)`` or ``exitcode 1``."""
 
 
 def connect(settings: Settings) -> None:
@@ -99,7 +103,8 @@ def _end_claim_of_lost_child(
 def _what_ended(exception: BaseException) -> str:
     if isinstance(exception, TimeLimitExceeded):
         return "The task ran over its time limit, and went on when it was told to end"
-    return "The worker process died"
+    how = _HOW_IT_ENDED.search(str(exception))
+    return f"The worker process died: {how[1]}" if how else "The worker process died"
 
 
 def _give_back() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.jobs import CREWS, QUEUES
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.health import SEEN_WITHIN
@@ -39,7 +40,7 @@ class Finding:
 
 def examine(ports: Ports) -> tuple[Finding, ...]:
     """Check what the database knows: clocks, workers, deployments, what waits and what fails."""
-    checks = (_clock, _workers, _backlog, _trouble, _tokens)
+    checks = (_clock, _workers, _backlog, _trouble, _failures, _tokens)
 
     def read(tx: Transaction) -> tuple[Finding, ...]:
         return tuple(finding for check in checks for finding in check(ports, tx))
@@ -86,7 +87,16 @@ def _trouble(_: Ports, tx: Transaction) -> Iterator[Finding]:
 
 def _failing(run: TaskRun) -> str:
     error = " ".join((run.error or "").split())
-    return f"{run.deployment}/{run.task_name} failed {run.attempts} times, last: {error[:200]}"
+    failed = run.attempts - (run.state is TaskRunState.RUNNING)
+    return f"{run.deployment}/{run.task_name} failed {failed} times, last: {error[:200]}"
+
+
+def _failures(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    """Not wrong by themselves: a failed execution stays one, also when its cause is mended."""
+    for found in tx.figures.executions():
+        if found.state is ExecutionState.FAILED:
+            where = f"orchestrator executions list --state FAILED --deployment {found.deployment}"
+            yield Finding("executions", f"{found.count} of {found.deployment} failed: {where}")
 
 
 def _tokens(_: Ports, tx: Transaction) -> Iterator[Finding]:

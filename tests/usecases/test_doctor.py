@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import World
+from world import WorkerDied, World
 
 from orchestrator.domain.deployment import Manifest
+from orchestrator.errors import TaskFailed
 from orchestrator.jobs import CREWS, QUEUES
 from orchestrator.usecases.doctor import Finding, examine
+from orchestrator.usecases.sweep import sweep
 from orchestrator.usecases.tokens import create_token
 
 
@@ -56,6 +58,25 @@ def test_a_task_that_keeps_failing(world: World) -> None:
     found = wrong(world)["attempts"]
     assert "crew/write failed 1 times, last: PermissionError: 401: invalid API key" in found.says
     assert execution_id in str(found.mend)
+
+
+def test_an_attempt_that_runs_has_not_failed(world: World, later: Callable[[float], None]) -> None:
+    world.runner.behaviour = PermissionError("401")
+    world.halted()
+    world.runner.behaviour = WorkerDied()
+    later(1)
+    sweep(world.ports)
+    with pytest.raises(WorkerDied):
+        world.work()
+    assert "failed 1 times" in wrong(world)["attempts"].says
+
+
+def test_executions_that_failed_are_named_and_not_wrong(world: World) -> None:
+    world.runner.behaviour = TaskFailed("no ink", retryable=False)
+    world.halted()
+    (finding,) = (each for each in examine(world.ports) if each.check == "executions")
+    assert finding.says.startswith("1 of crew failed: orchestrator executions list --state FAILED")
+    assert not finding.is_wrong
 
 
 def test_a_clock_that_is_wrong(world: World) -> None:

@@ -9,6 +9,8 @@ from work import Work
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("workers")]
 
+DIED = "The worker process died: signal 9 (SIGKILL)"
+
 
 @pytest.fixture
 def held(service: Service, work: Work) -> str:
@@ -32,7 +34,7 @@ def test_a_killed_child_is_noticed_before_its_lease_ends(
 ) -> None:
     psutil.Process(work.pids("write")[0]).kill()
     service.until(lambda: len(work.pids("write")) == 2)
-    assert service.task_run(held, "write").error == "The worker process died"
+    assert service.task_run(held, "write").error == DIED
     work.go()
     service.ended("plain", held)
 
@@ -44,7 +46,7 @@ def test_a_task_that_kills_its_workers_fails_after_three_attempts(
         pids = service.until(lambda n=attempt: len(p := work.pids("write")) == n and p)
         psutil.Process(pids[-1]).kill()
     failed = service.ended("plain", held)
-    assert failed.error == "Task 'write' failed after 3 attempts: The worker process died"
+    assert failed.error == f"Task 'write' failed after 3 attempts: {DIED}"
     assert work.runs == ["research", "write", "write", "write"]
 
 
