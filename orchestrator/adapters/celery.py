@@ -11,9 +11,6 @@ from kombu.exceptions import KombuError
 from orchestrator import jobs
 from orchestrator.jobs import Job
 
-HARD_LIMIT_AFTER = 30.0
-"""Seconds that a job has left, once it is told that its time is up, before it is killed."""
-
 SECONDS_TO_ASK = 5.0
 """How long a look at the broker may take to connect."""
 

@@ -64,10 +64,6 @@ class Plan:
         """The names of the crew's own tasks, in order."""
         return tuple(t.name for t in self.tasks if t.kind is TaskKind.TASK)
 
-    def index_of(self, name: str) -> int | None:
-        """The place of the task with that name among ``tasks``, None where there is none."""
-        return next((i for i, task in enumerate(self.tasks) if task.name == name), None)
-
     def due(self, started: Collection[int], committed: Collection[int]) -> tuple[int, ...]:
         """Return the indexes of the tasks that may start now.
 
