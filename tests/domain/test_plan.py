@@ -90,8 +90,6 @@ def test_only_the_crews_own_tasks_are_named() -> None:
     crew = Plan((PlannedTask("prepare", TaskKind.BEFORE_KICKOFF), PlannedTask("write")))
 
     assert crew.names == ("write",)
-    assert crew.index_of("write") == 1
-    assert crew.index_of("unknown") is None
 
 
 @pytest.mark.parametrize(
