@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import deque
@@ -36,6 +37,11 @@ REALTIME = 0.05
 
 MOST_KEPT = 10_000
 """Events of one task that wait to be written while the database is away; the oldest go first."""
+
+
+GOODBYE = 3.0
+"""Seconds that a process has to end by itself once it was told to. CrewAI calls models and tools in
+threads, and waits for them even then."""
 
 
 class ChildEnds(BaseException):
@@ -124,6 +130,7 @@ class ThreadLeaseKeeper:
         self._queues = queues
         self._running: dict[str, RunningTask] = {}
         self._seen_at = 0.0
+        self._told_to_end_at: float | None = None
         self._hurry = threading.Event()
 
     def begin(self) -> None:
@@ -163,6 +170,16 @@ class ThreadLeaseKeeper:
                 self._surviving(running)
             if time.monotonic() - self._seen_at >= retry.RENEWAL.total_seconds():
                 self._say_that_it_lives()
+            self._end_when_told()
+
+    def _end_when_told(self) -> None:
+        """End a process that something holds up: its parent waits to give its claims back."""
+        if not terminate_handler_fired():
+            return
+        now = time.monotonic()
+        self._told_to_end_at = self._told_to_end_at or now
+        if now - self._told_to_end_at > GOODBYE:
+            os._exit(os.EX_SOFTWARE)
 
     def _surviving(self, running: RunningTask) -> None:
         """A database that is away for a moment must not end the thread."""
