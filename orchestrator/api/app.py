@@ -16,6 +16,7 @@ from orchestrator.api.errors import HANDLERS
 from orchestrator.api.events import events
 from orchestrator.api.executions import executions
 from orchestrator.api.feed import Feed
+from orchestrator.api.messages import messages
 from orchestrator.api.metrics import exposition
 from orchestrator.api.openapi import DescribedApp
 from orchestrator.api.probes import probes
@@ -74,6 +75,7 @@ def _route(app: FastAPI) -> None:
         executions,
         reviews,
         deployments,
+        messages,
     ):
         app.include_router(router)
     app.include_router(calls, prefix=base, dependencies=named, tags=["crews"])

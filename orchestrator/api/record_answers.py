@@ -149,3 +149,21 @@ class DeploymentList(BaseModel):
     """The deployments that the token is valid for."""
 
     deployments: list[DeploymentRecord]
+
+
+class MessageRecord(BaseModel):
+    """A producer's message, and what became of it."""
+
+    message_id: str
+    job: str
+    deployment: str
+    state: Literal["ACCEPTED", "REFUSED", "WAITING"]
+    reason: str | None = None
+    execution_id: str | None = None
+    received_at: str
+
+
+class MessageList(BaseModel):
+    """The newest messages."""
+
+    messages: list[MessageRecord]

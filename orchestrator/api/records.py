@@ -13,6 +13,7 @@ from orchestrator.domain.plan import PlannedTask
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
+from orchestrator.ports import IntakeMessage
 from orchestrator.usecases.snapshot import PendingReview, Snapshot
 from orchestrator.usecases.wire_words import STATUS
 
@@ -129,3 +130,18 @@ def entry_record(entry: Entry) -> dict[str, Any]:
 
 def _time(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
+
+
+def message_record(message: IntakeMessage) -> dict[str, Any]:
+    """A producer's message; without its body, which may be large."""
+    return given(
+        {
+            "message_id": message.id,
+            "job": message.job,
+            "deployment": message.deployment,
+            "state": str(message.state),
+            "reason": message.reason,
+            "execution_id": message.execution_id,
+            "received_at": message.received_at.isoformat(),
+        }
+    )

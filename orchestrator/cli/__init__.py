@@ -12,6 +12,7 @@ from orchestrator.cli import (
     deployments,
     doctor,
     executions,
+    messages,
     reviews,
     services,
     tokens,
@@ -26,6 +27,7 @@ services.add_to(application)
 executions.add_to(application)
 reviews.add_to(application)
 application.command()(watch.watch)
+application.command()(messages.messages)
 application.command()(demo.demo)
 application.command()(doctor.doctor)
 application.add_typer(tokens.application, name="token")

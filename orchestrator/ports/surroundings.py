@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from orchestrator.domain.canonical import JsonObject
@@ -71,7 +72,7 @@ class Keys(Protocol):
         ...
 
 
-class IntakeState:
+class IntakeState(StrEnum):
     """What became of a message."""
 
     ACCEPTED = "ACCEPTED"
@@ -87,7 +88,7 @@ class IntakeMessage:
     job: str
     deployment: str
     body: JsonObject
-    state: str
+    state: IntakeState
     reason: str | None
     execution_id: str | None
     received_at: datetime
@@ -102,6 +103,12 @@ class Intake(Protocol):
 
     def put(self, message: IntakeMessage) -> None:
         """Insert or replace."""
+        ...
+
+    def newest(
+        self, state: IntakeState | None, deployment: str | None, limit: int
+    ) -> tuple[IntakeMessage, ...]:
+        """Messages that came to this, newest first; None does not matter."""
         ...
 
     def waiting(self, limit: int) -> tuple[IntakeMessage, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -132,3 +133,25 @@ def test_a_message_for_a_deployment_that_no_worker_has_loaded_waits_for_one(
     idle.kill()  # the child that follows loads the deployments
     kept(service, execution_id, "ACCEPTED")
     assert service.ended("plain", execution_id).status == "completed"
+
+
+def test_a_message_written_by_hand_starts_an_execution(service: Service) -> None:
+    message_id = str(uuid4())
+    body = {"inputs": {"topic": "owls"}}
+    arguments = {"v": 1, "deployment": "article", "body": body}
+    envelope = {
+        "body": base64.b64encode(json.dumps([[], arguments, {}]).encode()).decode(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {"lang": "py", "task": "orchestrator.kickoff", "id": message_id},
+        "properties": {
+            "correlation_id": message_id,
+            "body_encoding": "base64",
+            "delivery_mode": 2,
+            "delivery_tag": str(uuid4()),
+            "delivery_info": {"exchange": "", "routing_key": "intake"},
+            "priority": 0,
+        },
+    }
+    service.broker.lpush("intake", json.dumps(envelope))
+    assert kept(service, message_id, "ACCEPTED").execution_id == message_id

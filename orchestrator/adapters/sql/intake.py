@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from orchestrator.adapters.sql.rows import Rows, upsert, values_of
 from orchestrator.adapters.sql.schema import intake_messages, intake_waits
-from orchestrator.ports import IntakeMessage
+from orchestrator.ports import IntakeMessage, IntakeState
 
 
 class SqlIntake:
@@ -23,6 +23,18 @@ class SqlIntake:
     def put(self, message: IntakeMessage) -> None:
         """Insert or replace."""
         upsert(self._connection, intake_messages, values_of(message), ["id"])
+
+    def newest(
+        self, state: IntakeState | None, deployment: str | None, limit: int
+    ) -> tuple[IntakeMessage, ...]:
+        """Messages that came to this, newest first; None does not matter."""
+        c = intake_messages.c
+        query = self._rows.select().order_by(c.received_at.desc(), c.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(c.state == state)
+        if deployment is not None:
+            query = query.where(c.deployment == deployment)
+        return self._rows.all(query)
 
     def waiting(self, limit: int) -> tuple[IntakeMessage, ...]:
         """Messages whose deployment was not ready yet, oldest first."""
