@@ -73,6 +73,13 @@ def test_json_in_a_prompt_is_no_input(run_crew: Begin) -> None:
     assert plan.inputs == ("topic",)
 
 
+def test_an_input_within_json_in_a_prompt_is_one(run_crew: Begin) -> None:
+    plan = run_crew("""
+        crew = Crew(agents=[], tasks=[job('like {"a": {topic}}', person())])
+    """).plan
+    assert plan.inputs == ("topic",)
+
+
 CREW_BASE = """
 @CrewBase
 class Writers:

@@ -24,10 +24,16 @@ def read_plan(crew: Crew) -> Plan:
     tasks = [_planned(crew, task, name) for task, name in zip(crew.tasks, own_names, strict=True)]
     return Plan(
         tasks=(*around[: len(before)], *tasks, *around[len(before) :]),
-        inputs=tuple(sorted(name for name in crew.fetch_inputs() if _INPUT.fullmatch(name))),
+        inputs=_inputs(crew),
         # The callbacks may well add what is missing.
         inputs_required=not crew.before_kickoff_callbacks,
     )
+
+
+def _inputs(crew: Crew) -> tuple[str, ...]:
+    """What CrewAI will fill in; of braces within braces it fills in the innermost."""
+    innermost = {found.rpartition("{")[2] for found in crew.fetch_inputs()}
+    return tuple(sorted(name for name in innermost if _INPUT.fullmatch(name)))
 
 
 def _around(crew: Crew) -> tuple[list[TaskKind], list[TaskKind]]:
