@@ -114,6 +114,13 @@ def _taken(noted: deque[T]) -> list[T]:
     return [noted.popleft() for _ in range(len(noted))]
 
 
+def _is_out_of_time(error: BaseException | None) -> bool:
+    """Say whether the soft time limit is behind an error: a runner may have wrapped it."""
+    while error is not None and not isinstance(error, SoftTimeLimitExceeded):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 class ThreadLeaseKeeper:
     """Renews the leases of all task runs that this process holds, from one thread.
 
@@ -150,10 +157,10 @@ class ThreadLeaseKeeper:
         self._running[run.id] = running
         try:
             yield running
-        except SoftTimeLimitExceeded:
-            seconds = f"{limit.total_seconds():g}"
-            raise TaskFailed(f"The task ran over its time limit of {seconds} s") from None
         except BaseException as error:
+            if _is_out_of_time(error):
+                seconds = f"{limit.total_seconds():g}"
+                raise TaskFailed(f"The task ran over its time limit of {seconds} s") from None
             if terminate_handler_fired():
                 raise ChildEnds from error
             raise

@@ -56,21 +56,19 @@ class Crews:
 
 def _ended_as_ours(run: CrewRun) -> TaskResult:
     """Run, and turn every way in which it can fail into one of ours."""
-    planned = run.chain.task
     try:
         run.telling.check()
         with (
             internals.kickoff_of(run.crew, run.chain.execution_id),
             internals.knowledge_of(run.chain.deployment),
         ):
-            return _RUN[planned.kind](run)
+            return _RUN[run.chain.task.kind](run)
     except Abandoned as abandoned:
         raise abandoned.claim_lost from None
     except (TaskFailed, ClaimLost):
         raise
     except FOREIGN as error:
-        message = f"Task {planned.name!r} failed: {cause(error)}"
-        raise TaskFailed(message, retryable=not isinstance(error, HookAborted)) from error
+        raise TaskFailed(cause(error), retryable=not isinstance(error, HookAborted)) from error
 
 
 def _before_kickoff(run: CrewRun) -> TaskResult:
