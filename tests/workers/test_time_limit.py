@@ -23,16 +23,16 @@ def run(world: World) -> TaskRun:
     return world.snapshot(execution_id).runs[0]
 
 
+def bare() -> None:
+    raise SoftTimeLimitExceeded
+
+
 def wrapped() -> None:
     """What a runner makes of the time limit that it was ended by."""
     try:
-        raise SoftTimeLimitExceeded
+        bare()
     except SoftTimeLimitExceeded as error:
         raise TaskFailed("SoftTimeLimitExceeded()") from error
-
-
-def bare() -> None:
-    raise SoftTimeLimitExceeded
 
 
 @pytest.mark.parametrize("task", [bare, wrapped])
