@@ -28,6 +28,9 @@ _POSTGRES_RACES = frozenset(
         "55P03",  # lock not available
     }
 )
+_SQLITE_WRONG_SCHEMA = "SQLITE_ERROR"
+"""No such table, no such column: waiting mends neither, migrating does."""
+
 _SQLITE_RACES = ("SQLITE_BUSY", "SQLITE_LOCKED")
 _SQLITE_TAKEN = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
 
@@ -41,6 +44,8 @@ def repeat(work: Callable[[], T]) -> T:
     try:
         return _repeat(work)
     except (OperationalError, InterfaceError) as error:
+        if getattr(error.orig, "sqlite_errorname", "") == _SQLITE_WRONG_SCHEMA:
+            raise
         log.warning("database_away", error=str(error.orig))
         raise DatabaseAway from error
 
