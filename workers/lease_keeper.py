@@ -116,9 +116,13 @@ def _taken(noted: deque[T]) -> list[T]:
 
 def _is_out_of_time(error: BaseException | None) -> bool:
     """Say whether the soft time limit is behind an error: a runner may have wrapped it."""
-    while error is not None and not isinstance(error, SoftTimeLimitExceeded):
+    met: set[int] = set()  # such chains can be circles
+    while error is not None and id(error) not in met:
+        if isinstance(error, SoftTimeLimitExceeded):
+            return True
+        met.add(id(error))
         error = error.__cause__ or error.__context__
-    return error is not None
+    return False
 
 
 class ThreadLeaseKeeper:
