@@ -92,9 +92,9 @@ def test_a_drain_begins_after_what_the_nudge_held_back_is_committed(
             tx.nudges.add(E, now)
             held.set()
             begun.wait(0.2)
+            order.append("committed")
 
         store.transact(work)
-        order.append("committed")
 
     begun = Event()
     committing = Thread(target=commit_slowly)
