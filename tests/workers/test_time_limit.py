@@ -42,3 +42,11 @@ def test_a_task_that_is_out_of_time_is_told_so_whoever_caught_it(
     keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
     with pytest.raises(TaskFailed, match="over its time limit of 1800 s"), keeper.keep(run):
         task()
+
+
+def test_causes_that_form_a_circle_are_searched_once(world: World, run: TaskRun) -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+    keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
+    with pytest.raises(ValueError, match="first"), keeper.keep(run):
+        raise first
