@@ -23,9 +23,9 @@ from orchestrator.adapters.sql import migrate
 from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
-from orchestrator.usecases.bodies import KickoffBody
-from orchestrator.usecases.health import health
-from orchestrator.usecases.kickoff import Kickoff, kickoff
+from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
+from orchestrator.usecases.operations.health import health
+from orchestrator.wire.requests import KickoffBody
 from orchestrator.wiring import make_ports
 
 TASKS = 5

@@ -34,7 +34,7 @@ from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.webhooks import Subscriptions
 from orchestrator.ports import Ports, Transaction
 from orchestrator.settings import Settings
-from orchestrator.usecases.nudge import nudge
+from orchestrator.usecases.webhooks.wake import wake_endpoints
 from orchestrator.wiring import make_ports
 
 THREADS = 4
@@ -196,7 +196,7 @@ class Bench:
             new_delivery(self.ports, execution.id, endpoint_id, number) for number in range(count)
         ]
         tx.deliveries.add(deliveries)
-        nudge(tx, [endpoint_id], now)
+        wake_endpoints(tx, [endpoint_id], now)
         return [delivery.id for delivery in deliveries]
 
     @contextmanager

@@ -37,7 +37,7 @@
     └── BrokerFailed              the embedded broker does not start
 
 The docstring of an error is its default message. What each means over HTTP stands in
-``orchestrator/api/errors.py``.
+``orchestrator/api/common/errors.py``.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from kombu.exceptions import KombuError
 from orchestrator import jobs
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.usecases.deliver import drain
-from orchestrator.usecases.intake import Message, take
-from orchestrator.usecases.run_task import run_task
+from orchestrator.usecases.executions.run_task import run_task
+from orchestrator.usecases.operations.intake import Message, take
+from orchestrator.usecases.webhooks.deliver import drain
 from workers.process import current
 
 log = structlog.get_logger()
@@ -44,7 +44,7 @@ def run(self: Task, v: int, execution_id: str, task_run_id: str) -> None:
         structlog.contextvars.bound_contextvars(execution_id=execution_id),
         tracing().job(self.name, carried, execution_id),
     ):
-        outcome = run_task(process.ports, process.host, execution_id, task_run_id)
+        outcome = run_task(process.ports, process.worker, execution_id, task_run_id)
     if outcome in EVENTS:
         with suppress(KombuError, OSError):  # nobody's work depends on a monitor
             self.send_event(EVENTS[outcome], exception=REASON)

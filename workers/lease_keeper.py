@@ -21,9 +21,9 @@ from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import ClaimLost, TaskFailed
 from orchestrator.ports import Ports, Progress, Step
-from orchestrator.usecases.claims import is_current, renew_claim
-from orchestrator.usecases.tell_events import ToldEvent, listening_stream, tell_events
-from orchestrator.usecases.tell_steps import tell_steps
+from orchestrator.usecases.executions.claims import is_current, renew_claim
+from orchestrator.usecases.webhooks.agent_steps import tell_steps
+from orchestrator.usecases.webhooks.stream_events import ToldEvent, listening_stream, tell_events
 
 log = structlog.get_logger()
 

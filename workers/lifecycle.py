@@ -23,7 +23,7 @@ from orchestrator.adapters.runners.crewai.environment import prepare_environment
 from orchestrator.domain.deployment import RunnerKind
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
-from orchestrator.usecases.claims import end_claims_of_lost_child, give_back_claims
+from orchestrator.usecases.executions.claims import end_claims_of_lost_child, give_back_claims
 from orchestrator.wiring import make_ports
 from workers.process import Identity, current
 

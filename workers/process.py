@@ -12,8 +12,8 @@ from orchestrator.domain.plan import Plan
 from orchestrator.errors import DeploymentBroken
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
-from orchestrator.usecases.load_deployments import load_deployments
-from orchestrator.usecases.run_task import Host
+from orchestrator.usecases.executions.run_task import Worker
+from orchestrator.usecases.operations.load_deployments import load_deployments
 from orchestrator.wiring import make_ports
 from workers.lease_keeper import ThreadLeaseKeeper
 
@@ -46,9 +46,9 @@ class WorkerProcess:
         self.keeper.begin()
 
     @property
-    def host(self) -> Host:
+    def worker(self) -> Worker:
         """What the use case that runs tasks has to know of this process."""
-        return Host(self.identity.name, self.keeper, self._plan)
+        return Worker(self.identity.name, self.keeper, self._plan)
 
     def _plan(self, deployment: Deployment) -> Plan:
         found = self._loaded.get(deployment.name)

@@ -7,22 +7,22 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
-from orchestrator.api.access import path_names_deployment
-from orchestrator.api.crews import calls, healthy
-from orchestrator.api.deliveries import deliveries
-from orchestrator.api.deployments import deployments
-from orchestrator.api.endpoints import endpoints, secrets
-from orchestrator.api.errors import HANDLERS
-from orchestrator.api.events import events
-from orchestrator.api.executions import executions
-from orchestrator.api.feed import Feed
-from orchestrator.api.messages import messages
+from orchestrator.api.common.access import path_names_deployment
+from orchestrator.api.common.errors import HANDLERS
+from orchestrator.api.common.openapi import DescribedApp
+from orchestrator.api.common.request_log import RequestLog, bind_path_ids
 from orchestrator.api.metrics import exposition
-from orchestrator.api.openapi import DescribedApp
+from orchestrator.api.platform.calls import calls, healthy
 from orchestrator.api.probes import probes
-from orchestrator.api.request_log import RequestLog, bind_path_ids
-from orchestrator.api.reviews import reviews
-from orchestrator.api.steering import steering
+from orchestrator.api.v1.deliveries import deliveries
+from orchestrator.api.v1.deployments import deployments
+from orchestrator.api.v1.endpoints import endpoints, secrets
+from orchestrator.api.v1.events import events
+from orchestrator.api.v1.executions import executions
+from orchestrator.api.v1.feed import Feed
+from orchestrator.api.v1.messages import messages
+from orchestrator.api.v1.reviews import reviews
+from orchestrator.api.v1.steering import steering
 from orchestrator.ports import Ports
 
 _DESCRIPTION = """Crews that stop, ask a person, and carry on exactly once.

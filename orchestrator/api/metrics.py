@@ -21,11 +21,11 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import Response
 
-from orchestrator.api.access import Secret, World
+from orchestrator.api.common.access import Secret, World
 from orchestrator.domain.figures import DURATION_BUCKETS, TaskFigures
-from orchestrator.usecases.delivery_metrics import DeliveryMetrics
-from orchestrator.usecases.metrics import Backlog, Metrics, metrics
-from orchestrator.usecases.tokens import authenticate
+from orchestrator.usecases.operations.delivery_metrics import DeliveryMetrics
+from orchestrator.usecases.operations.metrics import Backlog, Metrics, metrics
+from orchestrator.usecases.operations.tokens import authenticate
 
 PREFIX = "crew_orchestrator_"
 

@@ -7,10 +7,10 @@ from http import HTTPStatus
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse
 
-from orchestrator.api.access import World
-from orchestrator.api.answers import ServiceHealth
-from orchestrator.api.json_answer import JsonAnswer
-from orchestrator.usecases.health import Health, health
+from orchestrator.api.common.access import World
+from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.responses import ServiceHealth
+from orchestrator.usecases.operations.health import Health, health
 
 probes = APIRouter(tags=["probes"])
 

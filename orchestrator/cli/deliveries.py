@@ -17,8 +17,8 @@ from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.endpoint import OLD_SECRETS_LIVE
 from orchestrator.errors import Invalid
 from orchestrator.ports import DeliveryFilter, Ports
-from orchestrator.usecases import endpoints as seeing_to
-from orchestrator.usecases.deliveries import (
+from orchestrator.usecases.webhooks import endpoints as seeing_to
+from orchestrator.usecases.webhooks.deliveries import (
     list_deliveries,
     read_delivery,
     replay_deliveries,

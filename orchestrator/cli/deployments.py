@@ -12,7 +12,7 @@ import typer
 from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_records
 from orchestrator.cli.world import ports_with
-from orchestrator.usecases.manifests import Described, described
+from orchestrator.usecases.operations.manifests import Described, described
 
 SECONDS_TO_LOAD = 180
 """CrewAI alone takes up to 7 to import."""

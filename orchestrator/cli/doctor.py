@@ -18,7 +18,7 @@ from orchestrator.cli.application import Data, DeploymentFile, settings_with
 from orchestrator.cli.printing import AsJson, print_json
 from orchestrator.errors import OrchestratorError
 from orchestrator.settings import Settings
-from orchestrator.usecases.doctor import Finding, examine
+from orchestrator.usecases.operations.doctor import Finding, examine
 from orchestrator.wiring import make_ports
 
 FULL_QUEUE = 1000

@@ -7,21 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.api.records import entry_record, execution_line
+from orchestrator.api.v1.records import entry_record, execution_line
 from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_json, print_records, print_told
 from orchestrator.cli.world import CHANNEL, actor, ports_with
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.errors import Invalid
 from orchestrator.ports import ExecutionFilter, Ports
-from orchestrator.usecases import kickoff as kicking_off
-from orchestrator.usecases.bodies import KickoffBody, parse
-from orchestrator.usecases.executions import list_executions
-from orchestrator.usecases.retry_execution import retry_execution
-from orchestrator.usecases.snapshot import Snapshot, snapshot
-from orchestrator.usecases.snapshot import timeline as read_timeline
-from orchestrator.usecases.stop import stop as stop_execution
-from orchestrator.usecases.wire_words import STATUS
+from orchestrator.usecases.executions import kickoff as kicking_off
+from orchestrator.usecases.executions.find import list_executions
+from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.snapshot import Snapshot, snapshot
+from orchestrator.usecases.executions.snapshot import timeline as read_timeline
+from orchestrator.usecases.executions.stop import stop as stop_execution
+from orchestrator.wire.requests import KickoffBody, parse
+from orchestrator.wire.words import STATUS
 
 ExecutionId = Annotated[str, typer.Argument(metavar="EXECUTION", help="The id of the execution.")]
 OfDeployment = Annotated[str | None, typer.Option(help="Only those of this deployment.")]

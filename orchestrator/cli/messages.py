@@ -6,13 +6,13 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.api.records import message_record
+from orchestrator.api.v1.records import message_record
 from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.executions import Limit, OfDeployment
 from orchestrator.cli.printing import AsJson, print_records
 from orchestrator.cli.world import ports_with
 from orchestrator.ports import IntakeState
-from orchestrator.usecases.messages import list_messages
+from orchestrator.usecases.operations.messages import list_messages
 
 State = Annotated[IntakeState | None, typer.Option(help="Only those that came to this.")]
 

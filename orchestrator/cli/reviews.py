@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.api.records import pending_record, review_record
+from orchestrator.api.v1.records import pending_record, review_record
 from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.executions import ExecutionId, Limit, OfDeployment
 from orchestrator.cli.printing import AsJson, print_json, print_records, print_told
@@ -15,11 +15,11 @@ from orchestrator.cli.world import CHANNEL, actor, ports_with
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.errors import Invalid, NotPending
 from orchestrator.ports import Ports
-from orchestrator.usecases.answer import Answer
-from orchestrator.usecases.answer import answer as take_answer
-from orchestrator.usecases.bodies import ResumeBody, parse
-from orchestrator.usecases.reviews import find_review, list_pending
-from orchestrator.usecases.snapshot import PendingReview, snapshot
+from orchestrator.usecases.executions.snapshot import PendingReview, snapshot
+from orchestrator.usecases.reviews.answer import Answer
+from orchestrator.usecases.reviews.answer import answer as take_answer
+from orchestrator.usecases.reviews.find import find_review, list_pending
+from orchestrator.wire.requests import ResumeBody, parse
 
 reviews = typer.Typer(help="What waits for a person.", no_args_is_help=True)
 

@@ -18,8 +18,8 @@ from orchestrator.api.app import create_app
 from orchestrator.cli.application import Data, DeploymentFile, settings_with
 from orchestrator.cli.up import run_everything
 from orchestrator.settings import Settings, make_data_folder
-from orchestrator.usecases.sweep import Swept, sweep
-from orchestrator.usecases.tokens import ensure_first_token
+from orchestrator.usecases.operations.sweep import Swept, sweep
+from orchestrator.usecases.operations.tokens import ensure_first_token
 from orchestrator.wiring import make_ports
 
 log = structlog.get_logger()

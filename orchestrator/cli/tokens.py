@@ -10,7 +10,7 @@ from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_records, print_told
 from orchestrator.cli.world import ports_with
 from orchestrator.domain.token import Token
-from orchestrator.usecases.tokens import create_token, list_tokens, revoke_token
+from orchestrator.usecases.operations.tokens import create_token, list_tokens, revoke_token
 
 application = typer.Typer(help="API tokens: who may call what.", no_args_is_help=True)
 

@@ -17,7 +17,7 @@ from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.cli.flower import LOOPBACK, flower_child
 from orchestrator.errors import AddressInUse
 from orchestrator.settings import PREFIX, Settings, make_data_folder
-from orchestrator.usecases.tokens import ensure_first_token
+from orchestrator.usecases.operations.tokens import ensure_first_token
 from orchestrator.wiring import make_ports
 
 GRACE_AFTER_GRACE = 20.0

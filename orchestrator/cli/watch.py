@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from orchestrator.api.records import entry_record
+from orchestrator.api.v1.records import entry_record
 from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.executions import ExecutionId
 from orchestrator.cli.printing import AsJson
@@ -19,7 +19,7 @@ from orchestrator.cli.world import ports_with
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import Ports
-from orchestrator.usecases.snapshot import Snapshot, history
+from orchestrator.usecases.executions.snapshot import Snapshot, history
 
 SECONDS_BETWEEN_LOOKS = 0.5
 

@@ -24,8 +24,8 @@ from orchestrator.ports.webhooks import (
     Drains,
     Endpoints,
     Hosts,
-    Nudges,
     Outcome,
+    Wakeups,
 )
 from orchestrator.ports.work import (
     Checkpoints,
@@ -61,7 +61,6 @@ __all__ = [
     "KeptAnswer",
     "Keys",
     "Manifests",
-    "Nudges",
     "Outcome",
     "Outputs",
     "Ports",
@@ -78,5 +77,6 @@ __all__ = [
     "Timeline",
     "Tokens",
     "Transaction",
+    "Wakeups",
     "Workers",
 ]

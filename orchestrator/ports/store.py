@@ -14,7 +14,7 @@ from orchestrator.ports.webhooks import (
     Drains,
     Endpoints,
     Hosts,
-    Nudges,
+    Wakeups,
 )
 from orchestrator.ports.work import Checkpoints, Executions, Outputs, Reviews, TaskRuns, Timeline
 
@@ -31,7 +31,7 @@ class Transaction(Protocol):
     reviews: Reviews
     deliveries: Deliveries
     delivery_figures: DeliveryFigures
-    nudges: Nudges
+    wakeups: Wakeups
     drains: Drains
     hosts: Hosts
     endpoints: Endpoints

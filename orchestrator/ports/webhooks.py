@@ -123,13 +123,13 @@ class DeliveryFigures(Protocol):
         ...
 
 
-class Nudges(Protocol):
+class Wakeups(Protocol):
     """Which endpoints have a drain on its way, in one transaction."""
 
     def add(self, endpoint_id: str, now: datetime) -> bool:
         """Note that a drain is to be published; False when one is on its way already.
 
-        One that has been on its way for longer than ``NUDGE_HOLDS`` counts as lost.
+        One that has been on its way for longer than ``WAKEUP_HOLDS`` counts as lost.
         """
         ...
 

@@ -24,9 +24,9 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Deployment, RunnerKind
 from orchestrator.jobs import CREWS, RESUME, RUN_TASK, Job
 from orchestrator.ports import Ports, Step
-from orchestrator.usecases.load_deployments import load_deployments
-from orchestrator.usecases.run_task import Host, run_task
-from orchestrator.usecases.tokens import create_token
+from orchestrator.usecases.executions.run_task import Worker, run_task
+from orchestrator.usecases.operations.load_deployments import load_deployments
+from orchestrator.usecases.operations.tokens import create_token
 
 LIMIT = 20_000
 """How many bytes a body may have in these tests."""
@@ -71,11 +71,11 @@ class Service:
     def work(self) -> None:
         """Run every job that was published, and those that follow."""
         runner = self.ports.runners[RunnerKind.FUNCTIONS]
-        host = Host("w-1", Unwatched(), runner.plan)
+        worker = Worker("w-1", Unwatched(), runner.plan)
         while self.jobs:
             job = self.jobs.pop(0)
             if job.name in (RUN_TASK, RESUME):
-                run_task(self.ports, host, **job.arguments)
+                run_task(self.ports, worker, **job.arguments)
 
     def call(self, method: str, path: str, secret: str | None = None, **more: Any) -> Response:
         headers = {"Authorization": f"Bearer {secret or self.secret}", **more.pop("headers", {})}

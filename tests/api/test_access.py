@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.adapters.deployment_file import DeploymentFile
 from orchestrator.domain.deployment import Deployment, RunnerKind
-from orchestrator.usecases.tokens import create_token
+from orchestrator.usecases.operations.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

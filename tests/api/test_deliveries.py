@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.jobs import DRAIN
-from orchestrator.usecases.deliver import drain
-from orchestrator.usecases.tokens import create_token
+from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.webhooks.deliver import drain
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator import jobs
-from orchestrator.api.errors import MEANINGS
+from orchestrator.api.common.errors import MEANINGS
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.review import APPROVALS
-from orchestrator.usecases.wire_words import STATE, STATUS
+from orchestrator.wire.words import STATE, STATUS
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from orchestrator import errors
-from orchestrator.api.errors import MEANINGS
+from orchestrator.api.common.errors import MEANINGS
 
 if TYPE_CHECKING:
     from conftest import Service
@@ -56,7 +56,7 @@ def test_what_nobody_planned_is_logged_not_told(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("orchestrator.api.crews.snapshot", fail)
+    monkeypatch.setattr("orchestrator.api.platform.calls.snapshot", fail)
     with capture_logs() as lines:
         answer = service.get("/crews/article/status/x")
 

@@ -16,8 +16,8 @@ import pytest
 import uvicorn
 
 from orchestrator.api import create_app
-from orchestrator.api.feed import Feed
-from orchestrator.usecases.tokens import create_token
+from orchestrator.api.v1.feed import Feed
+from orchestrator.usecases.operations.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator.api import feed as feeding
-from orchestrator.api.feed import Feed, Listener
+from orchestrator.api.v1 import feed as feeding
+from orchestrator.api.v1.feed import Feed, Listener
 from orchestrator.domain.timeline import Entry
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from orchestrator.api import create_app
-from orchestrator.usecases.tokens import create_token
+from orchestrator.usecases.operations.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -72,7 +72,7 @@ def fuzz(operation: schemathesis.APIOperation, headers: dict[str, str]) -> None:
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    def call(case: schemathesis.Case) -> None:
+    def call(case: schemathesis.LockedExecution) -> None:
         if "deployment" in case.path_parameters:
             case.path_parameters["deployment"] = "article"
         case.call_and_validate(headers=headers, excluded_checks=NOT_EVERY_INPUT_FITS)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from orchestrator.usecases.load_deployments import load_deployments
+from orchestrator.usecases.operations.load_deployments import load_deployments
 
 if TYPE_CHECKING:
     from conftest import Service

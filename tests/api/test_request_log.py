@@ -54,7 +54,7 @@ def test_the_use_cases_lines_carry_the_ids_too(
         structlog.get_logger().info("inside")
         raise LookupError
 
-    monkeypatch.setattr("orchestrator.api.crews.snapshot", tell)
+    monkeypatch.setattr("orchestrator.api.platform.calls.snapshot", tell)
     with capture_logs(processors=[merge_contextvars]) as lines:
         service.get("/status/e-1", headers={"X-Request-ID": "r"})
 

@@ -22,8 +22,8 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import RunnerKind
 from orchestrator.ports import Ports, Step
 from orchestrator.settings import PREFIX, Settings
-from orchestrator.usecases.load_deployments import load_deployments
-from orchestrator.usecases.run_task import Host, run_task
+from orchestrator.usecases.executions.run_task import Worker, run_task
+from orchestrator.usecases.operations.load_deployments import load_deployments
 from orchestrator.wiring import make_ports
 
 DEPLOYMENTS = """
@@ -111,12 +111,12 @@ class Unwatched:
 def work(command: Command) -> Callable[[], None]:
     """Runs every task that is due, and those that follow."""
     ports = command.ports
-    host = Host("w-1", Unwatched(), ports.runners[RunnerKind.FUNCTIONS].plan)
+    worker = Worker("w-1", Unwatched(), ports.runners[RunnerKind.FUNCTIONS].plan)
 
     def run() -> None:
         later = ports.clock.now() + timedelta(days=1)
         while due := ports.store.read(lambda tx: tx.task_runs.to_wake(later, 10)):
             for each in due:
-                run_task(ports, host, each.execution_id, each.id)
+                run_task(ports, worker, each.execution_id, each.id)
 
     return run

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.errors import NotFound, Unauthorized
-from orchestrator.usecases.tokens import live_token
+from orchestrator.usecases.operations.tokens import live_token
 
 if TYPE_CHECKING:
     from conftest import Command

@@ -21,11 +21,11 @@ from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import ClaimLost
 from orchestrator.jobs import Job
 from orchestrator.ports import Ports, Progress, Runner, Step
-from orchestrator.usecases.answer import Answer, answer
-from orchestrator.usecases.bodies import ResumeBody, parse
-from orchestrator.usecases.claims import renew_claim
-from orchestrator.usecases.load_deployments import load_deployments
-from orchestrator.usecases.run_task import Host, run_task
+from orchestrator.usecases.executions.claims import renew_claim
+from orchestrator.usecases.executions.run_task import Worker, run_task
+from orchestrator.usecases.operations.load_deployments import load_deployments
+from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.wire.requests import ResumeBody, parse
 from workers.lease_keeper import ThreadLeaseKeeper
 
 CREWS = Path(__file__).parent
@@ -66,8 +66,8 @@ class CrewWorld(World):
 
     def run(self, job: Job) -> None:
         """A worker takes a job."""
-        host = Host("w-1", EagerKeeper(self.ports, "w-1", ()), self.runner.plan)
-        run_task(self.ports, host, job.arguments["execution_id"], job.arguments["task_run_id"])
+        worker = Worker("w-1", EagerKeeper(self.ports, "w-1", ()), self.runner.plan)
+        run_task(self.ports, worker, job.arguments["execution_id"], job.arguments["task_run_id"])
 
     def edit(self, execution_id: str, task: str, text: str) -> None:
         """A person approves a text of their own."""

@@ -15,7 +15,7 @@ from model_server import ModelServer
 from orchestrator.domain.deployment import Deployment, RunnerKind
 from orchestrator.domain.plan import TaskKind
 from orchestrator.ports import Runner
-from orchestrator.usecases.stop import stop
+from orchestrator.usecases.executions.stop import stop
 
 pytestmark = [
     pytest.mark.crewai,

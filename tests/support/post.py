@@ -26,9 +26,9 @@ from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.webhooks import Subscriptions
 from orchestrator.jobs import Job
 from orchestrator.ports import DeliveryFilter, Ports, Transaction
-from orchestrator.usecases.deliver import drain
-from orchestrator.usecases.nudge import nudge
-from orchestrator.usecases.sweep import sweep
+from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.webhooks.deliver import drain
+from orchestrator.usecases.webhooks.wake import wake_endpoints
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DEFAULT_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -82,7 +82,7 @@ class Post:
         tx.executions.add(execution)
         made = [self._delivery(execution.id, endpoint_id, kind, n) for n in range(count)]
         tx.deliveries.add(made)
-        nudge(tx, [endpoint_id], now)
+        wake_endpoints(tx, [endpoint_id], now)
         return [delivery.id for delivery in made]
 
     def _execution(self) -> Execution:

@@ -23,12 +23,12 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask
 from orchestrator.jobs import RESUME, RUN_TASK, Job
 from orchestrator.ports import Ports, Progress, Step, TaskResult
-from orchestrator.usecases.answer import Answer, answer
-from orchestrator.usecases.bodies import KickoffBody, ResumeBody, parse
-from orchestrator.usecases.kickoff import Kickoff, kickoff
-from orchestrator.usecases.load_deployments import load_deployments
-from orchestrator.usecases.run_task import Host, run_task
-from orchestrator.usecases.snapshot import Snapshot, snapshot
+from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
+from orchestrator.usecases.executions.run_task import Worker, run_task
+from orchestrator.usecases.executions.snapshot import Snapshot, snapshot
+from orchestrator.usecases.operations.load_deployments import load_deployments
+from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.wire.requests import KickoffBody, ResumeBody, parse
 
 
 class WorkerDied(BaseException):
@@ -85,9 +85,9 @@ class World:
 
     def run(self, job: Job) -> None:
         """A worker takes a job."""
-        host = Host("w-1", NoLease(), self.runner.plan)
+        worker = Worker("w-1", NoLease(), self.runner.plan)
         arguments = job.arguments
-        run_task(self.ports, host, arguments["execution_id"], arguments["task_run_id"])
+        run_task(self.ports, worker, arguments["execution_id"], arguments["task_run_id"])
 
     def work(self) -> None:
         """A worker takes every job there is, and those that follow."""

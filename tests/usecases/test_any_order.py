@@ -28,10 +28,10 @@ from orchestrator.domain.machine import Machine
 from orchestrator.domain.review import REVIEW
 from orchestrator.domain.task_run import TASK_RUN, TaskRunState
 from orchestrator.errors import AlreadyAnswered, CannotStop, NotPending
-from orchestrator.usecases.claims import give_back_claims
-from orchestrator.usecases.snapshot import Snapshot, timeline
-from orchestrator.usecases.stop import stop
-from orchestrator.usecases.sweep import sweep
+from orchestrator.usecases.executions.claims import give_back_claims
+from orchestrator.usecases.executions.snapshot import Snapshot, timeline
+from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.operations.sweep import sweep
 
 MACHINES: dict[str, Machine[Any]] = {
     "execution": EXECUTION,

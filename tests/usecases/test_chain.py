@@ -10,11 +10,11 @@ from world import WorkerDied, World
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import LONGEST_CAUSE, AlreadyAnswered, NotPending, TaskFailed
-from orchestrator.usecases.answer import Answer, answer
-from orchestrator.usecases.bodies import ResumeBody
-from orchestrator.usecases.claims import end_lapsed_claim, give_back_claims
-from orchestrator.usecases.snapshot import timeline
-from orchestrator.usecases.stop import stop
+from orchestrator.usecases.executions.claims import end_lapsed_claim, give_back_claims
+from orchestrator.usecases.executions.snapshot import timeline
+from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.wire.requests import ResumeBody
 
 Make = Callable[..., World]
 

@@ -14,8 +14,8 @@ from sqlalchemy import update
 from standardwebhooks import Webhook
 
 from orchestrator.adapters.sql.schema import deliveries, drains
-from orchestrator.usecases.deliver import drain
-from orchestrator.usecases.sweep import sweep
+from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.webhooks.deliver import drain
 
 
 class Killed(BaseException):

@@ -13,7 +13,7 @@ import pytest
 from post import MoodyReceiver, Post
 
 from orchestrator.adapters.sql import Cipher, make_store, migrate
-from orchestrator.usecases.deliver import drain
+from orchestrator.usecases.webhooks.deliver import drain
 
 pytestmark = pytest.mark.postgres
 

@@ -10,9 +10,9 @@ from world import WorkerDied, World
 from orchestrator.domain.deployment import Manifest
 from orchestrator.errors import TaskFailed
 from orchestrator.jobs import CREWS, QUEUES
-from orchestrator.usecases.doctor import Finding, examine
-from orchestrator.usecases.sweep import sweep
-from orchestrator.usecases.tokens import create_token
+from orchestrator.usecases.operations.doctor import Finding, examine
+from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.operations.tokens import create_token
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.errors import NotReplayable, UnknownDelivery, UnknownEndpoint
 from orchestrator.ports import DeliveryFilter
-from orchestrator.usecases.deliveries import replay_deliveries, replay_delivery
-from orchestrator.usecases.delivery_metrics import delivery_metrics
-from orchestrator.usecases.endpoints import (
+from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
+from orchestrator.usecases.webhooks.deliveries import replay_deliveries, replay_delivery
+from orchestrator.usecases.webhooks.endpoints import (
     EndpointSettings,
     disable_endpoint,
     enable_endpoint,

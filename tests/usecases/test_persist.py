@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from orchestrator.errors import DatabaseAway, Invalid
-from orchestrator.usecases.persist import AT_MOST, LONGEST_PAUSE, persistently
+from orchestrator.usecases.outage import AT_MOST, LONGEST_PAUSE, retry_through_outage
 
 
 def failing(times: int, error: Exception) -> Callable[[], str]:
@@ -20,20 +20,20 @@ def failing(times: int, error: Exception) -> Callable[[], str]:
 
 
 def test_what_fails_for_a_while_is_done_in_the_end() -> None:
-    assert persistently(failing(5, DatabaseAway()), lambda _: None) == "done"
+    assert retry_through_outage(failing(5, DatabaseAway()), lambda _: None) == "done"
 
 
 def test_what_would_fail_again_is_not_tried_again() -> None:
     pauses: list[float] = []
     with pytest.raises(Invalid):
-        persistently(failing(1, Invalid("no")), pauses.append)
+        retry_through_outage(failing(1, Invalid("no")), pauses.append)
     assert pauses == []
 
 
 def test_the_pauses_grow_and_end() -> None:
     pauses: list[float] = []
     with pytest.raises(DatabaseAway):
-        persistently(failing(1_000, DatabaseAway()), pauses.append)
+        retry_through_outage(failing(1_000, DatabaseAway()), pauses.append)
     assert pauses[:3] == [0.5, 1.0, 2.0]
     assert max(pauses) == LONGEST_PAUSE
     assert sum(pauses) >= AT_MOST

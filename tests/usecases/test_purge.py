@@ -6,7 +6,7 @@ from datetime import timedelta
 from post import MoodyReceiver, Post
 
 from orchestrator.domain.output import Output
-from orchestrator.usecases.purge import purge
+from orchestrator.usecases.operations.purge import purge
 
 
 def keeping(post: Post, **age: float) -> Post:

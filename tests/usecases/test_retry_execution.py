@@ -9,9 +9,9 @@ from world import World
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import CannotRetry, UnknownExecution
-from orchestrator.usecases.retry_execution import retry_execution
-from orchestrator.usecases.stop import stop
-from orchestrator.usecases.sweep import sweep
+from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.operations.sweep import sweep
 
 Later = Callable[[float], None]
 

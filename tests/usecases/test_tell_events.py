@@ -11,8 +11,8 @@ from world import World
 
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.usecases.stop import stop
-from orchestrator.usecases.tell_events import LARGEST_BODY, ToldEvent, tell_events
+from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.webhooks.stream_events import LARGEST_BODY, ToldEvent, tell_events
 from workers.lease_keeper import ThreadLeaseKeeper
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ from orchestrator.domain.timeline import Entry
 from orchestrator.errors import UnknownExecution
 from orchestrator.jobs import QUEUES
 from orchestrator.ports import Ports
-from orchestrator.usecases.snapshot import Snapshot, history
+from orchestrator.usecases.executions.snapshot import Snapshot, history
 
 NAME = "execution"
 _FRAME = ("base.html", "navbar.html", "404.html", "error.html")

@@ -12,12 +12,12 @@ from orchestrator.adapters.sql.schema import drains, hosts, nudges
 from orchestrator.domain.delivery_policy import OtherDrains
 from orchestrator.domain.endpoint_host import Host
 
-NUDGE_HOLDS = timedelta(seconds=10)
+WAKEUP_HOLDS = timedelta(seconds=10)
 """How long a nudge keeps others from being sent; the drain that it asked for should have begun."""
 
 
-class SqlNudges:
-    """Keeps ``ports.Nudges``."""
+class SqlWakeups:
+    """Keeps ``ports.Wakeups``."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -34,7 +34,7 @@ class SqlNudges:
             row = {"endpoint_id": endpoint_id, "at": now}
             insert_new(self._connection, nudges, row, ["endpoint_id"])
             return True
-        return now - at > NUDGE_HOLDS and self._renewed(endpoint_id, at, now)
+        return now - at > WAKEUP_HOLDS and self._renewed(endpoint_id, at, now)
 
     def _renewed(self, endpoint_id: str, at: datetime, now: datetime) -> bool:
         lost = (nudges.c.endpoint_id == endpoint_id) & (nudges.c.at == at)

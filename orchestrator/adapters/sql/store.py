@@ -15,7 +15,7 @@ from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.database_clock import read_clock
 from orchestrator.adapters.sql.deliveries import SqlDeliveries
 from orchestrator.adapters.sql.delivery_figures import SqlDeliveryFigures
-from orchestrator.adapters.sql.drains import SqlDrains, SqlHosts, SqlNudges
+from orchestrator.adapters.sql.drains import SqlDrains, SqlHosts, SqlWakeups
 from orchestrator.adapters.sql.endpoints import SqlEndpoints
 from orchestrator.adapters.sql.engine import make_engine, reading
 from orchestrator.adapters.sql.executions import SqlExecutions
@@ -53,7 +53,7 @@ class SqlTransaction:
         self.reviews: ports.Reviews = SqlReviews(connection)
         self.deliveries: ports.Deliveries = SqlDeliveries(connection)
         self.delivery_figures: ports.DeliveryFigures = SqlDeliveryFigures(connection)
-        self.nudges: ports.Nudges = SqlNudges(connection)
+        self.wakeups: ports.Wakeups = SqlWakeups(connection)
         self.drains: ports.Drains = SqlDrains(connection)
         self.hosts: ports.Hosts = SqlHosts(connection)
         self.endpoints: ports.Endpoints = SqlEndpoints(connection, cipher)

@@ -61,35 +61,35 @@ def test_a_host_is_kept(store: SqlStore, now: datetime) -> None:
     assert store.transact(lambda tx: tx.hosts.lock(H)) == sick
 
 
-def nudge(store: SqlStore, at: datetime) -> bool:
-    return store.transact(lambda tx: tx.nudges.add(E, at))
+def wake_endpoints(store: SqlStore, at: datetime) -> bool:
+    return store.transact(lambda tx: tx.wakeups.add(E, at))
 
 
 def test_one_nudge_is_enough_until_a_drain_begins(store: SqlStore, now: datetime) -> None:
-    assert nudge(store, now)
-    assert not nudge(store, now + SECOND)
+    assert wake_endpoints(store, now)
+    assert not wake_endpoints(store, now + SECOND)
 
-    store.transact(lambda tx: tx.nudges.forget(E))
-    assert nudge(store, now + SECOND)
+    store.transact(lambda tx: tx.wakeups.forget(E))
+    assert wake_endpoints(store, now + SECOND)
 
 
 def test_a_nudge_that_nothing_came_of_is_lost(store: SqlStore, now: datetime) -> None:
-    nudge(store, now)
+    wake_endpoints(store, now)
 
-    assert nudge(store, now + 11 * SECOND)
-    assert not nudge(store, now + 12 * SECOND)
+    assert wake_endpoints(store, now + 11 * SECOND)
+    assert not wake_endpoints(store, now + 12 * SECOND)
 
 
 def test_a_drain_begins_after_what_the_nudge_held_back_is_committed(
     store: SqlStore, now: datetime
 ) -> None:
     """Else it would see nothing, and nobody would wake another one."""
-    nudge(store, now)
+    wake_endpoints(store, now)
     held, order = Event(), []
 
     def commit_slowly() -> None:
         def work(tx: object) -> None:
-            tx.nudges.add(E, now)
+            tx.wakeups.add(E, now)
             held.set()
             begun.wait(0.2)
             order.append("committed")
@@ -100,7 +100,7 @@ def test_a_drain_begins_after_what_the_nudge_held_back_is_committed(
     committing = Thread(target=commit_slowly)
     committing.start()
     held.wait()
-    store.transact(lambda tx: tx.nudges.forget(E))
+    store.transact(lambda tx: tx.wakeups.forget(E))
     order.append("forgotten")
     committing.join()
 
@@ -110,8 +110,8 @@ def test_a_drain_begins_after_what_the_nudge_held_back_is_committed(
 def test_simultaneous_nudges_publish_hardly_more_than_one(
     store: SqlStore, now: datetime, race: Callable[..., list[bool]]
 ) -> None:
-    assert 1 <= sum(race(lambda: nudge(store, now))) <= 8
-    assert not nudge(store, now)
+    assert 1 <= sum(race(lambda: wake_endpoints(store, now))) <= 8
+    assert not wake_endpoints(store, now)
 
 
 def test_a_drain_whose_worker_is_gone_is_told_by_its_endpoint_and_forgotten(

@@ -1,0 +1,115 @@
+"""Who calls, and what their token is valid for. Checked before anything else is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from orchestrator.domain.timeline import token_actor
+from orchestrator.domain.token import Token
+from orchestrator.errors import NotFound, Unauthorized
+from orchestrator.ports import Ports
+from orchestrator.usecases.operations.tokens import authenticate, live_token
+
+_bearer = HTTPBearer(
+    auto_error=False, scheme_name="bearer", description="A token of the deployment, or of all."
+)
+
+
+async def world(request: Request) -> Ports:
+    """The ports that the app was created with."""
+    ports: Ports = request.app.state.ports
+    return ports
+
+
+World = Annotated[Ports, Depends(world)]
+
+
+async def _secret(
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> str | None:
+    return credentials.credentials.strip() if credentials else None
+
+
+Secret = Annotated[str | None, Depends(_secret)]
+
+
+@dataclass(frozen=True, slots=True)
+class CrewCaller:
+    """A caller of one deployment's own calls."""
+
+    ports: Ports
+    token: Token
+    deployment: str
+
+    @property
+    def actor(self) -> str:
+        """Who the timeline says it was."""
+        return token_actor(self.token.name)
+
+
+async def path_names_deployment(
+    deployment: Annotated[str, Path(description="The deployment's name.")],
+) -> None:
+    """Declare the path's parameter; ``crew_caller`` reads it."""
+
+
+def _crew_caller(request: Request, ports: World, secret: Secret) -> CrewCaller:
+    """Find the deployment that the path names, or the default one at the root of the host."""
+    name = request.path_params.get("deployment") or ports.deployments.default()
+    if name is None:
+        raise _no_default(request, ports, live_token(ports, secret))
+    token = authenticate(ports, secret, name)
+    ports.deployments.get(name)
+    return CrewCaller(ports, token, name)
+
+
+def _no_default(request: Request, ports: Ports, token: Token) -> NotFound:
+    base = base_url(request, ports)
+    names = (name for name in ports.deployments.names() if token.allows(name))
+    urls = ", ".join(f"{base}/crews/{name}" for name in names)
+    return NotFound(f"No deployment is the default one here. Use one of: {urls or 'none'}")
+
+
+def base_url(request: Request, ports: Ports) -> str:
+    """How clients reach the API, without a slash at its end."""
+    return ports.public_url or str(request.base_url).rstrip("/")
+
+
+Crew = Annotated[CrewCaller, Depends(_crew_caller)]
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A caller of what spans deployments: sees those that the token is valid for."""
+
+    ports: Ports
+    token: Token
+
+    @property
+    def only(self) -> str | None:
+        """The one deployment that is visible, None for all."""
+        return self.token.deployment
+
+    @property
+    def actor(self) -> str:
+        """Who the timeline says it was."""
+        return token_actor(self.token.name)
+
+    def narrowed(self, deployment: str | None) -> str | None:
+        """What remains visible where the caller asks for one deployment. Raises Unauthorized."""
+        if deployment is None:
+            return self.only
+        if not self.token.allows(deployment):
+            raise Unauthorized
+        return deployment
+
+
+def _visitor(ports: World, secret: Secret) -> Visitor:
+    return Visitor(ports, live_token(ports, secret))
+
+
+AnyVisitor = Annotated[Visitor, Depends(_visitor)]

@@ -1,0 +1,114 @@
+"""What each error means over HTTP. Nothing else in the API decides on a status code of failure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+
+from orchestrator import errors
+from orchestrator.api.common.json_response import JsonAnswer
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """An error's status code, and the ``error`` that clients see."""
+
+    status: HTTPStatus
+    title: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+_SOON = {"Retry-After": "5"}
+
+MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
+    errors.Malformed: Meaning(HTTPStatus.BAD_REQUEST, "Invalid JSON"),
+    errors.TooLarge: Meaning(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "Payload Too Large"),
+    errors.Invalid: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "Validation Error"),
+    errors.BlockedAddress: Meaning(HTTPStatus.UNPROCESSABLE_ENTITY, "Validation Error"),
+    errors.Unauthorized: Meaning(
+        HTTPStatus.UNAUTHORIZED, "Unauthorized", {"WWW-Authenticate": "Bearer"}
+    ),
+    errors.NotFound: Meaning(HTTPStatus.NOT_FOUND, "Not Found"),
+    errors.UnknownDeployment: Meaning(HTTPStatus.NOT_FOUND, "Deployment not found"),
+    errors.UnknownExecution: Meaning(HTTPStatus.NOT_FOUND, "Execution not found"),
+    errors.UnknownTask: Meaning(HTTPStatus.NOT_FOUND, "Task not found"),
+    errors.UnknownReview: Meaning(HTTPStatus.NOT_FOUND, "Review not found"),
+    errors.UnknownEndpoint: Meaning(HTTPStatus.NOT_FOUND, "Endpoint not found"),
+    errors.UnknownDelivery: Meaning(HTTPStatus.NOT_FOUND, "Delivery not found"),
+    errors.NotReplayable: Meaning(HTTPStatus.CONFLICT, "still_being_tried"),
+    errors.NotPending: Meaning(HTTPStatus.BAD_REQUEST, "Invalid Request"),
+    errors.CannotStop: Meaning(HTTPStatus.BAD_REQUEST, "Invalid Request"),
+    errors.CannotRetry: Meaning(HTTPStatus.CONFLICT, "cannot_retry"),
+    errors.AlreadyAnswered: Meaning(HTTPStatus.CONFLICT, "already_responded"),
+    errors.OutputChanged: Meaning(HTTPStatus.CONFLICT, "output_changed"),
+    errors.DeploymentNotReady: Meaning(
+        HTTPStatus.SERVICE_UNAVAILABLE, "Deployment not ready", _SOON
+    ),
+    errors.DeploymentBroken: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Deployment broken"),
+    errors.Transient: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Busy", _SOON),
+}
+
+
+def unexpected() -> JsonAnswer:
+    """What a client is told of an error that nobody planned; the log has the rest."""
+    message = "Something went wrong here. The log of the API has it under this X-Request-ID."
+    return _answer(Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error"), message)
+
+
+async def _on_purpose(_request: Request, error: errors.OrchestratorError) -> JsonAnswer:
+    meaning = next((MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS), None)
+    if meaning is None:
+        log.error("unexpected error", exc_info=error)
+        return unexpected()
+    return _answer(meaning, error.message, _particulars(error))
+
+
+def _particulars(error: errors.OrchestratorError) -> Mapping[str, Any]:
+    if isinstance(error, errors.Invalid):
+        return {"details": dict(error.details)}
+    if isinstance(error, errors.AlreadyAnswered | errors.NotPending) and error.winner:
+        return {"winner": dict(error.winner)}
+    return {}
+
+
+async def _unroutable(request: Request, error: HTTPException) -> JsonAnswer:
+    """There is no such path, or it does not take the method."""
+    status = HTTPStatus(error.status_code)
+    message = f"{request.method} {request.url.path}: {status.description or status.phrase}"
+    return _answer(Meaning(status, status.phrase, error.headers or {}), message)
+
+
+async def _bad_parameters(_request: Request, error: RequestValidationError) -> JsonAnswer:
+    details = {str(finding["loc"][-1]): finding["msg"] for finding in error.errors()}
+    sentence = "; ".join(f"{name}: {what}" for name, what in details.items())
+    message = f"The request is not valid: {sentence}"
+    return _answer(MEANINGS[errors.Invalid], message, {"details": details})
+
+
+async def _gone(_request: Request, _error: ClientDisconnect) -> JsonAnswer:
+    """The client hung up while it sent its body: nobody reads this."""
+    return _answer(MEANINGS[errors.Malformed], "The body ended early.")
+
+
+def _answer(
+    meaning: Meaning, message: str, particulars: Mapping[str, Any] | None = None
+) -> JsonAnswer:
+    told = {"error": meaning.title, "message": message, "detail": message, **(particulars or {})}
+    return JsonAnswer(told, meaning.status, dict(meaning.headers))
+
+
+HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Any]] = {
+    errors.OrchestratorError: _on_purpose,
+    HTTPException: _unroutable,
+    RequestValidationError: _bad_parameters,
+    ClientDisconnect: _gone,
+}

@@ -1,0 +1,1 @@
+"""The calls of CrewAI's platform, one set for each deployment."""

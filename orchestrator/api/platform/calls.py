@@ -1,0 +1,104 @@
+"""The calls that clients of CrewAI's hosted platform make, of one deployment."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.responses import PlainTextResponse
+
+from orchestrator.api.common.access import Crew
+from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.openapi import BODY, body_of, documented, documented_text
+from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
+from orchestrator.api.common.responses import KickedOff, NeededInputs, Resumed, Status, Stopped
+from orchestrator.api.platform.status import status_body
+from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
+from orchestrator.usecases.executions.snapshot import snapshot
+from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.operations.manifests import plan_of
+from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.wire.requests import KickoffBody, ResumeBody, parse
+
+CHANNEL = "api"
+"""Where executions and answers that come through here come from."""
+
+calls = APIRouter()
+
+
+@calls.get(
+    "/",
+    response_class=PlainTextResponse,
+    responses=documented_text(404),
+    summary="Say that the deployment is there",
+)
+def healthy(_caller: Crew) -> PlainTextResponse:
+    """The text ``Healthy``."""
+    return PlainTextResponse("Healthy")
+
+
+@calls.get(
+    "/inputs",
+    responses=documented(NeededInputs, 404, 503),
+    summary="The names of the inputs that kickoff takes",
+)
+def inputs(caller: Crew) -> JsonAnswer:
+    """A crew needs all of them, a flow none."""
+    return JsonAnswer({"inputs": list(plan_of(caller.ports, caller.deployment).inputs)})
+
+
+@calls.post(
+    "/kickoff",
+    responses=documented(KickedOff, 404, 503, *BODY),
+    openapi_extra=body_of(KickoffBody),
+    summary="Start an execution",
+)
+def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
+    """Answers as soon as the execution is safely stored."""
+    body = parse_json(raw)
+    asked = Kickoff(
+        deployment=caller.deployment,
+        body=parse(KickoffBody, body),
+        actor=caller.actor,
+        origin=CHANNEL,
+        key=key_of(key, "kickoff", body),
+    )
+    return JsonAnswer(kickoff(caller.ports, asked))
+
+
+@calls.get(
+    "/status/{kickoff_id}",
+    responses=documented(Status, 404),
+    summary="How an execution stands",
+)
+def status(caller: Crew, kickoff_id: str) -> JsonAnswer:
+    """Keys that have no value yet are left out."""
+    return JsonAnswer(status_body(snapshot(caller.ports, kickoff_id, caller.deployment)))
+
+
+@calls.post(
+    "/resume",
+    responses=documented(Resumed, 404, 409, *BODY),
+    openapi_extra=body_of(ResumeBody),
+    summary="Answer a review",
+)
+def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
+    """One decision per review: whoever comes later is told who won."""
+    body = parse_json(raw)
+    given = Answer(
+        deployment=caller.deployment,
+        body=parse(ResumeBody, body),
+        actor=caller.actor,
+        channel=CHANNEL,
+        key=key_of(key, "resume", body),
+    )
+    return JsonAnswer(answer(caller.ports, given))
+
+
+@calls.post(
+    "/stop/{kickoff_id}",
+    responses=documented(Stopped, 400, 404),
+    summary="Stop an execution for good",
+)
+def stop_execution(caller: Crew, kickoff_id: str) -> JsonAnswer:
+    """What its workers still give is refused."""
+    stopped = stop(caller.ports, caller.deployment, kickoff_id, caller.actor)
+    return JsonAnswer({"status": "stopped", "kickoffId": stopped.id})

@@ -1,0 +1,1 @@
+"""Our own calls across deployments, a file for each noun."""

@@ -1,0 +1,97 @@
+"""Deliveries: what arrived, what did not and why, and sending it again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.openapi import BODY, body_of, documented
+from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
+from orchestrator.api.common.request_body import RawBody, parse_json
+from orchestrator.api.v1.delivery_records import (
+    DeliveryLine,
+    DeliveryPage,
+    DeliveryRecord,
+    Replayed,
+    delivery_line,
+    delivery_record,
+)
+from orchestrator.domain.delivery import DeliveryState
+from orchestrator.errors import Invalid
+from orchestrator.ports import DeliveryFilter
+from orchestrator.usecases.webhooks.deliveries import (
+    list_deliveries,
+    read_delivery,
+    replay_deliveries,
+    replay_delivery,
+)
+from orchestrator.usecases.webhooks.delivery_bodies import ReplayBody
+from orchestrator.wire.requests import parse
+
+deliveries = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
+
+Wanted = Annotated[str | None, Query(max_length=200)]
+
+
+@deliveries.get("", responses=documented(DeliveryPage, 422), summary="List deliveries")
+def list_page(  # noqa: PLR0913 - one parameter for each that the query takes
+    visitor: AnyVisitor,
+    *,
+    deployment: Wanted = None,
+    execution_id: Wanted = None,
+    endpoint_id: Wanted = None,
+    state: DeliveryState | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> JsonAnswer:
+    """Newest first."""
+    visible = visitor.narrowed(deployment)
+    wanted = DeliveryFilter(visible, execution_id, endpoint_id, state)
+    found = list_deliveries(visitor.ports, wanted, position_of(cursor), limit + 1)
+    page, more = cut(found, limit)
+    return JsonAnswer({"deliveries": [delivery_line(one) for one in page], **more})
+
+
+@deliveries.post(
+    "/replay",
+    responses=documented(Replayed, *BODY),
+    openapi_extra=body_of(ReplayBody),
+    summary="Send many deliveries again",
+)
+def replay_many(visitor: AnyVisitor, raw: RawBody) -> JsonAnswer:
+    """Each gets the full schedule anew, under the id that it had."""
+    wanted = _filter(visitor, parse_json(raw))
+    return JsonAnswer({"replayed": replay_deliveries(visitor.ports, wanted, visitor.actor)})
+
+
+def _filter(visitor: AnyVisitor, said: Any) -> DeliveryFilter:
+    body = parse(ReplayBody, said)
+    criteria = body.model_dump(exclude={"deployment"}, exclude_none=True)
+    if not criteria and body.deployment is None:
+        raise Invalid("Say which deliveries are meant.", {"body": "names nothing"})
+    return DeliveryFilter(deployment=visitor.narrowed(body.deployment), **criteria)
+
+
+@deliveries.get(
+    "/{delivery_id}",
+    responses=documented(DeliveryRecord, 404),
+    summary="A delivery with all its tries",
+)
+def read_one(visitor: AnyVisitor, delivery_id: str) -> JsonAnswer:
+    """What was sent, when, how long it took, and how the receiver's answer begins."""
+    found, tries = read_delivery(visitor.ports, delivery_id, visitor.only)
+    return JsonAnswer(delivery_record(found, tries))
+
+
+@deliveries.post(
+    "/{delivery_id}/replay",
+    responses=documented(DeliveryLine, 404, 409),
+    summary="Send a delivery again",
+)
+def replay_one(visitor: AnyVisitor, delivery_id: str) -> JsonAnswer:
+    """The full schedule anew, under the id that it had."""
+    replayed = replay_delivery(visitor.ports, delivery_id, visitor.actor, visitor.only)
+    return JsonAnswer(delivery_line(replayed))

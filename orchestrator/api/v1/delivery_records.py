@@ -1,0 +1,211 @@
+"""How deliveries and endpoints are shown under ``/v1``, and the forms of these answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel
+
+from orchestrator.api.platform.status import given
+from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState, SendResult
+from orchestrator.domain.endpoint import EndpointState
+from orchestrator.usecases.webhooks.endpoints import EndpointReport, Rotated
+
+
+class DeliveryLine(BaseModel):
+    """A delivery as lists show it. Its ``delivery_id`` is the ``webhook-id`` of all its tries."""
+
+    delivery_id: str
+    execution_id: str
+    deployment: str
+    endpoint_id: str
+    kind: str
+    sequence: int
+    state: DeliveryState
+    attempts: int
+    created_at: str
+    due_at: str | None = None
+    finished_at: str | None = None
+    reason: str | None = None
+
+
+class DeliveryPage(BaseModel):
+    """Deliveries, newest first. ``next`` is the cursor of the next page, if there is one."""
+
+    deliveries: list[DeliveryLine]
+    next: str | None = None
+
+
+class AttemptRecord(BaseModel):
+    """One try: ``seconds`` is how long it took, ``answer`` how the receiver's answer begins."""
+
+    number: int
+    at: str
+    status: int | None = None
+    seconds: float
+    error: str | None = None
+    answer: str | None = None
+
+
+class DeliveryRecord(DeliveryLine):
+    """A delivery with the body that is sent and all its tries, those before a replay too."""
+
+    body: str
+    tries: list[AttemptRecord]
+
+
+class Replayed(BaseModel):
+    """How many deliveries are sent again."""
+
+    replayed: int
+
+
+class EndpointRecord(BaseModel):
+    """An endpoint and how it does. ``url`` is without what may be secret in it."""
+
+    endpoint_id: str
+    deployment: str
+    url: str
+    authentication: str | None = None
+    state: EndpointState
+    reason: str | None = None
+    disabled_at: str | None = None
+    created_at: str
+    waiting: int
+    stop_on_4xx: bool | None = None
+    most_sends: int | None = None
+    slowness: int
+    quiet_until: str | None = None
+    failing_since: str | None = None
+    last_success_at: str | None = None
+    last_failure_at: str | None = None
+    last_status: int | None = None
+    last_error: str | None = None
+
+
+class EndpointPage(BaseModel):
+    """Endpoints, newest first. ``next`` is the cursor of the next page, if there is one."""
+
+    endpoints: list[EndpointRecord]
+    next: str | None = None
+
+
+class NewSecret(BaseModel):
+    """A signing secret, told this once. Those before it sign as well until ``old_until``."""
+
+    secret: str
+    old_until: str
+
+
+class Pinged(BaseModel):
+    """What came of one test request."""
+
+    succeeded: bool
+    status: int | None = None
+    seconds: float
+    error: str | None = None
+    answer: str | None = None
+
+
+def delivery_line(delivery: Delivery) -> dict[str, Any]:
+    """A delivery as lists show it."""
+    return given(
+        {
+            "delivery_id": delivery.id,
+            "execution_id": delivery.execution_id,
+            "deployment": delivery.deployment,
+            "endpoint_id": delivery.endpoint_id,
+            "kind": delivery.kind,
+            "sequence": delivery.sequence,
+            "state": delivery.state.value,
+            "attempts": delivery.attempts,
+            "created_at": _time(delivery.created_at),
+            "due_at": None if delivery.finished_at else _time(delivery.due_at),
+            "finished_at": _time(delivery.finished_at),
+            "reason": delivery.reason,
+        }
+    )
+
+
+def delivery_record(delivery: Delivery, tries: tuple[DeliveryAttempt, ...]) -> dict[str, Any]:
+    """A delivery with its body and all its tries."""
+    return {
+        **delivery_line(delivery),
+        "body": delivery.body.decode(errors="replace"),
+        "tries": [_attempt(one) for one in tries],
+    }
+
+
+def _attempt(one: DeliveryAttempt) -> dict[str, Any]:
+    return given(
+        {
+            "number": one.number,
+            "at": _time(one.at),
+            "status": one.status,
+            "seconds": round(one.seconds, 4),
+            "error": one.error,
+            "answer": one.answer or None,
+        }
+    )
+
+
+def endpoint_record(report: EndpointReport) -> dict[str, Any]:
+    """An endpoint and how it does."""
+    endpoint, health = report.endpoint, report.endpoint.health
+    how = endpoint.authentication
+    return given(
+        {
+            "endpoint_id": endpoint.id,
+            "deployment": endpoint.deployment,
+            "url": shown(endpoint.url),
+            "authentication": how.strategy if how else None,
+            "state": endpoint.state.value,
+            "reason": endpoint.reason,
+            "disabled_at": _time(endpoint.disabled_at),
+            "created_at": _time(endpoint.created_at),
+            "waiting": report.waiting,
+            "stop_on_4xx": endpoint.stop_on_4xx,
+            "most_sends": endpoint.most_sends,
+            "slowness": health.slowness,
+            "quiet_until": _time(health.quiet_until),
+            "failing_since": _time(health.failing_since),
+            "last_success_at": _time(health.last_success_at),
+            "last_failure_at": _time(health.last_failure_at),
+            "last_status": health.last_status,
+            "last_error": health.last_error,
+        }
+    )
+
+
+def shown(url: str) -> str:
+    """A URL without its query: that may be a secret."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(not a URL)"
+    more = "?…" if parts.query else ""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{more}"
+
+
+def new_secret(rotated: Rotated) -> dict[str, Any]:
+    """A signing secret, told this once."""
+    return {"secret": rotated.secret, "old_until": rotated.old_until.isoformat()}
+
+
+def pinged(result: SendResult) -> dict[str, Any]:
+    """What came of one test request."""
+    return given(
+        {
+            "succeeded": result.succeeded,
+            "status": result.status,
+            "seconds": round(result.seconds, 4),
+            "error": result.error,
+            "answer": result.answer or None,
+        }
+    )
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

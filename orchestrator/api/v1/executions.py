@@ -1,0 +1,76 @@
+"""What operators ask of executions, across deployments."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import AwareDatetime
+
+from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.openapi import documented
+from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
+from orchestrator.api.v1.record_answers import ExecutionPage, ExecutionRecord, TimelineRecord
+from orchestrator.api.v1.records import entry_record, execution_line, execution_record
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.ports import ExecutionFilter
+from orchestrator.usecases.executions.find import list_executions
+from orchestrator.usecases.executions.snapshot import history, timeline
+
+executions = APIRouter(prefix="/v1/executions", tags=["executions"])
+
+OneDeployment = Annotated[str | None, Query(description="Only those of this deployment.")]
+
+
+def _wanted(
+    deployment: OneDeployment = None,
+    state: ExecutionState | None = None,
+    since: Annotated[AwareDatetime | None, Query(description="Kicked off then or later.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Kicked off before then.")] = None,
+    meta: Annotated[
+        str | None, Query(max_length=200, description="A text that stands in their `meta`.")
+    ] = None,
+) -> ExecutionFilter:
+    return ExecutionFilter(deployment, state, since, until, meta)
+
+
+Wanted = Annotated[ExecutionFilter, Depends(_wanted)]
+
+
+@executions.get("", responses=documented(ExecutionPage, 422), summary="List executions")
+def list_page(
+    visitor: AnyVisitor,
+    wanted: Wanted,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> JsonAnswer:
+    """Newest first."""
+    visible = replace(wanted, deployment=visitor.narrowed(wanted.deployment))
+    found = list_executions(visitor.ports, visible, position_of(cursor), limit + 1)
+    page, more = cut(found, limit)
+    return JsonAnswer({"executions": [execution_line(one) for one in page], **more})
+
+
+@executions.get(
+    "/{execution_id}",
+    responses=documented(ExecutionRecord, 404),
+    summary="An execution with all that happened to it",
+)
+def read_execution(visitor: AnyVisitor, execution_id: str) -> JsonAnswer:
+    """Its tasks with their rounds, its reviews, its result, what it cost, and its timeline."""
+    snapshot, entries = history(visitor.ports, execution_id, visitor.only)
+    return JsonAnswer(execution_record(snapshot, entries))
+
+
+@executions.get(
+    "/{execution_id}/timeline",
+    responses=documented(TimelineRecord, 404),
+    summary="What happened to an execution",
+)
+def read_timeline(visitor: AnyVisitor, execution_id: str) -> JsonAnswer:
+    """In order, with who did it."""
+    execution, entries = timeline(visitor.ports, execution_id, visitor.only)
+    told = [entry_record(entry) for entry in entries]
+    return JsonAnswer({"execution_id": execution.id, "timeline": told})

@@ -1,0 +1,147 @@
+"""How executions, tasks, reviews and timelines are shown under ``/v1``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from orchestrator.api.platform.status import given
+from orchestrator.domain.execution import Execution
+from orchestrator.domain.output import Output
+from orchestrator.domain.plan import PlannedTask
+from orchestrator.domain.review import Review
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.timeline import Entry
+from orchestrator.ports import IntakeMessage
+from orchestrator.usecases.executions.snapshot import PendingReview, Snapshot
+from orchestrator.wire.words import STATUS
+
+
+def execution_line(execution: Execution) -> dict[str, Any]:
+    """An execution as lists show it."""
+    return given(
+        {
+            "execution_id": execution.id,
+            "deployment": execution.deployment,
+            "state": execution.state.value,
+            "status": STATUS[execution.state],
+            "origin": execution.origin,
+            "actor": execution.actor,
+            "created_at": _time(execution.created_at),
+            "started_at": _time(execution.started_at),
+            "finished_at": _time(execution.finished_at),
+            "error": execution.error,
+        }
+    )
+
+
+def execution_record(snapshot: Snapshot, timeline: Iterable[Entry]) -> dict[str, Any]:
+    """An execution with all that happened to it."""
+    record = {
+        **execution_line(snapshot.execution),
+        "inputs": snapshot.execution.inputs,
+        "meta": snapshot.execution.meta,
+        "tasks": [_task(snapshot, index, task) for index, task in enumerate(snapshot.plan.tasks)],
+        "reviews": [review_record(review) for review in snapshot.reviews],
+        "result": _output(snapshot.result),
+        "usage": snapshot.usage,
+        "timeline": [entry_record(entry) for entry in timeline],
+    }
+    return given(record)
+
+
+def _task(snapshot: Snapshot, index: int, task: PlannedTask) -> dict[str, Any]:
+    runs = [run for run in snapshot.runs if run.task_index == index]
+    return {
+        "name": task.name,
+        "kind": task.kind.value,
+        "agent": task.agent,
+        "human_input": task.human_input,
+        "rounds": [_round(run, snapshot.outputs.get(run.output_id or "")) for run in runs],
+    }
+
+
+def _round(run: TaskRun, output: Output | None) -> dict[str, Any]:
+    return given(
+        {
+            "round": run.round,
+            "state": run.state.value,
+            "attempts": run.attempts,
+            "worker": run.claimed_by,
+            "started_at": _time(run.started_at),
+            "finished_at": _time(run.finished_at),
+            "execution_time": run.execution_time,
+            "usage": run.usage,
+            "error": run.error,
+            "output": _output(output),
+        }
+    )
+
+
+def _output(output: Output | None) -> dict[str, Any] | None:
+    return given({"text": output.raw, "json": output.json}) if output else None
+
+
+def review_record(review: Review) -> dict[str, Any]:
+    """A review, and its decision where it has one."""
+    return given(
+        {
+            "review_id": review.id,
+            "execution_id": review.execution_id,
+            "deployment": review.deployment,
+            "task_name": review.task_name,
+            "round": review.round,
+            "state": review.state.value,
+            "output_digest": review.output_digest,
+            "created_at": _time(review.created_at),
+            "expires_at": _time(review.expires_at),
+            "closed_at": _time(review.closed_at),
+            "approved": review.approved,
+            "feedback": review.words,
+            "edited": review.edited_output_id is not None if review.closed_at else None,
+            "actor": review.actor,
+            "channel": review.channel,
+            "reviewer": review.reviewer,
+        }
+    )
+
+
+def pending_record(pending: PendingReview) -> dict[str, Any]:
+    """An open review with the text that a person has to judge."""
+    return {**review_record(pending.review), "task_output": pending.output.raw}
+
+
+def entry_record(entry: Entry) -> dict[str, Any]:
+    """One line of a timeline."""
+    return given(
+        {
+            "number": entry.number,
+            "at": _time(entry.at),
+            "actor": entry.actor,
+            "event": entry.event,
+            "subject_id": entry.subject_id,
+            "task_name": entry.task_name,
+            "round": entry.round,
+            "details": entry.details,
+        }
+    )
+
+
+def _time(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def message_record(message: IntakeMessage) -> dict[str, Any]:
+    """A producer's message; without its body, which may be large."""
+    return given(
+        {
+            "message_id": message.id,
+            "job": message.job,
+            "deployment": message.deployment,
+            "state": str(message.state),
+            "reason": message.reason,
+            "execution_id": message.execution_id,
+            "received_at": message.received_at.isoformat(),
+        }
+    )

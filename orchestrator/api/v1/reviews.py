@@ -1,0 +1,71 @@
+"""The reviews that wait for a person, across deployments, and the answers to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter
+
+from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.openapi import BODY, body_of, documented
+from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
+from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
+from orchestrator.api.common.responses import Resumed
+from orchestrator.api.platform.calls import CHANNEL
+from orchestrator.api.v1.executions import OneDeployment
+from orchestrator.api.v1.record_answers import ReviewPage
+from orchestrator.api.v1.records import pending_record
+from orchestrator.domain.review import Review
+from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.usecases.reviews.find import find_review, list_pending
+from orchestrator.wire.requests import AnswerBody, ResumeBody, parse
+
+reviews = APIRouter(prefix="/v1/reviews", tags=["reviews"])
+
+_IDS = frozenset({"execution_id", "executionId", "task_id", "taskId", "review_id", "reviewId"})
+
+
+@reviews.get("", responses=documented(ReviewPage, 422), summary="List the reviews that wait")
+def list_page(
+    visitor: AnyVisitor,
+    deployment: OneDeployment = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> JsonAnswer:
+    """Oldest first."""
+    visible = visitor.narrowed(deployment)
+    found = list_pending(visitor.ports, visible, position_of(cursor), limit + 1)
+    page, more = cut(found, limit)
+    return JsonAnswer({"reviews": [pending_record(pending) for pending in page], **more})
+
+
+@reviews.post(
+    "/{review_id}/answer",
+    responses=documented(Resumed, 404, 409, *BODY),
+    openapi_extra=body_of(AnswerBody),
+    summary="Answer a review",
+)
+def answer_review(
+    visitor: AnyVisitor, review_id: str, raw: RawBody, key: KeyHeader = None
+) -> JsonAnswer:
+    """As ``POST /resume`` does; the path names the review, and nothing else has to."""
+    review = find_review(visitor.ports, review_id, visitor.only)
+    body = parse_json(raw)
+    given = Answer(
+        deployment=review.deployment,
+        body=parse(ResumeBody, _about(review, body)),
+        actor=visitor.actor,
+        channel=CHANNEL,
+        key=key_of(key, f"answer {review.id}", body),
+    )
+    return JsonAnswer(answer(visitor.ports, given))
+
+
+def _about(review: Review, body: Any) -> Any:
+    """The body of a resume that names this review, whatever ids came in the body."""
+    if not isinstance(body, Mapping):
+        return body
+    said = {key: value for key, value in body.items() if key not in _IDS}
+    return {**said, "execution_id": review.execution_id, "review_id": review.id}

@@ -1,0 +1,115 @@
+"""What operators do to executions: retry one, stop many, kick off a batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.openapi import BODY, body_of, documented
+from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
+from orchestrator.api.platform.calls import CHANNEL
+from orchestrator.api.v1.record_answers import ExecutionLine
+from orchestrator.api.v1.records import execution_line
+from orchestrator.usecases.executions.kickoff import Kickoff
+from orchestrator.usecases.executions.kickoff_batch import (
+    BatchBody,
+    BatchMember,
+    kickoff_batch,
+    read_batch,
+)
+from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.stop_batch import StopBody, stop_batch
+from orchestrator.wire.requests import parse
+
+steering = APIRouter(prefix="/v1", tags=["executions"])
+
+
+class StoppedMany(BaseModel):
+    """The executions that this call stopped."""
+
+    stopped: list[str]
+
+
+class BatchKickedOff(BaseModel):
+    """The executions of a batch, in the order of their inputs."""
+
+    batch_id: str
+    kickoff_ids: list[str]
+
+
+class BatchLine(ExecutionLine):
+    """An execution of a batch; ``result`` is its text once it has succeeded."""
+
+    result: str | None = None
+
+
+class Batch(BaseModel):
+    """A batch and its executions, in the order of their inputs."""
+
+    batch_id: str
+    executions: list[BatchLine]
+
+
+@steering.post(
+    "/executions/{execution_id}/retry",
+    responses=documented(ExecutionLine, 404, 409),
+    summary="Retry an execution that failed",
+)
+def retry(visitor: AnyVisitor, execution_id: str) -> JsonAnswer:
+    """From its last checkpoint: what is committed does not run again."""
+    retried = retry_execution(visitor.ports, visitor.only, execution_id, visitor.actor)
+    return JsonAnswer(execution_line(retried))
+
+
+@steering.post(
+    "/executions/stop",
+    responses=documented(StoppedMany, *BODY),
+    openapi_extra=body_of(StopBody),
+    summary="Stop many executions for good",
+)
+def stop_many(visitor: AnyVisitor, raw: RawBody) -> JsonAnswer:
+    """Those that meet every condition that is given; at least one must be."""
+    asked = parse(StopBody, parse_json(raw))
+    visible = visitor.narrowed(asked.deployment)
+    return JsonAnswer({"stopped": stop_batch(visitor.ports, asked, visible, visitor.actor)})
+
+
+@steering.post(
+    "/batches",
+    responses=documented(BatchKickedOff, 404, 503, *BODY),
+    openapi_extra=body_of(BatchBody),
+    summary="Start an execution for each of many inputs",
+)
+def kick_off_batch(visitor: AnyVisitor, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
+    """All of them or none."""
+    body = parse_json(raw)
+    wanted = parse(BatchBody, body)
+    visitor.narrowed(wanted.deployment)
+    asked = Kickoff(
+        deployment=wanted.deployment,
+        body=wanted,
+        actor=visitor.actor,
+        origin=CHANNEL,
+        key=key_of(key, "batch", body),
+    )
+    return JsonAnswer(kickoff_batch(visitor.ports, asked, wanted))
+
+
+@steering.get(
+    "/batches/{batch_id}",
+    responses=documented(Batch, 404),
+    summary="The executions of a batch",
+)
+def show_batch(visitor: AnyVisitor, batch_id: str) -> JsonAnswer:
+    """In the order of their inputs, each with its result once it has succeeded."""
+    members = read_batch(visitor.ports, batch_id, visitor.only)
+    return JsonAnswer({"batch_id": batch_id, "executions": [_line(each) for each in members]})
+
+
+def _line(member: BatchMember) -> dict[str, Any]:
+    result = {"result": member.result.raw} if member.result else {}
+    return {**execution_line(member.execution), **result}

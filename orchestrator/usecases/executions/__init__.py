@@ -1,0 +1,1 @@
+"""Executions: kick off, run their tasks, stop, retry, read."""

@@ -1,0 +1,92 @@
+"""Kick off many executions of one deployment at once, as CrewAI's ``kickoff_for_each`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import Field
+
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.execution import Execution
+from orchestrator.domain.output import Output
+from orchestrator.errors import MissingInputs, UnknownExecution
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.executions.kickoff import Kickoff, begin
+from orchestrator.usecases.idempotency import idempotent
+from orchestrator.usecases.webhooks.subscribe import named_webhooks, vet
+from orchestrator.wire.requests import KickoffBody
+
+MOST = 1000
+"""Executions that one call may kick off."""
+
+
+class BatchBody(KickoffBody):
+    """The body of ``POST /v1/batches``: that of a kickoff, with a list of inputs."""
+
+    deployment: str
+    inputs: list[dict[str, Any]] = Field(min_length=1, max_length=MOST)  # type: ignore[assignment]
+
+    def each(self) -> Iterator[KickoffBody]:
+        """The bodies of the single kickoffs."""
+        shared = {name: getattr(self, name) for name in KickoffBody.model_fields}
+        for inputs in self.inputs:
+            yield KickoffBody.model_construct(**{**shared, "inputs": inputs})
+
+
+def kickoff_batch(ports: Ports, asked: Kickoff, body: BatchBody) -> JsonObject:
+    """Write all executions or none; returns ``{"batch_id", "kickoff_ids": […]}`` in their order.
+
+    ``asked`` says who asks for which deployment; its own body is not read. Raises what a kickoff
+    raises.
+    """
+    ports.deployments.get(asked.deployment)
+    vet(ports, named_webhooks(body))
+    scope = (asked.deployment, "batch")
+    return ports.store.transact(
+        lambda tx: idempotent(
+            ports, tx, scope, asked.key, lambda: _begin_all(ports, tx, asked, body)
+        )
+    )
+
+
+def _begin_all(ports: Ports, tx: Transaction, asked: Kickoff, body: BatchBody) -> JsonObject:
+    batch = ports.ids.new()
+    ids = [
+        _begin(ports, tx, replace(asked, body=each, batch=batch), place)
+        for place, each in enumerate(body.each())
+    ]
+    return {"batch_id": batch, "kickoff_ids": ids}
+
+
+def _begin(ports: Ports, tx: Transaction, asked: Kickoff, place: int) -> str:
+    try:
+        return str(begin(ports, tx, asked)["kickoff_id"])
+    except MissingInputs as error:
+        raise error.at(place) from None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchMember:
+    """An execution of a batch, with its result once it has one."""
+
+    execution: Execution
+    result: Output | None
+
+
+def read_batch(ports: Ports, batch: str, deployment: str | None) -> tuple[BatchMember, ...]:
+    """The executions of a batch, in the order of their inputs.
+
+    Raises UnknownExecution where there is no such batch, or it is another deployment's.
+    """
+
+    def read(tx: Transaction) -> tuple[BatchMember, ...]:
+        found = tx.executions.of_batch(batch)
+        outputs = tx.outputs.get([each.result for each in found if each.result])
+        return tuple(BatchMember(each, outputs.get(each.result or "")) for each in found)
+
+    members = ports.store.read(read)
+    if not members or deployment not in (None, members[0].execution.deployment):
+        raise UnknownExecution(batch)
+    return members

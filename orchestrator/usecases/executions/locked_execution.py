@@ -1,0 +1,181 @@
+"""One execution under its lock, and all that one transaction changes about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property
+
+from orchestrator.domain import retry
+from orchestrator.domain.canonical import Json, JsonObject, encode
+from orchestrator.domain.checkpoint import Checkpoint
+from orchestrator.domain.delivery import Delivery, DeliveryState
+from orchestrator.domain.execution import Execution
+from orchestrator.domain.plan import Plan
+from orchestrator.domain.review import Review
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.timeline import Entry
+from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.errors import UnknownExecution
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.webhooks.wake import wake_endpoints
+
+
+class LockedExecution:
+    """One execution, its row locked, between the load and the save.
+
+    Whatever changes goes through here, so that each change leaves its line in the timeline, each
+    event its deliveries, and the execution's own row is written once, by ``close``.
+    """
+
+    def __init__(self, ports: Ports, tx: Transaction, execution: Execution, actor: str) -> None:
+        self.ports = ports
+        self.tx = tx
+        self.actor = actor
+        self.now: datetime = ports.clock.now()
+        self.execution = execution
+        self._loaded = execution
+        self._entries: list[Entry] = []
+        self._deliveries: list[Delivery] = []
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan that the execution began with."""
+        plan = self.tx.manifests.plan(self.execution.plan_digest)
+        if plan is None:
+            raise LookupError(f"no plan {self.execution.plan_digest} is stored")
+        return plan
+
+    def record(
+        self, event: str, subject_id: str, run: TaskRun | Review | None = None, **details: Json
+    ) -> None:
+        """Add a line to the timeline."""
+        self._entries.append(
+            Entry(
+                execution_id=self.execution.id,
+                deployment=self.execution.deployment,
+                at=self.now,
+                actor=self.actor,
+                event=event,
+                subject_id=subject_id,
+                task_name=run.task_name if run else None,
+                round=run.round if run else None,
+                details={key: value for key, value in details.items() if value is not None},
+            )
+        )
+
+    def turn(self, transition: str, after: Execution, **details: Json) -> None:
+        """The execution goes through a transition."""
+        self.execution = after
+        self.record(f"execution.{transition}", after.id, None, **details)
+
+    def save_run(
+        self, transition: str, before: TaskRun, after: TaskRun, **details: Json
+    ) -> TaskRun:
+        """A task run goes through a transition."""
+        saved = self.tx.task_runs.save(before, after)
+        self.record(f"task_run.{transition}", saved.id, saved, **details)
+        return saved
+
+    def save_review(
+        self, transition: str, before: Review, after: Review, **details: Json
+    ) -> Review:
+        """A review goes through a transition."""
+        saved = self.tx.reviews.save(before, after)
+        self.record(f"review.{transition}", saved.id, saved, **details)
+        return saved
+
+    @cached_property
+    def newest_checkpoint(self) -> Checkpoint | None:
+        """The checkpoint to go on from; None before the first task is done."""
+        return self.tx.checkpoints.newest(self.execution.id)
+
+    @property
+    def committed(self) -> Mapping[int, str]:
+        """The ids of the final outputs so far, by task index."""
+        return self.newest_checkpoint.committed if self.newest_checkpoint else {}
+
+    @property
+    def answered(self) -> tuple[str, ...]:
+        """The ids of the answered reviews so far, in the order of their answers."""
+        return self.newest_checkpoint.answered if self.newest_checkpoint else ()
+
+    def checkpoint(
+        self, cause: str, committed: Mapping[int, str] | None = None, answered: tuple[str, ...] = ()
+    ) -> None:
+        """Write down what is needed to go on from here: all that was, and what is new."""
+        number = self.execution.checkpoints + 1
+        self.execution = replace(self.execution, checkpoints=number)
+        written = Checkpoint(
+            id=self.ports.ids.new(),
+            execution_id=self.execution.id,
+            number=number,
+            plan_digest=self.execution.plan_digest,
+            cause=cause,
+            created_at=self.now,
+            committed={**self.committed, **(committed or {})},
+            answered=(*self.answered, *answered),
+        )
+        self.tx.checkpoints.add(written)
+        self.newest_checkpoint = written
+
+    def announce(self, kind: WebhookKind, body: JsonObject) -> None:
+        """Tell an event to the endpoint that is subscribed to its kind, if there is one."""
+        endpoint_id = self.execution.subscriptions.endpoint(kind)
+        if endpoint_id is None:
+            return
+        sequence = self.execution.sequence + 1
+        self.execution = replace(self.execution, sequence=sequence)
+        common: JsonObject = {
+            "kickoff_id": self.execution.id,
+            "meta": self.execution.meta,
+            "sequence": sequence,
+        }
+        self._deliver(endpoint_id, kind, sequence, encode({**body, **common}))
+
+    def _deliver(self, endpoint_id: str, kind: WebhookKind, sequence: int, body: bytes) -> None:
+        delivery = Delivery(
+            id=self.ports.ids.new(),
+            execution_id=self.execution.id,
+            deployment=self.execution.deployment,
+            endpoint_id=endpoint_id,
+            kind=kind.value,
+            sequence=sequence,
+            state=DeliveryState.PENDING,
+            version=1,
+            body=body,
+            created_at=self.now,
+            due_at=self.now,
+            published_at=self.now,
+            wake_at=retry.publish_again_at(self.now, 1),
+        )
+        self._deliveries.append(delivery)
+        if kind is not WebhookKind.STREAM:  # a flood: the deliveries themselves are record enough
+            self.record("delivery.create", delivery.id, None, kind=kind.value, sequence=sequence)
+
+    def close(self) -> Execution:
+        """Write the execution, the timeline and the deliveries. The last thing done to a locked."""
+        if self.execution != self._loaded:
+            self.execution = self.tx.executions.save(self._loaded, self.execution)
+        if self._entries:
+            self.tx.timeline.add(self._entries)
+        if self._deliveries:
+            self.tx.deliveries.add(self._deliveries)
+            wake_endpoints(
+                self.tx, {delivery.endpoint_id for delivery in self._deliveries}, self.now
+            )
+        return self.execution
+
+
+def lock_execution(
+    ports: Ports, tx: Transaction, execution_id: str, actor: str, deployment: str | None = None
+) -> LockedExecution:
+    """Lock an execution and open its locked.
+
+    Raises UnknownExecution when there is none with that id (in that deployment, if one is named).
+    """
+    execution = tx.executions.lock(execution_id)
+    if execution is None or deployment not in (None, execution.deployment):
+        raise UnknownExecution(execution_id)
+    return LockedExecution(ports, tx, execution, actor)

@@ -1,0 +1,28 @@
+"""Stop an execution for good."""
+
+from __future__ import annotations
+
+from orchestrator.domain.execution import Execution
+from orchestrator.errors import CannotStop
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.executions.advance import tell_end, withdraw_open
+from orchestrator.usecases.executions.locked_execution import lock_execution
+from orchestrator.wire.words import STOP_REFUSED
+
+
+def stop(ports: Ports, deployment: str | None, execution_id: str, actor: str) -> Execution:
+    """Withdraw all that is open and refuse every result that is still to come.
+
+    Raises UnknownExecution; CannotStop when it has ended already.
+    """
+
+    def decide(tx: Transaction) -> Execution:
+        locked = lock_execution(ports, tx, execution_id, actor, deployment)
+        if not locked.execution.is_open:
+            raise CannotStop(STOP_REFUSED[locked.execution.state])
+        locked.turn("stop", locked.execution.stop(locked.now))
+        withdraw_open(locked)
+        tell_end(locked, None)
+        return locked.close()
+
+    return ports.store.transact(decide)

@@ -1,0 +1,76 @@
+"""Stop many executions at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.errors import CannotStop
+from orchestrator.ports import ExecutionFilter, Ports, Position
+from orchestrator.usecases.executions.stop import stop
+
+AT_A_TIME = 200
+OPEN = (ExecutionState.PENDING_HUMAN_INPUT, ExecutionState.QUEUED, ExecutionState.RUNNING)
+
+
+class StopBody(BaseModel):
+    """Which open executions are meant: those that meet every condition; one at least is given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    deployment: str | None = None
+    state: Literal["PENDING_HUMAN_INPUT", "QUEUED", "RUNNING"] | None = None
+    batch: str | None = None
+
+    @model_validator(mode="after")
+    def _require_condition(self) -> Self:
+        if self == self.model_construct():
+            raise ValueError("say which: deployment, state or batch")
+        return self
+
+
+def stop_batch(
+    ports: Ports, selection: StopBody, visible: str | None, actor: str
+) -> tuple[str, ...]:
+    """Stop each of the selected executions; returns the ids of those that this call stopped.
+
+    Only those of the deployment ``visible`` are stopped, if one is named. Each is stopped in a
+    transaction of its own, and one that ends meanwhile is left out.
+    """
+    found = [execution.id for execution in _selected(ports, selection, visible)]
+    return tuple(each for each in found if _stopped(ports, each, actor))
+
+
+def _stopped(ports: Ports, execution_id: str, actor: str) -> bool:
+    try:
+        stop(ports, None, execution_id, actor)
+    except CannotStop:
+        return False
+    return True
+
+
+def _selected(ports: Ports, selection: StopBody, visible: str | None) -> Iterator[Execution]:
+    for state in OPEN if selection.state is None else (ExecutionState(selection.state),):
+        for execution in _all_in(ports, visible, state):
+            if selection.batch in (None, execution.batch):
+                yield execution
+
+
+def _all_in(ports: Ports, deployment: str | None, state: ExecutionState) -> Iterator[Execution]:
+    after: Position | None = None
+    while True:
+        page = _page(ports, deployment, state, after)
+        yield from page
+        if len(page) < AT_A_TIME:
+            return
+        after = Position(page[-1].created_at, page[-1].id)
+
+
+def _page(
+    ports: Ports, deployment: str | None, state: ExecutionState, after: Position | None
+) -> tuple[Execution, ...]:
+    wanted = ExecutionFilter(deployment=deployment, state=state)
+    return ports.store.read(lambda tx: tx.executions.page(wanted, after, AT_A_TIME))

@@ -1,0 +1,42 @@
+"""Do a call once, however often it is sent: idempotency keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.errors import KeyReused
+from orchestrator.ports import KeptAnswer, Ports, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """An idempotency key as a client gave it, and the digest of the body that came with it."""
+
+    text: str
+    body_digest: str
+
+
+def idempotent(
+    ports: Ports,
+    tx: Transaction,
+    scope: tuple[str, str],
+    key: IdempotencyKey | None,
+    call: Callable[[], JsonObject],
+) -> JsonObject:
+    """Return what the call answers, or what it answered when the key was first used.
+
+    ``scope`` are the deployment and the name of the call. Only an answer is kept: a call that
+    raises leaves the key unused. Raises KeyReused when the body is another one.
+    """
+    if key is None:
+        return call()
+    kept = tx.keys.get(*scope, key.text)
+    if kept is None:
+        answer = call()
+        tx.keys.put(*scope, key.text, KeptAnswer(key.body_digest, answer), ports.clock.now())
+        return answer
+    if kept.body_digest != key.body_digest:
+        raise KeyReused(key.text)
+    return kept.answer

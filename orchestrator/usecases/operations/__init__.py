@@ -1,0 +1,1 @@
+"""What keeps the service going, and what operators ask of it."""

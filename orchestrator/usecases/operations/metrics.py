@@ -1,0 +1,66 @@
+"""Gather what monitoring asks for, from the database: a killed worker leaves no figure wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.figures import TaskFigures, Waiting
+from orchestrator.jobs import QUEUES
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.operations.delivery_metrics import DeliveryMetrics, delivery_metrics
+from orchestrator.usecases.operations.health import SEEN_WITHIN
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many rows wait, and for how many seconds the oldest has."""
+
+    count: int = 0
+    oldest_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Everything at one moment.
+
+    ``reviews`` (for a person) and ``due`` (for a worker) are by deployment, every declared one
+    among them; ``workers`` are those seen lately on each queue.
+    """
+
+    executions: Mapping[tuple[str, ExecutionState], int]
+    reviews: Mapping[str, Backlog]
+    due: Mapping[str, Backlog]
+    tasks: tuple[TaskFigures, ...]
+    workers: Mapping[str, int]
+    deliveries: DeliveryMetrics
+
+
+def metrics(ports: Ports) -> Metrics:
+    """Read how things stand now."""
+    deliveries = delivery_metrics(ports)
+    return ports.store.read(lambda tx: _gather(ports, tx, deliveries))
+
+
+def _gather(ports: Ports, tx: Transaction, deliveries: DeliveryMetrics) -> Metrics:
+    names = ports.deployments.names()
+    counts = {(name, state): 0 for name in names for state in ExecutionState}
+    counts |= {(found.deployment, found.state): found.count for found in tx.figures.executions()}
+    return Metrics(
+        executions=counts,
+        reviews=_backlogs(ports, tx.figures.open_reviews()),
+        due=_backlogs(ports, tx.figures.due_task_runs(ports.clock.now())),
+        tasks=tx.figures.tasks(),
+        workers={queue: len(tx.workers.consuming(queue, SEEN_WITHIN)) for queue in QUEUES},
+        deliveries=deliveries,
+    )
+
+
+def _backlogs(ports: Ports, found: tuple[Waiting, ...]) -> dict[str, Backlog]:
+    now = ports.clock.now()
+    none = {name: Backlog() for name in ports.deployments.names()}
+    waiting = {
+        each.deployment: Backlog(each.count, (now - each.since).total_seconds()) for each in found
+    }
+    return none | waiting

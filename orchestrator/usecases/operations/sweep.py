@@ -1,0 +1,130 @@
+"""Sweep: find what is due or was lost, and see to it. Safe to run in many places at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+
+from orchestrator.domain import retry
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.executions.advance import job_of
+from orchestrator.usecases.executions.claims import end_lapsed_claim
+from orchestrator.usecases.operations.intake import take_waiting
+from orchestrator.usecases.operations.purge import purge
+from orchestrator.usecases.reviews.expire import expire_review
+from orchestrator.usecases.webhooks.wake import wake_endpoints
+
+log = structlog.get_logger()
+
+Row = TypeVar("Row")
+
+BATCH = 200
+"""How many rows of one kind one sweep sees to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many rows of each kind a sweep saw to."""
+
+    lapsed_claims: int = 0
+    task_runs: int = 0
+    endpoints: int = 0
+    expired_reviews: int = 0
+    messages: int = 0
+    purged: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """The same by name."""
+        return asdict(self)
+
+
+def sweep(ports: Ports) -> Swept:
+    """See once to everything that is due now."""
+    return Swept(
+        lapsed_claims=_end_lapsed_claims(ports),
+        task_runs=_publish_task_runs(ports),
+        endpoints=_publish_drains(ports),
+        expired_reviews=_expire_reviews(ports),
+        messages=take_waiting(ports, BATCH),
+        purged=purge(ports),
+    )
+
+
+def _each(rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
+    """See to every row; one that cannot be seen to does not keep the others waiting."""
+    done = 0
+    for row in rows:
+        try:
+            done += see_to(row)
+        except Exception:
+            log.exception("a row could not be seen to", row=row)
+    return done
+
+
+def _end_lapsed_claims(ports: Ports) -> int:
+    lapsed = ports.store.read(lambda tx: tx.task_runs.lapsed(BATCH))
+    return _each(lapsed, lambda task_run_id: end_lapsed_claim(ports, task_run_id))
+
+
+def _publish_task_runs(ports: Ports) -> int:
+    now = ports.clock.now()
+    due = ports.store.read(lambda tx: tx.task_runs.to_wake(now, BATCH))
+    return _each(due, lambda run: _publish_task_run(ports, run))
+
+
+def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
+    job = job_of(ports, run)
+    now = ports.clock.now()
+    wake_at = retry.publish_again_at(now, run.publishes + 1)
+
+    def decide(tx: Transaction) -> bool:
+        if not tx.task_runs.woken(run, now, wake_at):
+            return False
+        tx.publish(job)
+        return True
+
+    return ports.store.transact(decide)
+
+
+def _publish_drains(ports: Ports) -> int:
+    now = ports.clock.now()
+    asleep, rested, abandoned = ports.store.read(
+        lambda tx: (
+            tx.deliveries.to_wake(now, BATCH),
+            tx.endpoints.rested(now, BATCH),
+            tx.drains.lapsed(),
+        )
+    )
+    if abandoned:
+        ports.store.transact(lambda tx: _take_over(tx, abandoned, now))
+    if rested:
+        ports.store.transact(lambda tx: wake_endpoints(tx, rested, now))
+    return _each(asleep, lambda endpoint_id: _publish_drain(ports, endpoint_id))
+
+
+def _take_over(tx: Transaction, endpoint_ids: Sequence[str], now: datetime) -> None:
+    """What a dead worker's drain held, and what came meanwhile, is for another one."""
+    tx.drains.forget_lapsed()
+    wake_endpoints(tx, endpoint_ids, now)
+
+
+def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
+    now = ports.clock.now()
+
+    def decide(tx: Transaction) -> bool:
+        if not tx.deliveries.woken(endpoint_id, now):
+            return False
+        wake_endpoints(tx, [endpoint_id], now)
+        return True
+
+    return ports.store.transact(decide)
+
+
+def _expire_reviews(ports: Ports) -> int:
+    overdue = ports.store.read(lambda tx: tx.reviews.overdue(ports.clock.now(), BATCH))
+    return _each(overdue, lambda review: expire_review(ports, review))

@@ -1,0 +1,43 @@
+"""Do what cannot be asked for again, for as long as the database may take to come back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import structlog
+
+from orchestrator.errors import Transient
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+LONGEST_PAUSE = 15.0
+AT_MOST = 600.0
+"""Seconds in all: a database that is restarted or fails over is back by then."""
+
+
+def retry_through_outage(work: Callable[[], T], pause: Callable[[float], None] = time.sleep) -> T:
+    """Do the work, and again while it fails for reasons that pass; ``pause`` waits some seconds.
+
+    For a task's result, which may have taken half an hour to get and is nowhere else. Raises what
+    the last try raised.
+    """
+    for seconds in _pauses():
+        try:
+            return work()
+        except Transient as error:
+            log.warning("trying again", after=seconds, error=str(error.__cause__ or error))
+        pause(seconds)
+    return work()
+
+
+def _pauses() -> Iterator[float]:
+    """Half a second, doubling up to ``LONGEST_PAUSE``, until ``AT_MOST`` have passed."""
+    seconds, passed = 0.5, 0.0
+    while passed < AT_MOST:
+        yield seconds
+        passed += seconds
+        seconds = min(LONGEST_PAUSE, seconds * 2)

@@ -1,0 +1,1 @@
+"""Reviews: answer, expire, find."""

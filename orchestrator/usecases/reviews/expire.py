@@ -1,0 +1,29 @@
+"""Expire a review that nobody answered in time."""
+
+from __future__ import annotations
+
+from orchestrator.domain.review import Review
+from orchestrator.domain.timeline import SWEEP
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.executions.advance import fail_execution
+from orchestrator.usecases.executions.locked_execution import lock_execution
+
+
+def expire_review(ports: Ports, review: Review) -> bool:
+    """Close a review whose deadline has passed, and fail its execution.
+
+    False when somebody's answer won the race.
+    """
+
+    def decide(tx: Transaction) -> bool:
+        locked = lock_execution(ports, tx, review.execution_id, SWEEP)
+        current = tx.reviews.get([review.id])[review.id]
+        if not current.is_open:
+            return False
+        locked.save_review("expire", current, current.expire(locked.now))
+        reason = f"The review of task '{review.task_name}' expired without an answer"
+        fail_execution(locked, reason)
+        locked.close()
+        return True
+
+    return ports.store.transact(decide)

@@ -1,0 +1,1 @@
+"""Webhooks: subscribe, deliver, see to endpoints."""

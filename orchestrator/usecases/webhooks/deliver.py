@@ -1,0 +1,103 @@
+"""Deliver what is due at one endpoint.
+
+A drain goes round: in one transaction it records what came of the last batch and claims the next
+one; then it sends that, outside any transaction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from orchestrator.domain.delivery import Delivery, SendResult
+from orchestrator.domain.delivery_policy import bodes_ill
+from orchestrator.domain.endpoint import Endpoint
+from orchestrator.ports import Ports
+from orchestrator.usecases.webhooks.deliver_batch import Batch, DrainWork, Tried, next_batch
+
+MOST_ROWS = 500
+MOST_SECONDS = 2.0
+"""After that a drain makes room for others, and has itself published again if more is due."""
+
+FIRST_BATCH = 20
+LARGEST_BATCH = 100
+BATCH_SECONDS = 0.5
+"""How long a batch should take to send: what is sent is recorded at least that often."""
+
+
+def drain(ports: Ports, endpoint_id: str, worker: str) -> int:
+    """Send what is due at an endpoint; returns how many tries went out.
+
+    Safe to run several times at once: each delivery is claimed by one of them, and there are never
+    more than the limits allow.
+    """
+    ports.store.transact(lambda tx: tx.wakeups.forget(endpoint_id))
+    work = DrainWork(ports.ids.new(), endpoint_id, worker)
+    pace = Pace()
+    batch = next_batch(ports, work, None, (), pace.batch)
+    while batch:
+        tried = tuple(_send(ports, batch, pace))
+        batch = next_batch(ports, work, batch, tried, 0 if pace.is_over else pace.batch)
+    return pace.sent
+
+
+@dataclass
+class Pace:
+    """How fast a drain goes, and how far it has come."""
+
+    sent: int = 0
+    spent: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._began = time.monotonic()
+
+    def count(self, result: SendResult) -> None:
+        """One more try is done."""
+        self.sent += 1
+        self.spent += result.seconds
+
+    @property
+    def batch(self) -> int:
+        """How many to claim at a time, so that a batch takes about ``BATCH_SECONDS``."""
+        if not self.sent:
+            return FIRST_BATCH
+        mean = max(self.spent / self.sent, 1e-6)
+        return max(1, min(LARGEST_BATCH, int(BATCH_SECONDS / mean)))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether others should have their turn."""
+        return self.sent >= MOST_ROWS or time.monotonic() - self._began >= MOST_SECONDS
+
+
+def _send(ports: Ports, batch: Batch, pace: Pace) -> Iterator[Tried]:
+    """Send a batch, until it takes too long or the receiver turns out to be ill.
+
+    What is left goes back untried. So a batch is over within two times ``BATCH_SECONDS`` and the
+    one try that was under way then: its lease holds for longer.
+    """
+    began = time.monotonic()
+    for delivery in batch.deliveries:
+        tried = _try(ports, batch.endpoint, batch.secrets, delivery)
+        pace.count(tried.result)
+        yield tried
+        if bodes_ill(tried.result) or time.monotonic() - began > 2 * BATCH_SECONDS:
+            return
+
+
+def _try(ports: Ports, endpoint: Endpoint, secrets: Sequence[str], delivery: Delivery) -> Tried:
+    at = ports.clock.now()
+    result = send_signed(ports, endpoint, secrets, delivery.id, delivery.body)
+    ports.crash_point("after-send")
+    return Tried(delivery, at, result)
+
+
+def send_signed(
+    ports: Ports, endpoint: Endpoint, secrets: Sequence[str], message_id: str, body: bytes
+) -> SendResult:
+    """Send bytes to an endpoint, under this id, signed as of now."""
+    at = ports.clock.now()
+    headers = {"webhook-id": message_id, "webhook-timestamp": str(int(at.timestamp()))}
+    headers |= ports.signer.headers(secrets, message_id, at, body)
+    return ports.sender.send(endpoint.url, body, headers, endpoint.authentication)

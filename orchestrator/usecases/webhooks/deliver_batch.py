@@ -1,0 +1,230 @@
+"""One round of a drain: record what came of a batch, and claim the next one, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from orchestrator import jobs
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.delivery import Delivery, DeliveryAttempt, SendResult
+from orchestrator.domain.delivery_policy import (
+    Admission,
+    admit,
+    host_after,
+    judge,
+)
+from orchestrator.domain.endpoint import Endpoint
+from orchestrator.domain.timeline import Entry, worker_actor
+from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.ports import Outcome, Ports, Transaction
+from orchestrator.usecases.deployment_settings import settings_of
+
+log = structlog.get_logger()
+
+TIME_TO_RECORD = timedelta(seconds=10)
+"""What the lease of a batch has beyond its longest try."""
+
+CANCELLED_AT_A_TIME = 200
+
+_USUAL = ("deliver", "retry")
+"""What of a stream, which is a flood, stands with the deliveries alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrainWork:
+    """One drain: its id, where it drains, and whose thread it is."""
+
+    id: str
+    endpoint_id: str
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a drain has claimed, whom it is for, and what signs it. ``is_full``: more may be due."""
+
+    endpoint: Endpoint
+    secrets: tuple[str, ...]
+    deliveries: tuple[Delivery, ...]
+    is_full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A try that went out at ``at``, and what came of it."""
+
+    delivery: Delivery
+    at: datetime
+    result: SendResult
+
+
+def next_batch(
+    ports: Ports, work: DrainWork, last: Batch | None, tried: Sequence[Tried], limit: int
+) -> Batch | None:
+    """Record what came of the last batch, give back what was not tried, and claim the next one.
+
+    None, and the drain has ended, where nothing is due, nothing may be sent, or ``limit`` is 0; a
+    drain that leaves something behind that may be sent now has another one published.
+    """
+    return ports.store.transact(lambda tx: _Round(ports, tx, work).go(last, tried, limit))
+
+
+class _Round:
+    """The transaction of one round; the rows of the endpoint and its host are held."""
+
+    def __init__(self, ports: Ports, tx: Transaction, work: DrainWork) -> None:
+        self.ports = ports
+        self.tx = tx
+        self.work = work
+        self.now = ports.clock.now()
+        self.entries: list[Entry] = []
+
+    def go(self, last: Batch | None, tried: Sequence[Tried], limit: int) -> Batch | None:
+        loaded = self.tx.endpoints.lock(self.work.endpoint_id)
+        if loaded is None:
+            return None
+        self.endpoint = replace(loaded, health=loaded.health.rested(self.now))
+        self.loaded_host = self.host = self.tx.hosts.lock(loaded.host_id)
+        if last:
+            self._record(last, tried)
+        batch = self._claim(last, limit)
+        if self.host != self.loaded_host:
+            self.tx.hosts.save(self.host)
+        if self.endpoint != loaded:
+            self.tx.endpoints.save(loaded, self.endpoint)
+        if self.entries:
+            self.tx.timeline.add(self.entries)
+        return batch
+
+    def _record(self, last: Batch, tried: Sequence[Tried]) -> None:
+        untried = last.deliveries[len(tried) :]
+        outcomes = [self._judged(one) for one in tried]
+        outcomes += [Outcome(one, one.give_back()) for one in untried]
+        written = self.tx.deliveries.record(outcomes)
+        lost = [outcome.before.id for outcome in outcomes if outcome.before.id not in written]
+        if lost:
+            log.warning("claims of deliveries were lost", delivery_ids=lost)
+            self.entries = [entry for entry in self.entries if entry.subject_id not in lost]
+
+    def _judged(self, tried: Tried) -> Outcome:
+        before, result = tried.delivery, tried.result
+        jitter = self.ports.chance.jitter()
+        rules = settings_of(self.ports, before.deployment).delivery_rules
+        self.host = host_after(self.host, result, self.now, jitter)
+        verdict = judge(result, before, self.endpoint, rules, self.now, jitter)
+        attempt = _attempt(tried, verdict.delivery.attempts)
+        if before.kind != WebhookKind.STREAM or verdict.transition not in _USUAL:
+            self._note(f"delivery.{verdict.transition}", before, before.id, _told(before, attempt))
+        if self.endpoint.is_enabled and not verdict.endpoint.is_enabled:
+            self._tell_owner(before, verdict.endpoint)
+        self.endpoint = verdict.endpoint
+        return Outcome(before, verdict.delivery, attempt)
+
+    def _tell_owner(self, delivery: Delivery, disabled: Endpoint) -> None:
+        """In the timeline of the execution that met it, in the log; the metrics read the row."""
+        self._note("endpoint.disable", delivery, disabled.id, {"reason": disabled.reason})
+        log.error(
+            "endpoint disabled",
+            endpoint_id=disabled.id,
+            deployment=disabled.deployment,
+            reason=disabled.reason,
+        )
+
+    def _note(self, event: str, delivery: Delivery, subject_id: str, details: JsonObject) -> None:
+        self.entries.append(
+            Entry(
+                execution_id=delivery.execution_id,
+                deployment=delivery.deployment,
+                at=self.now,
+                actor=worker_actor(self.work.worker),
+                event=event,
+                subject_id=subject_id,
+                details={key: value for key, value in details.items() if value is not None},
+            )
+        )
+
+    def _claim(self, last: Batch | None, limit: int) -> Batch | None:
+        if not self.endpoint.is_enabled:
+            self._cancel_due()
+            return None
+        admission = self._admitted(limit)
+        claimed = self._claimed(admission)
+        if not claimed:
+            self._end(last, stopped=limit == 0)
+            return None
+        lease = self._lease
+        place = (self.work.id, self.endpoint.id, self.endpoint.host_id)
+        self.tx.drains.hold(*place, lease, doubtful=admission.doubtful)
+        if admission.probes:
+            self.host = self.host.probed(self.now + lease)
+        is_full = len(claimed) == admission.limit
+        if is_full and last is None and admission.limit > 1:
+            self.tx.publish(jobs.drain(self.endpoint.id))  # it helps, where the limits allow it
+        secrets = self.tx.endpoints.secrets(self.endpoint, self.now)
+        return Batch(self.endpoint, secrets, claimed, is_full)
+
+    @property
+    def _lease(self) -> timedelta:
+        return self.ports.send_limits.one_try + TIME_TO_RECORD
+
+    def _admitted(self, limit: int) -> Admission:
+        if not limit:
+            return Admission(0)
+        others = self.tx.drains.others(self.work.id, self.endpoint.id, self.endpoint.host_id)
+        limits = self.ports.send_limits
+        return admit(self.endpoint, self.host, others, limits, self.now, limit)
+
+    def _claimed(self, admission: Admission) -> tuple[Delivery, ...]:
+        if admission.quiet_until:
+            health = self.endpoint.health.quiet(admission.quiet_until)
+            self.endpoint = replace(self.endpoint, health=health)
+        if not admission.limit:
+            return ()
+        return self.tx.deliveries.claim_due(
+            self.endpoint.id, self.work.worker, self.now, self._lease, admission.limit
+        )
+
+    def _end(self, last: Batch | None, *, stopped: bool) -> None:
+        if last is None:
+            return
+        self.tx.drains.end(self.work.id)
+        if stopped and last.is_full:
+            self.tx.publish(jobs.drain(self.endpoint.id))
+
+    def _cancel_due(self) -> None:
+        """Nothing is sent to a disabled endpoint: what waits there ends, a batch at a time."""
+        reason = f"Its endpoint is disabled: {self.endpoint.reason}"
+        due = self.tx.deliveries.claim_due(
+            self.endpoint.id, self.work.worker, self.now, self._lease, CANCELLED_AT_A_TIME
+        )
+        for one in due:
+            self._note("delivery.cancel", one, one.id, {"kind": one.kind, "error": reason})
+        self.tx.deliveries.record([Outcome(one, one.drop(self.now, reason)) for one in due])
+        self.tx.drains.end(self.work.id)
+        if len(due) == CANCELLED_AT_A_TIME:
+            self.tx.publish(jobs.drain(self.endpoint.id))
+
+
+def _attempt(tried: Tried, number: int) -> DeliveryAttempt:
+    return DeliveryAttempt(
+        delivery_id=tried.delivery.id,
+        number=number,
+        at=tried.at,
+        status=tried.result.status,
+        seconds=tried.result.seconds,
+        error=tried.result.error,
+        answer=tried.result.answer,
+    )
+
+
+def _told(delivery: Delivery, attempt: DeliveryAttempt) -> JsonObject:
+    return {
+        "kind": delivery.kind,
+        "attempt": attempt.number,
+        "status": attempt.status,
+        "error": attempt.error,
+    }

@@ -1,0 +1,101 @@
+"""See what was delivered and what was not, and send it again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.domain.delivery import DELIVERY, Delivery, DeliveryAttempt
+from orchestrator.domain.timeline import Entry
+from orchestrator.errors import NotReplayable, UnknownDelivery
+from orchestrator.ports import DeliveryFilter, Outcome, Ports, Position, Transaction
+from orchestrator.usecases.webhooks.wake import wake_endpoints
+
+REPLAYED_AT_A_TIME = 200
+
+
+def list_deliveries(
+    ports: Ports, wanted: DeliveryFilter, after: Position | None, limit: int
+) -> tuple[Delivery, ...]:
+    """Some of the deliveries that are meant, newest first."""
+    return ports.store.read(lambda tx: tx.deliveries.page(wanted, after, limit))
+
+
+def read_delivery(
+    ports: Ports, delivery_id: str, deployment: str | None = None
+) -> tuple[Delivery, tuple[DeliveryAttempt, ...]]:
+    """A delivery with all its tries. Raises UnknownDelivery, also for another deployment's."""
+
+    def read(tx: Transaction) -> tuple[Delivery, tuple[DeliveryAttempt, ...]]:
+        found = _visible(tx, delivery_id, deployment)
+        return found, tx.deliveries.attempts(delivery_id)
+
+    return ports.store.read(read)
+
+
+def replay_delivery(
+    ports: Ports, delivery_id: str, actor: str, deployment: str | None = None
+) -> Delivery:
+    """Send a delivery that has ended again: the full schedule anew, under the same id.
+
+    Raises UnknownDelivery; NotReplayable for one that is still being tried.
+    """
+
+    def decide(tx: Transaction) -> Delivery:
+        found = _visible(tx, delivery_id, deployment)
+        if not DELIVERY.allows("replay", found.state):
+            raise NotReplayable(found.state)
+        _replay(ports, tx, [found], actor)
+        return found.replay(ports.clock.now())
+
+    return ports.store.transact(decide)
+
+
+def replay_deliveries(ports: Ports, wanted: DeliveryFilter, actor: str) -> int:
+    """Send all that have ended again which the filter means; returns how many.
+
+    Those that arrived are meant only where the filter asks for that state.
+    """
+    replayed, after = 0, None
+    while batch := _replay_some(ports, wanted, after, actor):
+        replayed += len(batch)
+        after = Position(batch[-1].created_at, batch[-1].id)
+    return replayed
+
+
+def _replay_some(
+    ports: Ports, wanted: DeliveryFilter, after: Position | None, actor: str
+) -> Sequence[Delivery]:
+    def decide(tx: Transaction) -> Sequence[Delivery]:
+        found = tx.deliveries.closed(wanted, after, REPLAYED_AT_A_TIME)
+        _replay(ports, tx, found, actor)
+        return found
+
+    return ports.store.transact(decide)
+
+
+def _replay(ports: Ports, tx: Transaction, found: Sequence[Delivery], actor: str) -> None:
+    now = ports.clock.now()
+    written = tx.deliveries.record([Outcome(each, each.replay(now)) for each in found])
+    replayed = [each for each in found if each.id in written]
+    tx.timeline.add(
+        [
+            Entry(
+                execution_id=each.execution_id,
+                deployment=each.deployment,
+                at=now,
+                actor=actor,
+                event="delivery.replay",
+                subject_id=each.id,
+                details={"kind": each.kind},
+            )
+            for each in replayed
+        ]
+    )
+    wake_endpoints(tx, {each.endpoint_id for each in replayed}, now)
+
+
+def _visible(tx: Transaction, delivery_id: str, deployment: str | None) -> Delivery:
+    found = tx.deliveries.get(delivery_id)
+    if found is None or deployment not in (None, found.deployment):
+        raise UnknownDelivery(delivery_id)
+    return found

@@ -1,0 +1,104 @@
+"""Tell the stream what happens in an execution: the runner's events, and our own transitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain.canonical import Json, JsonObject, encode
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.output import Output
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.timeline import worker_actor
+from orchestrator.domain.webhooks import Stream, WebhookKind
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+
+STARTED = "crew_kickoff_started"
+COMPLETED = "crew_kickoff_completed"
+FAILED = "crew_kickoff_failed"
+_OURS = frozenset({STARTED, COMPLETED, FAILED})
+"""A runner sees one task, and tells these for each run of it, or never: so we tell them."""
+
+MOST_EVENTS = 100
+LARGEST_BODY = 512 * 1024
+"""How much one delivery of a stream that is not realtime holds: events, and about that many bytes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ToldEvent:
+    """An event of a runner's bus, by the name that it has there, and when it was told."""
+
+    kind: str
+    data: JsonObject
+    at: datetime
+
+
+def listening_stream(ports: Ports, run: TaskRun) -> Stream | None:
+    """The stream that hears of a task run, None where nobody listens."""
+    execution = ports.store.read(lambda tx: tx.executions.get(run.execution_id))
+    return execution.subscriptions.stream if execution else None
+
+
+def tell_events(ports: Ports, claimed: TaskRun, worker: str, events: Sequence[ToldEvent]) -> None:
+    """Write the deliveries of several events of a running task, in one transaction."""
+
+    def decide(tx: Transaction) -> None:
+        locked = lock_execution(ports, tx, claimed.execution_id, worker_actor(worker))
+        _announce(locked, [each for each in events if each.kind not in _OURS])
+        locked.close()
+
+    ports.store.transact(decide)
+
+
+def tell_started(locked: LockedExecution) -> None:
+    """A worker took up the execution's first task."""
+    data: JsonObject = {"crew_name": locked.execution.deployment, "inputs": locked.execution.inputs}
+    _announce(locked, [ToldEvent(STARTED, data, locked.now)])
+
+
+def tell_ended(locked: LockedExecution, result: Output | None, usage: JsonObject) -> None:
+    """The execution ended, well or not."""
+    name: dict[str, Json] = {"crew_name": locked.execution.deployment}
+    if locked.execution.state is ExecutionState.SUCCEEDED:
+        output = result.raw if result else ""
+        data = {**name, "output": output, "total_tokens": usage.get("total_tokens", 0)}
+        _announce(locked, [ToldEvent(COMPLETED, data, locked.now)])
+    else:
+        error = locked.execution.error or "The execution was stopped"
+        _announce(locked, [ToldEvent(FAILED, {**name, "error": error}, locked.now)])
+
+
+def _announce(locked: LockedExecution, events: Sequence[ToldEvent]) -> None:
+    stream = locked.execution.subscriptions.stream
+    if stream is None:
+        return
+    told = (_event(locked, each) for each in events if stream.wants(each.kind))
+    for batch in _batches(told, 1 if stream.realtime else MOST_EVENTS):
+        locked.announce(WebhookKind.STREAM, {"events": batch})
+
+
+def _event(locked: LockedExecution, told: ToldEvent) -> JsonObject:
+    return {
+        "id": told.data.get("event_id") or locked.ports.ids.new(),
+        "execution_id": locked.execution.id,
+        "timestamp": told.data.get("timestamp") or told.at.isoformat(),
+        "type": told.kind,
+        "data": told.data,
+    }
+
+
+def _batches(events: Iterable[JsonObject], most: int) -> Iterator[list[JsonObject]]:
+    batch: list[JsonObject] = []
+    size = 0
+    for event in events:
+        length = len(encode(event))
+        if batch and (len(batch) >= most or size + length > LARGEST_BODY):
+            yield batch
+            batch, size = [], 0
+        batch.append(event)
+        size += length
+    if batch:
+        yield batch

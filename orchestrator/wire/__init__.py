@@ -1,0 +1,1 @@
+"""The bodies that clients send and receivers get, in the words of CrewAI's platform."""
