@@ -1,0 +1,60 @@
+"""The history of an execution: what was committed, asked and answered, in that order.
+
+It is read from the checkpoints. A runner that goes on gets it whole, and never runs again what it
+has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.output import Output
+from orchestrator.domain.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A step whose output is final. ``state`` is the runner's own state after it, if it has one."""
+
+    path: str
+    output: Output
+    state: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person was asked about an output; whether and what they answered stands further on."""
+
+    path: str
+    review_id: str
+    question: Question
+    output: Output
+    state: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A person decided.
+
+    ``outcome`` is the option of a CHOICE, ``approved`` the verdict of a JUDGE question; ``edited``
+    is the output as the person rewrote it.
+    """
+
+    path: str
+    review_id: str
+    words: str
+    approved: bool | None = None
+    outcome: str | None = None
+    edited: Output | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A step that was asked about lost a race inside the user's code: nobody waits for it."""
+
+    path: str
+
+
+Entry: TypeAlias = Committed | Asked | Answered | Cut

@@ -1,0 +1,39 @@
+"""A question: what a runner has a person asked, in the middle of an execution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from orchestrator.domain.canonical import JsonObject
+
+
+class QuestionKind(StrEnum):
+    """What kind of answer is asked for."""
+
+    JUDGE = "judge"
+    """Approve the output, or ask for changes: the same step then runs again with the words."""
+    CHOICE = "choice"
+    """One of the options; words beside it are context."""
+    WORDS = "words"
+    """Words on the output, which go on as they are."""
+    INPUT = "input"
+    """Words that the code asked for while it ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question, about the output of one step.
+
+    ``path`` names the step that asks, unique within an execution except for the rounds of a JUDGE
+    question. ``name`` is what people know it by (a task's or a method's name). ``options`` are
+    those of a CHOICE, ``default`` the one that an empty answer means.
+    """
+
+    kind: QuestionKind
+    path: str
+    name: str
+    message: str = ""
+    options: tuple[str, ...] = ()
+    default: str | None = None
+    metadata: JsonObject = field(default_factory=dict)
