@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from orchestrator.adapters.celery import BROKER_PATIENCE, CeleryJobs, make_celery
-from orchestrator.adapters.deployment_file import load_deployments
+from orchestrator.adapters.deployment_file import RunnerKind, load_deployments
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
 from orchestrator.adapters.http.signing import StandardSigner
@@ -22,9 +22,8 @@ from orchestrator.adapters.system import (
 )
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.delivery_policy import SendLimits
-from orchestrator.domain.deployment import RunnerKind
 from orchestrator.jobs import Job
-from orchestrator.ports import Ports
+from orchestrator.ports import Ports, Runner
 from orchestrator.settings import Settings, make_data_folder
 
 
@@ -50,10 +49,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         chance=SystemChance(),
         sender=_make_sender(settings),
         signer=StandardSigner(settings.webhook_secrets),
-        runners={
-            RunnerKind.CREWAI: CrewaiRunner(storage=settings.data / "crewai"),
-            RunnerKind.FUNCTIONS: FunctionsRunner(),
-        },
+        runners=_make_runners(settings),
         crash_point=crash_point,
         public_url=settings.public_url,
         trace=tracing().here,
@@ -64,6 +60,13 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         ),
         keep_finished=timedelta(days=settings.keep_finished) if settings.keep_finished else None,
     )
+
+
+def _make_runners(settings: Settings) -> Mapping[str, Runner]:
+    return {
+        RunnerKind.CREWAI: CrewaiRunner(storage=settings.data / "crewai"),
+        RunnerKind.FUNCTIONS: FunctionsRunner(),
+    }
 
 
 def _make_sender(settings: Settings) -> GuardedSender:

@@ -65,7 +65,9 @@ class RunningTask:
         self.run = run
         self._stream = stream
         self._hurry = hurry
-        self._ends_at = time.monotonic() + limit.total_seconds()
+        self.step_path: str | None = None
+        self._limit = limit.total_seconds()
+        self._ends_at = time.monotonic() + self._limit
         self._renewed_at = time.monotonic()
         self._lost = threading.Event()
         self._steps: deque[Step] = deque()
@@ -75,6 +77,11 @@ class RunningTask:
         """Raise ClaimLost when the run was stopped or its claim was lost."""
         if self._lost.is_set():
             raise ClaimLost
+
+    def begin(self, path: str) -> None:
+        """A step of a flow begins: its time limit starts anew."""
+        self.step_path = path
+        self._ends_at = time.monotonic() + self._limit
 
     def step(self, step: Step) -> None:
         """Note a thought or tool call of an agent."""

@@ -17,10 +17,9 @@ from celery import signals
 from celery.concurrency.prefork import TaskPool as PreforkPool
 
 from orchestrator import jobs
-from orchestrator.adapters.deployment_file import load_deployments
+from orchestrator.adapters.deployment_file import RunnerKind, load_deployments
 from orchestrator.adapters.logs import configure_logging
 from orchestrator.adapters.runners.crewai.environment import prepare_environment
-from orchestrator.domain.deployment import RunnerKind
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
 from orchestrator.usecases.executions.claims import end_claims_of_lost_child, give_back_claims

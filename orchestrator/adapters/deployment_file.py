@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ from pydantic import (
 )
 
 from orchestrator.domain.delivery_policy import DeliveryRules
-from orchestrator.domain.deployment import Deployment, OnCodeChange, RunnerKind
+from orchestrator.domain.deployment import Deployment, OnCodeChange
 from orchestrator.errors import InvalidSettings, UnknownDeployment
 
 EXAMPLE = '[deployments.research]\ncrew = "my_project.crew:ResearchCrew"'
@@ -28,6 +29,22 @@ EXAMPLE = '[deployments.research]\ncrew = "my_project.crew:ResearchCrew"'
 _NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+class RunnerKind(StrEnum):
+    """What runs a deployment: the names under which ``wiring`` has the runners."""
+
+    CREWAI = "crewai"
+    FLOW = "flow"
+    FUNCTIONS = "functions"
+
+
+_TARGETS = {
+    "crew": RunnerKind.CREWAI,
+    "flow": RunnerKind.FLOW,
+    "functions": RunnerKind.FUNCTIONS,
+}
+"""The keys that name a deployment's code, and what runs it."""
 
 
 class DeploymentFile:
@@ -133,6 +150,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     crew: _Target | None = None
+    flow: _Target | None = None
     functions: _Target | None = None
     max_attempts: PositiveInt | None = None
     max_rounds: PositiveInt | None = None
@@ -143,22 +161,30 @@ class _Entry(BaseModel):
     human_input_webhook_delays: _Delays | None = None
     webhook_stop_on_4xx: bool | None = None
     on_code_change: Annotated[OnCodeChange, Field(strict=False)] | None = None
+    outcome_model: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _has_one_target(self) -> _Entry:
-        if (self.crew is None) == (self.functions is None):
-            raise ValueError("needs either 'crew' or 'functions': the import path of what it runs")
+        if len(self._targets) != 1:
+            raise ValueError(
+                "needs one of 'crew', 'flow' and 'functions': the import path of what it runs"
+            )
         return self
 
+    @property
+    def _targets(self) -> dict[RunnerKind, str]:
+        named = {kind: getattr(self, key) for key, kind in _TARGETS.items()}
+        return {kind: target for kind, target in named.items() if target is not None}
+
     def deployment(self, name: str) -> Deployment:
-        elsewhere = {"crew", "functions", *_RULES}
+        elsewhere = {*_TARGETS, *_RULES}
         written = self.model_dump(exclude_unset=True, exclude=elsewhere)
         rules = self.model_dump(exclude_unset=True, include=set(_RULES))
         written["delivery_rules"] = DeliveryRules(
             **{_RULES[name]: value for name, value in rules.items()}
         )
-        runner = RunnerKind.CREWAI if self.crew else RunnerKind.FUNCTIONS
-        return Deployment(name, runner, self.crew or self.functions or "", **written)
+        ((runner, target),) = self._targets.items()
+        return Deployment(name, runner, target, **written)
 
 
 class _Document(BaseModel):

@@ -108,7 +108,7 @@ def _told(found: Snapshot) -> dict[str, Any]:
         "deployment": found.execution.deployment,
         "status": STATUS[found.execution.state],
         "current_task": found.current_task,
-        "completed_tasks": [done.task.name for done in found.committed],
+        "completed_tasks": [done.path for done in found.committed],
         "pending": [
             {
                 "review_id": pending.review.id,

@@ -1,4 +1,4 @@
-"""A deployment: a named crew and its settings; and the manifest that a worker writes of it."""
+"""A deployment: a named crew or flow and its settings; and its manifest, which a worker writes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ from enum import StrEnum
 
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.plan import Plan
-
-
-class RunnerKind(StrEnum):
-    """What runs the tasks of a deployment."""
-
-    CREWAI = "crewai"
-    FUNCTIONS = "functions"
 
 
 class OnCodeChange(StrEnum):
@@ -28,14 +21,16 @@ class OnCodeChange(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A named crew and its settings, as declared by the operator.
+    """A named crew or flow and its settings, as declared by the operator.
 
-    ``target`` is the import path ``module:attribute``. ``max_attempts`` counts all runs of a task,
-    ``max_rounds`` those of a review (None: no cap).
+    ``runner`` names what runs it, ``target`` is the import path ``module:attribute``.
+    ``max_attempts`` counts all runs of a task or step, ``max_rounds`` those of a review (None: no
+    cap). ``outcome_model`` names the model that says which option a person's words mean, where the
+    code names none.
     """
 
     name: str
-    runner: RunnerKind
+    runner: str
     target: str
     max_attempts: int = 3
     max_rounds: int | None = None
@@ -44,6 +39,7 @@ class Deployment:
     carry_webhooks: bool = False
     on_code_change: OnCodeChange = OnCodeChange.SAME_TASKS
     delivery_rules: DeliveryRules = field(default_factory=DeliveryRules)
+    outcome_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

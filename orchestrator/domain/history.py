@@ -36,10 +36,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A person decided.
+    """A person decided about the output of a step.
 
-    ``outcome`` is the option of a CHOICE, ``approved`` the verdict of a JUDGE question; ``edited``
-    is the output as the person rewrote it.
+    ``approved`` is the verdict of a JUDGE question, ``outcome`` the option of a CHOICE. ``name``
+    and ``round`` are the review's. ``output`` is what the person judged, ``edited`` the same as the
+    person rewrote it; None where a runner that goes on does not need it.
     """
 
     path: str
@@ -48,6 +49,9 @@ class Answered:
     approved: bool | None = None
     outcome: str | None = None
     edited: Output | None = None
+    name: str = ""
+    round: int = 1
+    output: Output | None = None
 
 
 @dataclass(frozen=True, slots=True)

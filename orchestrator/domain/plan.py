@@ -7,18 +7,20 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from orchestrator.domain.canonical import JsonObject, digest
+from orchestrator.domain.canonical import Json, JsonObject, digest
 
 FORMAT = 1
 
 
 class TaskKind(StrEnum):
-    """What a planned task is for. Only a ``TASK`` is one of the crew's, and counts as progress."""
+    """What a planned task is. Only a ``TASK`` is one of the crew's, and counts as progress."""
 
     BEFORE_KICKOFF = "before_kickoff"
     PLANNING = "planning"
     TASK = "task"
     AFTER_KICKOFF = "after_kickoff"
+    FLOW = "flow"
+    """Commits its own steps while it runs, and may halt in its middle: the only one of its plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,33 @@ class PlannedTask:
     conditional: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step that a flow may commit, as its code declares it.
+
+    ``after`` says in words what it waits for, ``options`` are the outcomes that a person or the
+    step itself chooses from. ``asks`` says that a person is asked about its output.
+    """
+
+    name: str
+    after: str = ""
+    asks: bool = False
+    options: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Plan:
-    """The tasks of a deployment's crew, in the crew's order, and the inputs that it needs."""
+    """What a deployment's code lays down: its tasks in order, and the inputs that it needs.
+
+    The one task of a flow commits ``steps`` of its own. ``schema`` is the JSON Schema of the
+    inputs, where the code has one.
+    """
 
     tasks: tuple[PlannedTask, ...]
     inputs: tuple[str, ...] = ()
     inputs_required: bool = True
+    steps: tuple[PlannedStep, ...] = ()
+    schema: JsonObject | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -56,53 +78,90 @@ class Plan:
 
     @cached_property
     def shape(self) -> tuple[tuple[str, str], ...]:
-        """Name and kind of each task: two plans of one shape can take over each other's work."""
-        return tuple((task.name, task.kind.value) for task in self.tasks)
+        """Name and kind of each task and step: plans of one shape take over each other's work."""
+        tasks = ((task.name, task.kind.value) for task in self.tasks)
+        return (*tasks, *((step.name, "step") for step in self.steps))
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the crew's own tasks, in order."""
         return tuple(t.name for t in self.tasks if t.kind is TaskKind.TASK)
 
-    def due(self, started: Collection[int], committed: Collection[int]) -> tuple[int, ...]:
-        """Return the indexes of the tasks that may start now.
+    @property
+    def is_flow(self) -> bool:
+        """Whether it is a flow: its steps come as they come, and their number is not known."""
+        return any(task.kind is TaskKind.FLOW for task in self.tasks)
+
+    def task(self, name: str) -> PlannedTask:
+        """The task of that name. Raises KeyError where there is none."""
+        return self.tasks[self.place(name)]
+
+    def is_task(self, name: str) -> bool:
+        """Whether one of the tasks has that name."""
+        return name in self._places
+
+    def place(self, name: str) -> int:
+        """Which of the tasks has that name, counted from 0. Raises KeyError."""
+        return self._places[name]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {task.name: place for place, task in enumerate(self.tasks)}
+
+    def due(self, started: Collection[str], committed: Collection[str]) -> tuple[str, ...]:
+        """Return the names of the tasks that may start now.
 
         A task waits for every earlier one; an asynchronous task does not wait for the asynchronous
         ones directly before it, so these run side by side and are joined by what follows them
         (the order that CrewAI's own sequential process keeps).
         """
-        ready = []
-        for index, task in enumerate(self.tasks):
-            if index in started:
-                continue
-            if all(self._precedes(earlier, task, committed) for earlier in range(index)):
-                ready.append(index)
-        return tuple(ready)
-
-    def _precedes(self, earlier: int, task: PlannedTask, committed: Collection[int]) -> bool:
-        return earlier in committed or (task.asynchronous and self.tasks[earlier].asynchronous)
+        return tuple(
+            task.name
+            for place, task in enumerate(self.tasks)
+            if task.name not in started
+            and all(_lets(earlier, task, committed) for earlier in self.tasks[:place])
+        )
 
     def to_json(self) -> JsonObject:
-        """The form in which a plan is stored and digested."""
+        """The form in which a plan is stored and digested.
+
+        What a crew has no use for is left out, so that plans keep their digests.
+        """
+        flow: dict[str, Json] = {}
+        if self.steps:
+            flow["steps"] = [asdict(step) for step in self.steps]
+        if self.schema is not None:
+            flow["schema"] = self.schema
         return {
             "v": FORMAT,
             "tasks": [asdict(task) for task in self.tasks],
             "inputs": list(self.inputs),
             "inputs_required": self.inputs_required,
+            **flow,
         }
 
     @classmethod
     def from_json(cls, stored: JsonObject) -> Plan:
         """Build the plan again from what ``to_json`` gave."""
-        tasks = stored["tasks"]
-        inputs = stored["inputs"]
+        tasks, inputs, steps = stored["tasks"], stored["inputs"], stored.get("steps", [])
+        schema = stored.get("schema")
         assert isinstance(tasks, list)
         assert isinstance(inputs, list)
+        assert isinstance(steps, list)
+        assert schema is None or isinstance(schema, dict)
         return cls(
             tasks=tuple(PlannedTask(**{**task, "kind": TaskKind(task["kind"])}) for task in tasks),
             inputs=tuple(inputs),
             inputs_required=bool(stored["inputs_required"]),
+            steps=tuple(
+                PlannedStep(**{**step, "options": tuple(step["options"])}) for step in steps
+            ),
+            schema=schema,
         )
+
+
+def _lets(earlier: PlannedTask, task: PlannedTask, committed: Collection[str]) -> bool:
+    return earlier.name in committed or (task.asynchronous and earlier.asynchronous)
 
 
 def unique_names(names: Collection[str | None]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 from orchestrator.domain.canonical import JsonObject
@@ -37,3 +37,22 @@ class Question:
     options: tuple[str, ...] = ()
     default: str | None = None
     metadata: JsonObject = field(default_factory=dict)
+
+    def to_json(self) -> JsonObject:
+        """The form in which a question is stored."""
+        return {**asdict(self), "options": list(self.options)}
+
+    @classmethod
+    def from_json(cls, stored: JsonObject) -> Question:
+        """Build it again; what a later version may have added is passed over."""
+        options, metadata = stored.get("options"), stored.get("metadata")
+        default = stored.get("default")
+        return cls(
+            kind=QuestionKind(str(stored["kind"])),
+            path=str(stored["path"]),
+            name=str(stored["name"]),
+            message=str(stored.get("message", "")),
+            options=tuple(map(str, options)) if isinstance(options, list) else (),
+            default=None if default is None else str(default),
+            metadata=metadata if isinstance(metadata, dict) else {},
+        )

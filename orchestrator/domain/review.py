@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from orchestrator.domain.machine import Machine, Transition
+from orchestrator.domain.question import Question, QuestionKind
 
 
 class ReviewState(StrEnum):
@@ -28,6 +29,18 @@ REVIEW = Machine(
     ReviewState.PENDING,
     (
         Transition("answer", (ReviewState.PENDING,), ReviewState.ANSWERED, "a person decided"),
+        Transition(
+            "weigh",
+            (ReviewState.PENDING,),
+            ReviewState.PENDING,
+            "a model has to say which option a person's words mean",
+        ),
+        Transition(
+            "undecided",
+            (ReviewState.PENDING,),
+            ReviewState.PENDING,
+            "the model failed, or named none of the options",
+        ),
         Transition("expire", (ReviewState.PENDING,), ReviewState.EXPIRED, "its deadline passed"),
         Transition(
             "withdraw",
@@ -43,26 +56,38 @@ REVIEW = Machine(
 class Feedback:
     """The answer to a review.
 
-    ``words`` are the person's own; ``reviewer`` is who the client says the person is, ``actor``
-    whose credentials the answer came with, ``channel`` the way it took (api, intake, mail …).
+    ``words`` are the person's own; ``approved`` is the verdict on a JUDGE question, ``outcome`` the
+    option of a CHOICE. ``reviewer`` is who the client says the person is, ``actor`` whose
+    credentials the answer came with, ``channel`` the way it took (api, intake, mail …).
     """
 
-    approved: bool
     words: str
     actor: str
     channel: str
     reviewer: str | None = None
+    approved: bool | None = None
+    outcome: str | None = None
+
+
+def judge(path: str = "", name: str = "") -> Question:
+    """The question that a crew's task with ``human_input`` asks: is this good enough?"""
+    return Question(QuestionKind.JUDGE, path, name)
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """One round of asking a person about one output. Its id is never used again."""
+    """One round of asking a person about one output. Its id is never used again.
+
+    ``path`` names the step that asks, ``task_name`` is what people know it by. ``weighing`` says
+    that a model has yet to say which option the ``words`` mean, ``note`` why it could not.
+    ``token_hash`` is that of the token with which one may answer without an account.
+    """
 
     id: str
     execution_id: str
     deployment: str
     task_run_id: str
-    task_index: int
+    path: str
     task_name: str
     round: int
     state: ReviewState
@@ -78,6 +103,16 @@ class Review:
     actor: str | None = None
     channel: str | None = None
     reviewer: str | None = None
+    question: Question = field(default_factory=judge)
+    outcome: str | None = None
+    weighing: bool = False
+    note: str | None = None
+    token_hash: str | None = None
+
+    @property
+    def kind(self) -> QuestionKind:
+        """What kind of answer is asked for."""
+        return self.question.kind
 
     @property
     def is_open(self) -> bool:
@@ -93,11 +128,43 @@ class Review:
             state=REVIEW.follow("answer", self.state),
             closed_at=now,
             approved=feedback.approved,
+            outcome=feedback.outcome,
             words=feedback.words,
             actor=feedback.actor,
             channel=feedback.channel,
             reviewer=feedback.reviewer,
             edited_output_id=edited_output_id,
+            weighing=False,
+            note=None,
+        )
+
+    def weigh(self, feedback: Feedback, edited_output_id: str | None = None) -> Review:
+        """A person said something, and a model has to say which option that means."""
+        return replace(
+            self,
+            state=REVIEW.follow("weigh", self.state),
+            words=feedback.words,
+            actor=feedback.actor,
+            channel=feedback.channel,
+            reviewer=feedback.reviewer,
+            edited_output_id=edited_output_id,
+            weighing=True,
+            note=None,
+        )
+
+    def undecided(self, note: str) -> Review:
+        """The model failed, or named none of the options: a person is asked again."""
+        state = REVIEW.follow("undecided", self.state)
+        return replace(self, state=state, weighing=False, note=note)
+
+    @property
+    def weighed(self) -> Feedback:
+        """What a person said while a model weighs it."""
+        return Feedback(
+            words=self.words or "",
+            actor=self.actor or "",
+            channel=self.channel or "",
+            reviewer=self.reviewer,
         )
 
     def expire(self, now: datetime) -> Review:
@@ -119,6 +186,7 @@ class Review:
             "round": self.round,
             "state": self.state.value,
             "approved": self.approved,
+            "outcome": self.outcome,
             "feedback": self.words,
             "by": self.reviewer or self.actor,
             "via": self.channel,
@@ -151,9 +219,24 @@ APPROVALS = frozenset(
 """The words that count as approval where a call says neither yes nor no in a field of its own."""
 
 
+def option_meant(words: str, question: Question) -> str | None:
+    """The option that the words are, but for case, spaces and closing punctuation.
+
+    Empty words mean the default one. None where the words have to be weighed.
+    """
+    if not words.strip():
+        return question.default
+    said = _plain(words)
+    return next((option for option in question.options if _plain(option) == said), None)
+
+
+def _plain(words: str) -> str:
+    return words.strip().casefold().rstrip(".!, ").strip()
+
+
 def reads_as_approval(words: str) -> bool:
     """Say whether the words, trimmed, case-folded and without closing punctuation, approve.
 
     Anything that is not in ``APPROVALS`` is a request for changes: an approval is never guessed.
     """
-    return words.strip().casefold().rstrip(".!, ").strip() in APPROVALS
+    return _plain(words) in APPROVALS

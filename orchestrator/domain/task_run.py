@@ -21,6 +21,8 @@ class TaskRunState(StrEnum):
     """It has an output, and a person has yet to judge it."""
     COMMITTED = "COMMITTED"
     """Its output is final: it never runs again."""
+    HALTED = "HALTED"
+    """A person was asked in its middle; the next round goes on once somebody answers."""
     REJECTED = "REJECTED"
     """A person asked for changes; the next round has a task run of its own."""
     FAILED = "FAILED"
@@ -61,6 +63,12 @@ TASK_RUN = Machine(
             "the output is final: no review was due, or a person approved",
         ),
         Transition(
+            "halt",
+            (TaskRunState.RUNNING,),
+            TaskRunState.HALTED,
+            "nothing is left to do before a person answers",
+        ),
+        Transition(
             "reject",
             (TaskRunState.UNDER_REVIEW,),
             TaskRunState.REJECTED,
@@ -85,9 +93,13 @@ TASK_RUN = Machine(
 )
 
 
+WEIGH = "weigh/"
+"""How the path of a run begins that has a model weigh what a person said in a review."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """One task in one round.
+    """One task in one round. ``path`` names the task within the plan.
 
     ``claim_no`` counts the claims: a result is accepted only with the current one. ``attempts``
     counts the claims that used up one of the allowed runs. ``wake_at`` is when the sweep publishes
@@ -100,7 +112,7 @@ class TaskRun:
     id: str
     execution_id: str
     deployment: str
-    task_index: int
+    path: str
     task_name: str
     round: int
     state: TaskRunState
@@ -127,6 +139,11 @@ class TaskRun:
     def is_open(self) -> bool:
         """Whether its execution still waits for it."""
         return self.state in _OPEN
+
+    @property
+    def weighs(self) -> str | None:
+        """The id of the review whose words the run has weighed, None for a task's own run."""
+        return self.path.removeprefix(WEIGH) if self.path.startswith(WEIGH) else None
 
     def claim(self, worker: str, now: datetime, lease_until: datetime) -> TaskRun:
         """A worker takes the run; only a result with the new ``claim_no`` will be accepted."""
@@ -180,8 +197,8 @@ class TaskRun:
             self, state=TASK_RUN.follow("ask_again", self.state), finished_at=None, error=None
         )
 
-    def commit(self, now: datetime, output_id: str) -> TaskRun:
-        """The output is final."""
+    def commit(self, now: datetime, output_id: str | None) -> TaskRun:
+        """The output is final; there is none where the run had words weighed."""
         state = TASK_RUN.follow("commit", self.state)
         return replace(
             self,
@@ -191,6 +208,17 @@ class TaskRun:
             lease_until=None,
             error=None,
         )
+
+    def halt(self, now: datetime, usage: JsonObject, seconds: float) -> TaskRun:
+        """Nothing is left to do before a person answers."""
+        state = TASK_RUN.follow("halt", self.state)
+        return replace(
+            self.metered(usage, seconds), state=state, finished_at=now, lease_until=None, error=None
+        )
+
+    def advanced(self) -> TaskRun:
+        """A step of it was committed: the next one has all its attempts."""
+        return replace(self, attempts=1)
 
     def metered(self, usage: JsonObject, seconds: float) -> TaskRun:
         """Note what the accepted run cost."""

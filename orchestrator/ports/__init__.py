@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from orchestrator.ports.running import Progress, Runner, Step, TaskResult
+from orchestrator.ports.running import (
+    Ended,
+    Halted,
+    Progress,
+    Result,
+    RunContext,
+    Runner,
+    Step,
+)
 from orchestrator.ports.sending import Sender, Signer
 from orchestrator.ports.store import Store, Transaction
 from orchestrator.ports.surroundings import (
@@ -48,10 +56,12 @@ __all__ = [
     "DeliveryFilter",
     "Deployments",
     "Drains",
+    "Ended",
     "Endpoints",
     "ExecutionFilter",
     "Executions",
     "Figures",
+    "Halted",
     "Hosts",
     "Ids",
     "Intake",
@@ -66,13 +76,14 @@ __all__ = [
     "Ports",
     "Position",
     "Progress",
+    "Result",
     "Reviews",
+    "RunContext",
     "Runner",
     "Sender",
     "Signer",
     "Step",
     "Store",
-    "TaskResult",
     "TaskRuns",
     "Timeline",
     "Tokens",

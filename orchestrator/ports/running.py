@@ -1,16 +1,17 @@
-"""What runs the tasks of users' crews, and what it tells meanwhile."""
+"""What runs users' crews and flows, and what it tells and asks meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.chain import Chain
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.question import Question
+from orchestrator.domain.work import Work
 
 
 class Runner(Protocol):
@@ -23,10 +24,19 @@ class Runner(Protocol):
         """
         ...
 
-    def run(self, deployment: Deployment, chain: Chain, progress: Progress) -> TaskResult:
-        """Run the task that is due in the chain, in this process, to its end.
+    def run(self, deployment: Deployment, work: Work, context: RunContext) -> Result:
+        """Run the task that is due, in this process, to its end or until a person has to answer.
 
         Raises TaskFailed or any exception of the user's code; neither changes anything of ours.
+        """
+        ...
+
+    def weigh(
+        self, deployment: Deployment, question: Question, words: str, output: Output
+    ) -> str | None:
+        """Have a model say which option of a CHOICE a person's words mean.
+
+        None where it says none of them. Raises what the model raises.
         """
         ...
 
@@ -46,6 +56,43 @@ class Progress(Protocol):
         """Tell of one event of the runner's own bus, under the name that it has there."""
         ...
 
+    def begin(self, path: str) -> None:
+        """The step of a flow at this path begins: its time limit starts anew."""
+        ...
+
+
+class RunContext(Progress, Protocol):
+    """What a runner may do while it runs. Each write is a transaction fenced by the claim.
+
+    Safe to call from several threads. What writes raises ClaimLost when the claim was lost.
+    """
+
+    def commit(
+        self,
+        path: str,
+        output: Output,
+        state: JsonObject | None = None,
+        usage: Mapping[str, int] | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """A step's output is final: it is never run again.
+
+        Raises TaskFailed, not to be retried, for what cannot be stored.
+        """
+        ...
+
+    def ask(self, question: Question, output: Output, state: JsonObject | None = None) -> str:
+        """Ask a person about a step's output; returns the id of the review.
+
+        The answer stands in the history of a later run. Raises TaskFailed, not to be retried, for
+        what cannot be stored, and where the deployment allows no further round.
+        """
+        ...
+
+    def cut(self, path: str) -> None:
+        """A step lost a race inside the user's code: withdraw what a person was asked about it."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -59,14 +106,24 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskResult:
-    """What a run of a task gave.
+class Ended:
+    """The task is done. With a question, a person has to judge its output first.
 
     ``usage`` are token counts by CrewAI's names (``total_tokens``, ``prompt_tokens``,
-    ``completion_tokens``, …). ``skipped`` says that a conditional task's condition did not hold:
-    nobody needs to review that.
+    ``completion_tokens``, …).
     """
 
     output: Output
     usage: Mapping[str, int]
-    skipped: bool = False
+    question: Question | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """Nothing is left to do before a person answers what was asked through the context."""
+
+    usage: Mapping[str, int]
+
+
+Result: TypeAlias = Ended | Halted
+"""What came of a run."""

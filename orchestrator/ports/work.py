@@ -144,8 +144,12 @@ class Checkpoints(Protocol):
         """Insert."""
         ...
 
-    def newest(self, execution_id: str) -> Checkpoint | None:
-        """The one to go on from. Raises DeploymentBroken for a format that we cannot read."""
+    def of(self, execution_id: str) -> tuple[Checkpoint, ...]:
+        """All of an execution's, in order. Raises DeploymentBroken for a format we cannot read."""
+        ...
+
+    def purge(self, execution_id: str) -> None:
+        """Take away what an execution's checkpoints hold of the runner's own state."""
         ...
 
 
@@ -166,6 +170,10 @@ class Reviews(Protocol):
 
     def save(self, before: Review, after: Review) -> Review:
         """Write over the state and version of ``before``. Raises StaleWrite as executions do."""
+        ...
+
+    def by_token(self, token_hash: str) -> Review | None:
+        """The review that may be answered with the token of that hash."""
         ...
 
     def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.errors import UnknownDeployment
 from orchestrator.ports import Ports
 
@@ -16,4 +16,4 @@ def settings_of(ports: Ports, deployment: str) -> Deployment:
     try:
         return ports.deployments.get(deployment)
     except UnknownDeployment:
-        return Deployment(deployment, RunnerKind.FUNCTIONS, target="")
+        return Deployment(deployment, runner="", target="")

@@ -137,6 +137,7 @@ class AnswerBody(_WithWebhooks):
     edited_output: StrictStr | None = Field(
         None, validation_alias=_either("edited_output", "editedOutput")
     )
+    outcome: Annotated[StrictStr, Field(max_length=1000)] | None = None
     reviewer: Annotated[StrictStr, Field(max_length=200)] | None = None
 
 

@@ -6,15 +6,14 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
 from orchestrator.domain.review import Review
-from orchestrator.domain.task_run import TaskRun
 from orchestrator.wire.words import STATUS
 
 
-def task_body(run: TaskRun, output: Output) -> JsonObject:
-    """A task's output is final."""
+def task_body(path: str, name: str, output: Output, seconds: float | None) -> JsonObject:
+    """The output of a task, or of a flow's step, is final."""
     return {
-        "task_id": run.task_name,
-        "name": run.task_name,
+        "task_id": path,
+        "name": name,
         "description": output.description,
         "expected_output": output.expected_output,
         "summary": output.summary,
@@ -22,7 +21,7 @@ def task_body(run: TaskRun, output: Output) -> JsonObject:
         "output": output.raw,
         "output_json": output.json,
         "status": "completed",
-        "execution_time": run.execution_time,
+        "execution_time": seconds,
     }
 
 

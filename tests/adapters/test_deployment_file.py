@@ -3,9 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.adapters.deployment_file import EXAMPLE, DeploymentFile, load_deployments
+from orchestrator.adapters.deployment_file import (
+    EXAMPLE,
+    DeploymentFile,
+    RunnerKind,
+    load_deployments,
+)
 from orchestrator.domain.delivery_policy import DeliveryRules
-from orchestrator.domain.deployment import Deployment, OnCodeChange, RunnerKind
+from orchestrator.domain.deployment import Deployment, OnCodeChange
 from orchestrator.errors import InvalidSettings, UnknownDeployment
 
 SMALLEST = '[deployments.research]\ncrew = "my_project.crew:ResearchCrew"\n'

@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx import Response
 
-from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.adapters.http.sender import GuardedSender
 from orchestrator.adapters.http.signing import StandardSigner
 from orchestrator.adapters.runners.functions import FunctionsRunner
@@ -21,7 +21,7 @@ from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids
 from orchestrator.api import create_app
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.jobs import CREWS, RESUME, RUN_TASK, Job
 from orchestrator.ports import Ports, Step
 from orchestrator.usecases.executions.run_task import Worker, run_task
@@ -39,6 +39,8 @@ class Unwatched:
         return nullcontext(self)
 
     def check(self) -> None: ...
+
+    def begin(self, path: str) -> None: ...
 
     def step(self, step: Step) -> None: ...
 

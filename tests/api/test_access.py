@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.adapters.deployment_file import DeploymentFile
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.usecases.operations.tokens import create_token
 
 if TYPE_CHECKING:

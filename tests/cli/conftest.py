@@ -16,10 +16,10 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
+from orchestrator.adapters.deployment_file import RunnerKind
 from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.cli.application import application
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.deployment import RunnerKind
 from orchestrator.ports import Ports, Step
 from orchestrator.settings import PREFIX, Settings
 from orchestrator.usecases.executions.run_task import Worker, run_task
@@ -101,6 +101,8 @@ class Unwatched:
         return nullcontext(self)
 
     def check(self) -> None: ...
+
+    def begin(self, path: str) -> None: ...
 
     def step(self, step: Step) -> None: ...
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from world import World, make_world, migrated, plan_of
 
-from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.adapters.runners.crewai import CrewaiRunner
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import ClaimLost
 from orchestrator.jobs import Job

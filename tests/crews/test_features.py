@@ -12,7 +12,8 @@ from typing import Any, TypeAlias
 import pytest
 from model_server import ModelServer
 
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.adapters.deployment_file import RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.plan import TaskKind
 from orchestrator.ports import Runner
 from orchestrator.usecases.executions.stop import stop

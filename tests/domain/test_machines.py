@@ -31,6 +31,7 @@ EDGES = {
         RUNNING give_back DUE
         RUNNING try_again DUE
         RUNNING ask UNDER_REVIEW
+        RUNNING halt HALTED
         RUNNING commit COMMITTED
         UNDER_REVIEW commit COMMITTED
         UNDER_REVIEW reject REJECTED
@@ -42,6 +43,8 @@ EDGES = {
     """,
     REVIEW: """
         PENDING answer ANSWERED
+        PENDING weigh PENDING
+        PENDING undecided PENDING
         PENDING expire EXPIRED
         PENDING withdraw WITHDRAWN
     """,
@@ -75,7 +78,7 @@ STATES: dict[Machine, type[StrEnum]] = {
 }
 FINAL = {
     EXECUTION: {"SUCCEEDED", "STOPPED"},
-    TASK_RUN: {"COMMITTED", "REJECTED", "FAILED"},
+    TASK_RUN: {"COMMITTED", "REJECTED", "FAILED", "HALTED"},
     REVIEW: {"ANSWERED", "EXPIRED", "WITHDRAWN"},
     DELIVERY: set(),
     ENDPOINT: set(),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +17,11 @@ def plan(pattern: str) -> Plan:
             for number, letter in enumerate(pattern, start=1)
         )
     )
+
+
+def named(places: Iterable[int]) -> list[str]:
+    """The names of the tasks at these places of a plan."""
+    return [f"task-{place + 1}" for place in places]
 
 
 @pytest.mark.parametrize(
@@ -41,31 +48,34 @@ def plan(pattern: str) -> Plan:
 def test_due_are_the_tasks_that_need_wait_for_nothing(
     pattern: str, started: list[int], committed: list[int], due: tuple[int, ...]
 ) -> None:
-    assert plan(pattern).due(started, committed) == due
+    due_now = plan(pattern).due(named(started), named(committed))
+    assert due_now == tuple(named(due))
 
 
 @given(pattern=st.text("as", max_size=8), data=st.data())
 def test_whatever_order_tasks_end_in_every_one_runs_once(pattern: str, data: st.DataObject) -> None:
     crew = plan(pattern)
-    started: list[int] = []
-    committed: list[int] = []
+    started: list[str] = []
+    committed: list[str] = []
     while len(committed) < len(pattern):
         started += crew.due(started, committed)
         running = sorted(set(started) - set(committed))
         committed.append(data.draw(st.sampled_from(running)))
 
-    assert sorted(started) == list(range(len(pattern)))
+    assert sorted(started) == sorted(named(range(len(pattern))))
 
 
 @given(pattern=st.text("as", max_size=8), data=st.data())
 def test_a_synchronous_task_starts_when_all_before_it_are_committed(
     pattern: str, data: st.DataObject
 ) -> None:
-    committed = data.draw(st.sets(st.integers(0, 7)))
+    crew = plan(pattern)
+    committed = set(named(data.draw(st.sets(st.integers(0, 7)))))
 
-    for index in plan(pattern).due(committed, committed):
-        if pattern[index] == "s":
-            assert committed.issuperset(range(index))
+    for name in crew.due(committed, committed):
+        place = crew.place(name)
+        if pattern[place] == "s":
+            assert committed.issuperset(named(range(place)))
 
 
 def test_a_plan_is_the_same_after_it_was_stored() -> None:

@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
 
-from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
 from orchestrator.adapters.http.signing import StandardSigner
@@ -20,7 +20,7 @@ from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.adapters.system import Uuid7Ids
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
 from orchestrator.domain.delivery_policy import SendLimits
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.endpoint import Endpoint
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.webhooks import Subscriptions

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender
 from orchestrator.adapters.http.signing import StandardSigner
@@ -17,12 +17,14 @@ from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.chain import Chain
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask
+from orchestrator.domain.question import Question
+from orchestrator.domain.review import judge
+from orchestrator.domain.work import Work
 from orchestrator.jobs import RESUME, RUN_TASK, Job
-from orchestrator.ports import Ports, Progress, Step, TaskResult
+from orchestrator.ports import Ended, Ports, RunContext, Step
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.executions.run_task import Worker, run_task
 from orchestrator.usecases.executions.snapshot import Snapshot, snapshot
@@ -43,19 +45,25 @@ class ScriptedRunner:
         self.behaviour: BaseException | None = None
         self.before_answering: Callable[[], object] | None = None
         self.usage = {"total_tokens": 15, "prompt_tokens": 10, "completion_tokens": 5}
-        self.chains: list[Chain] = []
+        self.chains: list[Work] = []
 
     def plan(self, _deployment: Deployment) -> Plan:
         return self.the_plan
 
-    def run(self, _deployment: Deployment, chain: Chain, _progress: Progress) -> TaskResult:
+    def run(self, _deployment: Deployment, chain: Work, _context: RunContext) -> Ended:
         self.chains.append(chain)
         if self.behaviour is not None:
             raise self.behaviour
         if self.before_answering is not None:
             interfere, self.before_answering = self.before_answering, None
             interfere()
-        return TaskResult(Output(f"{chain.task.name}, round {chain.round}"), self.usage)
+        question = judge(chain.path, chain.path) if chain.task.human_input else None
+        return Ended(Output(f"{chain.task.name}, round {chain.round}"), self.usage, question)
+
+    def weigh(
+        self, _deployment: Deployment, _question: Question, _words: str, _output: Output
+    ) -> str | None:
+        return None
 
 
 class NoLease:
@@ -65,6 +73,8 @@ class NoLease:
         return nullcontext(self)
 
     def check(self) -> None: ...
+
+    def begin(self, path: str) -> None: ...
 
     def step(self, step: Step) -> None: ...
 
@@ -144,9 +154,14 @@ def make_world(folder: Path, template: Path, plan: Plan, **settings: Any) -> Wor
     """A new world in the folder; ``settings`` are the deployment's."""
     file = folder / "world.db"
     shutil.copy(template, file)
+    return world_over(f"sqlite:///{file}", plan, **settings)
+
+
+def world_over(url: str, plan: Plan, **settings: Any) -> World:
+    """A world whose database is there already, at ``url``."""
     runner = ScriptedRunner(plan)
     jobs: list[Job] = []
-    store = make_store(f"sqlite:///{file}", publish=jobs.append, cipher=Cipher("a key"))
+    store = make_store(url, publish=jobs.append, cipher=Cipher("a key"))
     ports = Ports(
         store=store,
         deployments=DeploymentFile(

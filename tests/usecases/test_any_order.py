@@ -29,6 +29,7 @@ from orchestrator.domain.review import REVIEW
 from orchestrator.domain.task_run import TASK_RUN, TaskRunState
 from orchestrator.errors import AlreadyAnswered, CannotStop, NotPending
 from orchestrator.usecases.executions.claims import give_back_claims
+from orchestrator.usecases.executions.history import committed_outputs
 from orchestrator.usecases.executions.snapshot import Snapshot, timeline
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.operations.sweep import sweep
@@ -56,7 +57,7 @@ class AnyOrder(RuleBasedStateMachine):
             Path(self.folder.name), self.template, tasks, max_attempts=1_000
         )
         self.execution_id = self.world.kickoff()
-        self.committed_at: dict[int, int] = {}
+        self.committed_at: dict[str, int] = {}
 
     def teardown(self) -> None:
         self.finish()
@@ -133,22 +134,20 @@ class AnyOrder(RuleBasedStateMachine):
 
     @invariant()
     def a_committed_task_never_runs_again(self) -> None:
-        runs = Counter(chain.task_index for chain in self.world.runner.chains)
+        runs = Counter(chain.path for chain in self.world.runner.chains)
         for done in self.now.committed:
-            index = done.run.task_index
-            assert runs[index] == self.committed_at.setdefault(index, runs[index])
+            runs_now = runs[done.path]
+            assert runs_now == self.committed_at.setdefault(done.path, runs_now)
 
     @invariant()
     def each_task_has_one_committed_run_at_most(self) -> None:
-        final = [run.task_index for run in self.now.runs if run.state is TaskRunState.COMMITTED]
+        final = [run.path for run in self.now.runs if run.state is TaskRunState.COMMITTED]
         assert len(final) == len(set(final))
 
     @invariant()
-    def the_newest_checkpoint_has_all_that_is_committed(self) -> None:
-        found = self.now
-        newest = self.world.ports.store.read(lambda tx: tx.checkpoints.newest(self.execution_id))
-        final = {r.task_index: r.output_id for r in found.runs if r.state == TaskRunState.COMMITTED}
-        assert (newest.committed if newest else {}) == final
+    def the_checkpoints_have_all_that_is_committed(self) -> None:
+        final = {r.path: r.output_id for r in self.now.runs if r.state == TaskRunState.COMMITTED}
+        assert committed_outputs(self.now.checkpoints) == final
 
     @invariant()
     def every_step_of_the_timeline_is_an_edge_of_its_machine(self) -> None:

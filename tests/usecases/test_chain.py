@@ -36,7 +36,7 @@ def test_the_last_output_is_the_result(a_world: Make) -> None:
 def test_a_later_task_gets_the_earlier_outputs(a_world: Make) -> None:
     world = a_world("research", "write")
     world.halted()
-    assert world.runner.chains[1].outputs[0].raw == "research, round 1"
+    assert world.runner.chains[1].outputs["research"].raw == "research, round 1"
 
 
 def test_usage_is_summed_over_all_rounds(a_world: Make) -> None:
@@ -59,8 +59,8 @@ def test_a_rejected_task_runs_again_with_its_answer_and_the_words(a_world: Make)
     execution_id = world.halted()
     world.answer(execution_id, "write", approve=False, words="shorter")
     world.work()
-    (remark,) = world.runner.chains[-1].previous_rounds
-    assert (remark.words, remark.output.raw if remark.output else "") == (
+    (said,) = world.runner.chains[-1].previous_rounds
+    assert (said.words, said.output.raw if said.output else "") == (
         "shorter",
         "write, round 1",
     )
@@ -74,7 +74,7 @@ def test_the_words_of_all_rounds_reach_every_later_task(a_world: Make) -> None:
         world.work()
     last = world.runner.chains[-1]
     assert last.task.name == "print"
-    assert [remark.words for remark in last.remarks] == ["shorter", "friendlier", "fine"]
+    assert [answer.words for answer in last.answers] == ["shorter", "friendlier", "fine"]
 
 
 def test_an_earlier_answer_reaches_only_its_own_retry(a_world: Make) -> None:
@@ -263,7 +263,7 @@ def test_an_approved_edit_replaces_the_output(a_world: Make) -> None:
     body = ResumeBody(execution_id=execution_id, task_id="write", edited_output="my own words")
     answer(world.ports, Answer("crew", body, "tests", "api"))
     world.work()
-    assert world.runner.chains[-1].outputs[0].raw == "my own words"
+    assert world.runner.chains[-1].outputs["write"].raw == "my own words"
 
 
 def test_a_deployment_taken_out_of_the_file_leaves_its_executions_waiting(a_world: Make) -> None:

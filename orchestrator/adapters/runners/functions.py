@@ -8,12 +8,14 @@ from collections.abc import Mapping, Sequence
 from orchestrator.adapters.runners.function_crew import FunctionCrew, FunctionTask, TaskCall
 from orchestrator.adapters.runners.loading import broken, kind_of, load
 from orchestrator.domain.canonical import Json, decode, digest, encode
-from orchestrator.domain.chain import Chain
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask, unique_names
+from orchestrator.domain.question import Question
+from orchestrator.domain.review import judge
+from orchestrator.domain.work import Work
 from orchestrator.errors import FOREIGN, TaskFailed, cause
-from orchestrator.ports import Progress, TaskResult
+from orchestrator.ports import Ended, Progress, RunContext
 
 BETWEEN_CONTEXTS = "\n\n----------\n\n"
 """What stands between two texts of a context: what CrewAI puts there."""
@@ -31,16 +33,24 @@ class FunctionsRunner:
         planned = [_planned(name, task) for name, task in zip(names, tasks, strict=True)]
         return Plan(tuple(planned), tuple(crew.inputs))
 
-    def run(self, deployment: Deployment, chain: Chain, progress: Progress) -> TaskResult:
+    def run(self, deployment: Deployment, work: Work, context: RunContext) -> Ended:
         """Call the function that is due.
 
         Raises whatever it raises, and TaskFailed, not to be retried, when it returns something that
         has no JSON form.
         """
-        progress.check()
-        task = _as_task(deployment, _crew(deployment).tasks[chain.task_index])
-        returned = task(_call(task, chain, progress)) if task.takes_call else task()
-        return TaskResult(_output(chain.task, returned), usage={})
+        context.check()
+        task = _as_task(deployment, _crew(deployment).tasks[work.plan.place(work.path)])
+        returned = task(_call(task, work, context)) if task.takes_call else task()
+        question = judge(work.path, work.path) if task.human_input else None
+        return Ended(_output(work.task, returned), {}, question)
+
+    def weigh(
+        self, deployment: Deployment, question: Question, words: str, output: Output
+    ) -> str | None:
+        """Plain functions have no model: nothing but an option's own words chooses it."""
+        del deployment, question, words, output
+        return None
 
 
 def _crew(deployment: Deployment) -> FunctionCrew:
@@ -108,26 +118,27 @@ def _source(task: FunctionTask) -> str:
         return str(getattr(task.work, "__qualname__", type(task.work).__qualname__))
 
 
-def _call(task: FunctionTask, chain: Chain, progress: Progress) -> TaskCall:
-    seen = _seen_outputs(task, chain)
-    own = chain.previous_rounds
+def _call(task: FunctionTask, work: Work, progress: Progress) -> TaskCall:
+    seen = _seen_outputs(task, work)
+    own = work.previous_rounds
     last = own[-1].output if own else None
     return TaskCall(
-        inputs=chain.inputs,
-        context=BETWEEN_CONTEXTS.join((*seen.values(), *chain.added_context())),
+        inputs=work.inputs,
+        context=BETWEEN_CONTEXTS.join((*seen.values(), *work.added_context())),
         outputs=seen,
-        feedback=tuple(remark.words for remark in chain.remarks if remark.words.strip()),
+        feedback=tuple(answer.words for answer in work.answers if answer.words.strip()),
         previous_answer=last.raw if last else None,
-        round=chain.round,
-        idempotency_key=chain.idempotency_key,
+        round=work.round,
+        idempotency_key=work.idempotency_key,
         check=progress.check,
     )
 
 
-def _seen_outputs(task: FunctionTask, chain: Chain) -> Mapping[str, str]:
-    tasks = chain.plan.tasks
-    places = range(_joined_before(tasks, chain.task_index))
-    outputs = {tasks[place].name: chain.outputs[place].raw for place in places}
+def _seen_outputs(task: FunctionTask, work: Work) -> Mapping[str, str]:
+    tasks = work.plan.tasks
+    before = tasks[: _joined_before(tasks, work.plan.place(work.path))]
+    final = work.outputs
+    outputs = {task.name: final[task.name].raw for task in before}
     return outputs if task.context is None else {name: outputs[name] for name in task.context}
 
 

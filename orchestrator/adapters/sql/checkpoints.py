@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, RowMapping, bindparam, select
+from sqlalchemy import Connection, update
 
-from orchestrator.adapters.sql.rows import inserting
+from orchestrator.adapters.sql.rows import Rows
 from orchestrator.adapters.sql.schema import checkpoints
 from orchestrator.domain.checkpoint import FORMAT, Checkpoint
 from orchestrator.errors import DeploymentBroken
 
-_COLUMNS = ("id", "execution_id", "number", "plan_digest", "cause", "created_at", "format")
-_NEWEST = (
-    select(checkpoints)
-    .where(checkpoints.c.execution_id == bindparam("execution_id"))
-    .order_by(checkpoints.c.number.desc())
-    .limit(1)
-)
+_c = checkpoints.c
 
 
 class SqlCheckpoints:
@@ -23,26 +17,25 @@ class SqlCheckpoints:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._rows = Rows(connection, checkpoints, Checkpoint)
 
     def add(self, checkpoint: Checkpoint) -> None:
         """Insert."""
-        row = {name: getattr(checkpoint, name) for name in _COLUMNS}
-        self._connection.execute(inserting(checkpoints), {**row, "body": checkpoint.to_json()})
+        self._rows.add([checkpoint])
 
-    def newest(self, execution_id: str) -> Checkpoint | None:
-        """The one to go on from. Raises DeploymentBroken for a format that we cannot read."""
-        row = self._connection.execute(_NEWEST, {"execution_id": execution_id}).mappings().first()
-        return None if row is None else _checkpoint(row)
+    def of(self, execution_id: str) -> tuple[Checkpoint, ...]:
+        """All of an execution's, in order. Raises DeploymentBroken for a format we cannot read."""
+        query = self._rows.select().where(_c.execution_id == execution_id).order_by(_c.number)
+        found = self._rows.all(query)
+        for checkpoint in found:
+            if checkpoint.format != FORMAT:
+                raise DeploymentBroken(
+                    f"The checkpoint has format {checkpoint.format}; "
+                    f"this version reads format {FORMAT} only"
+                )
+        return found
 
-
-def _checkpoint(row: RowMapping) -> Checkpoint:
-    if row["format"] != FORMAT:
-        raise DeploymentBroken(
-            f"The checkpoint has format {row['format']}; this version reads format {FORMAT} only"
-        )
-    body = row["body"]
-    return Checkpoint(
-        **{name: row[name] for name in _COLUMNS},
-        committed={int(index): output_id for index, output_id in body["committed"].items()},
-        answered=tuple(body["answered"]),
-    )
+    def purge(self, execution_id: str) -> None:
+        """Take away what the checkpoints hold of the runner's own; they are still found."""
+        of_execution = _c.execution_id == execution_id
+        self._connection.execute(update(checkpoints).where(of_execution).values(state=None))

@@ -13,6 +13,8 @@ from sqlalchemy import DateTime, Dialect, LargeBinary, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from orchestrator.domain.canonical import Json, JsonObject, decode, encode
+from orchestrator.domain.question import Question
+from orchestrator.domain.review import judge
 from orchestrator.domain.webhooks import Subscriptions
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -124,6 +126,39 @@ class SubscriptionsText(TypeDecorator[Subscriptions]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Subscriptions | None:
         """Decode."""
         return None if value is None else Subscriptions.from_json(cast("JsonObject", decode(value)))
+
+
+class QuestionText(TypeDecorator[Question]):
+    """What a person is asked, as JSON text. NULL, as before there were kinds, asks for a verdict.
+
+    The path and the name stand in columns of their own.
+    """
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Question | None, dialect: Dialect) -> str | None:
+        """Encode."""
+        return None if value is None else encode(value.to_json()).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Question | None:
+        """Decode."""
+        return judge() if value is None else Question.from_json(cast("JsonObject", decode(value)))
+
+
+class CompressedJson(TypeDecorator[Any]):
+    """JSON in its canonical encoding, deflated. None is NULL."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Json, dialect: Dialect) -> bytes | None:
+        """Encode and deflate."""
+        return None if value is None else zlib.compress(encode(value))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Json:
+        """Inflate and decode."""
+        return None if value is None else decode(zlib.decompress(value))
 
 
 class Compressed(TypeDecorator[bytes]):

@@ -41,6 +41,10 @@ class SqlReviews:
         """Write over the state and version of ``before``. Raises StaleWrite."""
         return save(self._connection, reviews, before, after)
 
+    def by_token(self, token_hash: str) -> Review | None:
+        """The review that may be answered with the token of that hash."""
+        return self._rows.first(self._rows.select().where(_c.token_hash == token_hash))
+
     def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
         """Open reviews whose deadline has passed, the longest ago first."""
         query = self._rows.select().where(review_is_open, _c.expires_at <= now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.domain.execution import Execution
-from orchestrator.usecases.executions.snapshot import CommittedTask, PendingReview, Snapshot
+from orchestrator.usecases.executions.snapshot import CommittedStep, PendingReview, Snapshot
 from orchestrator.wire.words import STATE, STATUS
 
 
@@ -59,14 +59,14 @@ def _result(snapshot: Snapshot) -> dict[str, Any] | None:
     }
 
 
-def _task(committed: CommittedTask) -> dict[str, Any]:
+def _task(committed: CommittedStep) -> dict[str, Any]:
     return given(
         {
-            "task_id": committed.task.name,
-            "name": committed.task.name,
+            "task_id": committed.path,
+            "name": committed.name,
             "agent": committed.output.agent,
             "output": committed.output.raw,
-            "execution_time": committed.run.execution_time,
+            "execution_time": committed.seconds,
         }
     )
 

@@ -42,7 +42,7 @@ def execution_record(snapshot: Snapshot, timeline: Iterable[Entry]) -> dict[str,
         **execution_line(snapshot.execution),
         "inputs": snapshot.execution.inputs,
         "meta": snapshot.execution.meta,
-        "tasks": [_task(snapshot, index, task) for index, task in enumerate(snapshot.plan.tasks)],
+        "tasks": [_task(snapshot, task) for task in snapshot.plan.tasks],
         "reviews": [review_record(review) for review in snapshot.reviews],
         "result": _output(snapshot.result),
         "usage": snapshot.usage,
@@ -51,8 +51,8 @@ def execution_record(snapshot: Snapshot, timeline: Iterable[Entry]) -> dict[str,
     return given(record)
 
 
-def _task(snapshot: Snapshot, index: int, task: PlannedTask) -> dict[str, Any]:
-    runs = [run for run in snapshot.runs if run.task_index == index]
+def _task(snapshot: Snapshot, task: PlannedTask) -> dict[str, Any]:
+    runs = [run for run in snapshot.runs if run.path == task.name]
     return {
         "name": task.name,
         "kind": task.kind.value,

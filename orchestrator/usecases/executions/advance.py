@@ -11,14 +11,18 @@ from collections.abc import Iterable, Mapping
 from orchestrator import jobs
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.checkpoint import Cause, call_of
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, TaskKind
+from orchestrator.domain.question import Question
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.errors import TaskFailed
 from orchestrator.ports import Ports
 from orchestrator.usecases.deployment_settings import settings_of
+from orchestrator.usecases.executions.history import committed_outputs
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.webhooks.stream_events import tell_ended
 from orchestrator.wire import webhooks as webhook_bodies
@@ -30,31 +34,41 @@ def begin_due_tasks(locked: LockedExecution, plan: Plan, *, resumes: bool = Fals
     A task whose run was withdrawn or failed starts in the same round again. Where every task is
     committed instead, the execution has succeeded.
     """
-    committed = locked.committed
-    if len(committed) == len(plan.tasks):
+    committed = committed_outputs(locked.checkpoints)
+    if all(task.name in committed for task in plan.tasks):
         _succeed(locked, plan, committed)
         return
     runs = locked.tx.task_runs.of(locked.execution.id)
-    started = {run.task_index for run in runs if _counts(run)}
-    rounds = {run.task_index: run.round for run in runs}
-    for index in plan.due(started, committed):
-        begin_round(locked, plan, index, rounds.get(index, 1), resumes=resumes)
+    started = {run.path for run in runs if run.is_open or run.state is TaskRunState.COMMITTED}
+    for name in plan.due(started, committed):
+        begin_round(locked, name, max(1, last_round(runs, name)), resumes=resumes)
 
 
-def _counts(run: TaskRun) -> bool:
-    return run.is_open or run.state is TaskRunState.COMMITTED
+def last_round(runs: Iterable[TaskRun], path: str) -> int:
+    """The newest round of a task; 0 before its first."""
+    return max((run.round for run in runs if run.path == path), default=0)
+
+
+def go_on(locked: LockedExecution, path: str) -> None:
+    """A person answered what a task asked in its middle: have it go on, unless it still runs.
+
+    One that still runs sees at its end that there is an answer which it does not know.
+    """
+    runs = [run for run in locked.tx.task_runs.of(locked.execution.id) if run.path == path]
+    if not any(run.is_open for run in runs):
+        begin_round(locked, path, last_round(runs, path) + 1, resumes=True)
 
 
 def begin_round(
-    locked: LockedExecution, plan: Plan, index: int, round_: int, *, resumes: bool
+    locked: LockedExecution, path: str, round_: int, *, resumes: bool, name: str | None = None
 ) -> TaskRun:
     """Write the task run of a task's round, and have its job published."""
     run = TaskRun(
         id=locked.ports.ids.new(),
         execution_id=locked.execution.id,
         deployment=locked.execution.deployment,
-        task_index=index,
-        task_name=plan.tasks[index].name,
+        path=path,
+        task_name=name or path,
         round=round_,
         state=TaskRunState.DUE,
         version=1,
@@ -106,33 +120,63 @@ def commit_task(
     ``metered`` is the run with what it cost, where that has not been written yet.
     """
     saved = locked.save_run("commit", run, (metered or run).commit(locked.now, output_id))
-    locked.checkpoint("commit", committed={run.task_index: output_id})
-    if plan.tasks[run.task_index].kind is TaskKind.TASK:
-        locked.announce(WebhookKind.TASK, webhook_bodies.task_body(saved, output))
+    seconds = saved.execution_time
+    locked.checkpoint(
+        Cause.COMMIT, run.path, name=run.task_name, output_id=output_id, seconds=seconds
+    )
+    if plan.task(run.path).kind is TaskKind.TASK:
+        body = webhook_bodies.task_body(run.path, run.task_name, output, seconds)
+        locked.announce(WebhookKind.TASK, body)
     return saved
 
 
-def ask_person(locked: LockedExecution, run: TaskRun, output_id: str, output: Output) -> Review:
-    """A task's output is put before a person: checkpoint, review, notice, and the halt."""
-    timeout = settings_of(locked.ports, run.deployment).review_timeout
+def ask_person(
+    locked: LockedExecution,
+    run: TaskRun,
+    question: Question,
+    output_id: str,
+    output: Output,
+    state: JsonObject | None = None,
+) -> Review:
+    """An output is put before a person: checkpoint, review, notice, and the halt.
+
+    Raises TaskFailed, not to be retried, where the deployment allows no further round.
+    """
+    declared = settings_of(locked.ports, run.deployment)
+    round_ = _round_of(locked, run, question)
+    if declared.max_rounds is not None and round_ > declared.max_rounds:
+        message = (
+            f"'{question.name}' asks a person for round {round_}, and the deployment allows "
+            f"{declared.max_rounds} ('max_rounds')"
+        )
+        raise TaskFailed(message, retryable=False)
+    timeout = declared.review_timeout
     review = Review(
         id=locked.ports.ids.new(),
         execution_id=run.execution_id,
         deployment=run.deployment,
         task_run_id=run.id,
-        task_index=run.task_index,
-        task_name=run.task_name,
-        round=run.round,
+        path=question.path,
+        task_name=question.name,
+        round=round_,
         state=ReviewState.PENDING,
         version=1,
         output_id=output_id,
         output_digest=output.digest,
         created_at=locked.now,
         expires_at=locked.now + timeout if timeout else None,
+        question=question,
     )
     locked.tx.reviews.add(review)
     locked.record("review.open", review.id, review)
-    locked.checkpoint("halt")
+    locked.checkpoint(
+        Cause.ASK,
+        review.path,
+        name=review.task_name,
+        output_id=output_id,
+        review_id=review.id,
+        state=state,
+    )
     if locked.execution.state is ExecutionState.RUNNING:
         locked.turn("halt", locked.execution.halt())
     locked.announce(
@@ -140,6 +184,17 @@ def ask_person(locked: LockedExecution, run: TaskRun, output_id: str, output: Ou
         webhook_bodies.human_input_body(review, output, locked.ports.public_url),
     )
     return review
+
+
+def _round_of(locked: LockedExecution, run: TaskRun, question: Question) -> int:
+    """Which round of asking it is: a task's own, or the how-manieth call of a flow's method."""
+    if question.path == run.path:
+        return run.round
+    earlier = [
+        each for each in locked.tx.reviews.of(run.execution_id) if each.path == question.path
+    ]
+    again = [each for each in earlier if each.state is ReviewState.ANSWERED]
+    return max(call_of(question.path), len(again) + 1)
 
 
 def carry_on_unless_asked(locked: LockedExecution, reviews: Iterable[Review]) -> None:
@@ -157,6 +212,16 @@ def fail_execution(locked: LockedExecution, error: str) -> None:
     tell_end(locked, None)
 
 
+def withdraw_reviews(locked: LockedExecution, run: TaskRun) -> None:
+    """A task has ended: whatever it still had people asked about, nobody waits for any more."""
+    if not locked.plan.is_flow:
+        return
+    for review in locked.tx.reviews.of(run.execution_id):
+        if review.is_open:
+            locked.save_review("withdraw", review, review.withdraw(locked.now, locked.actor))
+    carry_on_unless_asked(locked, ())
+
+
 def withdraw_open(locked: LockedExecution) -> None:
     """Withdraw every open task run and review of an execution that ended without them."""
     for run in locked.tx.task_runs.of(locked.execution.id):
@@ -167,18 +232,18 @@ def withdraw_open(locked: LockedExecution) -> None:
             locked.save_review("withdraw", review, review.withdraw(locked.now, locked.actor))
 
 
-def _succeed(locked: LockedExecution, plan: Plan, committed: Mapping[int, str]) -> None:
-    outputs = locked.tx.outputs.get([committed[index] for index in _results(plan)])
-    ordered = [committed[index] for index in _results(plan)]
+def _succeed(locked: LockedExecution, plan: Plan, committed: Mapping[str, str]) -> None:
+    ordered = [committed[name] for name in _results(plan)]
+    outputs = locked.tx.outputs.get(ordered)
     result = next((id_ for id_ in reversed(ordered) if outputs[id_].raw), ordered[-1])
     locked.turn("succeed", locked.execution.succeed(locked.now, result))
     tell_end(locked, outputs[result])
 
 
-def _results(plan: Plan) -> list[int]:
-    """Which tasks' outputs can be the crew's: its own tasks' and what callbacks made of them."""
-    kinds = (TaskKind.TASK, TaskKind.AFTER_KICKOFF)
-    return [index for index, task in enumerate(plan.tasks) if task.kind in kinds]
+def _results(plan: Plan) -> list[str]:
+    """Whose outputs can be the result: the crew's tasks, its last callbacks, a flow."""
+    kinds = (TaskKind.TASK, TaskKind.AFTER_KICKOFF, TaskKind.FLOW)
+    return [task.name for task in plan.tasks if task.kind in kinds]
 
 
 def tell_end(locked: LockedExecution, result: Output | None) -> None:

@@ -10,6 +10,7 @@ from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.advance import fail_execution, job_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.reviews.weigh import give_up_weighing
 
 
 def renew_claim(ports: Ports, claimed: TaskRun) -> bool:
@@ -50,6 +51,9 @@ def end_attempt(locked: LockedExecution, run: TaskRun, reason: str, *, retryable
         due_at = retry.task_due_again_at(locked.now, run.attempts)
         return locked.save_run("try_again", run, run.try_again(due_at, reason), error=reason)
     failed = locked.save_run("fail", run, run.fail(locked.now, reason), error=reason)
+    if run.weighs:
+        give_up_weighing(locked, run, reason)
+        return failed
     attempts = f"after {run.attempts} attempt{'s' if run.attempts > 1 else ''}"
     fail_execution(locked, f"Task '{run.task_name}' failed {attempts}: {reason}")
     return failed

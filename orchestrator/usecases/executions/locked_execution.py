@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import Json, JsonObject, encode
-from orchestrator.domain.checkpoint import Checkpoint
+from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.plan import Plan
@@ -38,6 +38,7 @@ class LockedExecution:
         self._loaded = execution
         self._entries: list[Entry] = []
         self._deliveries: list[Delivery] = []
+        self._checkpoints: list[Checkpoint] | None = None
 
     @cached_property
     def plan(self) -> Plan:
@@ -86,25 +87,18 @@ class LockedExecution:
         self.record(f"review.{transition}", saved.id, saved, **details)
         return saved
 
-    @cached_property
-    def newest_checkpoint(self) -> Checkpoint | None:
-        """The checkpoint to go on from; None before the first task is done."""
-        return self.tx.checkpoints.newest(self.execution.id)
-
     @property
-    def committed(self) -> Mapping[int, str]:
-        """The ids of the final outputs so far, by task index."""
-        return self.newest_checkpoint.committed if self.newest_checkpoint else {}
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Every checkpoint of the execution so far, in order."""
+        if self._checkpoints is None:
+            self._checkpoints = list(self.tx.checkpoints.of(self.execution.id))
+        return tuple(self._checkpoints)
 
-    @property
-    def answered(self) -> tuple[str, ...]:
-        """The ids of the answered reviews so far, in the order of their answers."""
-        return self.newest_checkpoint.answered if self.newest_checkpoint else ()
+    def checkpoint(self, cause: Cause, path: str, **details: Any) -> Checkpoint:
+        """Write down one more thing that is needed in order to go on from here.
 
-    def checkpoint(
-        self, cause: str, committed: Mapping[int, str] | None = None, answered: tuple[str, ...] = ()
-    ) -> None:
-        """Write down what is needed to go on from here: all that was, and what is new."""
+        ``details`` are fields of the checkpoint. Nothing that was written before is read or copied.
+        """
         number = self.execution.checkpoints + 1
         self.execution = replace(self.execution, checkpoints=number)
         written = Checkpoint(
@@ -113,12 +107,14 @@ class LockedExecution:
             number=number,
             plan_digest=self.execution.plan_digest,
             cause=cause,
+            path=path,
             created_at=self.now,
-            committed={**self.committed, **(committed or {})},
-            answered=(*self.answered, *answered),
+            **{"name": name_of(path), **details},
         )
         self.tx.checkpoints.add(written)
-        self.newest_checkpoint = written
+        if self._checkpoints is not None:
+            self._checkpoints.append(written)
+        return written
 
     def announce(self, kind: WebhookKind, body: JsonObject) -> None:
         """Tell an event to the endpoint that is subscribed to its kind, if there is one."""

@@ -1,4 +1,4 @@
-"""Run one task of a chain: claim, rehydrate, run, and accept the result."""
+"""Run one task of a chain: claim, rehydrate, run, and write what came of it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,31 @@ from typing import Protocol
 import structlog
 
 from orchestrator.domain import retry
-from orchestrator.domain.chain import Chain, Remark
+from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.deployment import Deployment, OnCodeChange
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
-from orchestrator.domain.plan import Plan, TaskKind
-from orchestrator.domain.review import Review
+from orchestrator.domain.plan import Plan
+from orchestrator.domain.question import Question
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import worker_actor
+from orchestrator.domain.work import Work
 from orchestrator.errors import FOREIGN, ClaimLost, DeploymentBroken, TaskFailed, cause
-from orchestrator.ports import Ports, Progress, TaskResult, Transaction
-from orchestrator.usecases.executions.advance import ask_person, begin_due_tasks, commit_task
+from orchestrator.ports import Ended, Halted, Ports, Progress, Result, Transaction
+from orchestrator.usecases.executions.advance import (
+    ask_person,
+    begin_due_tasks,
+    commit_task,
+    go_on,
+    withdraw_reviews,
+)
+from orchestrator.usecases.executions.claimed_run import ClaimedRun
 from orchestrator.usecases.executions.claims import still_held
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
+from orchestrator.usecases.executions.history import read_history
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.outage import retry_through_outage
+from orchestrator.usecases.reviews.weigh import Weighed, conclude_weighing, weigh
 from orchestrator.usecases.webhooks.stream_events import tell_started
 
 log = structlog.get_logger()
@@ -54,10 +64,14 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A task run that this process holds, and its chain as rehydrated from the checkpoint."""
+    """A task run that this process holds, and its work as rehydrated from the checkpoints.
+
+    ``seen`` is the number of the last checkpoint that the work knows of.
+    """
 
     run: TaskRun
-    chain: Chain
+    work: Work
+    seen: int
 
 
 def run_task(
@@ -66,8 +80,8 @@ def run_task(
     """Run the task run to its end, unless somebody else holds it or nothing is due any more.
 
     Safe to call any number of times, in any number of places at once. Returns what became of the
-    run: UNDER_REVIEW, COMMITTED, DUE (again, after a failed attempt) or FAILED; None where nothing
-    was due, or the result was refused.
+    run: UNDER_REVIEW, HALTED, COMMITTED, DUE (again, after a failed attempt) or FAILED; None where
+    nothing was due, or the result was refused.
     """
     claimed = ports.store.transact(lambda tx: _claim(ports, tx, worker, execution_id, task_run_id))
     if claimed is None:
@@ -98,9 +112,10 @@ def _claim(
     if locked.execution.state is ExecutionState.QUEUED:
         locked.turn("start", locked.execution.start(locked.now))
         tell_started(locked)
-    chain = rehydrate(locked, claimed)
+    work = rehydrate(locked, claimed)
+    seen = locked.execution.checkpoints
     locked.close()
-    return Claimed(claimed, chain)
+    return Claimed(claimed, work, seen)
 
 
 def _is_due(locked: LockedExecution, run: TaskRun) -> bool:
@@ -109,42 +124,34 @@ def _is_due(locked: LockedExecution, run: TaskRun) -> bool:
     return locked.execution.is_open and run.state is TaskRunState.DUE and is_declared
 
 
-def rehydrate(locked: LockedExecution, run: TaskRun) -> Chain:
-    """Build what remains of the chain from the newest checkpoint, for the task that is due."""
-    found = locked.tx.reviews.get(locked.answered)
-    reviews = [found[review_id] for review_id in locked.answered]
-    own = [review.output_id for review in reviews if review.task_index == run.task_index]
-    outputs = locked.tx.outputs.get([*locked.committed.values(), *own])
-    return Chain(
+def rehydrate(locked: LockedExecution, run: TaskRun) -> Work:
+    """Build what remains of the chain from the checkpoints, for the task that is due."""
+    return Work(
         execution_id=run.execution_id,
         deployment=run.deployment,
         plan=locked.plan,
-        task_index=run.task_index,
+        path=run.path,
         round=run.round,
         inputs=locked.execution.inputs,
-        outputs={index: outputs[output_id] for index, output_id in locked.committed.items()},
-        remarks=tuple(_remark(review, outputs.get(review.output_id)) for review in reviews),
+        history=()
+        if run.weighs
+        else read_history(locked.tx, locked.checkpoints, locked.plan, run.path),
     )
 
 
-def _remark(review: Review, output: Output | None) -> Remark:
-    return Remark(
-        task_index=review.task_index,
-        task_name=review.task_name,
-        round=review.round,
-        approved=bool(review.approved),
-        words=review.words or "",
-        output=output,
-    )
-
-
-def _run(ports: Ports, worker: Worker, claimed: Claimed) -> tuple[TaskResult, float]:
-    deployment = ports.deployments.get(claimed.run.deployment)
-    _require_same_code(deployment, claimed.chain.plan, worker.loaded_plan(deployment))
+def _run(ports: Ports, worker: Worker, claimed: Claimed) -> tuple[Result | Weighed, float]:
+    run = claimed.run
+    deployment = ports.deployments.get(run.deployment)
+    _require_same_code(deployment, claimed.work.plan, worker.loaded_plan(deployment))
     runner = ports.runners[deployment.runner]
     began = time.monotonic()
-    with worker.keeper.keep(claimed.run) as progress:
-        result = runner.run(deployment, claimed.chain, progress)
+    with worker.keeper.keep(run) as progress:
+        result: Result | Weighed
+        if run.weighs:
+            result = weigh(ports, runner, deployment, run.weighs)
+        else:
+            context = ClaimedRun(ports, worker.name, run, progress)
+            result = runner.run(deployment, claimed.work, context)
     return result, time.monotonic() - began
 
 
@@ -169,42 +176,78 @@ def _reason(error: BaseException) -> str:
 
 
 def _accept(
-    ports: Ports, worker: Worker, claimed: Claimed, result: TaskResult, seconds: float
+    ports: Ports, worker: Worker, claimed: Claimed, result: Result | Weighed, seconds: float
 ) -> TaskRunState | None:
-    """Commit the result, or put it before a person; refuse it where the claim was lost."""
+    """Write what came of the run; refuse it where the claim was lost."""
+    actor = worker_actor(worker.name)
+
+    def save(tx: Transaction) -> TaskRunState:
+        locked = lock_execution(ports, tx, claimed.run.execution_id, actor)
+        saved = _save(locked, still_held(locked, claimed.run), claimed, result, seconds)
+        locked.close()
+        return saved.state
+
     try:
-        return retry_through_outage(
-            lambda: ports.store.transact(
-                lambda tx: _save(ports, tx, worker, claimed, result, seconds)
-            )
-        )
+        return retry_through_outage(lambda: ports.store.transact(save))
     except ClaimLost:
         log.warning("result refused", task_run_id=claimed.run.id, claim_no=claimed.run.claim_no)
         return None
     except TaskFailed as error:
-        return fail_attempt(ports, claimed.run, worker_actor(worker.name), error.message, error)
+        return fail_attempt(ports, claimed.run, actor, error.message, error)
 
 
 def _save(
-    ports: Ports,
-    tx: Transaction,
-    worker: Worker,
+    locked: LockedExecution,
+    run: TaskRun,
     claimed: Claimed,
-    result: TaskResult,
+    result: Result | Weighed,
     seconds: float,
-) -> TaskRunState:
-    locked = lock_execution(ports, tx, claimed.run.execution_id, worker_actor(worker.name))
-    run = still_held(locked, claimed.run)
-    output_id = ports.ids.new()
-    tx.outputs.add(output_id, run.execution_id, result.output, locked.now)
-    plan = locked.plan
-    task = plan.tasks[run.task_index]
-    if task.human_input and task.kind is TaskKind.TASK and not result.skipped:
-        saved = locked.save_run("ask", run, run.ask(output_id, dict(result.usage), seconds))
-        ask_person(locked, saved, output_id, result.output)
-    else:
-        metered = run.metered(dict(result.usage), seconds)
-        saved = commit_task(locked, plan, run, output_id, result.output, metered)
-        begin_due_tasks(locked, plan)
-    locked.close()
-    return saved.state
+) -> TaskRun:
+    match result:
+        case Ended(question=Question() as question):
+            return _put_before_person(locked, run, result, question, seconds)
+        case Ended():
+            return _commit(locked, run, result, seconds)
+        case Halted():
+            return _halt(locked, run, claimed.seen, result, seconds)
+        case Weighed():
+            return conclude_weighing(locked, run, result, seconds)
+
+
+def _put_before_person(
+    locked: LockedExecution, run: TaskRun, result: Ended, question: Question, seconds: float
+) -> TaskRun:
+    output_id = _store(locked, run, result.output)
+    saved = locked.save_run("ask", run, run.ask(output_id, dict(result.usage), seconds))
+    ask_person(locked, saved, question, output_id, result.output)
+    return saved
+
+
+def _commit(locked: LockedExecution, run: TaskRun, result: Ended, seconds: float) -> TaskRun:
+    output_id = _store(locked, run, result.output)
+    metered = run.metered(dict(result.usage), seconds)
+    withdraw_reviews(locked, run)
+    saved = commit_task(locked, locked.plan, run, output_id, result.output, metered)
+    begin_due_tasks(locked, locked.plan)
+    return saved
+
+
+def _store(locked: LockedExecution, run: TaskRun, output: Output) -> str:
+    output_id = locked.ports.ids.new()
+    locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
+    return output_id
+
+
+def _halt(
+    locked: LockedExecution, run: TaskRun, seen: int, result: Halted, seconds: float
+) -> TaskRun:
+    """Wait for people; or go on at once, where one answered while the run was still at work."""
+    answered = any(each.cause is Cause.ANSWER and each.number > seen for each in locked.checkpoints)
+    asked = any(review.is_open for review in locked.tx.reviews.of(run.execution_id))
+    if not answered and not asked:
+        message = f"'{run.task_name}' halted, and nobody is asked anything"
+        raise TaskFailed(message, retryable=False)
+    saved = locked.save_run("halt", run, run.halt(locked.now, dict(result.usage), seconds))
+    if answered:
+        go_on(locked, run.path)
+    return saved

@@ -5,26 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
-from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
+from orchestrator.domain.plan import Plan, TaskKind
 from orchestrator.domain.review import Review
-from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
 from orchestrator.errors import UnknownExecution
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import token_usage
+from orchestrator.usecases.executions.history import committed_outputs
 
 
 @dataclass(frozen=True, slots=True)
-class CommittedTask:
-    """A task of the crew whose output is final."""
+class CommittedStep:
+    """A task of the crew, or a step of the flow, whose output is final.
 
-    task: PlannedTask
-    run: TaskRun
+    ``path`` is its id within the execution, ``seconds`` how long it took.
+    """
+
+    path: str
+    name: str
     output: Output
+    at: datetime
+    seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class PendingReview:
         return self.review.created_at
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """An execution with everything that its status tells, read in one transaction."""
 
@@ -53,20 +61,33 @@ class Snapshot:
     plan: Plan
     runs: tuple[TaskRun, ...]
     reviews: tuple[Review, ...]
+    checkpoints: tuple[Checkpoint, ...]
     outputs: Mapping[str, Output]
 
-    @property
-    def committed(self) -> tuple[CommittedTask, ...]:
-        """The crew's tasks whose outputs are final, in the crew's order."""
-        final = sorted(
-            (run for run in self.runs if run.state is TaskRunState.COMMITTED),
-            key=lambda run: run.task_index,
-        )
+    @cached_property
+    def committed(self) -> tuple[CommittedStep, ...]:
+        """What is final: the crew's tasks in the crew's order, a flow's steps as they came."""
+        final = [each for each in self.checkpoints if self._is_shown(each)]
+        if not self.plan.is_flow:
+            final.sort(key=lambda each: self.plan.place(each.path))
         return tuple(
-            CommittedTask(self.plan.tasks[run.task_index], run, self.outputs[run.output_id])
-            for run in final
-            if run.output_id and self.plan.tasks[run.task_index].kind is TaskKind.TASK
+            CommittedStep(
+                each.path,
+                each.name,
+                self.outputs[each.output_id or ""],
+                each.created_at,
+                each.seconds,
+            )
+            for each in final
         )
+
+    def _is_shown(self, checkpoint: Checkpoint) -> bool:
+        """Not what surrounds a crew's tasks, nor the run of a flow as a whole."""
+        if checkpoint.cause is not Cause.COMMIT:
+            return False
+        if not self.plan.is_task(checkpoint.path):
+            return True
+        return self.plan.task(checkpoint.path).kind is TaskKind.TASK
 
     @property
     def pending(self) -> tuple[PendingReview, ...]:
@@ -79,17 +100,21 @@ class Snapshot:
 
     @property
     def current_task(self) -> str | None:
-        """The first task of the crew that is not committed, while the execution is open."""
+        """The first task of the crew that is not committed, while the execution is open.
+
+        Of a flow the step that a person has been asked about for longest.
+        """
         if not self.execution.is_open:
             return None
-        done = {committed.task.name for committed in self.committed}
+        if self.plan.is_flow:
+            return next((each.review.task_name for each in self.pending), None)
+        done = {committed.path for committed in self.committed}
         return next((name for name in self.plan.names if name not in done), None)
 
     @property
-    def last_executed_task(self) -> CommittedTask | None:
+    def last_executed_task(self) -> CommittedStep | None:
         """The task that was committed last."""
-        finished = [task for task in self.committed if task.run.finished_at]
-        return max(finished, key=lambda task: str(task.run.finished_at), default=None)
+        return max(self.committed, key=lambda step: step.at, default=None)
 
     @property
     def result(self) -> Output | None:
@@ -125,11 +150,12 @@ def _snapshot(tx: Transaction, execution_id: str, deployment: str | None) -> Sna
         raise LookupError(f"no plan {execution.plan_digest} is stored")
     runs = tx.task_runs.of(execution_id)
     reviews = tx.reviews.of(execution_id)
-    wanted = {run.output_id for run in runs if run.state is TaskRunState.COMMITTED}
+    checkpoints = tx.checkpoints.of(execution_id)
+    wanted: set[str | None] = set(committed_outputs(checkpoints).values())
     wanted |= {review.output_id for review in reviews if review.is_open}
     wanted |= {execution.result}
     outputs = tx.outputs.get([output_id for output_id in wanted if output_id])
-    return Snapshot(execution, plan, runs, reviews, outputs)
+    return Snapshot(execution, plan, runs, reviews, checkpoints, outputs)
 
 
 def timeline(

@@ -31,6 +31,7 @@ def _purge(ports: Ports, execution_id: str) -> int:
         if deleted or tx.deliveries.of(execution_id):
             return deleted
         tx.outputs.purge(execution_id)
+        tx.checkpoints.purge(execution_id)
         tx.executions.purged(execution_id, ports.clock.now())
         return 1
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
-from orchestrator.domain.review import Feedback, Review, reads_as_approval
-from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.review import Feedback, Review, option_meant, reads_as_approval
+from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import (
     AlreadyAnswered,
     Invalid,
@@ -23,11 +24,13 @@ from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.advance import (
     begin_due_tasks,
     begin_round,
-    carry_on_unless_asked,
     commit_task,
+    go_on,
 )
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.idempotency import IdempotencyKey, idempotent
+from orchestrator.usecases.reviews.close import close_review
+from orchestrator.usecases.reviews.weigh import begin_weighing, withdraw_weighing
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
 from orchestrator.wire.requests import ResumeBody
 
@@ -42,17 +45,15 @@ class Answer:
     channel: str
     key: IdempotencyKey | None = None
 
-    @property
-    def feedback(self) -> Feedback:
-        """The person's decision; unless it is said, only an own text or clear words approve."""
-        body = self.body
-        unsaid = body.edited_output is not None or reads_as_approval(body.human_feedback)
+    def feedback(self, *, approved: bool | None = None, outcome: str | None = None) -> Feedback:
+        """The person's words, with the decision that they stand for."""
         return Feedback(
-            approved=unsaid if body.is_approve is None else body.is_approve,
-            words=body.human_feedback,
+            words=self.body.human_feedback,
             actor=self.actor,
             channel=self.channel,
-            reviewer=body.reviewer,
+            reviewer=self.body.reviewer,
+            approved=approved,
+            outcome=outcome,
         )
 
 
@@ -62,7 +63,9 @@ def answer(ports: Ports, given: Answer) -> JsonObject:
     Raises UnknownExecution, UnknownTask, NotPending, AlreadyAnswered, OutputChanged, KeyReused and
     Invalid; none of them changes anything.
     """
-    _require_sense(given.body)
+    if given.body.task_id is None and given.body.review_id is None:
+        message = "Name the task ('task_id') or the review ('review_id') that is answered."
+        raise Invalid(message, {"task_id": "Field required"})
     vet(ports, named_webhooks(given.body))
     scope = (given.deployment, "resume")
     return ports.store.transact(
@@ -70,34 +73,88 @@ def answer(ports: Ports, given: Answer) -> JsonObject:
     )
 
 
-def _require_sense(body: ResumeBody) -> None:
-    if body.task_id is None and body.review_id is None:
-        message = "Name the task ('task_id') or the review ('review_id') that is answered."
-        raise Invalid(message, {"task_id": "Field required"})
-    if body.is_approve is None and body.edited_output is None and not body.human_feedback.strip():
-        message = "Say 'is_approve' true or false, or give 'human_feedback'."
-        raise Invalid(message, {"is_approve": "Field required"})
-
-
 def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
     locked = lock_execution(ports, tx, given.body.execution_id, given.actor, given.deployment)
-    plan = locked.plan
-    reviews = tx.reviews.of(locked.execution.id)
-    review = _asked_about(given.body, plan, reviews)
-    feedback = given.feedback
-    _require_consistency(ports, given.body, feedback, review)
+    review = _asked_about(given.body, locked.plan, tx.reviews.of(locked.execution.id))
+    if given.body.output_digest not in (None, "", review.output_digest):
+        raise OutputChanged
+    feedback = read_feedback(given, review, settings_of(ports, review.deployment).max_rounds)
     warnings = _resubscribe(locked, given.body)
     run = tx.task_runs.get(review.task_run_id)
     if run is None:
         raise LookupError(f"review {review.id} has no task run")
-    closed, output_id, output = _close_review(locked, review, feedback, given.body.edited_output)
-    still_open = [other for other in reviews if other.is_open and other.id != closed.id]
-    if feedback.approved:
-        status = _approve(locked, plan, run, output_id, output, still_open)
+    if feedback is None:
+        status = _weigh(locked, review, given)
     else:
-        status = _reject(locked, plan, run, still_open)
+        status = _take(locked, review, run, feedback, given.body.edited_output)
     locked.close()
-    return _told(status, closed, warnings)
+    return _response(status, review, warnings, weighing=feedback is None)
+
+
+def read_feedback(given: Answer, review: Review, most_rounds: int | None) -> Feedback | None:
+    """What a person decided; None where a model has to weigh the words first.
+
+    Raises Invalid for what does not answer this kind of question.
+    """
+    if review.kind is QuestionKind.JUDGE:
+        return _verdict(given, review, most_rounds)
+    if review.kind is QuestionKind.CHOICE:
+        return _choice(given, review)
+    if given.body.is_approve is False:
+        message = "This review takes words, which go on as they are; it cannot be rejected."
+        raise Invalid(message, {"is_approve": "there is nothing to reject"})
+    _require_no_outcome(given.body)
+    return given.feedback()
+
+
+def _verdict(given: Answer, review: Review, most_rounds: int | None) -> Feedback:
+    """Unless it is said, only an own text or clear words approve."""
+    body = given.body
+    _require_no_outcome(body)
+    if body.is_approve is None and body.edited_output is None and not body.human_feedback.strip():
+        message = "Say 'is_approve' true or false, or give 'human_feedback'."
+        raise Invalid(message, {"is_approve": "Field required"})
+    unsaid = body.edited_output is not None or reads_as_approval(body.human_feedback)
+    approved = unsaid if body.is_approve is None else body.is_approve
+    if body.edited_output is not None and not approved:
+        message = "'edited_output' approves a text: send it with is_approve true."
+        raise Invalid(message, {"edited_output": "only with is_approve true"})
+    if not approved and most_rounds is not None and review.round >= most_rounds:
+        message = (
+            f"The deployment allows {most_rounds} rounds, and this is number {review.round}: "
+            "approve, approve with 'edited_output', or stop the execution."
+        )
+        raise Invalid(message, {"is_approve": "the round cap is reached"})
+    return given.feedback(approved=approved)
+
+
+def _choice(given: Answer, review: Review) -> Feedback | None:
+    body, question = given.body, review.question
+    options = ", ".join(question.options)
+    if body.is_approve is not None:
+        message = f"This review chooses an outcome: send 'outcome' with one of: {options}."
+        raise Invalid(message, {"is_approve": f"choose one of: {options}"})
+    meant = option_meant(body.human_feedback if body.outcome is None else body.outcome, question)
+    if body.outcome is not None and (meant is None or not body.outcome.strip()):
+        message = f"'outcome' must be one of: {options}."
+        raise Invalid(message, {"outcome": f"choose one of: {options}"})
+    if meant is not None:
+        return given.feedback(outcome=meant)
+    if not body.human_feedback.strip():
+        message = f"Send 'outcome' with one of: {options}; or say something in 'human_feedback'."
+        raise Invalid(message, {"outcome": f"choose one of: {options}"})
+    if review.weighing:
+        raise AlreadyAnswered(
+            "A model weighs an earlier answer just now; an explicit 'outcome' decides at once.",
+            review.winner(),
+        )
+    return None
+
+
+def _require_no_outcome(body: ResumeBody) -> None:
+    if body.outcome is not None:
+        message = "'outcome' answers a review that offers options; this one offers none."
+        raise Invalid(message, {"outcome": "this review offers no options"})
 
 
 def _asked_about(body: ResumeBody, plan: Plan, reviews: Sequence[Review]) -> Review:
@@ -126,30 +183,14 @@ def _asked_about(body: ResumeBody, plan: Plan, reviews: Sequence[Review]) -> Rev
 
 
 def _open_review_of(task: str, plan: Plan, reviews: Sequence[Review]) -> Review:
-    if task not in plan.names:
-        raise UnknownTask(task, plan.names)
+    known = (*plan.names, *(step.name for step in plan.steps))
+    if task not in {*known, *(review.task_name for review in reviews)}:
+        raise UnknownTask(task, known)
     of_task = [review for review in reviews if review.task_name == task]
     for review in of_task:
         if review.is_open:
             return review
     raise NotPending(of_task[-1].winner() if of_task else None)
-
-
-def _require_consistency(
-    ports: Ports, body: ResumeBody, feedback: Feedback, review: Review
-) -> None:
-    if body.output_digest and body.output_digest != review.output_digest:
-        raise OutputChanged
-    if body.edited_output is not None and not feedback.approved:
-        message = "'edited_output' approves a text: send it with is_approve true."
-        raise Invalid(message, {"edited_output": "only with is_approve true"})
-    cap = settings_of(ports, review.deployment).max_rounds
-    if not feedback.approved and cap is not None and review.round >= cap:
-        message = (
-            f"The deployment allows {cap} rounds, and this is number {review.round}: "
-            "approve, approve with 'edited_output', or stop the execution."
-        )
-        raise Invalid(message, {"is_approve": "the round cap is reached"})
 
 
 def _resubscribe(locked: LockedExecution, body: ResumeBody) -> list[str]:
@@ -167,52 +208,58 @@ def _resubscribe(locked: LockedExecution, body: ResumeBody) -> list[str]:
     ]
 
 
-def _close_review(
-    locked: LockedExecution, review: Review, feedback: Feedback, edited: str | None
-) -> tuple[Review, str, Output]:
-    """Write the decision; returns the review with the output that it was about or made."""
-    output = locked.tx.outputs.get([review.output_id])[review.output_id]
-    output_id, edited_id = review.output_id, None
-    if edited is not None:
-        output, output_id = output.edited(edited), locked.ports.ids.new()
-        edited_id = output_id
-        locked.tx.outputs.add(output_id, review.execution_id, output, locked.now)
-    after = review.answer(feedback, locked.now, edited_id)
-    closed = locked.save_review(
-        "answer",
-        review,
-        after,
-        approved=feedback.approved,
-        feedback=feedback.words,
-        channel=feedback.channel,
-        reviewer=feedback.reviewer,
-        edited=edited is not None or None,
-    )
-    locked.checkpoint("answer", answered=(closed.id,))
-    return closed, output_id, output
-
-
-def _approve(
-    locked: LockedExecution,
-    plan: Plan,
-    run: TaskRun,
-    output_id: str,
-    output: Output,
-    still_open: Sequence[Review],
+def _take(
+    locked: LockedExecution, review: Review, run: TaskRun, feedback: Feedback, edited: str | None
 ) -> str:
-    commit_task(locked, plan, run, output_id, output)
-    carry_on_unless_asked(locked, still_open)
-    begin_due_tasks(locked, plan, resumes=True)
+    """Write the decision, and begin what follows from it; returns the word for that."""
+    output = locked.tx.outputs.get([review.output_id])[review.output_id]
+    edited_id = _store_edited(locked, review, output, edited)
+    if review.weighing:
+        withdraw_weighing(locked, review)
+    closed = close_review(locked, review, feedback, edited_id)
+    if run.state is not TaskRunState.UNDER_REVIEW:  # asked in the middle of a task
+        go_on(locked, run.path)
+        return "retrying" if feedback.approved is False else "resumed"
+    if not feedback.approved:
+        locked.save_run("reject", run, run.reject(locked.now))
+        begin_round(locked, run.path, run.round + 1, resumes=True)
+        return "retrying"
+    if edited is not None:
+        output = output.edited(edited)
+    commit_task(locked, locked.plan, run, edited_id or closed.output_id, output)
+    begin_due_tasks(locked, locked.plan, resumes=True)
     return "completed" if locked.execution.state is ExecutionState.SUCCEEDED else "resumed"
 
 
-def _reject(locked: LockedExecution, plan: Plan, run: TaskRun, still_open: Sequence[Review]) -> str:
-    locked.save_run("reject", run, run.reject(locked.now))
-    carry_on_unless_asked(locked, still_open)
-    begin_round(locked, plan, run.task_index, run.round + 1, resumes=True)
-    return "retrying"
+def _weigh(locked: LockedExecution, review: Review, given: Answer) -> str:
+    """The words name no option: a model has to weigh them, in a worker."""
+    output = locked.tx.outputs.get([review.output_id])[review.output_id]
+    edited_id = _store_edited(locked, review, output, given.body.edited_output)
+    feedback = given.feedback()
+    said = locked.save_review(
+        "weigh",
+        review,
+        review.weigh(feedback, edited_id),
+        feedback=feedback.words,
+        channel=feedback.channel,
+        reviewer=feedback.reviewer,
+    )
+    begin_weighing(locked, said)
+    return "resumed"
 
 
+def _store_edited(
+    locked: LockedExecution, review: Review, output: Output, edited: str | None
+) -> str | None:
+    if edited is None:
+        return None
+    edited_id = locked.ports.ids.new()
+    rewritten = output.edited(edited)
+    locked.tx.outputs.add(edited_id, review.execution_id, rewritten, locked.now)
+    return edited_id
+
+
+_BEING_WEIGHED = "Feedback taken; a model weighs which outcome it means."
 _MESSAGES = {
     "resumed": "Feedback taken; the execution goes on.",
     "retrying": "Feedback taken; the task runs again with it.",
@@ -220,13 +267,15 @@ _MESSAGES = {
 }
 
 
-def _told(status: str, review: Review, warnings: list[str]) -> JsonObject:
-    told: dict[str, str | list[str]] = {
+def _response(status: str, review: Review, warnings: list[str], *, weighing: bool) -> JsonObject:
+    response: dict[str, Json] = {
         "status": status,
-        "message": _MESSAGES[status],
+        "message": _BEING_WEIGHED if weighing else _MESSAGES[status],
         "kickoff_id": review.execution_id,
         "review_id": review.id,
     }
+    if weighing:
+        response["weighing"] = True
     if warnings:
-        told["warnings"] = warnings
-    return told
+        response["warnings"] = warnings
+    return response

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
+from orchestrator.adapters.deployment_file import RunnerKind
 from orchestrator.adapters.runners.crewai import CrewaiRunner
-from orchestrator.domain.chain import Chain, Remark
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.history import Answered, Committed
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.work import Work
 from orchestrator.errors import ClaimLost
-from orchestrator.ports import Runner, Step, TaskResult
+from orchestrator.ports import Ended, Runner, Step
 
 PRELUDE = """
 from crewai import Agent, Crew, Process, Task
@@ -52,6 +54,17 @@ class Told:
         if self.stopped:
             raise ClaimLost
 
+    def begin(self, path: str) -> None: ...
+
+    def commit(self, *_: object, **__: object) -> None:
+        raise AssertionError("a crew's task commits no steps of its own")
+
+    def ask(self, *_: object, **__: object) -> str:
+        raise AssertionError("a crew's task is asked about at its end")
+
+    def cut(self, *_: object) -> None:
+        raise AssertionError("a crew has no races")
+
     def step(self, step: Step) -> None:
         self.steps.append(step)
 
@@ -68,8 +81,8 @@ class Run:
     deployment: Deployment
     inputs: dict[str, Any] = field(default_factory=dict)
     outputs: dict[int, Output] = field(default_factory=dict)
-    remarks: list[Remark] = field(default_factory=list)
-    results: list[TaskResult] = field(default_factory=list)
+    answers: list[Answered] = field(default_factory=list)
+    results: list[Ended] = field(default_factory=list)
     told: Told = field(default_factory=Told)
     round: int = 1
 
@@ -77,21 +90,23 @@ class Run:
     def plan(self) -> Plan:
         return self.runner.plan(self.deployment)
 
-    def chain(self, index: int) -> Chain:
-        return Chain(
+    def work(self, index: int) -> Work:
+        tasks = self.plan.tasks
+        final = [Committed(tasks[place].name, each) for place, each in self.outputs.items()]
+        return Work(
             "e-1",
             self.deployment.name,
             self.plan,
-            index,
+            tasks[index].name,
             self.round,
             self.inputs,
-            self.outputs,
-            tuple(self.remarks),
+            (*final, *self.answers),
         )
 
-    def task(self, index: int) -> TaskResult:
+    def task(self, index: int) -> Ended:
         """Run one task; its output crosses to the next one as JSON, as in the database."""
-        result = self.runner.run(self.deployment, self.chain(index), self.told)
+        result = self.runner.run(self.deployment, self.work(index), self.told)
+        assert isinstance(result, Ended)
         self.outputs[index] = Output.from_json(result.output.to_json())
         self.results.append(result)
         return result
@@ -101,11 +116,20 @@ class Run:
         count = len(self.plan.tasks)
         return [self.task(index).output.raw for index in range(count)]
 
-    def remark(self, index: int, words: str, *, approved: bool) -> None:
+    def answer(self, index: int, words: str, *, approved: bool) -> None:
         """A person answers the review of a task that has run."""
         name = self.plan.tasks[index].name
-        output = self.outputs[index]
-        self.remarks.append(Remark(index, name, self.round, approved, words, output))
+        self.answers.append(
+            Answered(
+                name,
+                "r-1",
+                words,
+                approved,
+                name=name,
+                round=self.round,
+                output=self.outputs[index],
+            )
+        )
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_words_reach_a_later_task_that_names_its_context(run_crew: Begin, prompt
         crew = Crew(agents=[who], tasks=[first, second, third])
     """)
     running.task(0)
-    running.remark(0, "mind the gap", approved=True)
+    running.answer(0, "mind the gap", approved=True)
     running.task(1)
     running.task(2)
     assert "mind the gap" in prompts[2]
@@ -177,7 +177,7 @@ def test_a_retry_sees_the_previous_answers_and_the_words(run_crew: Begin, prompt
     running = run_crew(TWO, topic="tea")
     running.all()
     for words in ("shorter", "funnier"):
-        running.remark(1, words, approved=False)
+        running.answer(1, words, approved=False)
         running.round += 1
         running.task(1)
     assert all(word in prompts[3] for word in ("answer 1", "answer 2", "answer 3"))

@@ -30,8 +30,10 @@ crew = Crew(agents=[who], tasks=[research, write], before_kickoff_callbacks=[dic
 RUN_ONE = """
 import json, sys
 from orchestrator.adapters.runners.crewai import CrewaiRunner
-from orchestrator.domain.chain import Chain
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.history import Committed
+from orchestrator.domain.work import Work
+from orchestrator.adapters.deployment_file import RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
 
 class Deaf:
@@ -43,8 +45,9 @@ index, stored = json.load(sys.stdin)
 outputs = {int(i): Output.from_json(output) for i, output in stored.items()}
 runner, deployment = CrewaiRunner(), Deployment("demo", RunnerKind.CREWAI, "users_code:crew")
 plan = runner.plan(deployment)
-chain = Chain("e-1", "demo", plan, index, 1, {"topic": "tea"}, outputs)
-result = runner.run(deployment, chain, Deaf())
+history = tuple(Committed(plan.tasks[i].name, output) for i, output in outputs.items())
+work = Work("e-1", "demo", plan, plan.tasks[index].name, 1, {"topic": "tea"}, history)
+result = runner.run(deployment, work, Deaf())
 print("RESULT", plan.digest, json.dumps(result.output.to_json()))
 """
 

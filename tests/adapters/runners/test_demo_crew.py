@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.adapters.deployment_file import RunnerKind
 from orchestrator.adapters.runners.crewai import CrewaiRunner
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.deployment import Deployment
 
 pytestmark = [
     pytest.mark.crewai,
@@ -41,7 +42,7 @@ def test_the_editor_has_the_article_of_the_writer(demo: Any) -> None:
 def test_the_words_change_the_article(demo: Any) -> None:
     demo.task(0)
     first = demo.task(1).output.raw
-    demo.remark(1, "Mention barn owls.", approved=False)
+    demo.answer(1, "Mention barn owls.", approved=False)
     again = demo.task(1).output.raw
     assert again != first
     assert "Mention barn owls." in again

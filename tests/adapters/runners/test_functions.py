@@ -73,7 +73,7 @@ def test_an_earlier_output_reaches_the_next_task(run: Begin) -> None:
 def test_a_retry_sees_the_previous_answer_and_the_words(run: Begin) -> None:
     running = run(ARTICLE, topic="tea")
     first = running.all()[1]
-    running.remark(1, "shorter", approved=False)
+    running.answer(1, "shorter", approved=False)
     running.round = 2
     again = running.task(1).output.raw
     assert f"round 2 after {first} shorter" in again
@@ -91,7 +91,7 @@ def test_words_reach_a_task_that_names_its_context(run: Begin) -> None:
         """
     )
     running.task(0)
-    running.remark(0, "mind the gap", approved=True)
+    running.answer(0, "mind the gap", approved=True)
     running.task(1)
     text = running.task(2).output.raw
     assert ("first" in text, "second" in text, "mind the gap" in text) == (False, True, True)

@@ -7,7 +7,8 @@ PLAN = """
 import sys
 from orchestrator.adapters.runners.crewai import CrewaiRunner
 from orchestrator.adapters.runners.functions import FunctionsRunner
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.adapters.deployment_file import RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.errors import DeploymentBroken
 
 CrewaiRunner()

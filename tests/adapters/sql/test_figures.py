@@ -39,8 +39,8 @@ def test_open_reviews_wait_since_the_oldest_was_asked(
 def test_task_runs_wait_from_when_they_are_due(
     store: SqlStore, new_run: Callable[..., TaskRun], now: datetime
 ) -> None:
-    runs = [new_run(), new_run(task_index=1, due_at=now + MINUTE)]
-    runs.append(new_run(task_index=2, state=TaskRunState.RUNNING))
+    runs = [new_run(), new_run(path="task-1", due_at=now + MINUTE)]
+    runs.append(new_run(path="task-2", state=TaskRunState.RUNNING))
     store.transact(lambda tx: tx.task_runs.add(runs))
 
     found = store.read(lambda tx: tx.figures.due_task_runs(now))
@@ -62,8 +62,8 @@ def test_tasks_have_their_durations_and_retries(
 def test_what_failed_and_is_tried_again_is_in_trouble(
     store: SqlStore, new_run: Callable[..., TaskRun]
 ) -> None:
-    runs = [new_run(error="401"), new_run(task_index=1)]
-    runs.append(new_run(task_index=2, error="401", state=TaskRunState.FAILED))
+    runs = [new_run(error="401"), new_run(path="task-1")]
+    runs.append(new_run(path="task-2", error="401", state=TaskRunState.FAILED))
     store.transact(lambda tx: tx.task_runs.add(runs))
 
     assert store.read(lambda tx: tx.figures.troubled(10)) == (runs[0],)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestrator.adapters.sql import SqlStore
-from orchestrator.domain.checkpoint import Checkpoint
+from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import LIMIT, Output
 from orchestrator.errors import DeploymentBroken, TaskFailed
@@ -52,27 +52,31 @@ def checkpoint(execution: Execution, number: int) -> Checkpoint:
         execution_id=execution.id,
         number=number,
         plan_digest=DIGEST,
-        cause="task_run.commit",
+        cause=Cause.COMMIT,
+        path=f"write#{number}",
+        name="write",
         created_at=execution.created_at,
-        committed={index: str(uuid4()) for index in range(number)},
-        answered=(str(uuid4()),),
+        output_id=str(uuid4()),
+        state={"tide": "high"},
+        seconds=1.5,
+        usage={"total_tokens": 3},
     )
 
 
-def test_the_newest_checkpoint_is_the_one_to_go_on_from(
+def test_checkpoints_are_read_in_the_order_of_their_numbers(
     store: SqlStore, execution: Execution
 ) -> None:
     older, newer = checkpoint(execution, 1), checkpoint(execution, 2)
 
     store.transact(lambda tx: [tx.checkpoints.add(each) for each in (newer, older)])
 
-    assert store.read(lambda tx: tx.checkpoints.newest(execution.id)) == newer
+    assert store.read(lambda tx: tx.checkpoints.of(execution.id)) == (older, newer)
 
 
 def test_an_execution_that_has_just_begun_has_no_checkpoint(
     store: SqlStore, execution: Execution
 ) -> None:
-    assert store.read(lambda tx: tx.checkpoints.newest(execution.id)) is None
+    assert store.read(lambda tx: tx.checkpoints.of(execution.id)) == ()
 
 
 def test_a_checkpoint_of_a_newer_format_is_not_guessed_at(
@@ -82,4 +86,4 @@ def test_a_checkpoint_of_a_newer_format_is_not_guessed_at(
     store.transact(lambda tx: tx.checkpoints.add(unreadable))
 
     with pytest.raises(DeploymentBroken, match="format 99"):
-        store.read(lambda tx: tx.checkpoints.newest(execution.id))
+        store.read(lambda tx: tx.checkpoints.of(execution.id))

@@ -42,7 +42,7 @@ def test_a_task_run_is_read_as_it_was_written(
 def test_the_runs_of_an_execution_come_in_the_order_in_which_they_were_made(
     store: SqlStore, new_run: Callable[..., TaskRun], now: datetime
 ) -> None:
-    runs = [new_run(task_index=n, created_at=now + n * MINUTE) for n in range(3)]
+    runs = [new_run(path=f"task-{n}", created_at=now + n * MINUTE) for n in range(3)]
 
     store.transact(lambda tx: tx.task_runs.add([runs[2], runs[0], runs[1]]))
 
@@ -102,7 +102,7 @@ def test_a_lost_claim_is_not_renewed(store: SqlStore, run: TaskRun, now: datetim
 def test_lapsed_are_the_runs_whose_lease_has_ended_by_the_clock_of_the_database(
     store: SqlStore, new_run: Callable[..., TaskRun]
 ) -> None:
-    dead, alive, due = (new_run(task_index=n) for n in range(3))
+    dead, alive, due = (new_run(path=f"task-{n}") for n in range(3))
     store.transact(lambda tx: tx.task_runs.add([dead, alive, due]))
     claim(store, dead, lease=-MINUTE)
     claim(store, alive)
@@ -113,7 +113,7 @@ def test_lapsed_are_the_runs_whose_lease_has_ended_by_the_clock_of_the_database(
 def test_a_worker_holds_what_it_claimed(
     store: SqlStore, new_run: Callable[..., TaskRun], now: datetime
 ) -> None:
-    runs = [new_run(task_index=n) for n in range(3)]
+    runs = [new_run(path=f"task-{n}") for n in range(3)]
     store.transact(lambda tx: tx.task_runs.add(runs))
     mine, _theirs = claim(store, runs[0], "me"), claim(store, runs[1], "they")
     done = claim(store, runs[2], "me")
@@ -125,9 +125,9 @@ def test_a_worker_holds_what_it_claimed(
 def test_the_sweep_finds_what_waits_too_long_the_longest_first(
     store: SqlStore, new_run: Callable[..., TaskRun], now: datetime
 ) -> None:
-    late, later = new_run(wake_at=now), new_run(task_index=1, wake_at=now - MINUTE)
-    fresh = new_run(task_index=2, wake_at=now + MINUTE)
-    done = new_run(task_index=3, state=TaskRunState.COMMITTED)
+    late, later = new_run(wake_at=now), new_run(path="task-1", wake_at=now - MINUTE)
+    fresh = new_run(path="task-2", wake_at=now + MINUTE)
+    done = new_run(path="task-3", state=TaskRunState.COMMITTED)
     store.transact(lambda tx: tx.task_runs.add([late, later, fresh, done]))
 
     assert store.read(lambda tx: tx.task_runs.to_wake(now, 10)) == (later, late)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from crewai import Crew, Task
@@ -13,57 +14,67 @@ from crewai.tasks.task_output import TaskOutput
 from orchestrator.adapters.runners.crewai import internals, outputs
 from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
 from orchestrator.adapters.runners.crewai.telling import Telling
-from orchestrator.domain.chain import Chain
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import TaskKind
+from orchestrator.domain.work import Work
 
 
 @dataclass(frozen=True)
 class CrewRun:
-    """One task run: a copy of the crew, the chain it is part of, and whom to tell."""
+    """One task run: a copy of the crew, the work that is due in it, and whom to tell."""
 
     crew: Crew
-    chain: Chain
+    work: Work
     telling: Telling
 
     @property
     def offset(self) -> int:
         """How many planned tasks stand before the crew's own."""
-        kinds = [task.kind for task in self.chain.plan.tasks]
+        kinds = [task.kind for task in self.work.plan.tasks]
         return kinds.index(TaskKind.TASK)
 
     @property
     def task(self) -> Task:
         """The crew's task that is due."""
-        return self.crew.tasks[self.chain.task_index - self.offset]
+        return self.crew.tasks[self.place - self.offset]
+
+    @property
+    def place(self) -> int:
+        """Which of the planned tasks is due."""
+        return self.work.plan.place(self.work.path)
+
+    @cached_property
+    def outputs(self) -> Mapping[int, Output]:
+        """The final outputs so far, by the places of their tasks in the plan."""
+        return {self.work.plan.place(path): each for path, each in self.work.outputs.items()}
 
     @property
     def inputs(self) -> dict[str, Any]:
         """The inputs as the callbacks before kickoff returned them, or as they were given."""
         returned = self.output_of(TaskKind.BEFORE_KICKOFF)
-        inputs = returned.json if returned else self.chain.inputs
+        inputs = returned.json if returned else self.work.inputs
         return dict(inputs) if isinstance(inputs, Mapping) else {}
 
     @property
     def earlier(self) -> list[TaskOutput]:
         """The outputs of the crew's tasks before the one that is due."""
-        before = range(self.offset, self.chain.task_index)
-        return [self.as_crewais(index) for index in before if index in self.chain.outputs]
+        before = range(self.offset, self.place)
+        return [self.as_crewais(place) for place in before if place in self.outputs]
 
-    def as_crewais(self, index: int) -> TaskOutput:
+    def as_crewais(self, place: int) -> TaskOutput:
         """The output of a planned task of the crew as CrewAI has it."""
-        return outputs.to_task(self.chain.outputs[index], self.crew.tasks[index - self.offset])
+        return outputs.to_task(self.outputs[place], self.crew.tasks[place - self.offset])
 
     @property
     def begins_kickoff(self) -> bool:
         """Whether this is the first job in which CrewAI would tell of a kickoff."""
-        before = self.chain.plan.tasks[: self.chain.task_index]
-        return self.chain.round == 1 and all(t.kind is TaskKind.BEFORE_KICKOFF for t in before)
+        before = self.work.plan.tasks[: self.place]
+        return self.work.round == 1 and all(t.kind is TaskKind.BEFORE_KICKOFF for t in before)
 
     def output_of(self, kind: TaskKind) -> Output | None:
         """What the planned task of this kind gave, None where there is no such task."""
-        kinds = [task.kind for task in self.chain.plan.tasks]
-        return self.chain.outputs.get(kinds.index(kind)) if kind in kinds else None
+        kinds = [task.kind for task in self.work.plan.tasks]
+        return self.outputs.get(kinds.index(kind)) if kind in kinds else None
 
 
 def prepare(run: CrewRun) -> None:
@@ -112,7 +123,7 @@ def _put_back_plans(run: CrewRun) -> None:
 def _put_back_outputs(run: CrewRun) -> None:
     """Give each task its output, save those that were skipped: CrewAI leaves them without one."""
     for index, task in enumerate(run.crew.tasks, start=run.offset):
-        output = run.chain.outputs.get(index)
+        output = run.outputs.get(index)
         task.output = (
             None if output is None or outputs.was_skipped(output) else run.as_crewais(index)
         )

@@ -27,12 +27,14 @@ from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
 from orchestrator.adapters.runners.crewai.telling import Abandoned, Telling
 from orchestrator.adapters.runners.loading import kind_of
 from orchestrator.domain.canonical import encode
-from orchestrator.domain.chain import Chain
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, TaskKind
+from orchestrator.domain.question import Question
+from orchestrator.domain.review import judge
+from orchestrator.domain.work import Work
 from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed, cause
-from orchestrator.ports import Progress, TaskResult
+from orchestrator.ports import Ended, RunContext
 
 
 class Crews:
@@ -45,24 +47,31 @@ class Crews:
         """Build the crew and read its plan. Raises DeploymentBroken."""
         return read_plan(self._built.of(deployment))
 
-    def run(self, deployment: Deployment, chain: Chain, progress: Progress) -> TaskResult:
+    def run(self, deployment: Deployment, work: Work, context: RunContext) -> Ended:
         """Run the task that is due. Raises TaskFailed, ClaimLost or DeploymentBroken."""
         crew = own_copy(self._built.of(deployment))
-        run = CrewRun(crew, chain, Telling(progress))
+        run = CrewRun(crew, work, Telling(context))
         # CrewAI keeps the scopes of its events in context variables, and closes them at the end of
         # a kickoff only.
         return contextvars.copy_context().run(_ended_as_ours, run)
 
+    def weigh(
+        self, deployment: Deployment, question: Question, words: str, output: Output
+    ) -> str | None:
+        """A crew's tasks offer no options: nobody asks this."""
+        del deployment, question, words, output
+        return None
 
-def _ended_as_ours(run: CrewRun) -> TaskResult:
+
+def _ended_as_ours(run: CrewRun) -> Ended:
     """Run, and turn every way in which it can fail into one of ours."""
     try:
         run.telling.check()
         with (
-            internals.kickoff_of(run.crew, run.chain.execution_id),
-            internals.knowledge_of(run.chain.deployment),
+            internals.kickoff_of(run.crew, run.work.execution_id),
+            internals.knowledge_of(run.work.deployment),
         ):
-            return _RUN[run.chain.task.kind](run)
+            return _RUN[run.work.task.kind](run)
     except Abandoned as abandoned:
         raise abandoned.claim_lost from None
     except (TaskFailed, ClaimLost):
@@ -71,14 +80,14 @@ def _ended_as_ours(run: CrewRun) -> TaskResult:
         raise TaskFailed(cause(error), retryable=not isinstance(error, HookAborted)) from error
 
 
-def _before_kickoff(run: CrewRun) -> TaskResult:
+def _before_kickoff(run: CrewRun) -> Ended:
     internals.listen(run.telling.event)
     meter = metering.TokenMeter(run.crew)
-    inputs: Any = dict(run.chain.inputs)
+    inputs: Any = dict(run.work.inputs)
     for callback in run.crew.before_kickoff_callbacks:
         inputs = callback(inputs)
     text = _as_json(inputs)
-    return TaskResult(Output(text, json=inputs), meter.spent())
+    return Ended(Output(text, json=inputs), meter.spent())
 
 
 def _as_json(inputs: Any) -> str:
@@ -91,7 +100,7 @@ def _as_json(inputs: Any) -> str:
         raise TaskFailed(f"{message}: {cause(error)}", retryable=False) from error
 
 
-def _planning(run: CrewRun) -> TaskResult:
+def _planning(run: CrewRun) -> Ended:
     model = internals.planner_model(run.crew)
     prepare(run)
     retry_in_one_place(run.crew, model)
@@ -99,36 +108,38 @@ def _planning(run: CrewRun) -> TaskResult:
     texts = internals.plan_texts(run.crew, model)
     told = "\n\n".join(f"Task {n}: {text}" for n, text in enumerate(texts, start=1) if text)
     usage = meter.spent()
-    return TaskResult(Output(told, json=texts, extra={"usage": usage}), usage)
+    return Ended(Output(told, json=texts, extra={"usage": usage}), usage)
 
 
-def _task(run: CrewRun) -> TaskResult:
+def _task(run: CrewRun) -> Ended:
     tell_steps(run)
     prepare(run)
     tell_steps_of_manager(run)
     meter = metering.TokenMeter(run.crew)
-    added = run.chain.added_context()
+    added = run.work.added_context()
     empty = internals.skipped(run.task, run.earlier)
     skipped = empty is not None
     run.telling.prompt = run.task.description
     output = empty or internals.execute(run.crew, run.task, run.earlier, added)
     run.telling.tell_tools_used()
     usage = meter.spent()
-    return TaskResult(outputs.from_task(output, usage, skipped=skipped), usage, skipped=skipped)
+    asks = run.work.task.human_input and not skipped
+    question = judge(run.work.path, run.work.path) if asks else None
+    return Ended(outputs.from_task(output, usage, skipped=skipped), usage, question)
 
 
-def _after_kickoff(run: CrewRun) -> TaskResult:
+def _after_kickoff(run: CrewRun) -> Ended:
     prepare(run)
     meter = metering.TokenMeter(run.crew)
     result: Any = internals.crew_output(run.crew, run.earlier)
-    stored = run.chain.outputs.values()
+    stored = run.work.outputs.values()
     result.token_usage = UsageMetrics(**metering.total(outputs.usage_of(o) for o in stored))
     for callback in internals.after_kickoff_callbacks(run.crew):
         result = callback(result)
-    return TaskResult(outputs.from_crew(result), meter.spent())
+    return Ended(outputs.from_crew(result), meter.spent())
 
 
-_RUN: Mapping[TaskKind, Callable[[CrewRun], TaskResult]] = {
+_RUN: Mapping[TaskKind, Callable[[CrewRun], Ended]] = {
     TaskKind.BEFORE_KICKOFF: _before_kickoff,
     TaskKind.PLANNING: _planning,
     TaskKind.TASK: _task,

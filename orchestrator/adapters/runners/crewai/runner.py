@@ -7,11 +7,13 @@ from pathlib import Path
 
 from orchestrator.adapters.runners.crewai.environment import prepare_environment
 from orchestrator.adapters.runners.loading import broken
-from orchestrator.domain.chain import Chain
 from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.question import Question
+from orchestrator.domain.work import Work
 from orchestrator.errors import cause
-from orchestrator.ports import Progress, Runner, TaskResult
+from orchestrator.ports import Result, RunContext, Runner
 
 NEEDS_CREWAI = "orchestrator.adapters.runners.crewai.crews"
 """The module that imports CrewAI. It is imported by name, so that nothing else has to wait."""
@@ -37,9 +39,15 @@ class CrewaiRunner:
         """Build the crew and read its plan. Raises DeploymentBroken."""
         return self._ready(deployment).plan(deployment)
 
-    def run(self, deployment: Deployment, chain: Chain, progress: Progress) -> TaskResult:
+    def run(self, deployment: Deployment, work: Work, context: RunContext) -> Result:
         """Run the task that is due. Raises TaskFailed, ClaimLost or DeploymentBroken."""
-        return self._ready(deployment).run(deployment, chain, progress)
+        return self._ready(deployment).run(deployment, work, context)
+
+    def weigh(
+        self, deployment: Deployment, question: Question, words: str, output: Output
+    ) -> str | None:
+        """Have a model say which option the words mean."""
+        return self._ready(deployment).weigh(deployment, question, words, output)
 
     def _ready(self, deployment: Deployment) -> Runner:
         try:

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+    false,
+)
 
 from orchestrator.adapters.sql.column_types import (
     Compressed,
+    CompressedJson,
     JsonText,
+    QuestionText,
     State,
     SubscriptionsText,
     Utc,
@@ -20,6 +32,7 @@ from orchestrator.adapters.sql.schema.base import (
     metadata,
     partial_index,
 )
+from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
@@ -62,7 +75,7 @@ task_runs = Table(
     Column("id", Uuid, primary_key=True),
     execution_key(),
     Column("deployment", Words, nullable=False),
-    Column("task_index", Integer, nullable=False),
+    Column("path", Words, nullable=False),
     Column("task_name", Words, nullable=False),
     Column("round", Integer, nullable=False),
     Column("state", State(TaskRunState), nullable=False),
@@ -97,7 +110,7 @@ _task_run_is_over = in_state(task_runs.c.state, TaskRunState.FAILED, TaskRunStat
 Index(
     "uq_task_runs_round",
     task_runs.c.execution_id,
-    task_runs.c.task_index,
+    task_runs.c.path,
     task_runs.c.round,
     unique=True,
     # What failed or was withdrawn may run again in its round, when a person asks for a retry.
@@ -122,10 +135,16 @@ checkpoints = Table(
     execution_key(),
     Column("number", Integer, nullable=False),
     Column("plan_digest", String(71), nullable=False),
-    Column("cause", Words, nullable=False),
+    Column("cause", State(Cause), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("format", Integer, nullable=False),
-    Column("body", JsonText, nullable=False),
+    Column("path", Words, nullable=False, server_default=""),
+    Column("name", Words, nullable=False, server_default=""),
+    Column("output_id", Uuid),
+    Column("review_id", Uuid),
+    Column("state", CompressedJson),
+    Column("seconds", Float),
+    Column("usage", JsonText, nullable=False, server_default="{}"),
     UniqueConstraint("execution_id", "number"),
 )
 
@@ -136,7 +155,7 @@ reviews = Table(
     execution_key(),
     Column("deployment", Words, nullable=False),
     Column("task_run_id", Uuid, nullable=False),
-    Column("task_index", Integer, nullable=False),
+    Column("path", Words, nullable=False),
     Column("task_name", Words, nullable=False),
     Column("round", Integer, nullable=False),
     Column("state", State(ReviewState), nullable=False),
@@ -152,12 +171,20 @@ reviews = Table(
     Column("actor", Words),
     Column("channel", Words),
     Column("reviewer", Words),
+    Column("question", QuestionText),
+    Column("outcome", Words),
+    Column("weighing", Boolean, nullable=False, server_default=false()),
+    Column("note", Words),
+    Column("token_hash", String(64)),
     Index(None, "execution_id"),
     Index(None, "deployment", "state", "created_at"),
 )
 
 review_is_open = in_state(reviews.c.state, ReviewState.PENDING)
 
+partial_index(
+    "ix_reviews_token_hash", reviews.c.token_hash, where=reviews.c.token_hash.is_not(None)
+)
 partial_index("ix_reviews_expiry", reviews.c.expires_at, where=review_is_open)
 partial_index("ix_reviews_open", reviews.c.created_at, reviews.c.id, where=review_is_open)
 

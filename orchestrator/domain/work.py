@@ -1,0 +1,84 @@
+"""What a claimed run has to do, and what came before it: the chain as rehydrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.history import Answered, Committed, Entry
+from orchestrator.domain.output import Output
+from orchestrator.domain.plan import Plan, PlannedTask
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One task that is due, in one round, and the history of its execution up to now.
+
+    ``path`` names the task within the plan. ``history`` is in the order in which it was committed.
+    """
+
+    execution_id: str
+    deployment: str
+    plan: Plan
+    path: str
+    round: int
+    inputs: JsonObject
+    history: tuple[Entry, ...] = ()
+
+    @property
+    def task(self) -> PlannedTask:
+        """The task that is due."""
+        return self.plan.task(self.path)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt of this task in this round, and for no other."""
+        return f"{self.execution_id}:{self.path}:{self.round}"
+
+    @property
+    def outputs(self) -> Mapping[str, Output]:
+        """The final outputs so far, by path."""
+        return {entry.path: entry.output for entry in self.history if isinstance(entry, Committed)}
+
+    @property
+    def answers(self) -> tuple[Answered, ...]:
+        """All that people decided so far, in the order in which they did."""
+        return tuple(entry for entry in self.history if isinstance(entry, Answered))
+
+    @property
+    def previous_rounds(self) -> tuple[Answered, ...]:
+        """What was said of this task's own earlier outputs."""
+        return tuple(answer for answer in self.answers if answer.path == self.path)
+
+    def added_context(self) -> tuple[str, ...]:
+        """The paragraphs that people's words add to the task's context.
+
+        The words of every round of every other reviewed task, then this task's own earlier outputs
+        with what was said of each. Approvals without words add nothing.
+        """
+        others = [
+            words_on_other(answer)
+            for answer in self.answers
+            if answer.path != self.path and answer.words.strip()
+        ]
+        return (*others, *(own_round(answer) for answer in self.previous_rounds))
+
+
+def words_on_other(answer: Answered) -> str:
+    """What a person said of another task, as a paragraph of context."""
+    verdict = "approved" if answer.approved else "changes requested"
+    return (
+        f"Human feedback on the task '{answer.name}' "
+        f"(round {answer.round}, {verdict}):\n{answer.words}"
+    )
+
+
+def own_round(answer: Answered) -> str:
+    """A task's own earlier output with what was said of it, as a paragraph of its next context."""
+    text = answer.output.raw if answer.output else ""
+    return (
+        f"Your previous answer (round {answer.round}):\n{text}\n\n"
+        f"Human feedback on it (changes requested):\n{answer.words}\n\n"
+        "Answer again, and take this feedback into account."
+    )

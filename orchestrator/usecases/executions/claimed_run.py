@@ -1,0 +1,114 @@
+"""What a runner may do while it runs: commit steps, ask people. Each is fenced by the claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.checkpoint import Cause
+from orchestrator.domain.output import Output
+from orchestrator.domain.question import Question
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.timeline import worker_actor
+from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.ports import Ports, Progress, Step, Transaction
+from orchestrator.usecases.executions.advance import ask_person, carry_on_unless_asked
+from orchestrator.usecases.executions.claims import still_held
+from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.outage import retry_through_outage
+from orchestrator.wire import webhooks as webhook_bodies
+
+T = TypeVar("T")
+
+
+class ClaimedRun:
+    """Keeps ``ports.RunContext`` for one claim of a task run."""
+
+    def __init__(self, ports: Ports, worker: str, run: TaskRun, progress: Progress) -> None:
+        self._ports = ports
+        self._actor = worker_actor(worker)
+        self._run = run
+        self._progress = progress
+
+    def check(self) -> None:
+        """Raise ClaimLost when the run was stopped or its claim was lost."""
+        self._progress.check()
+
+    def step(self, step: Step) -> None:
+        """Tell of one thought or tool call of an agent."""
+        self._progress.step(step)
+
+    def event(self, kind: str, data: JsonObject) -> None:
+        """Tell of one event of the runner's own bus."""
+        self._progress.event(kind, data)
+
+    def begin(self, path: str) -> None:
+        """A step begins: its time limit starts anew."""
+        self._progress.begin(path)
+
+    def commit(
+        self,
+        path: str,
+        output: Output,
+        state: JsonObject | None = None,
+        usage: Mapping[str, int] | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """A step's output is final. The next one has all its attempts."""
+
+        def decide(locked: LockedExecution, run: TaskRun) -> None:
+            output_id = self._ports.ids.new()
+            locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
+            checkpoint = locked.checkpoint(
+                Cause.COMMIT,
+                path,
+                output_id=output_id,
+                state=state,
+                usage=dict(usage or {}),
+                seconds=seconds,
+            )
+            if run.attempts > 1:
+                locked.tx.task_runs.save(run, run.advanced())
+            locked.record("step.commit", run.id, None, step=path)
+            body = webhook_bodies.task_body(path, checkpoint.name, output, seconds)
+            locked.announce(WebhookKind.TASK, body)
+
+        self._write(decide)
+
+    def ask(self, question: Question, output: Output, state: JsonObject | None = None) -> str:
+        """Ask a person about a step's output; returns the id of the review."""
+
+        def decide(locked: LockedExecution, run: TaskRun) -> str:
+            output_id = self._ports.ids.new()
+            locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
+            return ask_person(locked, run, question, output_id, output, state).id
+
+        return self._write(decide)
+
+    def cut(self, path: str) -> None:
+        """Withdraw what a person was asked about a step that lost a race."""
+
+        def decide(locked: LockedExecution, _run: TaskRun) -> None:
+            reviews = locked.tx.reviews.of(locked.execution.id)
+            for review in reviews:
+                if review.is_open and review.path == path:
+                    withdrawn = review.withdraw(locked.now, self._actor)
+                    locked.save_review("withdraw", review, withdrawn, cut=True)
+            locked.checkpoint(Cause.CUT, path)
+            locked.record("step.cut", self._run.id, None, step=path)
+            others = [each for each in reviews if each.path != path]
+            carry_on_unless_asked(locked, others)
+
+        self._write(decide)
+
+    def _write(self, decide: Callable[[LockedExecution, TaskRun], T]) -> T:
+        """Do it in one transaction, for as long as the database may take to come back."""
+
+        def work(tx: Transaction) -> T:
+            locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
+            result = decide(locked, still_held(locked, self._run))
+            locked.close()
+            return result
+
+        return retry_through_outage(lambda: self._ports.store.transact(work))

@@ -1,0 +1,81 @@
+"""What is committed, asked and answered in an execution: read from its checkpoints, here only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from orchestrator.domain.checkpoint import Cause, Checkpoint
+from orchestrator.domain.history import Answered, Asked, Committed, Cut, Entry
+from orchestrator.domain.output import Output
+from orchestrator.domain.plan import Plan
+from orchestrator.domain.review import Review
+from orchestrator.ports import Transaction
+
+
+def committed_outputs(checkpoints: Iterable[Checkpoint]) -> dict[str, str]:
+    """The ids of the final outputs, by path, in the order in which they were committed."""
+    return {
+        each.path: each.output_id
+        for each in checkpoints
+        if each.cause is Cause.COMMIT and each.output_id
+    }
+
+
+def read_history(
+    tx: Transaction, checkpoints: Sequence[Checkpoint], plan: Plan, path: str
+) -> tuple[Entry, ...]:
+    """The history as the runner of the task at ``path`` needs it.
+
+    A task gets every final output and everybody's words, and of what was asked only its own: the
+    outputs that people judged may be large, and concern nobody else. A flow gets all.
+    """
+    own = [each for each in checkpoints if plan.is_flow or each.path == path]
+    reviews = tx.reviews.get([each.review_id for each in checkpoints if each.review_id])
+    wanted = set(committed_outputs(checkpoints).values())
+    wanted |= {each.output_id for each in own if each.output_id}
+    wanted |= {review_id for each in own for review_id in _outputs_of(each, reviews)}
+    outputs = tx.outputs.get(sorted(wanted))
+    return tuple(_entries(checkpoints, reviews, outputs))
+
+
+def _outputs_of(checkpoint: Checkpoint, reviews: Mapping[str, Review]) -> Iterator[str]:
+    review = reviews.get(checkpoint.review_id or "")
+    if review is not None:
+        yield review.output_id
+        if review.edited_output_id:
+            yield review.edited_output_id
+
+
+def _entries(
+    checkpoints: Iterable[Checkpoint],
+    reviews: Mapping[str, Review],
+    outputs: Mapping[str, Output],
+) -> Iterator[Entry]:
+    for each in checkpoints:
+        output = outputs.get(each.output_id or "")
+        review = reviews.get(each.review_id or "")
+        match each.cause:
+            case Cause.COMMIT if output is not None:
+                yield Committed(each.path, output, each.state)
+            case Cause.ASK if review is not None and output is not None:
+                yield Asked(each.path, review.id, review.question, output, each.state)
+            case Cause.ANSWER if review is not None:
+                yield _answered(review, outputs)
+            case Cause.CUT:
+                yield Cut(each.path)
+            case _:
+                pass
+
+
+def _answered(review: Review, outputs: Mapping[str, Output]) -> Answered:
+    return Answered(
+        path=review.path,
+        review_id=review.id,
+        words=review.words or "",
+        approved=review.approved,
+        outcome=review.outcome,
+        edited=outputs.get(review.edited_output_id or ""),
+        name=review.task_name,
+        round=review.round,
+        output=outputs.get(review.output_id),
+    )

@@ -1,0 +1,29 @@
+"""Close a review with its one decision."""
+
+from __future__ import annotations
+
+from orchestrator.domain.checkpoint import Cause
+from orchestrator.domain.review import Feedback, Review
+from orchestrator.usecases.executions.advance import carry_on_unless_asked
+from orchestrator.usecases.executions.locked_execution import LockedExecution
+
+
+def close_review(
+    locked: LockedExecution, review: Review, feedback: Feedback, edited_output_id: str | None
+) -> Review:
+    """Write the decision and its checkpoint; the execution carries on where none is open now."""
+    closed = locked.save_review(
+        "answer",
+        review,
+        review.answer(feedback, locked.now, edited_output_id),
+        approved=feedback.approved,
+        outcome=feedback.outcome,
+        feedback=feedback.words,
+        channel=feedback.channel,
+        reviewer=feedback.reviewer,
+        edited=edited_output_id is not None or None,
+    )
+    locked.checkpoint(Cause.ANSWER, closed.path, name=closed.task_name, review_id=closed.id)
+    others = locked.tx.reviews.of(closed.execution_id)
+    carry_on_unless_asked(locked, [each for each in others if each.id != closed.id])
+    return closed

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from orchestrator.domain.history import Answered
+from orchestrator.domain.output import Output
+from orchestrator.domain.plan import Plan, PlannedTask
+from orchestrator.domain.work import Work
+
+PLAN = Plan((PlannedTask("research"), PlannedTask("write"), PlannedTask("print")))
+
+
+def work(path: str, *answers: Answered) -> Work:
+    return Work("k-1", "newsroom", PLAN, path, 2, {}, answers)
+
+
+def said_of(path: str, round_number: int, words: str, *, approved: bool = False) -> Answered:
+    output = Output(f"answer {round_number}")
+    return Answered(path, "r-1", words, approved, name=path, round=round_number, output=output)
+
+
+def test_nobody_said_anything() -> None:
+    assert work("write").added_context() == ()
+
+
+def test_an_approval_with_words_reaches_every_later_task() -> None:
+    said = said_of("research", 1, "Mind the tides", approved=True)
+
+    expected = ("Human feedback on the task 'research' (round 1, approved):\nMind the tides",)
+    assert work("write", said).added_context() == work("print", said).added_context() == expected
+
+
+def test_an_approval_without_words_adds_nothing() -> None:
+    assert work("write", said_of("research", 1, " \n", approved=True)).added_context() == ()
+
+
+def test_a_retry_gets_its_own_answer_and_what_was_said_of_it() -> None:
+    (paragraph,) = work("write", said_of("write", 1, "Shorter")).added_context()
+
+    assert paragraph == (
+        "Your previous answer (round 1):\nanswer 1\n\n"
+        "Human feedback on it (changes requested):\nShorter\n\n"
+        "Answer again, and take this feedback into account."
+    )
+
+
+def test_the_words_of_every_round_are_kept_in_order_others_first() -> None:
+    said = (
+        said_of("research", 1, "wrong sea"),
+        said_of("write", 1, "Shorter"),
+        said_of("research", 2, "fine", approved=True),
+        said_of("write", 2, "Still too long"),
+    )
+
+    context = work("write", *said).added_context()
+
+    assert [paragraph.splitlines()[-1] for paragraph in context[:2]] == ["wrong sea", "fine"]
+    assert ["Shorter" in context[2], "Still too long" in context[3]] == [True, True]
+    assert len(context) == 4
+
+
+def test_earlier_outputs_reach_only_the_tasks_own_retry() -> None:
+    assert not any(
+        "answer 1" in each for each in work("print", said_of("write", 1, "no")).added_context()
+    )
+
+
+def test_the_idempotency_key_is_that_of_execution_task_and_round() -> None:
+    assert work("write").idempotency_key == "k-1:write:2"
