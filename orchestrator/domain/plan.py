@@ -84,7 +84,9 @@ class Plan:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the crew's own tasks, in order."""
+        """The names of the crew's own tasks, in order; of a flow those of its steps."""
+        if self.is_flow:
+            return tuple(step.name for step in self.steps)
         return tuple(t.name for t in self.tasks if t.kind is TaskKind.TASK)
 
     @property

@@ -32,6 +32,8 @@ from orchestrator.usecases.operations.load_deployments import load_deployments
 from orchestrator.usecases.reviews.answer import Answer, answer
 from orchestrator.wire.requests import KickoffBody, ResumeBody, parse
 
+CREW: dict[str, Any] = {"name": "crew", "runner": RunnerKind.FUNCTIONS}
+
 
 class WorkerDied(BaseException):
     """What a test has a runner raise where a worker would be killed: nothing of ours catches it."""
@@ -86,7 +88,7 @@ class World:
     """Ports with a database of their own, and the jobs that were published to nobody."""
 
     ports: Ports
-    runner: ScriptedRunner
+    runner: Any
     jobs: list[Job] = field(default_factory=list)
 
     def kickoff(self, **body: Any) -> str:
@@ -119,6 +121,11 @@ class World:
             "is_approve": approve,
             "human_feedback": words,
         }
+        return answer(self.ports, Answer("crew", parse(ResumeBody, said), "tests", "api"))
+
+    def say(self, execution_id: str, review: str, **body: Any) -> JsonObject:
+        """A person answers a review, by its id or the name of what asks, with this body."""
+        said = {"execution_id": execution_id, "task_id": review, **body}
         return answer(self.ports, Answer("crew", parse(ResumeBody, said), "tests", "api"))
 
     def without_deployments(self) -> None:
@@ -159,13 +166,17 @@ def make_world(folder: Path, template: Path, plan: Plan, **settings: Any) -> Wor
 
 def world_over(url: str, plan: Plan, **settings: Any) -> World:
     """A world whose database is there already, at ``url``."""
-    runner = ScriptedRunner(plan)
+    return world_of(url, ScriptedRunner(plan), **settings)
+
+
+def world_of(url: str, runner: Any, **settings: Any) -> World:
+    """The same with a runner of the test's own; ``target`` among the settings is what it loads."""
     jobs: list[Job] = []
     store = make_store(url, publish=jobs.append, cipher=Cipher("a key"))
     ports = Ports(
         store=store,
         deployments=DeploymentFile(
-            {"crew": Deployment("crew", RunnerKind.FUNCTIONS, "no:where", **settings)}
+            {"crew": Deployment(**{"target": "no:where", **settings}, **CREW)}
         ),
         clock=SystemClock(),
         ids=Uuid7Ids(),

@@ -1,46 +1,54 @@
-"""Runs crews of plain Python functions: tests, benchmarks, glue. No model is involved."""
+"""Runs crews and flows of plain Python functions: tests, benchmarks, glue. No model is involved."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from orchestrator.adapters.runners.function_crew import FunctionCrew, FunctionTask, TaskCall
+from orchestrator.adapters.runners.function_flow import FlowStep, FunctionFlow
+from orchestrator.adapters.runners.function_flow_run import FlowRun
 from orchestrator.adapters.runners.loading import broken, kind_of, load
 from orchestrator.domain.canonical import Json, decode, digest, encode
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
-from orchestrator.domain.plan import Plan, PlannedTask, unique_names
+from orchestrator.domain.plan import Plan, PlannedStep, PlannedTask, TaskKind, unique_names
 from orchestrator.domain.question import Question
 from orchestrator.domain.review import judge
 from orchestrator.domain.work import Work
 from orchestrator.errors import FOREIGN, TaskFailed, cause
-from orchestrator.ports import Ended, Progress, RunContext
+from orchestrator.ports import Ended, Progress, Result, RunContext
 
 BETWEEN_CONTEXTS = "\n\n----------\n\n"
 """What stands between two texts of a context: what CrewAI puts there."""
 
 
 class FunctionsRunner:
-    """Runs the functions of a deployment, one for each call of ``run``."""
+    """Runs the functions of a deployment: a task of a crew, or a flow up to where it halts."""
 
     def plan(self, deployment: Deployment) -> Plan:
         """Load the functions and read their plan. Raises DeploymentBroken."""
-        crew = _crew(deployment)
+        crew = _loaded(deployment)
+        if isinstance(crew, FunctionFlow):
+            return _flow_plan(deployment, crew)
         tasks = [_as_task(deployment, work) for work in crew.tasks]
         names = unique_names([_own_name(task) for task in tasks])
         _check_contexts(deployment, tasks, names)
         planned = [_planned(name, task) for name, task in zip(names, tasks, strict=True)]
         return Plan(tuple(planned), tuple(crew.inputs))
 
-    def run(self, deployment: Deployment, work: Work, context: RunContext) -> Ended:
-        """Call the function that is due.
+    def run(self, deployment: Deployment, work: Work, context: RunContext) -> Result:
+        """Call the function that is due, or those of a flow.
 
         Raises whatever it raises, and TaskFailed, not to be retried, when it returns something that
         has no JSON form.
         """
         context.check()
-        task = _as_task(deployment, _crew(deployment).tasks[work.plan.place(work.path)])
+        crew = _loaded(deployment)
+        if isinstance(crew, FunctionFlow):
+            return FlowRun(crew, work, context, _step_output, _takes_call).run()
+        task = _as_task(deployment, crew.tasks[work.plan.place(work.path)])
         returned = task(_call(task, work, context)) if task.takes_call else task()
         question = judge(work.path, work.path) if task.human_input else None
         return Ended(_output(work.task, returned), {}, question)
@@ -53,15 +61,41 @@ class FunctionsRunner:
         return None
 
 
-def _crew(deployment: Deployment) -> FunctionCrew:
+def _loaded(deployment: Deployment) -> FunctionCrew | FunctionFlow:
     target = load(deployment)
     if callable(target) and not isinstance(target, FunctionTask):
         target = _made_by(deployment, target)
-    if isinstance(target, FunctionCrew):
+    if isinstance(target, FunctionCrew | FunctionFlow):
         return target
     if isinstance(target, list | tuple):
         return FunctionCrew(target)
-    raise broken(deployment, f"it is {kind_of(target)}, not a crew of functions")
+    raise broken(deployment, f"it is {kind_of(target)}, not a crew or flow of functions")
+
+
+def _flow_plan(deployment: Deployment, flow: FunctionFlow) -> Plan:
+    if fault := flow.fault():
+        raise broken(deployment, fault)
+    steps = tuple(
+        PlannedStep(each.name, _comes_after(flow, each), each.asks, each.options)
+        for each in flow.steps
+    )
+    key = digest([_source(FunctionTask(each.work)) for each in flow.steps])
+    flow_task = PlannedTask(flow.name, TaskKind.FLOW, key=key)
+    return Plan((flow_task,), tuple(flow.inputs), steps=steps)
+
+
+def _comes_after(flow: FunctionFlow, step: FlowStep) -> str:
+    begins = ["the start"] if step.name in flow.beginning else []
+    joined = [" and ".join(step.after)] if step.after else []
+    return " or ".join([*begins, *joined, *step.after_any])
+
+
+def _step_output(step: FlowStep, returned: object) -> Output:
+    return _output(PlannedTask(step.name), cast("Json", returned))
+
+
+def _takes_call(step: FlowStep) -> bool:
+    return FunctionTask(step.work).takes_call
 
 
 def _made_by(deployment: Deployment, make: object) -> object:

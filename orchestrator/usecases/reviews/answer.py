@@ -183,9 +183,8 @@ def _asked_about(body: ResumeBody, plan: Plan, reviews: Sequence[Review]) -> Rev
 
 
 def _open_review_of(task: str, plan: Plan, reviews: Sequence[Review]) -> Review:
-    known = (*plan.names, *(step.name for step in plan.steps))
-    if task not in {*known, *(review.task_name for review in reviews)}:
-        raise UnknownTask(task, known)
+    if task not in {*plan.names, *(review.task_name for review in reviews)}:
+        raise UnknownTask(task, plan.names)
     of_task = [review for review in reviews if review.task_name == task]
     for review in of_task:
         if review.is_open:

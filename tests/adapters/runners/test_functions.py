@@ -150,7 +150,7 @@ def test_the_idempotency_key_is_that_of_the_round(run: Begin) -> None:
 @pytest.mark.parametrize(
     ("code", "why"),
     [
-        ("crew = 'text'", "it is a str, not a crew of functions"),
+        ("crew = 'text'", "it is a str, not a crew or flow of functions"),
         ("crew = [1]", "its crew has an int where a function should be"),
         ("other = 1", "module 'users_code' has no attribute 'crew'"),
         ("import not_there", "No module named 'not_there'"),

@@ -1,0 +1,49 @@
+"""Flows of functions that tests run; ``RAN`` notes which function ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from orchestrator import FunctionFlow, TaskCall, step
+
+RAN: list[str] = []
+FAILING: set[str] = set()
+
+
+def noting(name: str) -> Callable[[TaskCall], str]:
+    def work(call: TaskCall) -> str:
+        RAN.append(name)
+        if name in FAILING:
+            raise RuntimeError(f"{name} is broken")
+        return f"{name} {call.round}"
+
+    work.__name__ = name
+    return work
+
+
+loop = FunctionFlow(
+    [
+        step(noting("draft"), after_any=("revise",)),
+        step(noting("review"), after="draft", ask="Good?", options=("go", "revise"), default="go"),
+        step(noting("publish"), after="go"),
+    ],
+    start=("draft",),
+)
+two_reviews = FunctionFlow(
+    [
+        step(noting("left"), ask="Left?", options=("left_ok", "left_bad")),
+        step(noting("right"), ask="Say something on the right"),
+        step(noting("slow")),
+        step(noting("join"), after=("left_ok", "right", "slow")),
+    ]
+)
+judged = FunctionFlow(
+    [step(noting("write"), judge=True), step(noting("print"), after="write")], name="judged"
+)
+failing = FunctionFlow(
+    [
+        step(noting("works"), ask="Fine?", options=("yes", "no")),
+        step(noting("breaks")),
+        step(noting("end"), after=("yes", "breaks")),
+    ]
+)

@@ -1,0 +1,296 @@
+"""Flows: steps that commit one by one, several reviews open at a time, answers in any order."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import user_flows
+from world import World, world_of
+
+from orchestrator.adapters.runners.functions import FunctionsRunner
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.review import ReviewState
+from orchestrator.domain.task_run import TaskRunState
+from orchestrator.errors import AlreadyAnswered, Invalid, NotPending
+from orchestrator.usecases.executions.claims import end_lapsed_claim
+from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.stop import stop
+
+Make = Callable[..., World]
+SUCCEEDED = ExecutionState.SUCCEEDED
+
+
+class Killed(BaseException):
+    """The worker dies."""
+
+
+class WeighingRunner(FunctionsRunner):
+    """Has a model: it says what the test wants."""
+
+    def __init__(self) -> None:
+        self.says: str | Exception | None = None
+        self.asked: list[str] = []
+
+    def weigh(self, *asked: Any) -> str | None:
+        _deployment, _question, words, _output = asked
+        self.asked.append(words)
+        if isinstance(self.says, Exception):
+            raise self.says
+        return self.says
+
+
+@pytest.fixture
+def a_flow(tmp_path: Path, template: Path) -> Iterator[Make]:
+    """Make a world with one of ``user_flows``."""
+    file = tmp_path / "flow.db"
+    shutil.copy(template, file)
+    user_flows.RAN.clear()
+    user_flows.FAILING.clear()
+    made: list[World] = []
+
+    def make(name: str, **settings: object) -> World:
+        target = f"user_flows:{name}"
+        made.append(world_of(f"sqlite:///{file}", WeighingRunner(), target=target, **settings))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.ports.store.dispose()
+
+
+def state(world: World, execution_id: str) -> ExecutionState:
+    return world.snapshot(execution_id).execution.state
+
+
+def asked(world: World, execution_id: str) -> dict[str, str]:
+    """The open reviews: ids by the names of what asks."""
+    return {each.review.task_name: each.id for each in world.snapshot(execution_id).pending}
+
+
+def committed(world: World, execution_id: str) -> list[str]:
+    return [each.path for each in world.snapshot(execution_id).committed]
+
+
+def test_a_loop_asks_for_as_many_rounds_as_it_takes(a_flow: Make) -> None:
+    world = a_flow("loop")
+    execution_id = world.halted()
+    for _ in range(2):
+        world.say(execution_id, "review", outcome="revise", human_feedback="again")
+        world.work()
+    world.say(execution_id, "review", outcome="go")
+    world.work()
+    assert state(world, execution_id) is SUCCEEDED
+    assert user_flows.RAN == ["draft", "review"] * 3 + ["publish"]
+    assert committed(world, execution_id) == [
+        *(f"{name}#{n}" for n in (1, 2, 3) for name in ("draft", "review")),
+        "publish#1",
+    ]
+
+
+def test_rounds_are_counted_and_capped(a_flow: Make) -> None:
+    world = a_flow("loop", max_rounds=1)
+    execution_id = world.halted()
+    world.say(execution_id, "review", outcome="revise")
+    world.work()
+    failed = world.snapshot(execution_id).execution
+    assert failed.state is ExecutionState.FAILED
+    assert "round 2" in (failed.error or "")
+
+
+def test_two_reviews_are_open_at_a_time_and_a_join_fires_once(a_flow: Make) -> None:
+    world = a_flow("two_reviews")
+    execution_id = world.halted()
+    assert set(asked(world, execution_id)) == {"left", "right"}
+    world.say(execution_id, "right", human_feedback="nice")
+    world.work()
+    assert state(world, execution_id) is ExecutionState.PENDING_HUMAN_INPUT
+    world.say(execution_id, "left", human_feedback="Left_OK.")
+    world.work()
+    assert state(world, execution_id) is SUCCEEDED
+    assert sorted(user_flows.RAN) == ["join", "left", "right", "slow"]
+
+
+def test_answers_that_come_while_it_runs_begin_no_second_run(a_flow: Make) -> None:
+    world = a_flow("two_reviews")
+    execution_id = world.halted()
+    world.say(execution_id, "right", human_feedback="nice")
+    world.say(execution_id, "left", outcome="left_ok")
+    assert len(world.jobs) == 1
+    world.work()
+    runs = world.snapshot(execution_id).runs
+    assert [run.state for run in runs] == [TaskRunState.HALTED, TaskRunState.COMMITTED]
+    assert state(world, execution_id) is SUCCEEDED
+
+
+def test_an_answer_that_a_running_flow_did_not_see_is_seen_by_the_next_run(a_flow: Make) -> None:
+    world = a_flow("two_reviews")
+    execution_id = world.kickoff()
+    original = user_flows.two_reviews.steps[2].work
+
+    def answers_meanwhile(call: object) -> object:
+        world.say(execution_id, "left", outcome="left_ok")
+        return original(call)
+
+    object.__setattr__(user_flows.two_reviews.steps[2], "work", answers_meanwhile)
+    try:
+        world.work()
+    finally:
+        object.__setattr__(user_flows.two_reviews.steps[2], "work", original)
+    world.say(execution_id, "right", human_feedback="fine")
+    world.work()
+    assert state(world, execution_id) is SUCCEEDED
+    assert len(world.snapshot(execution_id).runs) == 3
+
+
+def test_a_worker_that_dies_costs_the_step_that_was_under_way(
+    a_flow: Make, later: Callable[[float], None]
+) -> None:
+    world = a_flow("two_reviews")
+    execution_id = world.kickoff()
+    job = world.jobs.pop(0)
+    original = user_flows.two_reviews.steps[2].work
+
+    def dies(_call: object) -> object:
+        raise Killed
+
+    object.__setattr__(user_flows.two_reviews.steps[2], "work", dies)
+    with pytest.raises(Killed):
+        world.run(job)
+    object.__setattr__(user_flows.two_reviews.steps[2], "work", original)
+    later(31)
+    assert end_lapsed_claim(world.ports, job.arguments["task_run_id"])
+    later(32)
+    world.run(job)
+    world.say(execution_id, "right", human_feedback="fine")
+    world.say(execution_id, "left", outcome="left_ok")
+    world.work()
+    assert state(world, execution_id) is SUCCEEDED
+    assert sorted(user_flows.RAN) == ["join", "left", "right", "slow"]
+
+
+def test_a_step_that_fails_lets_others_ask_first_and_a_retry_goes_on(a_flow: Make) -> None:
+    user_flows.FAILING.add("breaks")
+    world = a_flow("failing", max_attempts=1)
+    execution_id = world.halted()
+    assert state(world, execution_id) is ExecutionState.FAILED
+    user_flows.FAILING.clear()
+    retry_execution(world.ports, "crew", execution_id, "tests")
+    world.work()
+    world.say(execution_id, "works", outcome="yes")
+    world.work()
+    assert state(world, execution_id) is SUCCEEDED
+    assert user_flows.RAN == ["works", "breaks", "breaks", "end"]
+
+
+def test_a_rejected_step_runs_again_with_the_words(a_flow: Make) -> None:
+    world = a_flow("judged")
+    execution_id = world.halted()
+    assert world.say(execution_id, "write", is_approve=False, human_feedback="no")["status"] == (
+        "retrying"
+    )
+    world.work()
+    (pending,) = world.snapshot(execution_id).pending
+    assert pending.review.round == 2
+    world.say(execution_id, "write", is_approve=True)
+    world.work()
+    assert state(world, execution_id) is SUCCEEDED
+    assert user_flows.RAN == ["write", "write", "print"]
+
+
+def test_an_edited_output_is_what_follows_get(a_flow: Make) -> None:
+    world = a_flow("loop")
+    execution_id = world.halted()
+    world.say(execution_id, "review", outcome="go", edited_output="mine")
+    world.work()
+    texts = {each.path: each.output.raw for each in world.snapshot(execution_id).committed}
+    assert texts["review#1"] == "mine"
+
+
+def test_words_are_weighed_by_a_model_in_a_worker(a_flow: Make) -> None:
+    world = a_flow("loop")
+    world.runner.says = "go"
+    execution_id = world.halted()
+    told = world.say(execution_id, "review", human_feedback="I suppose it is fine")
+    assert (told["status"], told["weighing"]) == ("resumed", True)
+    assert world.snapshot(execution_id).pending[0].review.weighing
+    world.work()
+    assert world.runner.asked == ["I suppose it is fine"]
+    (review,) = world.snapshot(execution_id).reviews
+    assert (review.outcome, review.words) == ("go", "I suppose it is fine")
+    assert state(world, execution_id) is SUCCEEDED
+
+
+@pytest.mark.parametrize("says", ["perhaps", None, RuntimeError("no key")])
+def test_words_that_cannot_be_weighed_leave_the_review_open_with_a_note(
+    a_flow: Make, says: str | Exception | None
+) -> None:
+    world = a_flow("loop")
+    world.runner.says = says
+    execution_id = world.halted()
+    world.say(execution_id, "review", human_feedback="hmm")
+    world.work()
+    (pending,) = world.snapshot(execution_id).pending
+    assert not pending.review.weighing
+    assert "go, revise" in (pending.review.note or "")
+    world.say(execution_id, "review", outcome="go")
+    world.work()
+    assert state(world, execution_id) is SUCCEEDED
+
+
+def test_an_explicit_outcome_wins_over_words_that_are_being_weighed(a_flow: Make) -> None:
+    world = a_flow("loop")
+    world.runner.says = "revise"
+    execution_id = world.halted()
+    world.say(execution_id, "review", human_feedback="hmm")
+    weighing = world.jobs.pop()
+    with pytest.raises(AlreadyAnswered):
+        world.say(execution_id, "review", human_feedback="something else")
+    world.say(execution_id, "review", outcome="go")
+    world.run(weighing)
+    world.work()
+    assert state(world, execution_id) is SUCCEEDED
+    assert user_flows.RAN == ["draft", "review", "publish"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"is_approve": True},
+        {"outcome": "burn"},
+        {"outcome": ""},
+    ],
+)
+def test_what_chooses_no_option_is_refused_and_loses_nothing(a_flow: Make, body: dict) -> None:
+    world = a_flow("loop")
+    execution_id = world.halted()
+    with pytest.raises(Invalid, match="go, revise"):
+        world.say(execution_id, "review", **body)
+    assert len(world.snapshot(execution_id).pending) == 1
+
+
+def test_empty_words_are_the_default_option(a_flow: Make) -> None:
+    world = a_flow("loop")
+    execution_id = world.halted()
+    world.say(execution_id, "review")
+    assert world.snapshot(execution_id).reviews[0].outcome == "go"
+
+
+def test_words_cannot_be_rejected(a_flow: Make) -> None:
+    world = a_flow("two_reviews")
+    execution_id = world.halted()
+    with pytest.raises(Invalid, match="cannot be rejected"):
+        world.say(execution_id, "right", is_approve=False)
+
+
+def test_a_stop_withdraws_every_review(a_flow: Make) -> None:
+    world = a_flow("two_reviews")
+    execution_id = world.halted()
+    stop(world.ports, "crew", execution_id, "tests")
+    states = {review.state for review in world.snapshot(execution_id).reviews}
+    assert states == {ReviewState.WITHDRAWN}
+    with pytest.raises(NotPending):
+        world.say(execution_id, "left", outcome="left_ok")
