@@ -9,6 +9,7 @@
     ├── Malformed                 the request's body is not JSON
     ├── TooLarge                  the request's body is over the limit
     ├── Unauthorized              no token, or not one for this deployment
+    ├── InvalidResponseToken      the callback of a notice was called with another token
     ├── NotFound
     │   ├── UnknownDeployment
     │   ├── UnknownExecution
@@ -128,6 +129,10 @@ class TooLarge(OrchestratorError):
 
 class Unauthorized(OrchestratorError):
     """Invalid or missing bearer token"""
+
+
+class InvalidResponseToken(OrchestratorError):
+    """Invalid response token"""
 
 
 class NotFound(OrchestratorError):

@@ -162,6 +162,7 @@ class _Entry(BaseModel):
     webhook_stop_on_4xx: bool | None = None
     on_code_change: Annotated[OnCodeChange, Field(strict=False)] | None = None
     outcome_model: Annotated[str, Field(min_length=1)] | None = None
+    review_webhook: Annotated[str, Field(pattern=r"https?://", max_length=2048)] | None = None
 
     @model_validator(mode="after")
     def _has_one_target(self) -> _Entry:

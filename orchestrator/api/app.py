@@ -13,6 +13,7 @@ from orchestrator.api.common.openapi import DescribedApp
 from orchestrator.api.common.request_log import RequestLog, bind_path_ids
 from orchestrator.api.metrics import exposition
 from orchestrator.api.platform.calls import calls, healthy
+from orchestrator.api.platform.respond import callback
 from orchestrator.api.probes import probes
 from orchestrator.api.v1.deliveries import deliveries
 from orchestrator.api.v1.deployments import deployments
@@ -76,6 +77,7 @@ def _route(app: FastAPI) -> None:
         reviews,
         deployments,
         messages,
+        callback,
     ):
         app.include_router(router)
     app.include_router(calls, prefix=base, dependencies=named, tags=["crews"])

@@ -26,7 +26,7 @@ class Deployment:
     ``runner`` names what runs it, ``target`` is the import path ``module:attribute``.
     ``max_attempts`` counts all runs of a task or step, ``max_rounds`` those of a review (None: no
     cap). ``outcome_model`` names the model that says which option a person's words mean, where the
-    code names none.
+    code names none. ``review_webhook`` is told of every review, whatever a kickoff names.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Deployment:
     on_code_change: OnCodeChange = OnCodeChange.SAME_TASKS
     delivery_rules: DeliveryRules = field(default_factory=DeliveryRules)
     outcome_model: str | None = None
+    review_webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ class Question:
 
     ``path`` names the step that asks, unique within an execution except for the rounds of a JUDGE
     question. ``name`` is what people know it by (a task's or a method's name). ``options`` are
-    those of a CHOICE, ``default`` the one that an empty answer means.
+    those of a CHOICE, ``default`` the one that an empty answer means. ``state`` is the runner's
+    state in plain words, for people to look at.
     """
 
     kind: QuestionKind
@@ -37,6 +38,7 @@ class Question:
     options: tuple[str, ...] = ()
     default: str | None = None
     metadata: JsonObject = field(default_factory=dict)
+    state: JsonObject | None = None
 
     def to_json(self) -> JsonObject:
         """The form in which a question is stored."""
@@ -45,7 +47,7 @@ class Question:
     @classmethod
     def from_json(cls, stored: JsonObject) -> Question:
         """Build it again; what a later version may have added is passed over."""
-        options, metadata = stored.get("options"), stored.get("metadata")
+        options, metadata, state = (stored.get(key) for key in ("options", "metadata", "state"))
         default = stored.get("default")
         return cls(
             kind=QuestionKind(str(stored["kind"])),
@@ -55,4 +57,5 @@ class Question:
             options=tuple(map(str, options)) if isinstance(options, list) else (),
             default=None if default is None else str(default),
             metadata=metadata if isinstance(metadata, dict) else {},
+            state=state if isinstance(state, dict) else None,
         )

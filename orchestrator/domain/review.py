@@ -194,7 +194,7 @@ class Review:
         }
         return {key: value for key, value in told.items() if value is not None}
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """The same as a sentence."""
         via = f" via {self.channel}" if self.channel else ""
         at = f" at {self.closed_at.isoformat()}" if self.closed_at else ""

@@ -155,6 +155,13 @@ class ResumeBody(AnswerBody):
     )
 
 
+class RespondBody(AnswerBody):
+    """The body of the callback of a notice: ``feedback``, and what says more than words."""
+
+    feedback: Annotated[StrictStr, Field(max_length=1_000_000)] = ""
+    source: Annotated[StrictStr, Field(max_length=100)] | None = None
+
+
 B = TypeVar("B", bound=BaseModel)
 
 

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from orchestrator.domain.canonical import JsonObject
+from dataclasses import dataclass
+
+from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
+from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import Review
 from orchestrator.wire.words import STATUS
+
+
+@dataclass(frozen=True, slots=True)
+class AskedReview:
+    """A review that was just opened, with what it is about. ``flow`` is the flow's name, if any."""
+
+    review: Review
+    output: Output
+    flow: str | None = None
 
 
 def task_body(path: str, name: str, output: Output, seconds: float | None) -> JsonObject:
@@ -36,16 +48,92 @@ def crew_body(execution: Execution, result: Output | None, usage: JsonObject) ->
     }
 
 
-def human_input_body(review: Review, output: Output, public_url: str | None) -> JsonObject:
-    """The execution halted for a person. ``task_id`` is the review's id: it names this round."""
-    body: dict[str, str | int | None] = {
+def human_input_body(
+    asked: AskedReview, public_url: str | None, response_token: str | None
+) -> JsonObject:
+    """The execution halted for a person. ``task_id`` is the review's id: it names this round.
+
+    Of a flow's review it holds also what both generations of the platform's ``new_request`` hold.
+    """
+    review = asked.review
+    body: dict[str, Json] = {
         "execution_id": review.execution_id,
         "task_id": review.id,
         "task_name": review.task_name,
-        "task_output": output.raw,
+        "task_output": asked.output.raw,
         "round": review.round,
         "output_digest": review.output_digest,
-        "callback_url": f"{public_url}/crews/{review.deployment}/resume" if public_url else None,
+        "callback_url": callback_url(review, public_url, response_token),
         "expires_at": review.expires_at.isoformat() if review.expires_at else None,
+        "kind": review.kind.value,
     }
+    if asked.flow is not None:
+        body |= _new_request(asked, str(asked.flow), body["callback_url"], response_token)
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def callback_url(review: Review, public_url: str | None, response_token: str | None) -> str | None:
+    """Where the review is answered with no more than this address; None where none is known."""
+    if public_url is None or response_token is None:
+        return None
+    path = f"/crewai_plus/api/v1/human_feedback_requests/{review.id}/respond"
+    return f"{public_url}{path}?token={response_token}"
+
+
+def _new_request(
+    asked: AskedReview, flow: str, url: Json, response_token: str | None
+) -> dict[str, Json]:
+    review, question = asked.review, asked.review.question
+    told: dict[str, Json] = {
+        "id": review.id,
+        "flow_id": review.execution_id,
+        "method_name": review.task_name,
+        "message": question.message,
+        "state": question.state,
+        "metadata": question.metadata,
+        "created_at": review.created_at.isoformat(),
+    }
+    return {
+        **told,
+        "event": "new_request",
+        "event_type": "new_request",
+        "request": {**told, "emit_options": list(question.options)},
+        "deployment": {"id": review.deployment, "name": review.deployment, "organization_id": None},
+        "status": "pending",
+        "flow_class": flow,
+        "output": asked.output.raw,
+        "emit": list(question.options),
+        "default_outcome": question.default,
+        "callback_url": url,
+        "response_token": response_token,
+        "assigned_to": None,
+        "assigned_to_email": None,
+        "escalated_at": None,
+        "sla_target_minutes": None,
+        "routing": None,
+    }
+
+
+def pending_body(review: Review, output: Output) -> JsonObject:
+    """A review that waits for a person, as status answers and lists show it."""
+    question = review.question
+    body: dict[str, Json] = {
+        "task_id": review.id,
+        "task_name": review.task_name,
+        "round": review.round,
+        "output_digest": review.output_digest,
+        "task_output": output.raw,
+        "kind": review.kind.value,
+        "note": review.note,
+        "weighing": review.weighing or None,
+    }
+    if review.kind is not QuestionKind.JUDGE:
+        body |= {
+            "method_name": review.task_name,
+            "message": question.message,
+            "emit": list(question.options) or None,
+            "default_outcome": question.default,
+            "metadata": question.metadata,
+            "state": question.state,
+        }
     return {key: value for key, value in body.items() if value is not None}

@@ -137,6 +137,8 @@ def deployments() -> DeploymentFile:
         "quote": Deployment("quote", RunnerKind.FUNCTIONS, "api_test_crews:quote"),
         "plain": Deployment("plain", RunnerKind.FUNCTIONS, "api_test_crews:plain"),
         "doomed": Deployment("doomed", RunnerKind.FUNCTIONS, "api_test_crews:doomed"),
+        "flow": Deployment("flow", RunnerKind.FUNCTIONS, "user_flows:loop"),
+        "sides": Deployment("sides", RunnerKind.FUNCTIONS, "user_flows:two_reviews"),
         "broken": Deployment("broken", RunnerKind.FUNCTIONS, "api_test_crews:nothing"),
     }
     return DeploymentFile(kinds, "article")

@@ -42,6 +42,7 @@ def test_a_halted_execution_tells_what_it_waits_for(service: Service) -> None:
     assert (status["status"], status["state"]) == ("pending_human_input", "PENDING_HUMAN_INPUT")
     assert pending.pop("task_id")
     assert pending == {
+        "kind": "judge",
         "task_name": "write",
         "round": 1,
         "output_digest": Output(DRAFT).digest,

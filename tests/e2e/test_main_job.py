@@ -124,7 +124,8 @@ def test_each_halt_is_told_once(service: Service, receiver: Receiver, finished: 
     assert [each.body["round"] for each in halts] == [1, 2]
     assert halts[0].body["task_output"] == "write 1"
     assert halts[0].body["execution_id"] == finished
-    assert halts[0].body["callback_url"] == f"{service.url}/crews/article/resume"
+    path = f"/crewai_plus/api/v1/human_feedback_requests/{halts[0].body['task_id']}/respond?token="
+    assert halts[0].body["callback_url"].startswith(f"{service.url}{path}")
 
 
 def test_the_task_id_of_a_notice_answers_its_review(
@@ -134,7 +135,7 @@ def test_the_task_id_of_a_notice_answers_its_review(
     (halt,) = received(service, receiver, execution_id, "human_input", 1)
     answer = {"execution_id": execution_id, "task_id": halt.body["task_id"], "is_approve": True}
     told = requests_post(service, halt.body["callback_url"], answer)
-    assert told["status"] == "resumed"
+    assert told["status"] == "accepted"
     assert service.ended("article", execution_id).status == "completed"
 
 

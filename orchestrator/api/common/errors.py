@@ -37,6 +37,7 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
     errors.Unauthorized: Meaning(
         HTTPStatus.UNAUTHORIZED, "Unauthorized", {"WWW-Authenticate": "Bearer"}
     ),
+    errors.InvalidResponseToken: Meaning(HTTPStatus.UNAUTHORIZED, "unauthorized"),
     errors.NotFound: Meaning(HTTPStatus.NOT_FOUND, "Not Found"),
     errors.UnknownDeployment: Meaning(HTTPStatus.NOT_FOUND, "Deployment not found"),
     errors.UnknownExecution: Meaning(HTTPStatus.NOT_FOUND, "Execution not found"),

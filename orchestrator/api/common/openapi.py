@@ -12,12 +12,13 @@ from orchestrator.api.common.responses import Failure, RefusedAnswer, Validation
 from orchestrator.usecases.executions.kickoff_batch import BatchBody
 from orchestrator.usecases.executions.stop_batch import StopBody
 from orchestrator.usecases.webhooks.delivery_bodies import EndpointSettingsBody, ReplayBody
-from orchestrator.wire.requests import AnswerBody, KickoffBody, ResumeBody
+from orchestrator.wire.requests import AnswerBody, KickoffBody, RespondBody, ResumeBody
 
 _BODIES: tuple[type[BaseModel], ...] = (
     KickoffBody,
     ResumeBody,
     AnswerBody,
+    RespondBody,
     BatchBody,
     StopBody,
     ReplayBody,

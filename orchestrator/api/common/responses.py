@@ -22,12 +22,13 @@ class ValidationFailure(Failure):
 
 
 class Winner(BaseModel):
-    """The decision that closed a review."""
+    """The decision that closed a review; or what a model weighs just now (``PENDING``)."""
 
     review_id: str
     round: int
-    state: Literal["ANSWERED", "EXPIRED", "WITHDRAWN"]
+    state: Literal["ANSWERED", "EXPIRED", "WITHDRAWN", "PENDING"]
     approved: bool | None = None
+    outcome: str | None = None
     feedback: str | None = None
     by: str | None = None
     via: str | None = None
@@ -59,6 +60,7 @@ class Resumed(BaseModel):
     message: str
     kickoff_id: str
     review_id: str
+    weighing: bool | None = None
     warnings: list[str] | None = None
 
 
@@ -70,14 +72,17 @@ class Stopped(BaseModel):
 
 
 class Progress(BaseModel):
-    """How many of the crew's tasks are final, and which comes next."""
+    """How many of the crew's tasks are final, and which comes next.
+
+    Of a flow the steps that are final: how many there will be is not known.
+    """
 
     completed_tasks: int
-    total_tasks: int
-    unit: Literal["task"]
+    total_tasks: int | None = None
+    unit: Literal["task", "step"]
     completed: int
-    total: int
-    remaining: int
+    total: int | None = None
+    remaining: int | None = None
     current: str | None = None
 
 
@@ -99,13 +104,26 @@ class CrewResult(BaseModel):
 
 
 class Pending(BaseModel):
-    """A review that waits for a person. Its ``task_id`` names this round and no other."""
+    """A review that waits for a person. Its ``task_id`` names this round and no other.
+
+    ``kind`` says what answers it: ``judge`` a verdict, ``choice`` one of the options in ``emit``,
+    ``words`` and ``input`` words. ``weighing``: a model weighs what a person said.
+    """
 
     task_id: str
     task_name: str
     round: int
     output_digest: str
     task_output: str
+    kind: Literal["judge", "choice", "words", "input"]
+    method_name: str | None = None
+    message: str | None = None
+    emit: list[str] | None = None
+    default_outcome: str | None = None
+    metadata: dict[str, Any] | None = None
+    state: dict[str, Any] | None = None
+    weighing: bool | None = None
+    note: str | None = None
 
 
 class Status(BaseModel):
@@ -124,6 +142,24 @@ class Status(BaseModel):
     execution_origin: str
     meta: dict[str, Any]
     pending: list[Pending]
+
+
+class RespondedRequest(BaseModel):
+    """What was taken; ``outcome`` is null while a model weighs the words."""
+
+    id: str
+    status: Literal["responded"]
+    feedback: str
+    outcome: str | None
+    responded_at: str | None
+    responded_via: str
+
+
+class Responded(BaseModel):
+    """The answer was accepted."""
+
+    status: Literal["accepted"]
+    request: RespondedRequest
 
 
 class ServiceHealth(BaseModel):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.domain.execution import Execution
-from orchestrator.usecases.executions.snapshot import CommittedStep, PendingReview, Snapshot
+from orchestrator.usecases.executions.snapshot import CommittedStep, Snapshot
+from orchestrator.wire.webhooks import pending_body
 from orchestrator.wire.words import STATE, STATUS
 
 
@@ -26,7 +27,7 @@ def status_body(snapshot: Snapshot) -> dict[str, Any]:
         "last_executed_task": _task(last) if last else None,
         "execution_origin": execution.origin,
         "meta": execution.meta,
-        "pending": [_pending(review) for review in snapshot.pending],
+        "pending": [pending_body(each.review, each.output) for each in snapshot.pending],
     }
     return given(body)
 
@@ -37,7 +38,16 @@ def given(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _progress(snapshot: Snapshot) -> dict[str, Any]:
-    completed, total = len(snapshot.committed), len(snapshot.plan.names)
+    completed = len(snapshot.committed)
+    if snapshot.plan.is_flow:  # how many steps there will be is not known
+        progress = {
+            "completed_tasks": completed,
+            "unit": "step",
+            "completed": completed,
+            "current": snapshot.current_task,
+        }
+        return given(progress)
+    total = len(snapshot.plan.names)
     progress = {
         "completed_tasks": completed,
         "total_tasks": total,
@@ -76,13 +86,3 @@ def _execution_time(execution: Execution) -> float | None:
     if execution.finished_at is None:
         return None
     return (execution.finished_at - (execution.started_at or execution.created_at)).total_seconds()
-
-
-def _pending(pending: PendingReview) -> dict[str, Any]:
-    return {
-        "task_id": pending.review.id,
-        "task_name": pending.review.task_name,
-        "round": pending.review.round,
-        "output_digest": pending.review.output_digest,
-        "task_output": pending.output.raw,
-    }

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import TaskKind
+from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
 
@@ -79,7 +80,13 @@ class ReviewRecord(BaseModel):
     created_at: str
     expires_at: str | None = None
     closed_at: str | None = None
+    kind: QuestionKind
+    message: str | None = None
+    options: list[str] | None = None
     approved: bool | None = None
+    outcome: str | None = None
+    weighing: bool | None = None
+    note: str | None = None
     feedback: str | None = None
     edited: bool | None = None
     actor: str | None = None

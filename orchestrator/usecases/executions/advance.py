@@ -18,6 +18,7 @@ from orchestrator.domain.plan import Plan, TaskKind
 from orchestrator.domain.question import Question
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.domain.token import hash_of
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import TaskFailed
 from orchestrator.ports import Ports
@@ -151,6 +152,7 @@ def ask_person(
         )
         raise TaskFailed(message, retryable=False)
     timeout = declared.review_timeout
+    token = locked.ports.chance.secret()
     review = Review(
         id=locked.ports.ids.new(),
         execution_id=run.execution_id,
@@ -166,6 +168,7 @@ def ask_person(
         created_at=locked.now,
         expires_at=locked.now + timeout if timeout else None,
         question=question,
+        token_hash=hash_of(token),
     )
     locked.tx.reviews.add(review)
     locked.record("review.open", review.id, review)
@@ -179,10 +182,10 @@ def ask_person(
     )
     if locked.execution.state is ExecutionState.RUNNING:
         locked.turn("halt", locked.execution.halt())
-    locked.announce(
-        WebhookKind.HUMAN_INPUT,
-        webhook_bodies.human_input_body(review, output, locked.ports.public_url),
-    )
+    flow = locked.plan.tasks[0].name if locked.plan.is_flow else None
+    asked = webhook_bodies.AskedReview(review, output, flow)
+    body = webhook_bodies.human_input_body(asked, locked.ports.public_url, token)
+    locked.announce(WebhookKind.HUMAN_INPUT, body, also=declared.review_webhook)
     return review
 
 

@@ -16,6 +16,7 @@ from orchestrator.usecases.executions.advance import begin_due_tasks
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.idempotency import IdempotencyKey, idempotent
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
+from orchestrator.wire.inputs import require_fitting_inputs
 from orchestrator.wire.requests import KickoffBody
 
 
@@ -102,3 +103,5 @@ def _require_inputs(plan: Plan, inputs: Mapping[str, Any]) -> None:
     missing = tuple(name for name in plan.inputs if name not in inputs)
     if missing and plan.inputs_required:
         raise MissingInputs(missing)
+    if plan.schema is not None:
+        require_fitting_inputs(plan.schema, inputs)

@@ -116,11 +116,19 @@ class LockedExecution:
             self._checkpoints.append(written)
         return written
 
-    def announce(self, kind: WebhookKind, body: JsonObject) -> None:
-        """Tell an event to the endpoint that is subscribed to its kind, if there is one."""
-        endpoint_id = self.execution.subscriptions.endpoint(kind)
-        if endpoint_id is None:
-            return
+    def announce(self, kind: WebhookKind, body: JsonObject, also: str | None = None) -> None:
+        """Tell an event to the endpoint that is subscribed to its kind, if there is one.
+
+        ``also`` is the URL of another receiver, which is told whatever is subscribed.
+        """
+        endpoints = {self.execution.subscriptions.endpoint(kind)}
+        if also is not None:
+            deployment = self.execution.deployment
+            endpoints.add(self.tx.endpoints.ensure(deployment, also, None, self.now))
+        for endpoint_id in sorted(filter(None, endpoints)):
+            self._announce_to(endpoint_id, kind, body)
+
+    def _announce_to(self, endpoint_id: str, kind: WebhookKind, body: JsonObject) -> None:
         sequence = self.execution.sequence + 1
         self.execution = replace(self.execution, sequence=sequence)
         common: JsonObject = {

@@ -178,7 +178,7 @@ def _asked_about(body: ResumeBody, plan: Plan, reviews: Sequence[Review]) -> Rev
     if review is None:
         return _open_review_of(body.review_id or body.task_id or "", plan, reviews)
     if not review.is_open:
-        raise AlreadyAnswered(review.told(), review.winner())
+        raise AlreadyAnswered(review.summary(), review.winner())
     return review
 
 

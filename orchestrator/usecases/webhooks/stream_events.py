@@ -18,6 +18,7 @@ from orchestrator.usecases.executions.locked_execution import LockedExecution, l
 STARTED = "crew_kickoff_started"
 COMPLETED = "crew_kickoff_completed"
 FAILED = "crew_kickoff_failed"
+FLOW_FAILED = "flow_failed"
 _OURS = frozenset({STARTED, COMPLETED, FAILED})
 """A runner sees one task, and tells these for each run of it, or never: so we tell them."""
 
@@ -47,14 +48,17 @@ def tell_events(ports: Ports, claimed: TaskRun, worker: str, events: Sequence[To
 
     def decide(tx: Transaction) -> None:
         locked = lock_execution(ports, tx, claimed.execution_id, worker_actor(worker))
-        _announce(locked, [each for each in events if each.kind not in _OURS])
+        ours = frozenset() if locked.plan.is_flow else _OURS
+        _announce(locked, [each for each in events if each.kind not in ours])
         locked.close()
 
     ports.store.transact(decide)
 
 
 def tell_started(locked: LockedExecution) -> None:
-    """A worker took up the execution's first task."""
+    """A worker took up the execution's first task. A flow's own engine tells that it starts."""
+    if locked.plan.is_flow:
+        return
     data: JsonObject = {"crew_name": locked.execution.deployment, "inputs": locked.execution.inputs}
     _announce(locked, [ToldEvent(STARTED, data, locked.now)])
 
@@ -62,13 +66,18 @@ def tell_started(locked: LockedExecution) -> None:
 def tell_ended(locked: LockedExecution, result: Output | None, usage: JsonObject) -> None:
     """The execution ended, well or not."""
     name: dict[str, Json] = {"crew_name": locked.execution.deployment}
+    is_flow = locked.plan.is_flow
     if locked.execution.state is ExecutionState.SUCCEEDED:
+        if is_flow:  # its own engine has told
+            return
         output = result.raw if result else ""
         data = {**name, "output": output, "total_tokens": usage.get("total_tokens", 0)}
         _announce(locked, [ToldEvent(COMPLETED, data, locked.now)])
     else:
         error = locked.execution.error or "The execution was stopped"
-        _announce(locked, [ToldEvent(FAILED, {**name, "error": error}, locked.now)])
+        kind, named = (FLOW_FAILED, "flow_name") if is_flow else (FAILED, "crew_name")
+        data = {named: locked.execution.deployment, "error": error}
+        _announce(locked, [ToldEvent(kind, data, locked.now)])
 
 
 def _announce(locked: LockedExecution, events: Sequence[ToldEvent]) -> None:

@@ -1,0 +1,46 @@
+"""The callback of a notice: answers one review, with the token in its address as the only right."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from orchestrator.api.common.access import World
+from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.openapi import BODY, body_of, documented
+from orchestrator.api.common.request_body import RawBody, parse_json
+from orchestrator.api.common.responses import Responded
+from orchestrator.domain.review import Review
+from orchestrator.usecases.reviews.respond import Response, respond
+from orchestrator.wire.requests import RespondBody, parse
+
+callback = APIRouter(tags=["crews"])
+
+Token = Annotated[str, Query(max_length=500, description="The token of the notice.")]
+
+
+@callback.post(
+    "/crewai_plus/api/v1/human_feedback_requests/{review_id}/respond",
+    responses=documented(Responded, 409, *BODY),
+    openapi_extra=body_of(RespondBody),
+    summary="Answer a review from its notice",
+)
+def respond_to_review(ports: World, review_id: str, raw: RawBody, token: Token = "") -> JsonAnswer:
+    """A decision spends the token; words that a model has to weigh first do not."""
+    response = Response(review_id, token, parse(RespondBody, parse_json(raw)))
+    return JsonAnswer(_responded(respond(ports, response)))
+
+
+def _responded(review: Review) -> dict[str, Any]:
+    return {
+        "status": "accepted",
+        "request": {
+            "id": review.id,
+            "status": "responded",
+            "feedback": review.words or "",
+            "outcome": review.outcome,
+            "responded_at": review.closed_at.isoformat() if review.closed_at else None,
+            "responded_via": review.channel or "",
+        },
+    }
