@@ -28,7 +28,9 @@ from orchestrator.ports.webhooks import (
     Wakeups,
 )
 from orchestrator.ports.work import (
+    EVERY_ENTRY,
     Checkpoints,
+    EntryFilter,
     ExecutionFilter,
     Executions,
     Outputs,
@@ -40,6 +42,7 @@ from orchestrator.ports.work import (
 from orchestrator.ports.world import Deployments, Ports
 
 __all__ = [
+    "EVERY_ENTRY",
     "Chance",
     "Checkpoints",
     "Clock",
@@ -49,6 +52,7 @@ __all__ = [
     "Deployments",
     "Drains",
     "Endpoints",
+    "EntryFilter",
     "ExecutionFilter",
     "Executions",
     "Figures",
