@@ -140,6 +140,11 @@ class Settings(BaseSettings):
     max_request_bytes: PositiveInt = Field(
         default=1024 * 1024, description="Largest body that the API takes; a larger one gets 413."
     )
+    max_waiting_requests: PositiveInt = Field(
+        default=100,
+        description="Requests that wait at the API while others are worked on; "
+        "a further one gets 503 at once.",
+    )
     metrics_public: bool = Field(
         default=False,
         description="Whether /metrics needs no token. It tells the names of deployments and tasks.",

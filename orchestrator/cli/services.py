@@ -77,6 +77,7 @@ def api(
     app = create_app(
         ports,
         max_request_bytes=settings.max_request_bytes,
+        max_waiting_requests=settings.max_waiting_requests,
         metrics_public=settings.metrics_public,
     )
     uvicorn.run(

@@ -65,6 +65,11 @@ def unexpected() -> JsonAnswer:
 
 
 async def _on_purpose(_request: Request, error: errors.OrchestratorError) -> JsonAnswer:
+    return answer_to(error)
+
+
+def answer_to(error: errors.OrchestratorError) -> JsonAnswer:
+    """What a client is told of an error that was raised on purpose."""
     meaning = next((MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS), None)
     if meaning is None:
         log.error("unexpected error", exc_info=error)
