@@ -140,6 +140,11 @@ class Settings(BaseSettings):
     max_request_bytes: PositiveInt = Field(
         default=1024 * 1024, description="Largest body that the API takes; a larger one gets 413."
     )
+    request_timeout: PositiveFloat = Field(
+        default=30.0,
+        description="Seconds that a client may take to send a request to the API, "
+        "headers and body.",
+    )
     max_waiting_requests: PositiveInt = Field(
         default=100,
         description="Requests that wait at the API while others are worked on; "

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from orchestrator.api.common.access import path_names_deployment
 from orchestrator.api.common.admission import Admission
 from orchestrator.api.common.errors import HANDLERS
+from orchestrator.api.common.head import HeadAsGet
 from orchestrator.api.common.openapi import DescribedApp
 from orchestrator.api.common.request_log import RequestLog, bind_path_ids
 from orchestrator.api.metrics import exposition
@@ -59,6 +60,7 @@ def create_app(
     app.state.max_request_bytes = max_request_bytes
     app.state.metrics_public = metrics_public
     app.state.feed = Feed(ports)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(Admission, most_waiting=max_waiting_requests)
     app.add_middleware(RequestLog, ids=ports.ids)
     _route(app)

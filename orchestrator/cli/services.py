@@ -15,6 +15,7 @@ from orchestrator.adapters.logs import configure_logging
 from orchestrator.adapters.sql import migrate
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.api.app import create_app
+from orchestrator.api.connections import allow_many_connections, bounded_http
 from orchestrator.cli.application import Data, DeploymentFile, settings_with
 from orchestrator.cli.up import run_everything
 from orchestrator.settings import Settings, make_data_folder
@@ -80,8 +81,10 @@ def api(
         max_waiting_requests=settings.max_waiting_requests,
         metrics_public=settings.metrics_public,
     )
+    allow_many_connections()
     uvicorn.run(
         tracing().requests(app),
+        http=bounded_http(settings.request_timeout),
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -15,6 +15,7 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import Response, StreamingResponse
 
 from orchestrator.api.common.access import AnyVisitor, Visitor
+from orchestrator.api.common.head import is_head
 from orchestrator.api.v1.feed import Feed
 from orchestrator.api.v1.records import entry_record
 from orchestrator.domain.timeline import Entry
@@ -62,7 +63,7 @@ def _stream(request: Request, visitor: Visitor, wanted: EntryFilter, last: int |
     if feed.listeners >= MOST_LISTENERS:
         raise Transient("Too many listen already. Try again shortly.")
     unbuffered = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    if request.method == "HEAD":
+    if is_head(request):
         return Response(media_type=MEDIA_TYPE, headers=unbuffered)
     told = _told(feed, wanted, visitor.token.id, last)
     return StreamingResponse(told, media_type=MEDIA_TYPE, headers=unbuffered)
