@@ -25,7 +25,7 @@ from orchestrator.domain.delivery_policy import SendLimits
 from orchestrator.domain.deployment import RunnerKind
 from orchestrator.jobs import Job
 from orchestrator.ports import Ports
-from orchestrator.settings import Settings, make_data_folder
+from orchestrator.settings import Settings, make_data_folder, require_writable
 
 
 def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None) -> Ports:
@@ -35,6 +35,8 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
     and, for the deployment file, errors that say what to write.
     """
     make_data_folder(settings.data)
+    if settings.keeps_data_here:
+        require_writable(settings.data)
     crash_point = crash_point_from(os.environ)
     broker = make_celery(settings.resolved_broker_url, patience=BROKER_PATIENCE)
     return Ports(
