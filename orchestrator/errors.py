@@ -30,7 +30,8 @@
     ├── IllegalTransition         a state machine has no such edge
     ├── Transient                 nothing is wrong with what was asked: it may succeed in a moment
     │   ├── StaleWrite            a row's version moved: load and decide again
-    │   └── DatabaseAway          the database cannot be reached or used
+    │   ├── DatabaseAway          the database cannot be reached or used
+    │   └── Overloaded            more requests came than can wait for their turn
     ├── BlockedAddress            an outgoing request to an address that is not allowed
     ├── InvalidSettings           an environment variable or the deployment file cannot be used
     ├── AlreadyRunning            another process holds the data folder
@@ -275,6 +276,10 @@ class DatabaseAway(Transient):
 
     def __init__(self) -> None:
         super().__init__("The database cannot be used just now. Try again shortly.")
+
+
+class Overloaded(Transient):
+    """More requests came at once than can wait for their turn. Try again shortly."""
 
 
 class BlockedAddress(OrchestratorError):

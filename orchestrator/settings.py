@@ -140,6 +140,16 @@ class Settings(BaseSettings):
     max_request_bytes: PositiveInt = Field(
         default=1024 * 1024, description="Largest body that the API takes; a larger one gets 413."
     )
+    request_timeout: PositiveFloat = Field(
+        default=30.0,
+        description="Seconds that a client may take to send a request to the API, "
+        "headers and body.",
+    )
+    max_waiting_requests: PositiveInt = Field(
+        default=100,
+        description="Requests that wait at the API while others are worked on; "
+        "a further one gets 503 at once.",
+    )
     metrics_public: bool = Field(
         default=False,
         description="Whether /metrics needs no token. It tells the names of deployments and tasks.",
@@ -192,6 +202,11 @@ class Settings(BaseSettings):
         return self.broker_url or embedded_broker_url(self.data)
 
     @property
+    def keeps_data_here(self) -> bool:
+        """Whether something that must not be lost, or the broker, lies in the data folder."""
+        return None in (self.database_url, self.broker_url, self.secret_key)
+
+    @property
     def secret_keys(self) -> tuple[str, ...]:
         """The keys that encrypt at rest: the first encrypts, all decrypt. Made where none is given.
 
@@ -229,8 +244,32 @@ def embedded_broker_url(data: Path) -> str:
 
 
 def make_data_folder(data: Path) -> None:
-    """Make the folder, closed to other users, where there is none yet."""
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make the folder, closed to other users, where there is none yet.
+
+    Raises InvalidSettings when it cannot be had.
+    """
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as wrong:
+        why = "it is a file" if data.exists() else wrong.strerror
+        raise _unusable_data(data, why) from wrong
+
+
+def require_writable(data: Path) -> None:
+    """Raise InvalidSettings where the folder does not take files."""
+    try:
+        with tempfile.TemporaryFile(dir=data) as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as wrong:
+        raise _unusable_data(data, f"it cannot be written to ({wrong.strerror})") from wrong
+
+
+def _unusable_data(data: Path, why: str | None) -> InvalidSettings:
+    return InvalidSettings(
+        f"{data} cannot be the data folder: {why}. Mend it, or choose another with {PREFIX}DATA."
+    )
 
 
 def load_or_make_secret_key(data: Path) -> str:

@@ -24,7 +24,7 @@ from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.delivery_policy import SendLimits
 from orchestrator.jobs import Job
 from orchestrator.ports import Ports, Runner
-from orchestrator.settings import Settings, make_data_folder
+from orchestrator.settings import Settings, make_data_folder, require_writable
 
 
 def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None) -> Ports:
@@ -34,6 +34,8 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
     and, for the deployment file, errors that say what to write.
     """
     make_data_folder(settings.data)
+    if settings.keeps_data_here:
+        require_writable(settings.data)
     crash_point = crash_point_from(os.environ)
     broker = make_celery(settings.resolved_broker_url, patience=BROKER_PATIENCE)
     return Ports(

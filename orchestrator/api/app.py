@@ -8,7 +8,9 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 
 from orchestrator.api.common.access import path_names_deployment
+from orchestrator.api.common.admission import Admission
 from orchestrator.api.common.errors import HANDLERS
+from orchestrator.api.common.head import HeadAsGet
 from orchestrator.api.common.openapi import DescribedApp
 from orchestrator.api.common.request_log import RequestLog, bind_path_ids
 from orchestrator.api.metrics import exposition
@@ -32,11 +34,17 @@ The calls of a deployment stand under `/crews/{deployment}`; those of the defaul
 also served at the root of the host."""
 
 
-def create_app(ports: Ports, *, max_request_bytes: int, metrics_public: bool = False) -> FastAPI:
+def create_app(
+    ports: Ports,
+    *,
+    max_request_bytes: int,
+    max_waiting_requests: int = 100,
+    metrics_public: bool = False,
+) -> FastAPI:
     """Make the ASGI app.
 
-    A body of more than ``max_request_bytes`` is refused with 413. ``metrics_public`` lets anybody
-    read ``/metrics``.
+    A body of more than ``max_request_bytes`` is refused with 413, and a request that finds
+    ``max_waiting_requests`` waiting with 503. ``metrics_public`` lets anybody read ``/metrics``.
     """
     app = DescribedApp(
         title="Crew Orchestrator",
@@ -53,6 +61,8 @@ def create_app(ports: Ports, *, max_request_bytes: int, metrics_public: bool = F
     app.state.max_request_bytes = max_request_bytes
     app.state.metrics_public = metrics_public
     app.state.feed = Feed(ports)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(Admission, most_waiting=max_waiting_requests)
     app.add_middleware(RequestLog, ids=ports.ids)
     _route(app)
     return app

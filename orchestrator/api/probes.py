@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -14,9 +17,12 @@ from orchestrator.usecases.operations.health import Health, health
 
 probes = APIRouter(tags=["probes"])
 
+_THREADS = ThreadPoolExecutor(2, "probes")
+"""Probes have threads of their own: all others may be at work on calls."""
+
 
 @probes.get("/livez", response_class=PlainTextResponse, summary="Whether this process answers")
-def live() -> PlainTextResponse:
+async def live() -> PlainTextResponse:
     """It does."""
     return PlainTextResponse("ok")
 
@@ -26,9 +32,10 @@ def live() -> PlainTextResponse:
     responses={200: {"model": ServiceHealth}, 503: {"model": ServiceHealth}},
     summary="Whether executions can be taken and carried on",
 )
-def ready(ports: World) -> JsonAnswer:
+async def ready(ports: World) -> JsonAnswer:
     """Every deployment was loaded, and a crew worker consumes."""
-    found = health(ports)
+    loop = asyncio.get_running_loop()
+    found = await loop.run_in_executor(_THREADS, copy_context().run, health, ports)
     status = HTTPStatus.OK if found.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
     body = {
         "status": "ok" if found.is_ready else "unavailable",

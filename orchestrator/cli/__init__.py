@@ -19,7 +19,7 @@ from orchestrator.cli import (
     watch,
 )
 from orchestrator.cli.application import application
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import DatabaseAway, OrchestratorError
 
 __all__ = ["main"]
 
@@ -40,11 +40,17 @@ def main() -> None:
     """Run the command; what went wrong is one line on standard error, and exit status 1."""
     try:
         application()
+    except DatabaseAway as error:
+        _fail_for_database(error.__cause__ or error)
     except OrchestratorError as error:
         _fail(error.message)
     except SQLAlchemyError as error:
-        why = getattr(error, "orig", None) or error
-        _fail(f"The database cannot be used: {why}. `orchestrator doctor` says how to mend it.")
+        _fail_for_database(error)
+
+
+def _fail_for_database(error: BaseException) -> None:
+    why = getattr(error, "orig", None) or error
+    _fail(f"The database cannot be used: {why}. `orchestrator doctor` says how to mend it.")
 
 
 def _fail(message: str) -> None:

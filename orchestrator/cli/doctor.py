@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
 
@@ -17,12 +18,15 @@ from orchestrator.adapters.sql import migrate
 from orchestrator.cli.application import Data, DeploymentFile, settings_with
 from orchestrator.cli.printing import AsJson, print_json
 from orchestrator.errors import OrchestratorError
-from orchestrator.settings import Settings
+from orchestrator.settings import Settings, make_data_folder, require_writable
 from orchestrator.usecases.operations.doctor import Finding, examine
 from orchestrator.wiring import make_ports
 
 FULL_QUEUE = 1000
 """Messages in one queue that are too many: the database has the work, messages only wake."""
+
+LEAST_FREE = 256
+"""MiB on the data folder's disk that are too few: SQLite and the broker's log need room to work."""
 
 SECONDS_TO_ANSWER = 5.0
 
@@ -55,6 +59,7 @@ def _findings(**given: object) -> Iterator[Finding]:
         yield Finding("settings", error.message, "Correct it in the environment")
         return
     yield from _settings(settings)
+    yield from _data_folder(settings)
     yield _broker(settings)
     yield from _public_url(settings)
     database = _database(settings)
@@ -72,6 +77,20 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         mend = "Set ORCHESTRATOR_BROKER_URL for every process"
         yield Finding("settings", "the database is shared, the broker is this machine's own", mend)
     yield Finding("settings", f"data in {settings.data}, deployments in {settings.deployments}")
+
+
+def _data_folder(settings: Settings) -> Iterator[Finding]:
+    if not settings.keeps_data_here:
+        return
+    try:
+        make_data_folder(settings.data)
+        require_writable(settings.data)
+    except OrchestratorError as error:
+        yield Finding("data", error.message.rstrip("."), "Then restart every process")
+        return
+    free = shutil.disk_usage(settings.data).free // 1024**2
+    mend = f"Make room on the disk of {settings.data}" if free < LEAST_FREE else None
+    yield Finding("data", f"{free} MiB are free on its disk", mend)
 
 
 def _broker(settings: Settings) -> Finding:
@@ -113,6 +132,12 @@ def _database(settings: Settings) -> Finding:
     if found != needed:
         says = f"is at revision {found or 'none'}, this version needs {needed}"
         return Finding("database", says, "Run: orchestrator migrate")
+    try:
+        migrate.write_something(url)
+    except (SQLAlchemyError, OSError) as error:
+        mend = "Make room on its disk, or see to it that it may be written: is it a replica?"
+        why = " ".join(str(error).split())[:200]
+        return Finding("database", f"cannot be written: {why}", mend)
     return Finding("database", f"is at revision {found}")
 
 

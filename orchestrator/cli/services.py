@@ -15,9 +15,10 @@ from orchestrator.adapters.logs import configure_logging
 from orchestrator.adapters.sql import migrate
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.api.app import create_app
+from orchestrator.api.connections import allow_many_connections, bounded_http
 from orchestrator.cli.application import Data, DeploymentFile, settings_with
 from orchestrator.cli.up import run_everything
-from orchestrator.settings import Settings, make_data_folder
+from orchestrator.settings import Settings, make_data_folder, require_writable
 from orchestrator.usecases.operations.sweep import Swept, sweep
 from orchestrator.usecases.operations.tokens import ensure_first_token
 from orchestrator.wiring import make_ports
@@ -77,10 +78,13 @@ def api(
     app = create_app(
         ports,
         max_request_bytes=settings.max_request_bytes,
+        max_waiting_requests=settings.max_waiting_requests,
         metrics_public=settings.metrics_public,
     )
+    allow_many_connections()
     uvicorn.run(
         tracing().requests(app),
+        http=bounded_http(settings.request_timeout),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -117,6 +121,8 @@ def migrate_database(
     """Bring the database to this version's schema."""
     settings = settings_with(data=_absolute(data))
     make_data_folder(settings.data)
+    if settings.database_url is None:
+        require_writable(settings.data)
     url = settings.resolved_database_url
     move = migrate.downgrade if downgrade else migrate.upgrade
     move(url, revision)

@@ -16,7 +16,7 @@ from orchestrator.adapters.supervisor import Child, Supervisor
 from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.cli.flower import LOOPBACK, flower_child
 from orchestrator.errors import AddressInUse
-from orchestrator.settings import PREFIX, Settings, make_data_folder
+from orchestrator.settings import PREFIX, Settings, make_data_folder, require_writable
 from orchestrator.usecases.operations.tokens import ensure_first_token
 from orchestrator.wiring import make_ports
 
@@ -33,6 +33,7 @@ def run_everything(settings: Settings, flower_port: int | None = None) -> int:
     if flower_port is not None:
         _require_free_address(LOOPBACK, flower_port, "--flower-port")
     make_data_folder(settings.data)
+    require_writable(settings.data)
     with ExitStack() as held:
         children = []
         if settings.broker_url is None:

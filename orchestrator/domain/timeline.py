@@ -6,9 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.review import REVIEW
 
 SWEEP = "sweep"
 """The actor of what nobody asked for but time."""
+
+REVIEW_EVENTS = ("review.open", *(f"review.{each.name}" for each in REVIEW.transitions))
+"""All that happens to a review."""
 
 
 def token_actor(name: str) -> str:

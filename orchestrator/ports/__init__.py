@@ -36,7 +36,9 @@ from orchestrator.ports.webhooks import (
     Wakeups,
 )
 from orchestrator.ports.work import (
+    EVERY_ENTRY,
     Checkpoints,
+    EntryFilter,
     ExecutionFilter,
     Executions,
     Outputs,
@@ -48,6 +50,7 @@ from orchestrator.ports.work import (
 from orchestrator.ports.world import Deployments, Ports
 
 __all__ = [
+    "EVERY_ENTRY",
     "Chance",
     "Checkpoints",
     "Clock",
@@ -58,6 +61,7 @@ __all__ = [
     "Drains",
     "Ended",
     "Endpoints",
+    "EntryFilter",
     "ExecutionFilter",
     "Executions",
     "Figures",

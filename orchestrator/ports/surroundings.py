@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -45,6 +45,10 @@ class Tokens(Protocol):
 
     def all(self) -> tuple[Token, ...]:
         """Every token, oldest first."""
+        ...
+
+    def live(self, token_ids: Collection[str]) -> frozenset[str]:
+        """Those of these ids whose tokens have not ended."""
         ...
 
     def revoke(self, token_id: str, at: datetime) -> bool:

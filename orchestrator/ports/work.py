@@ -12,7 +12,7 @@ from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.domain.timeline import Entry
+from orchestrator.domain.timeline import REVIEW_EVENTS, Entry
 
 
 class Position(NamedTuple):
@@ -187,6 +187,29 @@ class Reviews(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """Which entries of the timelines are meant; what is None does not matter.
+
+    ``reviews`` leaves only what happens to reviews.
+    """
+
+    execution_id: str | None = None
+    deployment: str | None = None
+    reviews: bool = False
+
+    def matches(self, entry: Entry) -> bool:
+        """Say whether an entry is meant."""
+        return (
+            self.execution_id in (None, entry.execution_id)
+            and self.deployment in (None, entry.deployment)
+            and (not self.reviews or entry.event in REVIEW_EVENTS)
+        )
+
+
+EVERY_ENTRY = EntryFilter()
+
+
 class Timeline(Protocol):
     """The timelines, in one transaction. Append-only."""
 
@@ -198,10 +221,16 @@ class Timeline(Protocol):
         """All entries of an execution, in order."""
         ...
 
-    def newest(self) -> int:
-        """The highest number of all, 0 where there is none."""
+    def settled(self) -> int:
+        """A number up to which no entry will be added any more, 0 where there is none.
+
+        It stays below the entries of every transaction in flight. Read what it promises in a later
+        transaction than this one.
+        """
         ...
 
-    def beyond(self, number: int, limit: int) -> tuple[Entry, ...]:
-        """Entries of all executions with a higher number, in order."""
+    def beyond(
+        self, number: int, up_to: int, limit: int, wanted: EntryFilter = EVERY_ENTRY
+    ) -> tuple[Entry, ...]:
+        """Some of the entries that are wanted, with higher numbers than the first, in order."""
         ...

@@ -16,8 +16,10 @@ import pytest
 import uvicorn
 
 from orchestrator.api import create_app
-from orchestrator.api.v1.feed import Feed
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.api.v1.feed import Feed, Listener
+from orchestrator.domain.timeline import Entry
+from orchestrator.ports import EVERY_ENTRY
+from orchestrator.usecases.operations.tokens import create_token, revoke_token
 
 if TYPE_CHECKING:
     from conftest import Service
@@ -154,6 +156,33 @@ def test_a_limited_token_hears_its_own_reviews_only(service: Service, server: Se
 
     told = server.hear(REVIEWS, halt_both, "review.open", Authorization=f"Bearer {secret}")
     assert [each["deployment"] for each in told.data] == ["quote"]
+
+
+def test_a_revoked_token_hears_nothing_more(service: Service, server: Server) -> None:
+    token, secret = create_token(service.ports, "limited", "quote")
+
+    def revoke_and_halt() -> None:
+        revoke_token(service.ports, token.id)
+        service.halted("quote")
+
+    told = server.hear(REVIEWS, revoke_and_halt, "never", Authorization=f"Bearer {secret}")
+    assert told.events == []
+
+
+def test_a_token_that_is_revoked_while_it_is_told_what_it_missed_hears_no_more(
+    service: Service,
+) -> None:
+    """Pages are read one by one, so that a listener may be at it for long."""
+    token, _ = create_token(service.ports, "limited")
+    service.halted()
+    listener = Listener(EVERY_ENTRY, token.id)
+    revoke_token(service.ports, token.id)
+
+    async def missed() -> list[Entry]:
+        return [each async for each in Feed(service.ports).replay(listener, 0, 99)]
+
+    assert asyncio.run(missed()) == []
+    assert listener.is_cut_off
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from orchestrator.api.v1 import feed as feeding
 from orchestrator.api.v1.feed import Feed, Listener
 from orchestrator.domain.timeline import Entry
+from orchestrator.ports import EVERY_ENTRY
 
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -21,7 +22,7 @@ def entry(number: int) -> Entry:
 def heard() -> tuple[Feed, Listener]:
     """A feed that has told number 1, and one who listens to it."""
     feed = Feed(ports=None)  # type: ignore[arg-type]
-    listener = Listener(lambda _: True)
+    listener = Listener(EVERY_ENTRY, "t")
     feed._listeners.add(listener)
     feed._tell([entry(1)])
     asyncio.run(listener.next(0.01))
@@ -38,19 +39,8 @@ def numbers(listener: Listener) -> list[Any]:
     return asyncio.run(read())
 
 
-def test_what_was_committed_late_is_told_in_its_place(heard: tuple[Feed, Listener]) -> None:
+def test_a_gap_holds_nobody_up(heard: tuple[Feed, Listener]) -> None:
     feed, listener = heard
-    feed._tell([entry(3)])
-    feed._tell([entry(2), entry(3)])
-    assert numbers(listener) == [2, 3]
-
-
-def test_a_number_that_never_comes_is_passed_over(
-    heard: tuple[Feed, Listener], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    feed, listener = heard
-    feed._tell([entry(3)])
-    monkeypatch.setattr(feeding, "PATIENCE", 0.0)
     feed._tell([entry(3)])
     assert numbers(listener) == [3]
 
@@ -59,3 +49,11 @@ def test_who_does_not_read_is_cut_off(heard: tuple[Feed, Listener]) -> None:
     feed, listener = heard
     feed._tell([entry(number) for number in range(2, feeding.MOST_UNREAD + 3)])
     assert listener.is_cut_off
+
+
+def test_what_was_read_with_a_revocation_is_not_told(heard: tuple[Feed, Listener]) -> None:
+    feed, listener = heard
+    feed._tell([entry(2)])
+    feed._tell([entry(3)], revoked={"t"})
+    assert listener.is_cut_off
+    assert numbers(listener) == []

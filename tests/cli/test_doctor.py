@@ -42,6 +42,28 @@ def test_a_database_that_is_away(command: Command, monkeypatch: pytest.MonkeyPat
     assert "the broker is this machine's own" in found["settings"]["says"]
 
 
+def test_a_disk_that_is_nearly_full(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestrator.cli.doctor.LEAST_FREE", 2**63)
+    assert "Make room" in wrong(command)["data"]["mend"]
+
+
+@pytest.mark.parametrize(("folder", "why"), [("/dev/null", "is a file"), ("/sys", "written to")])
+def test_a_data_folder_that_is_none(
+    command: Command, monkeypatch: pytest.MonkeyPatch, folder: str, why: str
+) -> None:
+    """Nobody may write to /sys, not even a superuser."""
+    monkeypatch.setenv("ORCHESTRATOR_DATA", folder)
+    found = wrong(command)["data"]["says"]
+    assert f"{folder} cannot be the data folder" in found
+    assert why in found
+
+
+def test_a_database_that_takes_no_writes(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = command.settings.data / "orchestrator.db"
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", f"sqlite:///file:{file}?mode=ro&uri=true")
+    assert "cannot be written" in wrong(command)["database"]["says"]
+
+
 def test_a_setting_that_cannot_be(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ORCHESTRATOR_PORT", "http")
     assert list(wrong(command)) == ["settings"]

@@ -89,6 +89,42 @@ def test_a_setting_that_cannot_be_read_is_named(run: Run) -> None:
     assert "ORCHESTRATOR_PORT" in line
 
 
+@pytest.mark.parametrize(
+    ("arguments", "spoiled"),
+    [
+        ("up", "a file"),
+        ("api", "beneath a file"),
+        ("migrate", "read-only"),
+        ("up", "broker is a file"),
+        ("status x", "database is a folder"),
+    ],
+)
+def test_a_data_folder_that_is_none_is_told_in_a_sentence(
+    run: Run, tmp_path: Path, arguments: str, spoiled: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "crews.toml").write_text('[deployments.x]\nfunctions = "a:b"\n')
+    (tmp_path / "folder" / "orchestrator.db").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "broker").touch()
+    data = {
+        "a file": tmp_path / "file",
+        "beneath a file": tmp_path / "file" / "data",
+        "read-only": Path("/sys"),  # also for a superuser
+        "database is a folder": tmp_path / "folder",
+        "broker is a file": tmp_path / "other",
+    }[spoiled]
+    port = ["--port", str(free_port())] if arguments == "up" else []
+    environment = {
+        "ORCHESTRATOR_DATA": str(data),
+        "ORCHESTRATOR_DEPLOYMENTS": str(tmp_path / "crews.toml"),
+    }
+    done = run(*arguments.split(), *port, **environment)
+    line = done.stderr.splitlines()[-1]  # what was logged may stand before it
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert any(way in line for way in ("ORCHESTRATOR_DATA", "orchestrator doctor", "Mend it"))
+
+
 def test_an_unknown_execution_is_one_line(run: Run, service: Service) -> None:
     options = ["--data", str(service.data), "--deployments", str(service.deployments)]
     assert complaint(run("status", "nobody", *options)).endswith(

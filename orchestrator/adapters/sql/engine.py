@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import weakref
 from typing import Any
 
@@ -50,7 +51,9 @@ def _postgres(url: URL) -> Engine:
 
 def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
     # One connection for every thread of the API's pool: writers queue at the database, not here.
-    engine = create_engine(url, pool_size=5, max_overflow=40)
+    engine = create_engine(
+        url, pool_size=5, max_overflow=40, connect_args={"factory": _SqliteConnection}
+    )
     pragmas = (*_PRAGMAS, f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
 
     @event.listens_for(engine, "connect")
@@ -66,6 +69,37 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
         connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN IMMEDIATE"))
 
     return engine
+
+
+class _SqliteConnection(sqlite3.Connection):
+    """Its transactions end when they are told to.
+
+    SQLite keeps a read open, and the state of the database that it saw, past COMMIT and ROLLBACK
+    until the last cursor with unread rows is gone; an exception holds on to such a cursor. The next
+    BEGIN IMMEDIATE on this connection would fail, since others have written since.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        made = super().cursor(*args, **kwargs)
+        self._cursors.add(made)
+        return made
+
+    def commit(self) -> None:
+        self._end_reads()
+        super().commit()
+
+    def rollback(self) -> None:
+        self._end_reads()
+        super().rollback()
+
+    def _end_reads(self) -> None:
+        for cursor in list(self._cursors):
+            cursor.close()
+        self._cursors.clear()
 
 
 def _forget_connections_in_children(engine: Engine) -> None:

@@ -62,8 +62,8 @@ class Rows(Generic[D]):
 
     def all(self, query: Select[Any], bound: Mapping[str, Any] | None = None) -> tuple[D, ...]:
         """Read every noun that the query finds, with these values bound."""
-        found = self.connection.execute(query, bound)
-        return tuple(self.noun(**row) for row in found.mappings())
+        found = self.connection.execute(query, bound).mappings().all()
+        return tuple(self.noun(**row) for row in found)
 
     def first(self, query: Select[Any], bound: Mapping[str, Any] | None = None) -> D | None:
         """Read the first noun that the query finds, with these values bound."""

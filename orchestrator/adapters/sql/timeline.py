@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, bindparam, func, select, text
 
 from orchestrator.adapters.sql.rows import Rows, inserting, values_of
-from orchestrator.adapters.sql.schema import timeline
+from orchestrator.adapters.sql.schema import tells_of_review, timeline
 from orchestrator.domain.timeline import Entry
+from orchestrator.ports import EVERY_ENTRY, EntryFilter
 
 
 class SqlTimeline:
@@ -28,15 +29,45 @@ class SqlTimeline:
         query = self._rows.select().where(timeline.c.execution_id == execution_id)
         return self._rows.all(query.order_by(timeline.c.number))
 
-    def newest(self) -> int:
-        """The highest number of all, 0 where there is none."""
+    def settled(self) -> int:
+        """A number up to which no entry will be added any more, 0 where there is none.
+
+        On PostgreSQL neither what is asked here nor the locks belong to the transaction's snapshot,
+        and their order matters: whoever took one of these numbers has the lock already, or is done.
+        """
+        if self._connection.dialect.name == "postgresql":
+            newest = self._connection.execute(_NEWEST_TAKEN).scalar_one()
+            return int(self._connection.execute(_SETTLED, {"newest": newest}).scalar_one())
         highest = self._connection.execute(select(func.max(timeline.c.number))).scalar()
         return highest or 0
 
-    def beyond(self, number: int, limit: int) -> tuple[Entry, ...]:
-        """Entries of all executions with a higher number, in order."""
-        query = self._rows.select().where(timeline.c.number > number)
-        return self._rows.all(query.order_by(timeline.c.number).limit(limit))
+    def beyond(
+        self, number: int, up_to: int, limit: int, wanted: EntryFilter = EVERY_ENTRY
+    ) -> tuple[Entry, ...]:
+        """Some of the entries that are wanted, with higher numbers than the first, in order."""
+        c = timeline.c
+        query = self._rows.select().where(c.number > number, c.number <= up_to)
+        if wanted.execution_id is not None:
+            query = query.where(c.execution_id == wanted.execution_id)
+        if wanted.deployment is not None:
+            query = query.where(c.deployment == wanted.deployment)
+        if wanted.reviews:
+            query = query.where(tells_of_review)
+        return self._rows.all(query.order_by(c.number).limit(limit))
+
+
+# The trigger that takes these locks stands in the migration 0009. A key has the last 31 bits of a
+# number; the rest is that of the newest one. One that was taken since is beyond that: no matter.
+_NEWEST_TAKEN = text(
+    "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM timeline_number_seq"
+)
+_SETTLED = text("""
+    SELECT coalesce(min(:newest - ((:newest - objid::bigint) & 2147483647)), :newest)
+    FROM pg_locks
+    WHERE locktype = 'advisory' AND classid = 1953066341 AND objsubid = 2
+    AND (:newest - objid::bigint) & 2147483647 < 1073741824
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+""").bindparams(bindparam("newest", type_=BigInteger))
 
 
 def _unnumbered(entry: Entry) -> dict[str, object]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from orchestrator.adapters.sql.rows import Rows, insert_new, values_of
 from orchestrator.adapters.sql.schema import tokens
@@ -29,6 +30,11 @@ class SqlTokens:
     def all(self) -> tuple[Token, ...]:
         """Every token, oldest first."""
         return self._rows.all(self._rows.select().order_by(tokens.c.created_at, tokens.c.id))
+
+    def live(self, token_ids: Collection[str]) -> frozenset[str]:
+        """Those of these ids whose tokens have not ended."""
+        live = select(tokens.c.id).where(tokens.c.id.in_(token_ids), tokens.c.revoked_at.is_(None))
+        return frozenset(self._connection.execute(live).scalars())
 
     def revoke(self, token_id: str, at: datetime) -> bool:
         """End a token; False when there is no live one with that id."""

@@ -62,15 +62,20 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
 def unexpected() -> JsonAnswer:
     """What a client is told of an error that nobody planned; the log has the rest."""
     message = "Something went wrong here. The log of the API has it under this X-Request-ID."
-    return _answer(Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error"), message)
+    return answer(Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error"), message)
 
 
 async def _on_purpose(_request: Request, error: errors.OrchestratorError) -> JsonAnswer:
+    return answer_to(error)
+
+
+def answer_to(error: errors.OrchestratorError) -> JsonAnswer:
+    """What a client is told of an error that was raised on purpose."""
     meaning = next((MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS), None)
     if meaning is None:
         log.error("unexpected error", exc_info=error)
         return unexpected()
-    return _answer(meaning, error.message, _particulars(error))
+    return answer(meaning, error.message, _particulars(error))
 
 
 def _particulars(error: errors.OrchestratorError) -> Mapping[str, Any]:
@@ -85,24 +90,25 @@ async def _unroutable(request: Request, error: HTTPException) -> JsonAnswer:
     """There is no such path, or it does not take the method."""
     status = HTTPStatus(error.status_code)
     message = f"{request.method} {request.url.path}: {status.description or status.phrase}"
-    return _answer(Meaning(status, status.phrase, error.headers or {}), message)
+    return answer(Meaning(status, status.phrase, error.headers or {}), message)
 
 
 async def _bad_parameters(_request: Request, error: RequestValidationError) -> JsonAnswer:
     details = {str(finding["loc"][-1]): finding["msg"] for finding in error.errors()}
     sentence = "; ".join(f"{name}: {what}" for name, what in details.items())
     message = f"The request is not valid: {sentence}"
-    return _answer(MEANINGS[errors.Invalid], message, {"details": details})
+    return answer(MEANINGS[errors.Invalid], message, {"details": details})
 
 
 async def _gone(_request: Request, _error: ClientDisconnect) -> JsonAnswer:
     """The client hung up while it sent its body: nobody reads this."""
-    return _answer(MEANINGS[errors.Malformed], "The body ended early.")
+    return answer(MEANINGS[errors.Malformed], "The body ended early.")
 
 
-def _answer(
+def answer(
     meaning: Meaning, message: str, particulars: Mapping[str, Any] | None = None
 ) -> JsonAnswer:
+    """Tell a failure, in the form that all failures have."""
     told = {"error": meaning.title, "message": message, "detail": message, **(particulars or {})}
     return JsonAnswer(told, meaning.status, dict(meaning.headers))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Protocol, TypeVar
@@ -28,6 +29,9 @@ class Listed(Protocol):
 
 L = TypeVar("L", bound=Listed)
 
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""What no text column of either database holds."""
+
 Cursor = Annotated[
     str | None, Query(max_length=500, description="The `next` of the page before this one.")
 ]
@@ -39,11 +43,27 @@ def position_of(cursor: str | None) -> Position | None:
     if cursor is None:
         return None
     try:
-        at, row_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return Position(datetime.fromisoformat(at).astimezone(UTC), str(row_id))
+        place = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        if not isinstance(place, list):
+            raise TypeError("not a list")  # noqa: TRY301 - one answer for all that is wrong with it
+        at, row_id = place
+        return Position(_aware(at).astimezone(UTC), _storable(row_id))
     except (ValueError, TypeError, OverflowError, RecursionError):
         message = "'cursor' must be the 'next' of an earlier page."
         raise Invalid(message, {"cursor": "not one that was given"}) from None
+
+
+def _aware(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("a time without its zone")
+    return at
+
+
+def _storable(text: object) -> str:
+    if not isinstance(text, str) or _UNSTORABLE.search(text):
+        raise TypeError("no id that a database has")
+    return text
 
 
 def next_cursor(last: Listed) -> str:

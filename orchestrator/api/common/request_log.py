@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 HEADER = "X-Request-ID"
 _USABLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_PROBES = ("/healthz", "/livez")
+PROBES = ("/healthz", "/livez")
 
 
 async def bind_path_ids(request: Request) -> None:
@@ -81,7 +81,7 @@ class _Exchange:
         await self._send_on(message)
 
     def _log(self) -> None:
-        level = "debug" if self._scope["path"] in _PROBES else "info"
+        level = "debug" if self._scope["path"] in PROBES else "info"
         seconds = round(time.monotonic() - self._began, 4)
         method, path = self._scope["method"], self._scope["path"]
         getattr(log, level)(

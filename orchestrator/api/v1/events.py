@@ -1,7 +1,8 @@
 """Server-sent events: what happens to an execution, to a deployment, or to reviews, as it happens.
 
 Each event has the number of its line in the timeline as id, so that a listener that sends
-``Last-Event-ID`` misses nothing. Not in the OpenAPI document: these answers have no end.
+``Last-Event-ID`` misses nothing. A stream ends when its token is revoked. Not in the OpenAPI
+document: these answers have no end.
 """
 
 from __future__ import annotations
@@ -11,19 +12,22 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
-from orchestrator.api.common.access import AnyVisitor
-from orchestrator.api.v1.feed import Feed, Wanted
+from orchestrator.api.common.access import AnyVisitor, Visitor
+from orchestrator.api.common.head import is_head
+from orchestrator.api.v1.feed import Feed
 from orchestrator.api.v1.records import entry_record
 from orchestrator.domain.timeline import Entry
 from orchestrator.errors import Transient
+from orchestrator.ports import EntryFilter
 from orchestrator.usecases.executions.find import find_execution
 
 SECONDS_BETWEEN_SIGNS = 15.0
 """A line that means nothing goes out that often, so that nobody on the way hangs up."""
 
 MOST_LISTENERS = 2000
+MEDIA_TYPE = "text/event-stream"
 
 events = APIRouter(prefix="/v1", include_in_schema=False)
 
@@ -33,48 +37,44 @@ LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0)]
 @events.get("/executions/{execution_id}/events")
 def of_execution(
     request: Request, visitor: AnyVisitor, execution_id: str, last: LastEventId = None
-) -> StreamingResponse:
+) -> Response:
     """What happens to one execution."""
     found = find_execution(visitor.ports, execution_id, visitor.only)
-    return _stream(request, lambda entry: entry.execution_id == found.id, last)
+    return _stream(request, visitor, EntryFilter(execution_id=found.id), last)
 
 
 @events.get("/deployments/{name}/events")
 def of_deployment(
     request: Request, visitor: AnyVisitor, name: str, last: LastEventId = None
-) -> StreamingResponse:
+) -> Response:
     """What happens to the executions of one deployment."""
     visible = visitor.narrowed(visitor.ports.deployments.get(name).name)
-    return _stream(request, lambda entry: entry.deployment == visible, last)
+    return _stream(request, visitor, EntryFilter(deployment=visible), last)
 
 
 @events.get("/reviews/events")
-def of_reviews(
-    request: Request, visitor: AnyVisitor, last: LastEventId = None
-) -> StreamingResponse:
+def of_reviews(request: Request, visitor: AnyVisitor, last: LastEventId = None) -> Response:
     """The reviews that are opened, answered, expired or withdrawn."""
-    only = visitor.only
-
-    def wanted(entry: Entry) -> bool:
-        return entry.event.startswith("review.") and only in (None, entry.deployment)
-
-    return _stream(request, wanted, last)
+    return _stream(request, visitor, EntryFilter(deployment=visitor.only, reviews=True), last)
 
 
-def _stream(request: Request, wanted: Wanted, last: int | None) -> StreamingResponse:
+def _stream(request: Request, visitor: Visitor, wanted: EntryFilter, last: int | None) -> Response:
     feed: Feed = request.app.state.feed
     if feed.listeners >= MOST_LISTENERS:
         raise Transient("Too many listen already. Try again shortly.")
     unbuffered = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(
-        _told(feed, wanted, last), media_type="text/event-stream", headers=unbuffered
-    )
+    if is_head(request):
+        return Response(media_type=MEDIA_TYPE, headers=unbuffered)
+    told = _told(feed, wanted, visitor.token.id, last)
+    return StreamingResponse(told, media_type=MEDIA_TYPE, headers=unbuffered)
 
 
-async def _told(feed: Feed, wanted: Wanted, last: int | None) -> AsyncIterator[str]:
-    async with feed.listen(wanted) as (listener, now):
+async def _told(
+    feed: Feed, wanted: EntryFilter, token_id: str, last: int | None
+) -> AsyncIterator[str]:
+    async with feed.listen(wanted, token_id) as (listener, now):
         yield ": listening\n\n"
-        async for entry in feed.replay(wanted, now if last is None else last, now):
+        async for entry in feed.replay(listener, now if last is None else last, now):
             yield _event(entry)
         while not listener.is_cut_off:
             heard = await listener.next(SECONDS_BETWEEN_SIGNS)

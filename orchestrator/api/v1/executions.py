@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from orchestrator.api.common.access import AnyVisitor
 from orchestrator.api.common.json_response import JsonAnswer
@@ -18,6 +17,7 @@ from orchestrator.domain.execution import ExecutionState
 from orchestrator.ports import ExecutionFilter
 from orchestrator.usecases.executions.find import list_executions
 from orchestrator.usecases.executions.snapshot import history, timeline
+from orchestrator.wire.moment import Moment
 
 executions = APIRouter(prefix="/v1/executions", tags=["executions"])
 
@@ -27,8 +27,8 @@ OneDeployment = Annotated[str | None, Query(description="Only those of this depl
 def _wanted(
     deployment: OneDeployment = None,
     state: ExecutionState | None = None,
-    since: Annotated[AwareDatetime | None, Query(description="Kicked off then or later.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Kicked off before then.")] = None,
+    since: Annotated[Moment | None, Query(description="Kicked off then or later.")] = None,
+    until: Annotated[Moment | None, Query(description="Kicked off before then.")] = None,
     meta: Annotated[
         str | None, Query(max_length=200, description="A text that stands in their `meta`.")
     ] = None,

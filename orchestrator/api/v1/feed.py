@@ -3,48 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 import structlog
 
 from orchestrator.domain.timeline import Entry
-from orchestrator.ports import Ports
+from orchestrator.ports import EVERY_ENTRY, EntryFilter, Ports, Transaction
 
 log = structlog.get_logger()
 
-Wanted = Callable[[Entry], bool]
-
 SECONDS_BETWEEN_LOOKS = 0.5
 PAGE = 500
-
-PATIENCE = 2.0
-"""Seconds that a missing number is waited for: PostgreSQL gives numbers out before the commit, and
-a transaction that was rolled back never shows its own."""
 
 MOST_UNREAD = 1000
 """Entries that wait for a listener who does not read; then it is cut off, and may resume."""
 
 
 class Listener:
-    """One who listens: what it wants to hear, and what it has yet to read."""
+    """One who listens: what it wants to hear, with which token, and what it has yet to read."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: EntryFilter, token_id: str) -> None:
         self.wanted = wanted
+        self.token_id = token_id
         self._unread: asyncio.Queue[Entry | None] = asyncio.Queue(MOST_UNREAD)
         self.is_cut_off = False
 
     def tell(self, entry: Entry) -> None:
         """Hand over an entry, if it is wanted; whoever does not read is cut off."""
-        if self.is_cut_off or not self.wanted(entry):
+        if self.is_cut_off or not self.wanted.matches(entry):
             return
         if self._unread.full():
-            self.is_cut_off = True
-            self._unread.get_nowait()
-            self._unread.put_nowait(None)
+            self.cut_off()
             return
         self._unread.put_nowait(entry)
+
+    def cut_off(self) -> None:
+        """Tell it nothing any more, not even what it has yet to read."""
+        self.is_cut_off = True
+        while not self._unread.empty():
+            self._unread.get_nowait()
+        self._unread.put_nowait(None)
 
     async def next(self, seconds: float) -> Entry | None:
         """The next entry; None where none came in that time, or it was cut off."""
@@ -54,10 +54,19 @@ class Listener:
             return None
 
 
-class Feed:
-    """Entries in the order of their numbers, without gaps, for as long as somebody listens.
+class Look(NamedTuple):
+    """Some entries, and which tokens had not been revoked when they were read."""
 
-    All methods belong to one event loop; the database is read in a thread.
+    entries: tuple[Entry, ...]
+    live: frozenset[str]
+
+
+class Feed:
+    """Entries in the order of their numbers, for as long as somebody listens.
+
+    None is told before all those with lower numbers are settled: a slow transaction delays what
+    others wrote since, and nothing is lost. All methods belong to one event loop; the database is
+    read in a thread.
     """
 
     def __init__(self, ports: Ports) -> None:
@@ -65,7 +74,6 @@ class Feed:
         self._listeners: set[Listener] = set()
         self._poller: asyncio.Task[None] | None = None
         self._told = 0
-        self._gap_since: float | None = None
         self._starting = asyncio.Lock()
 
     @property
@@ -74,13 +82,15 @@ class Feed:
         return len(self._listeners)
 
     @asynccontextmanager
-    async def listen(self, wanted: Wanted) -> AsyncIterator[tuple[Listener, int]]:
+    async def listen(
+        self, wanted: EntryFilter, token_id: str
+    ) -> AsyncIterator[tuple[Listener, int]]:
         """Listen from now on: gives the listener, and the number after which it is told all."""
         async with self._starting:
             if self._poller is None:
-                self._told = await asyncio.to_thread(self._newest)
+                self._told = await asyncio.to_thread(self._settled)
                 self._poller = asyncio.create_task(self._poll())
-        listener = Listener(wanted)
+        listener = Listener(wanted, token_id)
         self._listeners.add(listener)
         try:
             yield listener, self._told
@@ -90,42 +100,58 @@ class Feed:
                 self._poller.cancel()
                 self._poller = None
 
-    async def replay(self, wanted: Wanted, after: int, up_to: int) -> AsyncIterator[Entry]:
-        """What was wanted of the entries between two numbers, the latter among them."""
-        while after < up_to:
-            page = await asyncio.to_thread(self._page, after)
+    async def replay(self, listener: Listener, after: int, up_to: int) -> AsyncIterator[Entry]:
+        """What it wants of the entries between two numbers, the latter among them."""
+        while after < up_to and not listener.is_cut_off:
+            page, live = await asyncio.to_thread(
+                self._look, listener.wanted, after, up_to, {listener.token_id}
+            )
+            if listener.token_id not in live:
+                listener.cut_off()
+                return
             for entry in page:
-                if _number(entry) <= up_to and wanted(entry):
-                    yield entry
-            after = _number(page[-1]) if page else up_to
+                yield entry
+            after = _number(page[-1]) if len(page) == PAGE else up_to
 
     async def _poll(self) -> None:
         while True:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
             try:
-                self._tell(await asyncio.to_thread(self._page, self._told))
+                await self._catch_up()
             except Exception:
                 log.exception("timelines could not be read; it goes on")
 
-    def _tell(self, page: Sequence[Entry]) -> None:
-        """Hand on what follows without a gap; a gap is waited for a while, then passed over."""
-        for entry in page:
-            if _number(entry) != self._told + 1 and not self._may_pass_gap():
+    async def _catch_up(self) -> None:
+        """Tell all that is settled, and cut off whose token was revoked: before they are told."""
+        settled = await asyncio.to_thread(self._settled)
+        while True:
+            tokens = {listener.token_id for listener in self._listeners}
+            page, live = await asyncio.to_thread(
+                self._look, EVERY_ENTRY, self._told, settled, tokens
+            )
+            self._tell(page, tokens - live)
+            if len(page) < PAGE:
+                self._told = max(self._told, settled)
                 return
-            self._gap_since, self._told = None, _number(entry)
-            for listener in self._listeners:
+
+    def _tell(self, page: Sequence[Entry], revoked: Collection[str] = ()) -> None:
+        for listener in self._listeners:
+            if listener.token_id in revoked:
+                listener.cut_off()
+            for entry in page:
                 listener.tell(entry)
+        if page:
+            self._told = _number(page[-1])
 
-    def _may_pass_gap(self) -> bool:
-        now = time.monotonic()
-        self._gap_since = self._gap_since or now
-        return now - self._gap_since >= PATIENCE
+    def _settled(self) -> int:
+        return self._ports.store.read(lambda tx: tx.timeline.settled())
 
-    def _newest(self) -> int:
-        return self._ports.store.read(lambda tx: tx.timeline.newest())
+    def _look(self, wanted: EntryFilter, after: int, up_to: int, tokens: Collection[str]) -> Look:
+        def read(tx: Transaction) -> Look:
+            entries = tx.timeline.beyond(after, up_to, PAGE, wanted) if after < up_to else ()
+            return Look(entries, tx.tokens.live(tokens))
 
-    def _page(self, after: int) -> tuple[Entry, ...]:
-        return self._ports.store.read(lambda tx: tx.timeline.beyond(after, PAGE))
+        return self._ports.store.read(read)
 
 
 def _number(entry: Entry) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from orchestrator.domain.delivery import DeliveryState
+from orchestrator.wire.moment import Moment
 
 
 class ReplayBody(BaseModel):
@@ -20,8 +21,8 @@ class ReplayBody(BaseModel):
     execution_id: str | None = Field(None, max_length=200)
     endpoint_id: str | None = Field(None, max_length=200)
     state: DeliveryState | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Moment | None = None
+    until: Moment | None = None
 
 
 class EndpointSettingsBody(BaseModel):

@@ -10,7 +10,7 @@ from sqlalchemy import event
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.adapters.sql.schema import metadata
-from orchestrator.ports import ExecutionFilter, Transaction
+from orchestrator.ports import EntryFilter, ExecutionFilter, Transaction
 
 AT = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
 MINUTE = timedelta(minutes=1)
@@ -25,6 +25,13 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_deliveries_wake": lambda tx: tx.deliveries.to_wake(AT, 10),
     "ix_intake_messages_waiting": lambda tx: tx.intake.waiting(10),
     "ix_timeline_execution_id_number": lambda tx: tx.timeline.of("x"),
+    "INDEX ix_timeline_execution_id_number": lambda tx: tx.timeline.beyond(
+        0, 9, 9, EntryFilter(execution_id="x")
+    ),
+    "ix_timeline_deployment_number": lambda tx: tx.timeline.beyond(
+        0, 9, 9, EntryFilter(deployment="d")
+    ),
+    "ix_timeline_reviews": lambda tx: tx.timeline.beyond(0, 9, 9, EntryFilter(reviews=True)),
     "ix_executions_created_at_id": lambda tx: tx.executions.page(ExecutionFilter(), None, 10),
     "ix_reviews_open": lambda tx: tx.reviews.pending(None, None, 10),
 }

@@ -29,6 +29,7 @@ from orchestrator.adapters.sql.schema.work import (
     task_run_is_claimed,
     task_run_waits,
     task_runs,
+    tells_of_review,
     timeline,
 )
 
@@ -55,6 +56,7 @@ __all__ = [
     "task_run_is_claimed",
     "task_run_waits",
     "task_runs",
+    "tells_of_review",
     "timeline",
     "tokens",
     "workers",

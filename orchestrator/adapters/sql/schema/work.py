@@ -36,6 +36,7 @@ from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
+from orchestrator.domain.timeline import REVIEW_EVENTS
 
 executions = Table(
     "executions",
@@ -202,4 +203,9 @@ timeline = Table(
     Column("round", Integer),
     Column("details", JsonText, nullable=False),
     Index(None, "execution_id", "number"),
+    Index(None, "deployment", "number"),
 )
+
+tells_of_review = in_state(timeline.c.event, *REVIEW_EVENTS)
+
+partial_index("ix_timeline_reviews", timeline.c.number, where=tells_of_review)
