@@ -63,6 +63,13 @@ class KeptAnswer:
 class Keys(Protocol):
     """The idempotency keys, in one transaction."""
 
+    def hold(self, deployment: str, call: str, key: str) -> None:
+        """Wait for whoever uses the key, then keep others from it until the transaction ends.
+
+        The first thing that a transaction does: what it reads next is as the last user left it.
+        """
+        ...
+
     def get(self, deployment: str, call: str, key: str) -> KeptAnswer | None:
         """What the key was used for, None if it is new."""
         ...
@@ -102,7 +109,7 @@ class Intake(Protocol):
         ...
 
     def put(self, message: IntakeMessage) -> None:
-        """Insert or replace."""
+        """Insert or replace; what was accepted stays so."""
         ...
 
     def newest(

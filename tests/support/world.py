@@ -144,9 +144,14 @@ def make_world(folder: Path, template: Path, plan: Plan, **settings: Any) -> Wor
     """A new world in the folder; ``settings`` are the deployment's."""
     file = folder / "world.db"
     shutil.copy(template, file)
+    return world_at(f"sqlite:///{file}", plan, **settings)
+
+
+def world_at(url: str, plan: Plan, **settings: Any) -> World:
+    """A new world in an empty database that has the schema."""
     runner = ScriptedRunner(plan)
     jobs: list[Job] = []
-    store = make_store(f"sqlite:///{file}", publish=jobs.append, cipher=Cipher("a key"))
+    store = make_store(url, publish=jobs.append, cipher=Cipher("a key"))
     ports = Ports(
         store=store,
         deployments=DeploymentFile(

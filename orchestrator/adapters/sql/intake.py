@@ -21,8 +21,9 @@ class SqlIntake:
         return self._rows.first(self._rows.select().where(intake_messages.c.id == message_id))
 
     def put(self, message: IntakeMessage) -> None:
-        """Insert or replace."""
-        upsert(self._connection, intake_messages, values_of(message), ["id"])
+        """Insert or replace; what was accepted stays so."""
+        open_to_change = intake_messages.c.state != IntakeState.ACCEPTED
+        upsert(self._connection, intake_messages, values_of(message), ["id"], where=open_to_change)
 
     def newest(
         self, state: IntakeState | None, deployment: str | None, limit: int

@@ -40,3 +40,10 @@ def test_waiting_messages_come_oldest_first(store: SqlStore, now: datetime) -> N
 
     assert store.read(lambda tx: tx.intake.waiting(10)) == (older, newer)
     assert store.read(lambda tx: tx.intake.waiting(1)) == (older,)
+
+
+def test_an_accepted_message_stays_so(store: SqlStore, now: datetime) -> None:
+    accepted = message("m-1", now, IntakeState.ACCEPTED)
+    put(store, accepted, replace(accepted, state=IntakeState.REFUSED, reason="too late"))
+
+    assert store.read(lambda tx: tx.intake.get("m-1")) == accepted
