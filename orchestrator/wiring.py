@@ -56,6 +56,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         },
         crash_point=crash_point,
         public_url=settings.public_url,
+        max_request_bytes=settings.max_request_bytes,
         trace=tracing().here,
         send_limits=SendLimits(
             one_try=timedelta(seconds=settings.webhook_timeout),

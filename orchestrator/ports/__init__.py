@@ -6,6 +6,7 @@ from orchestrator.ports.running import Progress, Runner, Step, TaskResult
 from orchestrator.ports.sending import Sender, Signer
 from orchestrator.ports.store import Store, Transaction
 from orchestrator.ports.surroundings import (
+    FailingStep,
     Figures,
     Intake,
     IntakeMessage,
@@ -13,6 +14,7 @@ from orchestrator.ports.surroundings import (
     KeptAnswer,
     Keys,
     Manifests,
+    Sweeps,
     Tokens,
     Workers,
 )
@@ -51,6 +53,7 @@ __all__ = [
     "Endpoints",
     "ExecutionFilter",
     "Executions",
+    "FailingStep",
     "Figures",
     "Hosts",
     "Ids",
@@ -72,6 +75,7 @@ __all__ = [
     "Signer",
     "Step",
     "Store",
+    "Sweeps",
     "TaskResult",
     "TaskRuns",
     "Timeline",

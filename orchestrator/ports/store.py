@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
-from orchestrator.ports.surroundings import Figures, Intake, Keys, Manifests, Tokens, Workers
+from orchestrator.ports.surroundings import (
+    Figures,
+    Intake,
+    Keys,
+    Manifests,
+    Sweeps,
+    Tokens,
+    Workers,
+)
 from orchestrator.ports.webhooks import (
     Deliveries,
     DeliveryFigures,
@@ -41,6 +49,7 @@ class Transaction(Protocol):
     keys: Keys
     intake: Intake
     workers: Workers
+    sweeps: Sweeps
     figures: Figures
 
     def now(self) -> datetime:

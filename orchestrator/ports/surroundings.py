@@ -118,8 +118,38 @@ class Intake(Protocol):
         """Messages that came to this, newest first; None does not matter."""
         ...
 
-    def waiting(self, limit: int) -> tuple[IntakeMessage, ...]:
-        """Messages whose deployment was not ready yet, oldest first."""
+    def waiting(self, deployments: Sequence[str], limit: int) -> tuple[IntakeMessage, ...]:
+        """Messages that waited for one of these which a worker has loaded since, oldest first."""
+        ...
+
+    def backlog(self) -> tuple[Waiting, ...]:
+        """The messages that wait for their deployment, by its name."""
+        ...
+
+    def refused(self, since: datetime) -> int:
+        """How many messages that came since then were refused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FailingStep:
+    """A step of the sweep that fails: since when, when last, and with what error."""
+
+    step: str
+    since: datetime
+    at: datetime
+    error: str
+
+
+class Sweeps(Protocol):
+    """What sweeps could not do, in one transaction."""
+
+    def failed(self, step: str, error: str) -> None:
+        """Note, by the database's clock, that a step failed just now."""
+        ...
+
+    def failing(self) -> tuple[FailingStep, ...]:
+        """The steps that failed lately."""
         ...
 
 

@@ -26,6 +26,7 @@ from orchestrator.adapters.sql.manifests import SqlManifests
 from orchestrator.adapters.sql.outputs import SqlOutputs
 from orchestrator.adapters.sql.repetition import repeat
 from orchestrator.adapters.sql.reviews import SqlReviews
+from orchestrator.adapters.sql.sweeps import SqlSweeps
 from orchestrator.adapters.sql.task_runs import SqlTaskRuns
 from orchestrator.adapters.sql.timeline import SqlTimeline
 from orchestrator.adapters.sql.tokens import SqlTokens
@@ -63,6 +64,7 @@ class SqlTransaction:
         self.keys: ports.Keys = SqlKeys(connection)
         self.intake: ports.Intake = SqlIntake(connection)
         self.workers: ports.Workers = SqlWorkers(connection)
+        self.sweeps: ports.Sweeps = SqlSweeps(connection)
         self.figures: ports.Figures = SqlFigures(connection)
 
     def now(self) -> datetime:

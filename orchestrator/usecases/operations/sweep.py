@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -11,6 +11,7 @@ import structlog
 
 from orchestrator.domain import retry
 from orchestrator.domain.task_run import TaskRun
+from orchestrator.errors import Transient, cause
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import job_of
 from orchestrator.usecases.executions.claims import end_lapsed_claim
@@ -37,6 +38,7 @@ class Swept:
     expired_reviews: int = 0
     messages: int = 0
     purged: int = 0
+    failed_steps: int = 0
 
     def counts(self) -> dict[str, int]:
         """The same by name."""
@@ -44,15 +46,39 @@ class Swept:
 
 
 def sweep(ports: Ports) -> Swept:
-    """See once to everything that is due now."""
-    return Swept(
-        lapsed_claims=_end_lapsed_claims(ports),
-        task_runs=_publish_task_runs(ports),
-        endpoints=_publish_drains(ports),
-        expired_reviews=_expire_reviews(ports),
-        messages=take_waiting(ports, BATCH),
-        purged=purge(ports),
-    )
+    """See once to everything that is due now; a step that fails keeps none of the others back."""
+    steps: dict[str, Callable[[Ports], int]] = {
+        "lapsed_claims": _end_lapsed_claims,
+        "task_runs": _publish_task_runs,
+        "endpoints": _publish_drains,
+        "expired_reviews": _expire_reviews,
+        "messages": lambda ports: take_waiting(ports, BATCH),
+        "purged": purge,
+    }
+    done: dict[str, int] = {}
+    failed: dict[str, str] = {}
+    for name, step in steps.items():
+        try:
+            done[name] = step(ports)
+        except Exception as error:
+            log.exception("a step of the sweep failed; the others go on", step=name)
+            failed[name] = cause(error)
+    if failed:
+        _note(ports, failed)
+    return Swept(**done, failed_steps=len(failed))
+
+
+def _note(ports: Ports, failed: Mapping[str, str]) -> None:
+    """Tell doctor and metrics, which run elsewhere, what this sweep could not do."""
+
+    def write(tx: Transaction) -> None:
+        for name, error in failed.items():
+            tx.sweeps.failed(name, error)
+
+    try:
+        ports.store.transact(write)
+    except Transient:
+        log.warning("failed steps not noted", steps=sorted(failed))
 
 
 def _each(rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
