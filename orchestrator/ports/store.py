@@ -69,7 +69,7 @@ class Store(Protocol):
 
         The work may be called several times: a StaleWrite or a busy database rolls back and begins
         again, a bounded number of times. After the commit the jobs that it asked for are published;
-        a broker that is away does not undo the commit (the sweep publishes again).
+        a broker that is away does not undo the commit (the sweep publishes as soon as it is back).
         """
         ...
 

@@ -45,7 +45,8 @@ class Ports:
     ``keep_finished`` is for how long the deliveries and outputs of finished executions are kept,
     None for ever. ``max_request_bytes`` is what a body may have, however it comes. ``trace`` notes
     on the current span which execution it is about, and gives the ``traceparent`` by which others
-    go on from it, None where nobody traces.
+    go on from it, None where nobody traces. ``broker_answers`` is False while jobs are known not to
+    go out.
     """
 
     store: Store
@@ -62,3 +63,4 @@ class Ports:
     keep_finished: timedelta | None = None
     max_request_bytes: int = 1024 * 1024
     trace: Callable[[str], str | None] = untraced
+    broker_answers: Callable[[], bool] = lambda: True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import TypeVar
 
 import structlog
@@ -92,6 +93,11 @@ def _each(rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
     return done
 
 
+def _while_jobs_go_out(ports: Ports, rows: Iterable[Row]) -> Iterator[Row]:
+    """What a broker does not take stays due: the first sweep after its return publishes it."""
+    return takewhile(lambda _: ports.broker_answers(), rows)
+
+
 def _end_lapsed_claims(ports: Ports) -> int:
     lapsed = ports.store.read(lambda tx: tx.task_runs.lapsed(BATCH))
     return _each(lapsed, lambda task_run_id: end_lapsed_claim(ports, task_run_id))
@@ -100,7 +106,7 @@ def _end_lapsed_claims(ports: Ports) -> int:
 def _publish_task_runs(ports: Ports) -> int:
     now = ports.clock.now()
     due = ports.store.read(lambda tx: tx.task_runs.to_wake(now, BATCH))
-    return _each(due, lambda run: _publish_task_run(ports, run))
+    return _each(_while_jobs_go_out(ports, due), lambda run: _publish_task_run(ports, run))
 
 
 def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
@@ -130,7 +136,9 @@ def _publish_drains(ports: Ports) -> int:
         ports.store.transact(lambda tx: _take_over(tx, abandoned, now))
     if rested:
         ports.store.transact(lambda tx: wake_endpoints(tx, rested, now))
-    return _each(asleep, lambda endpoint_id: _publish_drain(ports, endpoint_id))
+    return _each(
+        _while_jobs_go_out(ports, asleep), lambda endpoint_id: _publish_drain(ports, endpoint_id)
+    )
 
 
 def _take_over(tx: Transaction, endpoint_ids: Sequence[str], now: datetime) -> None:
