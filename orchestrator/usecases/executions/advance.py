@@ -49,6 +49,19 @@ def begin_round(
     locked: LockedExecution, plan: Plan, index: int, round_: int, *, resumes: bool
 ) -> TaskRun:
     """Write the task run of a task's round, and have its job published."""
+    run = _new_run(locked, plan, index, round_, resumes=resumes)
+    locked.tx.task_runs.add([run])
+    return run
+
+
+def first_runs(locked: LockedExecution, plan: Plan) -> list[TaskRun]:
+    """The task runs that a new execution begins with, yet to be written, their jobs published."""
+    return [_new_run(locked, plan, index, 1, resumes=False) for index in plan.due((), ())]
+
+
+def _new_run(
+    locked: LockedExecution, plan: Plan, index: int, round_: int, *, resumes: bool
+) -> TaskRun:
     run = TaskRun(
         id=locked.ports.ids.new(),
         execution_id=locked.execution.id,
@@ -65,7 +78,6 @@ def begin_round(
         resumes=resumes,
         trace=_trace(locked, resumes=resumes),
     )
-    locked.tx.task_runs.add([run])
     locked.record("task_run.create", run.id, run)
     locked.tx.publish(job_of(locked.ports, run))
     return run

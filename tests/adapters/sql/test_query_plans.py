@@ -33,6 +33,9 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     ),
     "ix_timeline_execution_id_number": lambda tx: tx.timeline.of("x"),
     "ix_executions_created_at_id": lambda tx: tx.executions.page(ExecutionFilter(), None, 10),
+    "ix_executions_batch": (
+        lambda tx: tx.executions.page(ExecutionFilter(state="QUEUED", batch="b"), None, 10)
+    ),
     "ix_reviews_open": lambda tx: tx.reviews.pending(None, None, 10),
 }
 
