@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from orchestrator.adapters.celery import BROKER_PATIENCE, CeleryJobs, make_celery
+from orchestrator.adapters.circuit_breaker import CircuitBreaker
 from orchestrator.adapters.deployment_file import RunnerKind, load_deployments
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
@@ -37,11 +38,12 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
     if settings.keeps_data_here:
         require_writable(settings.data)
     crash_point = crash_point_from(os.environ)
-    broker = make_celery(settings.resolved_broker_url, patience=BROKER_PATIENCE)
+    celery = make_celery(settings.resolved_broker_url, patience=BROKER_PATIENCE)
+    broker = CircuitBreaker(publish or CeleryJobs(celery, settings.time_limit_grace).publish)
     return Ports(
         store=make_store(
             settings.resolved_database_url,
-            publish=publish or CeleryJobs(broker, settings.time_limit_grace).publish,
+            publish=broker.publish,
             cipher=Cipher(",".join(settings.secret_keys)),
             crash_point=crash_point,
         ),
@@ -54,7 +56,9 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         runners=_make_runners(settings),
         crash_point=crash_point,
         public_url=settings.public_url,
+        max_request_bytes=settings.max_request_bytes,
         trace=tracing().here,
+        broker_answers=broker.is_closed,
         send_limits=SendLimits(
             one_try=timedelta(seconds=settings.webhook_timeout),
             per_endpoint=settings.webhooks_per_endpoint,

@@ -58,13 +58,24 @@ def drain_endpoint(v: int, endpoint_id: str) -> None:
     drain(process.ports, endpoint_id, process.identity.name)
 
 
-def take_in(self: Task, **arguments: Any) -> None:
-    """Take in a producer's message: its id is the idempotency key."""
-    message = Message(id=self.request.id, job=self.name, arguments=arguments)
+class AnyArguments(Task):  # type: ignore[misc]  # Celery has no types
+    """A job that may be sent with an argument of any name, ``self`` among them."""
+
+    def __call__(self, /, *positional: Any, **arguments: Any) -> Any:
+        """Run it; Celery's own way takes no argument that is named ``self``."""
+        return self.run(*positional, **arguments)
+
+
+def take_in(self: Task, /, *positional: Any, **arguments: Any) -> None:
+    """Take in a producer's message, whatever its arguments: its id is the idempotency key.
+
+    It goes back to the broker only while the database does not take what became of it.
+    """
+    message = Message(self.request.id, self.name, arguments, positional)
     try:
         take(current.get().ports, message)
     except Exception as error:
-        log.exception("message goes back to the broker", message_id=message.id)
+        log.exception("message goes back to the broker", message_id=self.request.id)
         time.sleep(PAUSE_BEFORE_RETURN)
         raise Reject(str(error), requeue=True) from error
 
@@ -81,4 +92,5 @@ def register(app: Celery) -> None:
     app.task(name=jobs.RESUME, bind=True)(run)
     app.task(name=jobs.DRAIN)(drain_endpoint)
     for name in jobs.PUBLIC:
-        app.task(name=name, bind=True, acks_late=True, reject_on_worker_lost=True)(take_in)
+        options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True}
+        app.task(name=name, base=AnyArguments, **options)(take_in)

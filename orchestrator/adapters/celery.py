@@ -15,8 +15,11 @@ SECONDS_TO_ASK = 5.0
 """How long a look at the broker may take to connect."""
 
 
-BROKER_PATIENCE = 2.0
+BROKER_PATIENCE = 0.75
 """Seconds that a broker may take to accept a job: a frozen one must not hold up who publishes."""
+
+MOST_CONNECTIONS = 64
+"""Threads of one process that publish at a time: none waits for another one's connection."""
 
 
 def make_celery(
@@ -50,7 +53,10 @@ def make_celery(
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_transport_options=_transport_options(broker_url, patience),
-        task_publish_retry=True,
+        broker_connection_timeout=patience or SECONDS_TO_ASK,
+        broker_pool_limit=MOST_CONNECTIONS,
+        # Redis' own client connects again by itself; a second try would be a second wait.
+        task_publish_retry=not broker_url.startswith("redis"),
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0},
         task_send_sent_event=True,
     )
@@ -59,9 +65,9 @@ def make_celery(
 
 def _transport_options(broker_url: str, patience: float | None) -> dict[str, Any]:
     if not broker_url.startswith("redis"):
-        return {}
+        return {} if patience is None else {"read_timeout": patience, "write_timeout": patience}
     return {
-        "socket_connect_timeout": 5,
+        "socket_connect_timeout": patience or SECONDS_TO_ASK,
         "socket_timeout": patience,
         "socket_keepalive": True,
         "health_check_interval": 30,

@@ -58,6 +58,13 @@ class _Collector:
         yield _gauge("executions", "Executions by state", ("deployment", "state"), states)
         yield from _backlog("reviews_pending", "Reviews that wait for a person", reading.reviews)
         yield from _backlog("task_runs_due", "Task runs that wait for a worker", reading.due)
+        waiting = "Messages that wait for their deployment"
+        yield from _backlog("messages_waiting", waiting, reading.messages)
+        refused = {(): float(reading.refused_messages)}
+        yield _gauge("messages_refused_5m", "Messages refused in the last 5 minutes", (), refused)
+        failing = {(step,): seconds for step, seconds in reading.failing_steps.items()}
+        help_ = "For how long a step of the sweep fails"
+        yield _gauge("sweep_step_failing_seconds", help_, ("step",), failing)
         yield _durations(reading.tasks)
         yield _retries(reading.tasks)
         workers = {(queue,): count for queue, count in reading.workers.items()}

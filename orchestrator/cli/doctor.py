@@ -95,7 +95,9 @@ def _data_folder(settings: Settings) -> Iterator[Finding]:
 
 def _broker(settings: Settings) -> Finding:
     try:
-        lengths = queue_lengths(make_celery(settings.resolved_broker_url))
+        lengths = queue_lengths(
+            make_celery(settings.resolved_broker_url, patience=SECONDS_TO_ANSWER)
+        )
     except (KombuError, OSError) as error:
         mend = "Start it (`orchestrator up` brings one), or correct ORCHESTRATOR_BROKER_URL"
         return Finding("broker", f"cannot be reached: {error}", mend)

@@ -14,6 +14,7 @@ from orchestrator.ports.running import (
 from orchestrator.ports.sending import Sender, Signer
 from orchestrator.ports.store import Store, Transaction
 from orchestrator.ports.surroundings import (
+    FailingStep,
     Figures,
     Intake,
     IntakeMessage,
@@ -21,6 +22,7 @@ from orchestrator.ports.surroundings import (
     KeptAnswer,
     Keys,
     Manifests,
+    Sweeps,
     Tokens,
     Workers,
 )
@@ -64,6 +66,7 @@ __all__ = [
     "EntryFilter",
     "ExecutionFilter",
     "Executions",
+    "FailingStep",
     "Figures",
     "Halted",
     "Hosts",
@@ -88,6 +91,7 @@ __all__ = [
     "Signer",
     "Step",
     "Store",
+    "Sweeps",
     "TaskRuns",
     "Timeline",
     "Tokens",

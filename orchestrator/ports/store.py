@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
-from orchestrator.ports.surroundings import Figures, Intake, Keys, Manifests, Tokens, Workers
+from orchestrator.ports.surroundings import (
+    Figures,
+    Intake,
+    Keys,
+    Manifests,
+    Sweeps,
+    Tokens,
+    Workers,
+)
 from orchestrator.ports.webhooks import (
     Deliveries,
     DeliveryFigures,
@@ -41,6 +49,7 @@ class Transaction(Protocol):
     keys: Keys
     intake: Intake
     workers: Workers
+    sweeps: Sweeps
     figures: Figures
 
     def now(self) -> datetime:
@@ -60,7 +69,7 @@ class Store(Protocol):
 
         The work may be called several times: a StaleWrite or a busy database rolls back and begins
         again, a bounded number of times. After the commit the jobs that it asked for are published;
-        a broker that is away does not undo the commit (the sweep publishes again).
+        a broker that is away does not undo the commit (the sweep publishes as soon as it is back).
         """
         ...
 

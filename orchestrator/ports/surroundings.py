@@ -67,6 +67,13 @@ class KeptAnswer:
 class Keys(Protocol):
     """The idempotency keys, in one transaction."""
 
+    def hold(self, deployment: str, call: str, key: str) -> None:
+        """Wait for whoever uses the key, then keep others from it until the transaction ends.
+
+        The first thing that a transaction does: what it reads next is as the last user left it.
+        """
+        ...
+
     def get(self, deployment: str, call: str, key: str) -> KeptAnswer | None:
         """What the key was used for, None if it is new."""
         ...
@@ -106,7 +113,7 @@ class Intake(Protocol):
         ...
 
     def put(self, message: IntakeMessage) -> None:
-        """Insert or replace."""
+        """Insert or replace; what was accepted stays so."""
         ...
 
     def newest(
@@ -115,8 +122,38 @@ class Intake(Protocol):
         """Messages that came to this, newest first; None does not matter."""
         ...
 
-    def waiting(self, limit: int) -> tuple[IntakeMessage, ...]:
-        """Messages whose deployment was not ready yet, oldest first."""
+    def waiting(self, deployments: Sequence[str], limit: int) -> tuple[IntakeMessage, ...]:
+        """Messages that waited for one of these which a worker has loaded since, oldest first."""
+        ...
+
+    def backlog(self) -> tuple[Waiting, ...]:
+        """The messages that wait for their deployment, by its name."""
+        ...
+
+    def refused(self, since: datetime) -> int:
+        """How many messages that came since then were refused."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FailingStep:
+    """A step of the sweep that fails: since when, when last, and with what error."""
+
+    step: str
+    since: datetime
+    at: datetime
+    error: str
+
+
+class Sweeps(Protocol):
+    """What sweeps could not do, in one transaction."""
+
+    def failed(self, step: str, error: str) -> None:
+        """Note, by the database's clock, that a step failed just now."""
+        ...
+
+    def failing(self) -> tuple[FailingStep, ...]:
+        """The steps that failed lately."""
         ...
 
 

@@ -27,7 +27,7 @@ class ExecutionFilter:
     """Which executions are meant; what is None does not matter.
 
     ``since`` and ``until`` bound the time of the kickoff, the latter exclusively; ``meta`` is a
-    text that the JSON of their meta has in it, whatever its case.
+    text that the JSON of their meta has in it, whatever its case. ``batch`` is the id of one.
     """
 
     deployment: str | None = None
@@ -35,6 +35,7 @@ class ExecutionFilter:
     since: datetime | None = None
     until: datetime | None = None
     meta: str | None = None
+    batch: str | None = None
 
 
 class Executions(Protocol):
@@ -42,6 +43,10 @@ class Executions(Protocol):
 
     def add(self, execution: Execution) -> bool:
         """Insert; False, and nothing done, when the id is taken."""
+        ...
+
+    def add_new(self, executions: Sequence[Execution]) -> None:
+        """Insert several whose ids were just made."""
         ...
 
     def get(self, execution_id: str) -> Execution | None:

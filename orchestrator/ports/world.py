@@ -43,8 +43,10 @@ class Ports:
     ``crash_point`` is called with the name of a place where a crash would hurt; production does
     nothing there. ``public_url`` is how clients reach the API, without a slash at its end.
     ``keep_finished`` is for how long the deliveries and outputs of finished executions are kept,
-    None for ever. ``trace`` notes on the current span which execution it is about, and gives the
-    ``traceparent`` by which others go on from it, None where nobody traces.
+    None for ever. ``max_request_bytes`` is what a body may have, however it comes. ``trace`` notes
+    on the current span which execution it is about, and gives the ``traceparent`` by which others
+    go on from it, None where nobody traces. ``broker_answers`` is False while jobs are known not to
+    go out.
     """
 
     store: Store
@@ -59,4 +61,6 @@ class Ports:
     public_url: str | None = None
     send_limits: SendLimits = field(default_factory=SendLimits)
     keep_finished: timedelta | None = None
+    max_request_bytes: int = 1024 * 1024
     trace: Callable[[str], str | None] = untraced
+    broker_answers: Callable[[], bool] = lambda: True

@@ -28,10 +28,13 @@ def idempotent(
     """Return what the call answers, or what it answered when the key was first used.
 
     ``scope`` are the deployment and the name of the call. Only an answer is kept: a call that
-    raises leaves the key unused. Raises KeyReused when the body is another one.
+    raises leaves the key unused. A call with the same key that is under way is waited for, so that
+    whichever comes second is told what the first was. Raises KeyReused when the body is another
+    one.
     """
     if key is None:
         return call()
+    tx.keys.hold(*scope, key.text)
     kept = tx.keys.get(*scope, key.text)
     if kept is None:
         answer = call()

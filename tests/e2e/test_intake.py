@@ -112,6 +112,45 @@ def test_a_message_that_cannot_be_carried_out_is_kept_with_the_reason_and_does_n
     assert service.log.count(f"[{message_id}] received") == 1
 
 
+def _envelope(message_id: object, body: str, **headers: object) -> str:
+    """A message as kombu writes it, whose body says what no Celery client would."""
+    envelope = {
+        "body": base64.b64encode(body.encode()).decode(),
+        "content-type": "application/json",
+        "content-encoding": "utf-8",
+        "headers": {"lang": "py", "task": "orchestrator.kickoff", "id": message_id, **headers},
+        "properties": {
+            "correlation_id": message_id,
+            "body_encoding": "base64",
+            "delivery_mode": 2,
+            "delivery_tag": str(uuid4()),
+            "delivery_info": {"exchange": "", "routing_key": "intake"},
+            "priority": 0,
+        },
+    }
+    return json.dumps(envelope)
+
+
+GOOD = '"v": 1, "deployment": "plain"'
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (f'[[], {{{GOOD}, "body": {{"inputs": {{"x": NaN}}}}}}, {{}}]', "JSON does not have"),
+        (f'[[], {{{GOOD}, "body": {{"inputs": {{}}}}, "self": 1}}, {{}}]', "knows: 'self'"),
+        ('[[1, "plain", {"inputs": {}}], {}, {}]', "none by position"),
+    ],
+)
+def test_a_poisonous_message_is_kept_and_does_not_loop(
+    service: Service, body: str, reason: str
+) -> None:
+    message_id = str(uuid4())
+    service.broker.lpush("intake", _envelope(f"urn:uuid:{message_id.upper()}", body))
+    assert reason in str(kept(service, message_id, "REFUSED").reason)
+    service.until(lambda: service.broker.llen("intake") + service.broker.hlen("unacked") == 0)
+
+
 def test_credentials_in_a_message_are_refused_and_not_kept(service: Service, kickoff: Send) -> None:
     authentication = {"strategy": "bearer", "token": "a-secret-of-the-receiver"}
     webhook = {"url": "https://hooks.example/x", "authentication": authentication}
@@ -139,19 +178,6 @@ def test_a_message_written_by_hand_starts_an_execution(service: Service) -> None
     message_id = str(uuid4())
     body = {"inputs": {"topic": "owls"}}
     arguments = {"v": 1, "deployment": "article", "body": body}
-    envelope = {
-        "body": base64.b64encode(json.dumps([[], arguments, {}]).encode()).decode(),
-        "content-type": "application/json",
-        "content-encoding": "utf-8",
-        "headers": {"lang": "py", "task": "orchestrator.kickoff", "id": message_id},
-        "properties": {
-            "correlation_id": message_id,
-            "body_encoding": "base64",
-            "delivery_mode": 2,
-            "delivery_tag": str(uuid4()),
-            "delivery_info": {"exchange": "", "routing_key": "intake"},
-            "priority": 0,
-        },
-    }
-    service.broker.lpush("intake", json.dumps(envelope))
+    envelope = _envelope(message_id, json.dumps([[], arguments, {}]))
+    service.broker.lpush("intake", envelope)
     assert kept(service, message_id, "ACCEPTED").execution_id == message_id

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 import time_machine
+from databases import create_database
 from post import Post, make_post
-from world import World, make_world, migrated, plan_of
+from world import World, make_world, migrated, plan_of, world_over
+
+from orchestrator.adapters.sql.migrate import upgrade
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +28,28 @@ def a_world(tmp_path: Path, template: Path) -> Iterator[Callable[..., World]]:
         folder = tmp_path / str(len(made))
         folder.mkdir()
         made.append(make_world(folder, template, plan_of(*tasks), **settings))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.ports.store.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def a_world_of_each(
+    request: pytest.FixtureRequest, a_world: Callable[..., World]
+) -> Iterator[Callable[..., World]]:
+    """The same on SQLite, and on PostgreSQL."""
+    if request.param == "sqlite":
+        yield a_world
+        return
+    made: list[World] = []
+    server = request.getfixturevalue("postgres_server")
+
+    def make(*tasks: str, **settings: Any) -> World:
+        url = create_database(server)
+        upgrade(url)
+        made.append(world_over(url, plan_of(*tasks), **settings))
         return made[-1]
 
     yield make

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from datetime import datetime
 
@@ -40,6 +40,10 @@ class SqlExecutions:
     def add(self, execution: Execution) -> bool:
         """Insert; False, and nothing done, when the id is taken."""
         return insert_new(self._connection, executions, values_of(execution), ["id"])
+
+    def add_new(self, executions: Sequence[Execution]) -> None:
+        """Insert several whose ids were just made."""
+        self._rows.add(executions)
 
     def get(self, execution_id: str) -> Execution | None:
         """Read without a lock."""
@@ -95,6 +99,8 @@ def _conditions(wanted: ExecutionFilter) -> Iterator[ColumnElement[bool]]:
         yield c.deployment == wanted.deployment
     if wanted.state is not None:
         yield c.state == wanted.state
+    if wanted.batch is not None:
+        yield c.batch == wanted.batch
     if wanted.since is not None:
         yield c.created_at >= wanted.since
     if wanted.until is not None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
 
 from orchestrator.adapters.sql.rows import Rows, upsert, values_of
-from orchestrator.adapters.sql.schema import intake_messages, intake_waits
+from orchestrator.adapters.sql.schema import intake_messages, intake_waits, manifests
+from orchestrator.domain.figures import Waiting
 from orchestrator.ports import IntakeMessage, IntakeState
+
+_c = intake_messages.c
 
 
 class SqlIntake:
@@ -18,25 +24,41 @@ class SqlIntake:
 
     def get(self, message_id: str) -> IntakeMessage | None:
         """What became of a message, None if it is new."""
-        return self._rows.first(self._rows.select().where(intake_messages.c.id == message_id))
+        return self._rows.first(self._rows.select().where(_c.id == message_id))
 
     def put(self, message: IntakeMessage) -> None:
-        """Insert or replace."""
-        upsert(self._connection, intake_messages, values_of(message), ["id"])
+        """Insert or replace; what was accepted stays so."""
+        open_to_change = _c.state != IntakeState.ACCEPTED
+        upsert(self._connection, intake_messages, values_of(message), ["id"], where=open_to_change)
 
     def newest(
         self, state: IntakeState | None, deployment: str | None, limit: int
     ) -> tuple[IntakeMessage, ...]:
         """Messages that came to this, newest first; None does not matter."""
-        c = intake_messages.c
-        query = self._rows.select().order_by(c.received_at.desc(), c.id.desc()).limit(limit)
+        query = self._rows.select().order_by(_c.received_at.desc(), _c.id.desc()).limit(limit)
         if state is not None:
-            query = query.where(c.state == state)
+            query = query.where(_c.state == state)
         if deployment is not None:
-            query = query.where(c.deployment == deployment)
+            query = query.where(_c.deployment == deployment)
         return self._rows.all(query)
 
-    def waiting(self, limit: int) -> tuple[IntakeMessage, ...]:
-        """Messages whose deployment was not ready yet, oldest first."""
-        query = self._rows.select().where(intake_waits)
-        return self._rows.all(query.order_by(intake_messages.c.received_at).limit(limit))
+    def waiting(self, deployments: Sequence[str], limit: int) -> tuple[IntakeMessage, ...]:
+        """Messages that waited for one of these which a worker has loaded since, oldest first."""
+        loaded = manifests.c.deployment
+        query = self._rows.select().join(manifests, loaded == _c.deployment)
+        query = query.where(loaded.in_(deployments), intake_waits)
+        return self._rows.all(query.order_by(_c.received_at).limit(limit))
+
+    def backlog(self) -> tuple[Waiting, ...]:
+        """The messages that wait for their deployment, by its name."""
+        query = (
+            select(_c.deployment, func.count(), func.min(_c.received_at))
+            .where(intake_waits)
+            .group_by(_c.deployment)
+        )
+        return tuple(Waiting(*row) for row in self._connection.execute(query))
+
+    def refused(self, since: datetime) -> int:
+        """How many messages that came since then were refused."""
+        late = select(func.count()).where(_c.state == IntakeState.REFUSED, _c.received_at >= since)
+        return self._connection.execute(late).scalar_one()

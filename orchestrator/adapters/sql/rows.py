@@ -8,6 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Insert,
     Select,
@@ -177,12 +178,16 @@ def insert_new(
 
 
 def upsert(
-    connection: Connection, table: Table, values: Mapping[str, Any], key: Sequence[str]
+    connection: Connection,
+    table: Table,
+    values: Mapping[str, Any],
+    key: Sequence[str],
+    where: ColumnElement[bool] | None = None,
 ) -> None:
-    """Insert, or write over the row that has the key."""
+    """Insert, or write over the row that has the key, if it meets the condition."""
     statement = _insert(connection, table).values(values)
     rest = {name: statement.excluded[name] for name in values if name not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=rest))
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=rest, where=where))
 
 
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:

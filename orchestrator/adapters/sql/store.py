@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator import ports
 from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
@@ -26,11 +27,14 @@ from orchestrator.adapters.sql.manifests import SqlManifests
 from orchestrator.adapters.sql.outputs import SqlOutputs
 from orchestrator.adapters.sql.repetition import repeat
 from orchestrator.adapters.sql.reviews import SqlReviews
+from orchestrator.adapters.sql.sweeps import SqlSweeps
 from orchestrator.adapters.sql.task_runs import SqlTaskRuns
 from orchestrator.adapters.sql.timeline import SqlTimeline
 from orchestrator.adapters.sql.tokens import SqlTokens
+from orchestrator.adapters.sql.unsent import wake_soon
 from orchestrator.adapters.sql.workers import SqlWorkers
 from orchestrator.domain.plan import Plan
+from orchestrator.errors import Transient
 from orchestrator.jobs import Job
 
 T = TypeVar("T")
@@ -63,6 +67,7 @@ class SqlTransaction:
         self.keys: ports.Keys = SqlKeys(connection)
         self.intake: ports.Intake = SqlIntake(connection)
         self.workers: ports.Workers = SqlWorkers(connection)
+        self.sweeps: ports.Sweeps = SqlSweeps(connection)
         self.figures: ports.Figures = SqlFigures(connection)
 
     def now(self) -> datetime:
@@ -95,8 +100,9 @@ class SqlStore:
         """Do the work in one transaction that may write; then publish what it asked for."""
         result, jobs = repeat(lambda: self._commit(work))
         self._crash_point("after-commit")
-        for job in jobs:
-            self._send(job)
+        unsent = [job for job in jobs if not self._send(job)]
+        if unsent:
+            self._wake_soon(unsent)
         return result
 
     def read(self, work: Callable[[ports.Transaction], T]) -> T:
@@ -117,11 +123,25 @@ class SqlStore:
         with self._reader.begin() as connection:
             return work(SqlTransaction(connection, self._cipher, self._known_plans))
 
-    def _send(self, job: Job) -> None:
+    def _send(self, job: Job) -> bool:
         try:
             self._publish(job)
         except OSError as error:
             log.warning("job_not_published", job=job.name, error=str(error), **job.arguments)
+            return False
+        return True
+
+    def _wake_soon(self, unsent: Sequence[Job]) -> None:
+        """What was committed stands, whatever becomes of this: the sweep is only slower."""
+
+        def note() -> None:
+            with self._writer.begin() as connection:
+                wake_soon(connection, unsent)
+
+        try:
+            repeat(note)
+        except (Transient, SQLAlchemyError) as error:
+            log.warning("jobs wait longer for the sweep", jobs=len(unsent), error=str(error))
 
 
 def _no_crash(_place: str) -> None:

@@ -64,6 +64,19 @@ def begin_round(
     locked: LockedExecution, path: str, round_: int, *, resumes: bool, name: str | None = None
 ) -> TaskRun:
     """Write the task run of a task's round, and have its job published."""
+    run = _new_run(locked, path, round_, resumes=resumes, name=name)
+    locked.tx.task_runs.add([run])
+    return run
+
+
+def first_runs(locked: LockedExecution, plan: Plan) -> list[TaskRun]:
+    """The task runs that a new execution begins with, yet to be written, their jobs published."""
+    return [_new_run(locked, path, 1, resumes=False) for path in plan.due((), ())]
+
+
+def _new_run(
+    locked: LockedExecution, path: str, round_: int, *, resumes: bool, name: str | None = None
+) -> TaskRun:
     run = TaskRun(
         id=locked.ports.ids.new(),
         execution_id=locked.execution.id,
@@ -80,7 +93,6 @@ def begin_round(
         resumes=resumes,
         trace=_trace(locked, resumes=resumes),
     )
-    locked.tx.task_runs.add([run])
     locked.record("task_run.create", run.id, run)
     locked.tx.publish(job_of(locked.ports, run))
     return run

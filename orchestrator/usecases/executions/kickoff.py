@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,12 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.timeline import Entry
+from orchestrator.domain.webhooks import Subscriptions
 from orchestrator.errors import DeploymentBroken, DeploymentNotReady, MissingInputs
 from orchestrator.ports import Ports, Transaction
-from orchestrator.usecases.executions.advance import begin_due_tasks
+from orchestrator.usecases.executions.advance import first_runs
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.idempotency import IdempotencyKey, idempotent
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
@@ -55,18 +58,33 @@ def kickoff(ports: Ports, asked: Kickoff) -> JsonObject:
 def begin(ports: Ports, tx: Transaction, asked: Kickoff) -> JsonObject:
     """Do it within a transaction. Raises DeploymentNotReady, DeploymentBroken, MissingInputs."""
     plan = loaded_plan(tx.manifests.get(asked.deployment), asked.deployment)
-    _require_inputs(plan, asked.body.inputs)
-    execution = _new_execution(ports, tx, asked, plan)
+    require_inputs(plan, asked.body.inputs)
+    subscriptions = subscribe(tx, asked.deployment, asked.body, ports.clock.now())
+    execution = new_execution(ports, asked, plan, subscriptions)
     if tx.executions.add(execution):
-        locked = LockedExecution(ports, tx, execution, asked.actor)
-        locked.record("execution.create", execution.id, None, origin=asked.origin)
-        begin_due_tasks(locked, plan)
-        locked.close()
+        write_beginnings(ports, tx, [execution], plan)
     return {"kickoff_id": execution.id}
 
 
-def _new_execution(ports: Ports, tx: Transaction, asked: Kickoff, plan: Plan) -> Execution:
-    now = ports.clock.now()
+def write_beginnings(
+    ports: Ports, tx: Transaction, executions: Sequence[Execution], plan: Plan
+) -> None:
+    """Write the first task runs and the timelines of new executions, all of them at once."""
+    runs: list[TaskRun] = []
+    entries: list[Entry] = []
+    for execution in executions:
+        locked = LockedExecution(ports, tx, execution, execution.actor)
+        locked.record("execution.create", execution.id, None, origin=execution.origin)
+        runs += first_runs(locked, plan)
+        entries += locked.entries
+    tx.task_runs.add(runs)
+    tx.timeline.add(entries)
+
+
+def new_execution(
+    ports: Ports, asked: Kickoff, plan: Plan, subscriptions: Subscriptions
+) -> Execution:
+    """The execution that is asked for, yet to be written."""
     deployment = ports.deployments.get(asked.deployment)
     carry = asked.body.carry_webhooks
     return Execution(
@@ -79,9 +97,9 @@ def _new_execution(ports: Ports, tx: Transaction, asked: Kickoff, plan: Plan) ->
         plan_digest=plan.digest,
         inputs=asked.body.inputs,
         meta=asked.body.meta or {},
-        subscriptions=subscribe(tx, asked.deployment, asked.body, now),
+        subscriptions=subscriptions,
         carry_webhooks=deployment.carry_webhooks if carry is None else carry,
-        created_at=now,
+        created_at=ports.clock.now(),
         batch=asked.batch,
     )
 
@@ -99,7 +117,8 @@ def loaded_plan(manifest: Manifest | None, deployment: str) -> Plan:
     return manifest.plan
 
 
-def _require_inputs(plan: Plan, inputs: Mapping[str, Any]) -> None:
+def require_inputs(plan: Plan, inputs: Mapping[str, Any]) -> None:
+    """Raises MissingInputs; Invalid for inputs that a flow's state does not take."""
     missing = tuple(name for name in plan.inputs if name not in inputs)
     if missing and plan.inputs_required:
         raise MissingInputs(missing)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -157,6 +158,11 @@ class LockedExecution:
         self._deliveries.append(delivery)
         if kind is not WebhookKind.STREAM:  # a flood: the deliveries themselves are record enough
             self.record("delivery.create", delivery.id, None, kind=kind.value, sequence=sequence)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The lines of the timeline that ``close`` would write."""
+        return self._entries
 
     def close(self) -> Execution:
         """Write the execution, the timeline and the deliveries. The last thing done to a locked."""

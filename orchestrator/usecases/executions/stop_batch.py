@@ -54,23 +54,18 @@ def _stopped(ports: Ports, execution_id: str, actor: str) -> bool:
 
 def _selected(ports: Ports, selection: StopBody, visible: str | None) -> Iterator[Execution]:
     for state in OPEN if selection.state is None else (ExecutionState(selection.state),):
-        for execution in _all_in(ports, visible, state):
-            if selection.batch in (None, execution.batch):
-                yield execution
+        yield from _all(ports, ExecutionFilter(visible, state, batch=selection.batch))
 
 
-def _all_in(ports: Ports, deployment: str | None, state: ExecutionState) -> Iterator[Execution]:
+def _all(ports: Ports, wanted: ExecutionFilter) -> Iterator[Execution]:
     after: Position | None = None
     while True:
-        page = _page(ports, deployment, state, after)
+        page = _page(ports, wanted, after)
         yield from page
         if len(page) < AT_A_TIME:
             return
         after = Position(page[-1].created_at, page[-1].id)
 
 
-def _page(
-    ports: Ports, deployment: str | None, state: ExecutionState, after: Position | None
-) -> tuple[Execution, ...]:
-    wanted = ExecutionFilter(deployment=deployment, state=state)
+def _page(ports: Ports, wanted: ExecutionFilter, after: Position | None) -> tuple[Execution, ...]:
     return ports.store.read(lambda tx: tx.executions.page(wanted, after, AT_A_TIME))

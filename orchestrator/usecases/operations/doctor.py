@@ -18,7 +18,9 @@ CLOCKS_MAY_DIFFER_BY = timedelta(seconds=5)
 """Leases go by the database's clock, due times by each machine's own."""
 
 WAITS_TOO_LONG = timedelta(seconds=30)
-"""A task run that is due for longer found no worker."""
+"""A task run or a message that is due for longer found no worker."""
+
+REFUSED_LATELY = timedelta(days=1)
 
 SHOWN = 5
 """How many troubled task runs are named."""
@@ -40,7 +42,7 @@ class Finding:
 
 def examine(ports: Ports) -> tuple[Finding, ...]:
     """Check what the database knows: clocks, workers, deployments, what waits and what fails."""
-    checks = (_clock, _workers, _backlog, _trouble, _failures, _tokens)
+    checks = (_clock, _workers, _sweep, _backlog, _messages, _trouble, _failures, _tokens)
 
     def read(tx: Transaction) -> tuple[Finding, ...]:
         return tuple(finding for check in checks for finding in check(ports, tx))
@@ -67,6 +69,28 @@ def _workers(_: Ports, tx: Transaction) -> Iterator[Finding]:
             continue
         mend = f"Start one: celery -A workers.app worker -Q {queue}"
         yield Finding("workers", f"nobody consumes the queue {queue}", mend)
+
+
+def _sweep(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    for failing in tx.sweeps.failing():
+        since = failing.since.isoformat(timespec="seconds")
+        says = f"its step {failing.step!r} fails since {since}: {failing.error}"
+        yield Finding("sweep", says, "Read the log of `orchestrator sweep`, and mend the cause")
+
+
+def _messages(ports: Ports, tx: Transaction) -> Iterator[Finding]:
+    """What producers sent; a refused message is its producer's to mend."""
+    now = ports.clock.now()
+    for waiting in tx.intake.backlog():
+        seconds = (now - waiting.since).total_seconds()
+        says = f"{waiting.count} messages wait for {waiting.deployment}, one since {seconds:.0f} s"
+        late = now - waiting.since > WAITS_TOO_LONG
+        mend = f"Start a worker on the queue {CREWS} whose deployment file has {waiting.deployment}"
+        yield Finding("messages", says, mend if late else None)
+    refused = tx.intake.refused(now - REFUSED_LATELY)
+    if refused:
+        where = "orchestrator messages --state REFUSED"
+        yield Finding("messages", f"{refused} refused within a day: {where}")
 
 
 def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:

@@ -7,14 +7,14 @@ deployment's first worker. None loops.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
 from orchestrator import jobs
-from orchestrator.domain.canonical import JsonObject, digest
+from orchestrator.domain.canonical import JsonObject, digest, encode
 from orchestrator.errors import DeploymentNotReady, Invalid, OrchestratorError, Transient
 from orchestrator.ports import IntakeMessage, IntakeState, Ports
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
@@ -29,29 +29,39 @@ ACTOR = "broker"
 
 SECRET_KEYS = frozenset({"authentication", "token", "password"})
 
+ARGUMENTS = frozenset({"v", "deployment", "body"})
+
+MOST_LEVELS = 100
+LONGEST_NAME = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message as it came: ``arguments`` are the job's keyword arguments."""
+    """A message as it came: id and arguments are whatever the producer sent.
 
-    id: str
+    ``arguments`` are the job's keyword arguments, ``positional`` those that it should not have.
+    """
+
+    id: object
     job: str
     arguments: Mapping[str, Any]
+    positional: Sequence[Any] = ()
 
 
 def take(ports: Ports, message: Message) -> IntakeMessage:
     """Do what a message asks for, once, and keep what became of it.
 
-    Never raises for what the message says; a database that is away raises, so that the broker
-    keeps the message.
+    Never raises for what the message says. Raises Transient while the database is away, so that the
+    broker keeps the message.
     """
-    known = ports.store.read(lambda tx: tx.intake.get(message.id))
+    message_id = _uuid_of(message.id) or _derived_id(message.id)
+    known = ports.store.read(lambda tx: tx.intake.get(message_id))
     if known is not None:
         return known
     try:
-        kept = _read(ports, message)
-    except OrchestratorError as error:
-        kept = _unreadable(ports, message, error)
+        kept = _read(ports, message_id, message)
+    except Exception as error:  # noqa: BLE001 - it is logged, and what raised it is kept
+        kept = _unreadable(ports, message_id, message, _reason(error))
     else:
         kept = _carry_out(ports, kept)
     _keep(ports, kept)
@@ -59,8 +69,12 @@ def take(ports: Ports, message: Message) -> IntakeMessage:
 
 
 def take_waiting(ports: Ports, limit: int) -> int:
-    """Try again the messages whose deployment was not ready; returns how many are settled now."""
-    waiting = ports.store.read(lambda tx: tx.intake.waiting(limit))
+    """Try again the messages whose deployment is ready now; returns how many are settled.
+
+    Those whose deployment nobody has loaded keep nobody waiting.
+    """
+    names = ports.deployments.names()
+    waiting = ports.store.read(lambda tx: tx.intake.waiting(names, limit))
     settled = 0
     for message in waiting:
         after = _carry_out(ports, message)
@@ -70,26 +84,81 @@ def take_waiting(ports: Ports, limit: int) -> int:
     return settled
 
 
+def _uuid_of(given: object) -> str | None:
+    """The UUID in its one spelling: producers' libraries write ``urn:uuid:``, braces, capitals."""
+    try:
+        return str(uuid.UUID(given)) if isinstance(given, str) else None
+    except ValueError:
+        return None
+
+
+def _derived_id(given: object) -> str:
+    """An id to keep a message under whose own is none, the same each time it comes."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, ascii(given)))
+
+
 def _keep(ports: Ports, message: IntakeMessage) -> None:
-    ports.store.transact(lambda tx: tx.intake.put(message))
     if message.state == IntakeState.REFUSED:
         log.warning("message refused", message_id=message.id, reason=message.reason)
-
-
-def _read(ports: Ports, message: Message) -> IntakeMessage:
-    """Check the frame around the body. Raises Invalid."""
     try:
-        uuid.UUID(message.id)
-    except ValueError:
-        raise Invalid(f"The message's id must be a UUID, not {message.id!r}.") from None
+        ports.store.transact(lambda tx: tx.intake.put(message))
+    except Transient:
+        raise
+    except Exception:
+        log.exception("message kept without its body", message_id=message.id)
+        bare = replace(message, body={})
+        ports.store.transact(lambda tx: tx.intake.put(bare))
+
+
+def _reason(error: Exception) -> str:
+    """What is told of a failure; one that nobody foresaw may quote the message, secrets too."""
+    if isinstance(error, OrchestratorError):
+        return error.message
+    log.error("message failed unexpectedly", exc_info=error)
+    return f"It could not be carried out ({type(error).__name__}): the log says more."
+
+
+def _read(ports: Ports, message_id: str, message: Message) -> IntakeMessage:
+    """Check the frame around the body, and that the body can be stored. Raises Invalid."""
+    if _uuid_of(message.id) is None:
+        raise Invalid(f"The message's id must be a UUID, not {ascii(message.id)[:LONGEST_NAME]}.")
+    if message.positional:
+        raise Invalid("The message must have keyword arguments only, none by position.")
     arguments = message.arguments
     if arguments.get("v") != jobs.FORMAT:
         raise Invalid(f"The message must have 'v': {jobs.FORMAT}.")
     deployment, body = arguments.get("deployment"), arguments.get("body")
     if not isinstance(deployment, str) or not isinstance(body, dict):
         raise Invalid("The message needs 'deployment' (a name) and 'body' (an object).")
+    if unknown := sorted(arguments.keys() - ARGUMENTS):
+        names = ", ".join(map(ascii, unknown))[:LONGEST_NAME]
+        raise Invalid(f"The message has arguments that nobody knows: {names}.")
+    if len(deployment) > LONGEST_NAME:
+        raise Invalid(f"No deployment has a name of {len(deployment)} characters.")
+    _require_storable(body, ports.max_request_bytes)
     _refuse_secrets(body)
-    return _kept(ports, message, deployment, body)
+    return _kept(ports, message_id, message, deployment, body)
+
+
+def _require_storable(body: JsonObject, most_bytes: int) -> None:
+    """Raises Invalid for what is no JSON, too deep or too large."""
+    layer: list[Any] = [body]
+    for _ in range(MOST_LEVELS):
+        layer = [child for each in layer for child in _children(each)]
+    if layer:
+        raise Invalid(f"'body' is nested more than {MOST_LEVELS} levels deep.")
+    try:
+        size = len(encode(body))
+    except (ValueError, TypeError) as error:
+        raise Invalid(f"'body' has a value that JSON does not have: {error}.") from None
+    if size > most_bytes:
+        raise Invalid(f"'body' has {size} bytes; {most_bytes} are accepted.")
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _refuse_secrets(body: Mapping[str, Any]) -> None:
@@ -103,10 +172,15 @@ def _refuse_secrets(body: Mapping[str, Any]) -> None:
 
 
 def _kept(
-    ports: Ports, message: Message, deployment: str, body: JsonObject, reason: str | None = None
+    ports: Ports,
+    message_id: str,
+    message: Message,
+    deployment: str,
+    body: JsonObject,
+    reason: str | None = None,
 ) -> IntakeMessage:
     return IntakeMessage(
-        id=message.id,
+        id=message_id,
         job=message.job,
         deployment=deployment,
         body=body,
@@ -117,11 +191,11 @@ def _kept(
     )
 
 
-def _unreadable(ports: Ports, message: Message, error: OrchestratorError) -> IntakeMessage:
-    """Keep that a message was refused, without its body: it may hold a secret."""
+def _unreadable(ports: Ports, message_id: str, message: Message, reason: str) -> IntakeMessage:
+    """Keep that a message was refused, without its body: it may hold a secret, or break things."""
     deployment = message.arguments.get("deployment")
-    name = deployment if isinstance(deployment, str) else ""
-    return _kept(ports, message, name, {}, error.message)
+    name = deployment[:LONGEST_NAME] if isinstance(deployment, str) else ""
+    return _kept(ports, message_id, message, name, {}, reason)
 
 
 def _carry_out(ports: Ports, message: IntakeMessage) -> IntakeMessage:
@@ -131,8 +205,8 @@ def _carry_out(ports: Ports, message: IntakeMessage) -> IntakeMessage:
         raise
     except DeploymentNotReady as error:
         return replace(message, reason=error.message)
-    except OrchestratorError as error:
-        return replace(message, state=IntakeState.REFUSED, reason=error.message)
+    except Exception as error:  # noqa: BLE001 - it is logged, and what raised it is kept
+        return replace(message, state=IntakeState.REFUSED, reason=_reason(error))
     execution_id = str(told["kickoff_id"])
     return replace(message, state=IntakeState.ACCEPTED, reason=None, execution_id=execution_id)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.figures import TaskFigures, Waiting
@@ -11,6 +12,8 @@ from orchestrator.jobs import QUEUES
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.operations.delivery_metrics import DeliveryMetrics, delivery_metrics
 from orchestrator.usecases.operations.health import SEEN_WITHIN
+
+LATELY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,9 @@ class Metrics:
     """Everything at one moment.
 
     ``reviews`` (for a person) and ``due`` (for a worker) are by deployment, every declared one
-    among them; ``workers`` are those seen lately on each queue.
+    among them, and so are the ``messages`` that wait for it; ``refused_messages`` are those of the
+    last 5 minutes. ``workers`` are those seen lately on each queue, ``failing_steps`` what sweeps
+    fail to do, with since how many seconds.
     """
 
     executions: Mapping[tuple[str, ExecutionState], int]
@@ -35,6 +40,9 @@ class Metrics:
     tasks: tuple[TaskFigures, ...]
     workers: Mapping[str, int]
     deliveries: DeliveryMetrics
+    messages: Mapping[str, Backlog]
+    refused_messages: int
+    failing_steps: Mapping[str, float]
 
 
 def metrics(ports: Ports) -> Metrics:
@@ -54,6 +62,11 @@ def _gather(ports: Ports, tx: Transaction, deliveries: DeliveryMetrics) -> Metri
         tasks=tx.figures.tasks(),
         workers={queue: len(tx.workers.consuming(queue, SEEN_WITHIN)) for queue in QUEUES},
         deliveries=deliveries,
+        messages=_backlogs(ports, tx.intake.backlog()),
+        refused_messages=tx.intake.refused(ports.clock.now() - LATELY),
+        failing_steps={
+            each.step: (each.at - each.since).total_seconds() for each in tx.sweeps.failing()
+        },
     )
 
 

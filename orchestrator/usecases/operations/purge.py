@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import structlog
+
+from orchestrator.errors import Transient
 from orchestrator.ports import Ports, Transaction
+
+log = structlog.get_logger()
 
 EXECUTIONS_AT_A_TIME = 20
 DELIVERIES_AT_A_TIME = 200
@@ -19,7 +24,18 @@ def purge(ports: Ports) -> int:
         return 0
     before = ports.clock.now() - ports.keep_finished
     old = ports.store.read(lambda tx: tx.executions.to_purge(before, EXECUTIONS_AT_A_TIME))
-    return sum(_purge(ports, execution_id) for execution_id in old)
+    return sum(_try_to_purge(ports, execution_id) for execution_id in old)
+
+
+def _try_to_purge(ports: Ports, execution_id: str) -> int:
+    """One that cannot be purged keeps none of the others."""
+    try:
+        return _purge(ports, execution_id)
+    except Transient:
+        raise
+    except Exception:
+        log.exception("an execution could not be purged", execution_id=execution_id)
+        return 0
 
 
 def _purge(ports: Ports, execution_id: str) -> int:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import TypeVar
 
 import structlog
 
 from orchestrator.domain import retry
 from orchestrator.domain.task_run import TaskRun
+from orchestrator.errors import Transient, cause
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import job_of
 from orchestrator.usecases.executions.claims import end_lapsed_claim
@@ -37,6 +39,7 @@ class Swept:
     expired_reviews: int = 0
     messages: int = 0
     purged: int = 0
+    failed_steps: int = 0
 
     def counts(self) -> dict[str, int]:
         """The same by name."""
@@ -44,15 +47,39 @@ class Swept:
 
 
 def sweep(ports: Ports) -> Swept:
-    """See once to everything that is due now."""
-    return Swept(
-        lapsed_claims=_end_lapsed_claims(ports),
-        task_runs=_publish_task_runs(ports),
-        endpoints=_publish_drains(ports),
-        expired_reviews=_expire_reviews(ports),
-        messages=take_waiting(ports, BATCH),
-        purged=purge(ports),
-    )
+    """See once to everything that is due now; a step that fails keeps none of the others back."""
+    steps: dict[str, Callable[[Ports], int]] = {
+        "lapsed_claims": _end_lapsed_claims,
+        "task_runs": _publish_task_runs,
+        "endpoints": _publish_drains,
+        "expired_reviews": _expire_reviews,
+        "messages": lambda ports: take_waiting(ports, BATCH),
+        "purged": purge,
+    }
+    done: dict[str, int] = {}
+    failed: dict[str, str] = {}
+    for name, step in steps.items():
+        try:
+            done[name] = step(ports)
+        except Exception as error:
+            log.exception("a step of the sweep failed; the others go on", step=name)
+            failed[name] = cause(error)
+    if failed:
+        _note(ports, failed)
+    return Swept(**done, failed_steps=len(failed))
+
+
+def _note(ports: Ports, failed: Mapping[str, str]) -> None:
+    """Tell doctor and metrics, which run elsewhere, what this sweep could not do."""
+
+    def write(tx: Transaction) -> None:
+        for name, error in failed.items():
+            tx.sweeps.failed(name, error)
+
+    try:
+        ports.store.transact(write)
+    except Transient:
+        log.warning("failed steps not noted", steps=sorted(failed))
 
 
 def _each(rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
@@ -66,6 +93,11 @@ def _each(rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
     return done
 
 
+def _while_jobs_go_out(ports: Ports, rows: Iterable[Row]) -> Iterator[Row]:
+    """What a broker does not take stays due: the first sweep after its return publishes it."""
+    return takewhile(lambda _: ports.broker_answers(), rows)
+
+
 def _end_lapsed_claims(ports: Ports) -> int:
     lapsed = ports.store.read(lambda tx: tx.task_runs.lapsed(BATCH))
     return _each(lapsed, lambda task_run_id: end_lapsed_claim(ports, task_run_id))
@@ -74,7 +106,7 @@ def _end_lapsed_claims(ports: Ports) -> int:
 def _publish_task_runs(ports: Ports) -> int:
     now = ports.clock.now()
     due = ports.store.read(lambda tx: tx.task_runs.to_wake(now, BATCH))
-    return _each(due, lambda run: _publish_task_run(ports, run))
+    return _each(_while_jobs_go_out(ports, due), lambda run: _publish_task_run(ports, run))
 
 
 def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
@@ -104,7 +136,9 @@ def _publish_drains(ports: Ports) -> int:
         ports.store.transact(lambda tx: _take_over(tx, abandoned, now))
     if rested:
         ports.store.transact(lambda tx: wake_endpoints(tx, rested, now))
-    return _each(asleep, lambda endpoint_id: _publish_drain(ports, endpoint_id))
+    return _each(
+        _while_jobs_go_out(ports, asleep), lambda endpoint_id: _publish_drain(ports, endpoint_id)
+    )
 
 
 def _take_over(tx: Transaction, endpoint_ids: Sequence[str], now: datetime) -> None:

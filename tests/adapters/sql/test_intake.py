@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from orchestrator.adapters.sql import SqlStore
+from orchestrator.domain.deployment import Manifest
+from orchestrator.domain.figures import Waiting
 from orchestrator.ports import IntakeMessage, IntakeState
 
 
@@ -38,5 +40,39 @@ def test_waiting_messages_come_oldest_first(store: SqlStore, now: datetime) -> N
     newer, older = message("m-1", now), message("m-2", now - timedelta(seconds=1))
     put(store, newer, older, message("m-3", now, IntakeState.ACCEPTED))
 
-    assert store.read(lambda tx: tx.intake.waiting(10)) == (older, newer)
-    assert store.read(lambda tx: tx.intake.waiting(1)) == (older,)
+    loaded(store, "newsroom", now)
+
+    assert store.read(lambda tx: tx.intake.waiting(["newsroom"], 10)) == (older, newer)
+    assert store.read(lambda tx: tx.intake.waiting(["newsroom"], 1)) == (older,)
+
+
+def test_only_messages_of_loaded_deployments_are_tried_again(
+    store: SqlStore, now: datetime
+) -> None:
+    put(store, message("m-1", now))
+    loaded(store, "other", now)
+
+    assert store.read(lambda tx: tx.intake.waiting(["newsroom", "other"], 10)) == ()
+    assert store.read(lambda tx: tx.intake.backlog()) == (Waiting("newsroom", 1, now),)
+
+
+def test_refused_messages_are_counted_from_a_time_on(store: SqlStore, now: datetime) -> None:
+    earlier = now - timedelta(seconds=1)
+    put(store, message("m-1", now, IntakeState.REFUSED), message("m-2", now))
+    put(store, message("m-3", earlier, IntakeState.REFUSED))
+
+    assert store.read(lambda tx: tx.intake.refused(now)) == 1
+    assert store.read(lambda tx: tx.intake.refused(earlier)) == 2
+
+
+def loaded(store: SqlStore, deployment: str, at: datetime) -> None:
+    """A worker has loaded it, or tried to."""
+    manifest = Manifest(deployment, None, "broken", at, "w-1")
+    store.transact(lambda tx: tx.manifests.put(manifest))
+
+
+def test_an_accepted_message_stays_so(store: SqlStore, now: datetime) -> None:
+    accepted = message("m-1", now, IntakeState.ACCEPTED)
+    put(store, accepted, replace(accepted, state=IntakeState.REFUSED, reason="too late"))
+
+    assert store.read(lambda tx: tx.intake.get("m-1")) == accepted

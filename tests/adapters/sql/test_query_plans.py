@@ -23,7 +23,14 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_reviews_expiry": lambda tx: tx.reviews.overdue(AT, 10),
     "ix_deliveries_due": lambda tx: tx.deliveries.claim_due("e", "w", AT, MINUTE, 10),
     "ix_deliveries_wake": lambda tx: tx.deliveries.to_wake(AT, 10),
-    "ix_intake_messages_waiting": lambda tx: tx.intake.waiting(10),
+    "ix_intake_messages_received_at_id": lambda tx: tx.intake.newest(None, None, 10),
+    "ix_intake_messages_state_received_at_id": (
+        lambda tx: (tx.intake.newest("REFUSED", None, 10), tx.intake.backlog())
+    ),
+    "ix_intake_messages_deployment_received_at_id": lambda tx: tx.intake.newest(None, "d", 10),
+    "ix_intake_messages_deployment_state_received_at_id": (
+        lambda tx: (tx.intake.newest("REFUSED", "d", 10), tx.intake.waiting(["d"], 10))
+    ),
     "ix_timeline_execution_id_number": lambda tx: tx.timeline.of("x"),
     "INDEX ix_timeline_execution_id_number": lambda tx: tx.timeline.beyond(
         0, 9, 9, EntryFilter(execution_id="x")
@@ -33,6 +40,9 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     ),
     "ix_timeline_reviews": lambda tx: tx.timeline.beyond(0, 9, 9, EntryFilter(reviews=True)),
     "ix_executions_created_at_id": lambda tx: tx.executions.page(ExecutionFilter(), None, 10),
+    "ix_executions_batch": (
+        lambda tx: tx.executions.page(ExecutionFilter(state="QUEUED", batch="b"), None, 10)
+    ),
     "ix_reviews_open": lambda tx: tx.reviews.pending(None, None, 10),
 }
 

@@ -2,6 +2,7 @@
 
 from orchestrator.adapters.sql.schema.base import metadata
 from orchestrator.adapters.sql.schema.surroundings import (
+    failing_steps,
     idempotency_keys,
     intake_messages,
     intake_waits,
@@ -41,6 +42,7 @@ __all__ = [
     "drains",
     "endpoints",
     "executions",
+    "failing_steps",
     "hosts",
     "idempotency_keys",
     "intake_messages",

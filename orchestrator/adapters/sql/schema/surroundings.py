@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, String, Table
+from sqlalchemy import Column, ForeignKey, Index, String, Table
 
 from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
-from orchestrator.adapters.sql.schema.base import in_state, metadata, partial_index
+from orchestrator.adapters.sql.schema.base import in_state, metadata
 from orchestrator.ports import IntakeState
 
 plans = Table(
@@ -58,11 +58,13 @@ intake_messages = Table(
     Column("reason", Words),
     Column("execution_id", Words),
     Column("received_at", Utc, nullable=False),
+    Index(None, "received_at", "id"),
+    Index(None, "state", "received_at", "id"),
+    Index(None, "deployment", "received_at", "id"),
+    Index(None, "deployment", "state", "received_at", "id"),
 )
 
 intake_waits = in_state(intake_messages.c.state, IntakeState.WAITING)
-
-partial_index("ix_intake_messages_waiting", intake_messages.c.received_at, where=intake_waits)
 
 workers = Table(
     "workers",
@@ -70,4 +72,13 @@ workers = Table(
     Column("name", Words, primary_key=True),
     Column("queues", JsonText, nullable=False),
     Column("seen_at", Utc, nullable=False, index=True),
+)
+
+failing_steps = Table(
+    "failing_steps",
+    metadata,
+    Column("step", Words, primary_key=True),
+    Column("since", Utc, nullable=False),
+    Column("at", Utc, nullable=False),
+    Column("error", Words, nullable=False),
 )

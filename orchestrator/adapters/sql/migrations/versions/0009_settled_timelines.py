@@ -4,7 +4,7 @@ PostgreSQL gives numbers out before the commit. A transaction that is about to t
 holds a lock whose key is the newest number of that moment: what it takes is higher.
 
 Revision ID: 0009
-Revises: 0004
+Revises: 0008
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0004"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

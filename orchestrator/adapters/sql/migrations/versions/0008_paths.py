@@ -3,8 +3,8 @@
 What the checkpoints of format 1 said is written again in format 2: each held all that had been
 committed and answered up to then, so its difference to the one before it is what happened.
 
-Revision ID: 0010
-Revises: 0004
+Revision ID: 0008
+Revises: 0007
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0004"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

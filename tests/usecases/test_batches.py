@@ -1,0 +1,69 @@
+"""Batches hold the database's lock for a moment: a few statements, however many executions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import event
+from world import World
+
+from orchestrator.usecases.executions.kickoff import Kickoff
+from orchestrator.usecases.executions.kickoff_batch import BatchBody, kickoff_batch
+from orchestrator.usecases.executions.stop_batch import StopBody, stop_batch
+from orchestrator.wire.requests import parse
+
+
+@pytest.fixture
+def world(a_world_of_each: Callable[..., World]) -> World:
+    return a_world_of_each("~research", "~look", "write")
+
+
+@pytest.fixture
+def statements(world: World) -> list[str]:
+    """What the database is asked."""
+    asked: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(world.ports.store._writer, "before_cursor_execute", note)
+    return asked
+
+
+def kick_off(world: World, size: int) -> tuple[str, list[str]]:
+    """The ids of a new batch, and of its executions."""
+    body = parse(BatchBody, {"deployment": "crew", "inputs": [{"n": n} for n in range(size)]})
+    told = kickoff_batch(world.ports, Kickoff("crew", body, "tests", "tests"), body)
+    return str(told["batch_id"]), list(told["kickoff_ids"])
+
+
+def test_a_batch_takes_as_many_statements_as_one(world: World, statements: list[str]) -> None:
+    kick_off(world, 1)
+    of_one = list(statements)
+    statements.clear()
+
+    _, ids = kick_off(world, 200)
+
+    assert statements == of_one
+    assert len(world.jobs) == 2 * 201
+    assert [world.snapshot(each).execution.inputs["n"] for each in ids] == list(range(200))
+
+
+def test_stopping_a_batch_reads_no_other_executions(world: World) -> None:
+    kick_off(world, 30)
+    batch, ids = kick_off(world, 3)
+    read: list[int] = []
+    page = type(world.ports.store.transact(lambda tx: tx.executions)).page
+
+    def count(self: object, *arguments: object) -> object:
+        found = page(self, *arguments)
+        read.append(len(found))
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("orchestrator.adapters.sql.executions.SqlExecutions.page", count)
+        stopped = stop_batch(world.ports, StopBody(batch=batch), None, "tests")
+
+    assert sorted(stopped) == sorted(ids)
+    assert sum(read) == 3

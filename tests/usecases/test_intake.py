@@ -1,0 +1,219 @@
+"""What producers send is kept with what became of it, whatever it is, and does not loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import event
+from world import World
+
+from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.errors import DatabaseAway
+from orchestrator.jobs import ANSWER, KICKOFF
+from orchestrator.ports import IntakeMessage, IntakeState
+from orchestrator.usecases.operations import intake
+from orchestrator.usecases.operations.doctor import examine
+from orchestrator.usecases.operations.intake import Message, take
+from orchestrator.usecases.operations.metrics import metrics
+from orchestrator.usecases.operations.sweep import BATCH, sweep
+
+REFUSED, ACCEPTED, WAITING = IntakeState.REFUSED, IntakeState.ACCEPTED, IntakeState.WAITING
+
+
+@pytest.fixture
+def world(a_world_of_each: Callable[..., World]) -> World:
+    return a_world_of_each("write?")
+
+
+def asked(body: object = None, deployment: object = "crew", **more: Any) -> dict[str, Any]:
+    """A kickoff's arguments."""
+    return {"v": 1, "deployment": deployment, "body": body or {"inputs": {}}, **more}
+
+
+def sent(world: World, arguments: dict[str, Any], **more: Any) -> IntakeMessage:
+    """A kickoff that came, and what is kept of it."""
+    message = Message(**{"id": str(uuid4()), "job": KICKOFF, "arguments": arguments, **more})
+    take(world.ports, message)
+    kept = take(world.ports, message)  # it comes again
+    assert world.ports.store.read(lambda tx: tx.intake.newest(kept.state, None, 2)) == (kept,)
+    return kept
+
+
+def nested(levels: int) -> dict[str, Any]:
+    value: dict[str, Any] = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return {"inputs": value}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (asked({"inputs": {"x": float("nan")}}), "JSON does not have"),
+        (asked({"inputs": {"x": float("inf")}}), "JSON does not have"),
+        (asked({"inputs": {}, "ignored": [float("-inf")]}), "JSON does not have"),
+        (asked({"inputs": {"x": UUID(int=1)}}), "JSON does not have"),  # Celery makes such of JSON
+        (asked({"inputs": {"x": Decimal(1)}}), "JSON does not have"),
+        (asked({"inputs": {"x": 10**5000}}), "JSON does not have"),
+        (asked(nested(50_000)), "nested more than 100 levels deep"),
+        (asked({"inputs": {"x": "y" * 2**20}}), "1048576 are accepted"),
+        (asked(self=1), "arguments that nobody knows: 'self'"),
+        (asked(**{"a\ud800\0": 1}), "nobody knows: 'a\\ud800\\x00'"),
+        (asked(deployment="a\0\ud800"), "No deployment named"),
+        (asked(deployment="d" * 100_000), "a name of 100000 characters"),
+        (asked(deployment=["crew"]), "needs 'deployment'"),
+        (asked([1]), "needs 'deployment'"),
+        (asked(v=float("nan")), "must have 'v': 1"),
+        ({}, "must have 'v': 1"),
+    ],
+)
+def test_a_message_that_says_something_odd_is_kept_with_the_reason(
+    world: World, arguments: dict[str, Any], reason: str
+) -> None:
+    kept = sent(world, arguments)
+    assert (kept.state, world.jobs) == (REFUSED, [])
+    assert reason in str(kept.reason)
+
+
+def test_positional_arguments_are_refused_and_not_kept(world: World) -> None:
+    kept = sent(world, {}, positional=(1, "crew", {"inputs": {"password": "secret"}}))
+    assert (kept.state, kept.body) == (REFUSED, {})
+    assert kept.reason == "The message must have keyword arguments only, none by position."
+
+
+@pytest.mark.parametrize("spelled", ["{}", "urn:uuid:{}", "{{{}}}", "upper", "hex"])
+def test_every_spelling_of_an_id_is_the_same_message(world: World, spelled: str) -> None:
+    plain = str(uuid4())
+    spellings = {"upper": plain.upper(), "hex": plain.replace("-", "")}
+    kept = sent(world, asked(), id=spellings.get(spelled) or spelled.format(plain))
+    assert (kept.state, kept.id, kept.execution_id) == (ACCEPTED, plain, plain)
+    assert sent(world, asked(), id=plain) == kept
+    assert len(world.jobs) == 1
+
+
+@pytest.mark.parametrize(
+    "odd", ["no uuid", "", "a\0b\ud800", "9" * 100_000, None, 17, ["a"], {"a": float("nan")}]
+)
+def test_a_message_whose_id_is_no_uuid_is_kept_under_a_derived_one(
+    world: World, odd: object
+) -> None:
+    kept = sent(world, asked(), id=odd)
+    assert (kept.state, str(UUID(kept.id))) == (REFUSED, kept.id)
+    assert str(kept.reason).startswith(f"The message's id must be a UUID, not {ascii(odd)[:50]}")
+    assert len(str(kept.reason)) < 300
+
+
+def test_an_answer_may_have_an_odd_spelling_too(world: World) -> None:
+    said = {"execution_id": world.halted(), "task_id": "write", "is_approve": True}
+    kept = sent(world, asked(said), job=ANSWER, id=f"urn:uuid:{uuid4()}")
+    assert kept.state == ACCEPTED
+
+
+def test_what_nobody_foresaw_is_kept_and_quotes_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a secret")
+
+    monkeypatch.setattr(intake, "kickoff", fail)
+    kept = sent(world, asked())
+    assert kept.state == REFUSED
+    assert kept.reason == "It could not be carried out (ZeroDivisionError): the log says more."
+
+
+def test_a_database_that_is_away_leaves_the_message_to_the_broker(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise DatabaseAway
+
+    monkeypatch.setattr(intake, "kickoff", fail)
+    message = Message(str(uuid4()), KICKOFF, asked())
+    with pytest.raises(DatabaseAway):
+        take(world.ports, message)
+    monkeypatch.undo()
+    assert take(world.ports, message).state == ACCEPTED
+
+
+def declared(world: World, *names: str) -> None:
+    """The operator adds deployments that no worker has loaded."""
+    found = {name: Deployment(name, RunnerKind.FUNCTIONS, "no:where") for name in ("crew", *names)}
+    world.ports = replace(world.ports, deployments=DeploymentFile(found))
+
+
+def put_waiting(world: World, deployment: str, *ids: str) -> None:
+    now = world.ports.clock.now()
+    body = {"inputs": {}}
+    rows = [IntakeMessage(id_, KICKOFF, deployment, body, WAITING, None, None, now) for id_ in ids]
+    world.ports.store.transact(lambda tx: [tx.intake.put(row) for row in rows])
+
+
+def test_messages_that_wait_for_ever_keep_no_others_waiting(world: World) -> None:
+    declared(world, "nobody's")
+    put_waiting(world, "nobody's", *(str(uuid4()) for _ in range(BATCH)))
+    put_waiting(world, "gone from the file", str(uuid4()))
+    ready = str(uuid4())
+    put_waiting(world, "crew", ready)
+
+    assert sweep(world.ports).messages == 1
+
+    message = world.ports.store.read(lambda tx: tx.intake.get(ready))
+    assert message
+    assert message.state == ACCEPTED
+
+
+def test_a_waiting_message_that_cannot_be_carried_out_is_refused(world: World) -> None:
+    """One that an earlier version kept under an id which PostgreSQL does not take."""
+    odd, good = f"urn:uuid:{uuid4()}", str(uuid4())
+    put_waiting(world, "crew", odd, good)
+
+    sweep(world.ports)
+
+    kept = world.ports.store.read(lambda tx: tx.intake.newest(None, None, 2))
+    states = {message.id: message.state for message in kept}
+    assert WAITING not in states.values()
+    assert states[good] == ACCEPTED
+
+
+def test_operators_see_what_waits_and_what_was_refused(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_world("write")
+    declared(world, "nobody's")
+    put_waiting(world, "nobody's", str(uuid4()))
+    sent(world, {})
+    later(31)
+
+    found = [finding for finding in examine(world.ports) if finding.check == "messages"]
+
+    assert [finding.is_wrong for finding in found] == [True, False]
+    assert found[0].says == "1 messages wait for nobody's, one since 31 s"
+    assert found[1].says == "1 refused within a day: orchestrator messages --state REFUSED"
+    reading = metrics(world.ports)
+    assert (reading.messages["nobody's"].count, reading.refused_messages) == (1, 1)
+
+
+def test_a_step_of_the_sweep_that_fails_keeps_none_of_the_others(
+    a_world: Callable[..., World],
+) -> None:
+    world = a_world("write")
+    put_waiting(world, "crew", str(uuid4()))
+
+    def refuse(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        if "lease_until <" in statement:
+            raise ZeroDivisionError("no leases today")
+
+    event.listen(world.ports.store._writer, "before_cursor_execute", refuse)
+    swept = sweep(world.ports)
+
+    assert (swept.messages, swept.failed_steps) == (1, 2)
+    wrong = [finding for finding in examine(world.ports) if finding.check == "sweep"]
+    assert "'endpoints' fails since" in wrong[0].says
+    assert "no leases today" in wrong[0].says
+    assert list(metrics(world.ports).failing_steps) == ["endpoints", "lapsed_claims"]
