@@ -45,6 +45,12 @@ class Deployment:
     on_code_change: OnCodeChange = OnCodeChange.SAME_TASKS
     delivery_rules: DeliveryRules = field(default_factory=DeliveryRules)
 
+    def goes_on(self, begun: Plan, loaded: Plan) -> bool:
+        """Whether code with the plan ``loaded`` may go on with what began with ``begun``."""
+        if begun.digest == loaded.digest:
+            return True
+        return self.on_code_change is OnCodeChange.SAME_TASKS and begun.shape == loaded.shape
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
-from orchestrator.domain.canonical import JsonObject, digest
+from orchestrator.domain.canonical import JsonObject, digest, known_fields
 
 FORMAT = 1
 
@@ -99,10 +100,15 @@ class Plan:
         assert isinstance(tasks, list)
         assert isinstance(inputs, list)
         return cls(
-            tasks=tuple(PlannedTask(**{**task, "kind": TaskKind(task["kind"])}) for task in tasks),
+            tasks=tuple(_planned(task) for task in tasks),
             inputs=tuple(inputs),
             inputs_required=bool(stored["inputs_required"]),
         )
+
+
+def _planned(stored: Mapping[str, Any]) -> PlannedTask:
+    known = known_fields(PlannedTask, stored)
+    return PlannedTask(**{**known, "kind": TaskKind(known["kind"])})
 
 
 def unique_names(names: Collection[str | None]) -> tuple[str, ...]:

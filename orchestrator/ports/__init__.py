@@ -6,6 +6,7 @@ from orchestrator.ports.running import Progress, Runner, Step, TaskResult
 from orchestrator.ports.sending import Sender, Signer
 from orchestrator.ports.store import Store, Transaction
 from orchestrator.ports.surroundings import (
+    Audit,
     Figures,
     Intake,
     IntakeMessage,
@@ -40,6 +41,7 @@ from orchestrator.ports.work import (
 from orchestrator.ports.world import Deployments, Ports
 
 __all__ = [
+    "Audit",
     "Chance",
     "Checkpoints",
     "Clock",

@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
-from orchestrator.ports.surroundings import Figures, Intake, Keys, Manifests, Tokens, Workers
+from orchestrator.ports.surroundings import (
+    Audit,
+    Figures,
+    Intake,
+    Keys,
+    Manifests,
+    Tokens,
+    Workers,
+)
 from orchestrator.ports.webhooks import (
     Deliveries,
     DeliveryFigures,
@@ -42,6 +50,7 @@ class Transaction(Protocol):
     intake: Intake
     workers: Workers
     figures: Figures
+    audit: Audit
 
     def now(self) -> datetime:
         """The time by the database's clock: what leases are measured against."""

@@ -120,6 +120,10 @@ class TaskRuns(Protocol):
         """Note that the run is being published again; False when somebody else just did."""
         ...
 
+    def put_off(self, task_run_id: str, wake_at: datetime, publishes: int) -> None:
+        """Have the sweep publish a run that is due at that time, as one published so often."""
+        ...
+
 
 class Outputs(Protocol):
     """The outputs, in one transaction. Each is written once."""
@@ -129,7 +133,14 @@ class Outputs(Protocol):
         ...
 
     def get(self, output_ids: Sequence[str]) -> dict[str, Output]:
-        """Read several at a time, by id."""
+        """Read several at a time, by id. Raises Unreadable for one that is damaged or gone."""
+        ...
+
+    def shown(self, output_ids: Sequence[str]) -> dict[str, Output]:
+        """The same for people: in place of one that cannot be read stands an output that says so.
+
+        Its text is empty, and its description is the reason.
+        """
         ...
 
     def purge(self, execution_id: str) -> None:
@@ -145,7 +156,7 @@ class Checkpoints(Protocol):
         ...
 
     def newest(self, execution_id: str) -> Checkpoint | None:
-        """The one to go on from. Raises DeploymentBroken for a format that we cannot read."""
+        """The one to go on from. Raises Unreadable, and WrittenByNewer for a later format."""
         ...
 
 

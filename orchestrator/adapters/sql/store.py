@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from orchestrator import ports
+from orchestrator.adapters.sql.audit import SqlAudit
 from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
 from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.database_clock import read_clock
@@ -64,6 +65,7 @@ class SqlTransaction:
         self.intake: ports.Intake = SqlIntake(connection)
         self.workers: ports.Workers = SqlWorkers(connection)
         self.figures: ports.Figures = SqlFigures(connection)
+        self.audit: ports.Audit = SqlAudit(connection)
 
     def now(self) -> datetime:
         """The time by the database's clock."""

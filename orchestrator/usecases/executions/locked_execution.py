@@ -17,7 +17,7 @@ from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
 from orchestrator.domain.webhooks import WebhookKind
-from orchestrator.errors import UnknownExecution
+from orchestrator.errors import UnknownExecution, Unreadable
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.webhooks.wake import wake_endpoints
 
@@ -41,10 +41,10 @@ class LockedExecution:
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan that the execution began with."""
+        """The plan that the execution began with. Raises Unreadable."""
         plan = self.tx.manifests.plan(self.execution.plan_digest)
         if plan is None:
-            raise LookupError(f"no plan {self.execution.plan_digest} is stored")
+            raise Unreadable(f"The plan {self.execution.plan_digest} is gone")
         return plan
 
     def record(
@@ -88,7 +88,7 @@ class LockedExecution:
 
     @cached_property
     def newest_checkpoint(self) -> Checkpoint | None:
-        """The checkpoint to go on from; None before the first task is done."""
+        """The checkpoint to go on from; None before the first task is done. Raises Unreadable."""
         return self.tx.checkpoints.newest(self.execution.id)
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,7 +13,7 @@ from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import Entry
-from orchestrator.errors import UnknownExecution
+from orchestrator.errors import UnknownExecution, Unreadable
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import token_usage
 
@@ -120,16 +120,32 @@ def history(
 
 def _snapshot(tx: Transaction, execution_id: str, deployment: str | None) -> Snapshot:
     execution = readable(tx, execution_id, deployment)
-    plan = tx.manifests.plan(execution.plan_digest)
-    if plan is None:
-        raise LookupError(f"no plan {execution.plan_digest} is stored")
     runs = tx.task_runs.of(execution_id)
+    plan = _readable_plan(tx, execution.plan_digest) or _plan_of(runs)
     reviews = tx.reviews.of(execution_id)
     wanted = {run.output_id for run in runs if run.state is TaskRunState.COMMITTED}
     wanted |= {review.output_id for review in reviews if review.is_open}
     wanted |= {execution.result}
-    outputs = tx.outputs.get([output_id for output_id in wanted if output_id])
+    outputs = tx.outputs.shown([output_id for output_id in wanted if output_id])
     return Snapshot(execution, plan, runs, reviews, outputs)
+
+
+def _readable_plan(tx: Transaction, digest: str) -> Plan | None:
+    try:
+        return tx.manifests.plan(digest)
+    except Unreadable:
+        return None
+
+
+def _plan_of(runs: Sequence[TaskRun]) -> Plan:
+    """What can be told of a plan that is gone: the tasks that were begun."""
+    names = {run.task_index: run.task_name for run in runs}
+    return Plan(
+        tuple(
+            PlannedTask(names.get(index, f"task-{index + 1}"))
+            for index in range(max(names, default=-1) + 1)
+        )
+    )
 
 
 def timeline(

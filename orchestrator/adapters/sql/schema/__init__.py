@@ -2,12 +2,14 @@
 
 from orchestrator.adapters.sql.schema.base import metadata
 from orchestrator.adapters.sql.schema.surroundings import (
+    audit,
     idempotency_keys,
     intake_messages,
     intake_waits,
     manifests,
     plans,
     tokens,
+    worker_processes,
     workers,
 )
 from orchestrator.adapters.sql.schema.webhooks import (
@@ -33,6 +35,7 @@ from orchestrator.adapters.sql.schema.work import (
 )
 
 __all__ = [
+    "audit",
     "checkpoints",
     "deliveries",
     "delivery_attempts",
@@ -57,5 +60,6 @@ __all__ = [
     "task_runs",
     "timeline",
     "tokens",
+    "worker_processes",
     "workers",
 ]
