@@ -11,7 +11,7 @@ from typing import Protocol
 from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Manifest
-from orchestrator.domain.figures import StateCount, TaskFigures, Waiting
+from orchestrator.domain.figures import OpenPlan, StateCount, StoredFormat, TaskFigures, Waiting
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.token import Token
@@ -176,6 +176,14 @@ class Figures(Protocol):
 
     def tasks(self) -> tuple[TaskFigures, ...]:
         """How long the runs of each task took, and how often they were tried again."""
+        ...
+
+    def open_plans(self) -> tuple[OpenPlan, ...]:
+        """The plans that open executions began with."""
+        ...
+
+    def foreign_checkpoints(self, known: int) -> tuple[StoredFormat, ...]:
+        """The formats other than the known one in which open executions stand."""
         ...
 
     def troubled(self, limit: int) -> tuple[TaskRun, ...]:
