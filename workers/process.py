@@ -15,6 +15,7 @@ from orchestrator.settings import Settings
 from orchestrator.usecases.executions.changed_code import Turns
 from orchestrator.usecases.executions.run_task import Worker
 from orchestrator.usecases.operations.load_deployments import digests_of, load_deployments
+from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.wiring import make_ports
 from workers.lease_keeper import ThreadLeaseKeeper
 
@@ -46,6 +47,8 @@ class WorkerProcess:
         if jobs.CREWS in self.identity.queues:
             name, process = self.identity.name, self.keeper.process
             self._loaded = load_deployments(self.ports, name, process)
+        if jobs.WEBHOOKS in self.identity.queues:
+            sealed_warning(self.ports)
         self.keeper.begin(digests_of(self._loaded))
 
     @property

@@ -18,6 +18,7 @@ from orchestrator.api.app import create_app
 from orchestrator.cli.application import Data, DeploymentFile, settings_with
 from orchestrator.cli.up import run_everything
 from orchestrator.settings import Settings, make_data_folder
+from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.usecases.operations.sweep import Swept, sweep
 from orchestrator.usecases.operations.tokens import ensure_first_token
 from orchestrator.wiring import make_ports
@@ -74,6 +75,7 @@ def api(
     ports = make_ports(settings)
     if settings.given_api_token is not None:
         ensure_first_token(ports, settings.given_api_token)
+    sealed_warning(ports)
     app = create_app(
         ports,
         max_request_bytes=settings.max_request_bytes,

@@ -15,6 +15,7 @@ from orchestrator.jobs import CREWS, QUEUES
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.operations.health import SEEN_WITHIN
 from orchestrator.usecases.operations.manifests import Described, described
+from orchestrator.usecases.operations.secret_key import LOOKED_AT, MEND
 
 CLOCKS_MAY_DIFFER_BY = timedelta(seconds=5)
 """Leases go by the database's clock, due times by each machine's own."""
@@ -42,7 +43,7 @@ class Finding:
 
 def examine(ports: Ports) -> tuple[Finding, ...]:
     """Check what the database knows: clocks, workers, deployments, what waits and what fails."""
-    checks = (_clock, _workers, _stored, _backlog, _trouble, _failures, _tokens)
+    checks = (_clock, _workers, _stored, _backlog, _trouble, _failures, _tokens, _secret_key)
 
     def read(tx: Transaction) -> tuple[Finding, ...]:
         return tuple(finding for check in checks for finding in check(ports, tx))
@@ -137,6 +138,13 @@ def _tokens(_: Ports, tx: Transaction) -> Iterator[Finding]:
         yield Finding("tokens", ", ".join(f"{count} for {name}" for name, count in alive.items()))
         return
     yield Finding("tokens", "nobody has a token", "Make one: orchestrator token create")
+
+
+def _secret_key(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    count = tx.endpoints.sealed(LOOKED_AT)
+    if count:
+        says = f"{count} webhook URLs or signing secrets cannot be decrypted: nothing is sent there"
+        yield Finding("secret key", says, MEND)
 
 
 def _deployment(found: Described) -> Finding:
