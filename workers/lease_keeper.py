@@ -170,6 +170,7 @@ class ThreadLeaseKeeper:
         ``plans`` are the digests of what this process has loaded, by deployment.
         """
         self._plans = plans
+        self._heard_at = time.monotonic()  # loading the code may have taken long
         self._say_that_it_lives()
         threading.Thread(target=self._keep_all, name="lease-keeper", daemon=True).start()
 

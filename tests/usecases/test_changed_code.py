@@ -16,8 +16,10 @@ from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import DeploymentBroken
+from orchestrator.usecases.executions.changed_code import LIVES_WITHIN
 from orchestrator.usecases.executions.run_task import Worker, run_task
 from orchestrator.usecases.operations.sweep import sweep
+from workers.lease_keeper import ThreadLeaseKeeper
 
 OLD = plan_of("write", "publish")
 NEW = plan_of("write", "check", "publish")
@@ -184,3 +186,16 @@ def test_a_queue_that_one_of_two_workers_fits_is_worked_off(
     states = {world.snapshot(execution_id).execution.state for execution_id in ids}
     assert states == {ExecutionState.SUCCEEDED}
     assert taken < 20 * 3 * 4
+
+
+def test_a_process_knows_who_lives_a_while_after_the_database_came_back(
+    a_world: Callable[..., World],
+) -> None:
+    keeper = ThreadLeaseKeeper(a_world("write").ports, "w-1", [])
+    assert keeper.knows_who_lives
+    keeper._heard_at -= LIVES_WITHIN.total_seconds() + 1  # it could not give its signs
+    assert not keeper.knows_who_lives
+    keeper._say_that_it_lives()
+    assert not keeper.knows_who_lives
+    keeper._heard_since -= LIVES_WITHIN.total_seconds()
+    assert keeper.knows_who_lives
