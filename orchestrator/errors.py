@@ -27,6 +27,9 @@
     ├── DeploymentNotReady        no crew worker has loaded the deployment yet
     ├── TaskFailed                a task could not be run; says whether trying again helps
     ├── ClaimLost                 the result came from a run that no longer holds its task run
+    ├── Unreadable                what is stored is damaged or gone
+    │   └── WrittenByNewer        or a newer version wrote it
+    ├── SecretKeyMissing          what is stored was encrypted with a key that was not given
     ├── IllegalTransition         a state machine has no such edge
     ├── Transient                 nothing is wrong with what was asked: it may succeed in a moment
     │   ├── StaleWrite            a row's version moved: load and decide again
@@ -254,6 +257,24 @@ class TaskFailed(OrchestratorError):
 
 class ClaimLost(OrchestratorError):
     """Another run holds the task run, or it was withdrawn: this result is refused."""
+
+
+class Unreadable(OrchestratorError):
+    """What is stored is damaged or gone: nothing can go on from it."""
+
+
+class WrittenByNewer(Unreadable):
+    """A newer version wrote what is stored: processes of that version can read it."""
+
+    def __init__(self, what: str, found: object, known: int) -> None:
+        super().__init__(
+            f"{what} has format {found}, and this version reads formats up to {known}: a newer "
+            "version of Crew Orchestrator wrote it. Upgrade every process"
+        )
+
+
+class SecretKeyMissing(OrchestratorError):
+    """Encrypted with a secret key that is not among those of ORCHESTRATOR_SECRET_KEY"""
 
 
 class IllegalTransition(OrchestratorError):

@@ -6,9 +6,10 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import TypeVar
 
 import structlog
@@ -20,7 +21,8 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import ClaimLost, TaskFailed
-from orchestrator.ports import Ports, Progress, Step
+from orchestrator.ports import Ports, Progress, Step, Transaction
+from orchestrator.usecases.executions.changed_code import LIVES_WITHIN
 from orchestrator.usecases.executions.claims import is_current, renew_claim
 from orchestrator.usecases.webhooks.agent_steps import tell_steps
 from orchestrator.usecases.webhooks.stream_events import ToldEvent, listening_stream, tell_events
@@ -147,12 +149,35 @@ class ThreadLeaseKeeper:
         self._worker = worker
         self._queues = queues
         self._running: dict[str, RunningTask] = {}
+        self._plans: Mapping[str, str] = MappingProxyType({})
         self._seen_at = 0.0
+        self._heard_at = time.monotonic()
+        self._heard_since = -float("inf")
         self._told_to_end_at: float | None = None
         self._hurry = threading.Event()
 
-    def begin(self) -> None:
-        """Start the thread, and say that this worker lives."""
+    @property
+    def process(self) -> str:
+        """The name of this process: the worker's, and which of its children it is."""
+        return f"{self._worker}/{os.getpid()}"
+
+    @property
+    def knows_who_lives(self) -> bool:
+        """Whether the database heard from this process without a break, and so from all others.
+
+        After a time without the database each needs a moment to give its next sign.
+        """
+        now = time.monotonic()
+        live = LIVES_WITHIN.total_seconds()
+        return now - self._heard_at < live and now - self._heard_since >= live
+
+    def begin(self, plans: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Start the thread, and say that this worker lives.
+
+        ``plans`` are the digests of what this process has loaded, by deployment.
+        """
+        self._plans = plans
+        self._heard_at = time.monotonic()  # loading the code may have taken long
         self._say_that_it_lives()
         threading.Thread(target=self._keep_all, name="lease-keeper", daemon=True).start()
 
@@ -221,6 +246,16 @@ class ThreadLeaseKeeper:
     def _say_that_it_lives(self) -> None:
         self._seen_at = time.monotonic()
         try:
-            self._ports.store.transact(lambda tx: tx.workers.seen(self._worker, self._queues))
+            self._ports.store.transact(self._sign)
         except Exception:
             log.exception("worker could not say that it lives", worker=self._worker)
+            return
+        now = time.monotonic()
+        if now - self._heard_at > LIVES_WITHIN.total_seconds():
+            self._heard_since = now
+        self._heard_at = now
+
+    def _sign(self, tx: Transaction) -> None:
+        tx.workers.seen(self._worker, self._queues)
+        if self._plans:
+            tx.workers.loaded(self.process, self._worker, self._plans)

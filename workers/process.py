@@ -12,8 +12,10 @@ from orchestrator.domain.plan import Plan
 from orchestrator.errors import DeploymentBroken
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
+from orchestrator.usecases.executions.changed_code import Turns
 from orchestrator.usecases.executions.run_task import Worker
-from orchestrator.usecases.operations.load_deployments import load_deployments
+from orchestrator.usecases.operations.load_deployments import digests_of, load_deployments
+from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.wiring import make_ports
 from workers.lease_keeper import ThreadLeaseKeeper
 
@@ -37,18 +39,28 @@ class WorkerProcess:
         self.ports: Ports = make_ports(settings)
         grace = timedelta(seconds=settings.time_limit_grace)
         self.keeper = ThreadLeaseKeeper(self.ports, identity.name, identity.queues, grace)
+        self._turns = Turns()
         self._loaded: dict[str, Plan | DeploymentBroken] = {}
 
     def begin(self) -> None:
         """Load the deployments' code where this worker runs crews, and begin to keep leases."""
         if jobs.CREWS in self.identity.queues:
-            self._loaded = load_deployments(self.ports, self.identity.name)
-        self.keeper.begin()
+            name, process = self.identity.name, self.keeper.process
+            self._loaded = load_deployments(self.ports, name, process)
+        if jobs.WEBHOOKS in self.identity.queues:
+            sealed_warning(self.ports)
+        self.keeper.begin(digests_of(self._loaded))
 
     @property
     def worker(self) -> Worker:
         """What the use case that runs tasks has to know of this process."""
-        return Worker(self.identity.name, self.keeper, self._plan)
+        return Worker(
+            self.identity.name,
+            self.keeper,
+            self._plan,
+            lambda: self.keeper.knows_who_lives,
+            self._turns,
+        )
 
     def _plan(self, deployment: Deployment) -> Plan:
         found = self._loaded.get(deployment.name)

@@ -7,6 +7,7 @@ import sys
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.cli import (
+    audit,
     deliveries,
     demo,
     deployments,
@@ -30,6 +31,7 @@ application.command()(watch.watch)
 application.command()(messages.messages)
 application.command()(demo.demo)
 application.command()(doctor.doctor)
+application.command()(audit.audit)
 application.add_typer(tokens.application, name="token")
 application.add_typer(deployments.deployments, name="deployments")
 application.add_typer(deliveries.deliveries, name="deliveries")

@@ -149,7 +149,7 @@ def list_endpoints(
                 each.endpoint.state,
                 str(each.waiting),
                 _time(each.endpoint.health.failing_since),
-                each.endpoint.reason
+                each.endpoint.trouble
                 or each.endpoint.health.last_error
                 or str(each.endpoint.health.last_status or ""),
             )
@@ -196,16 +196,17 @@ def rotate(
     if (endpoint is None) == (deployment is None):
         raise Invalid("Name an endpoint, or a deployment with --deployment.")
     if endpoint is not None:
-        rotated = seeing_to.rotate_endpoint_secret(ports, endpoint, kept)
+        rotated = seeing_to.rotate_endpoint_secret(ports, endpoint, _actor(), kept)
     else:
-        rotated = seeing_to.rotate_deployment_secret(ports, str(deployment), kept)
+        rotated = seeing_to.rotate_deployment_secret(ports, str(deployment), _actor(), kept)
     typer.echo(rotated.secret)
 
 
 @endpoints.command()
 def ping(endpoint: EndpointId, data: Data = None, deployments: DeploymentFile = None) -> None:
     """Send a signed test request, once; exit status 1 where it was not taken."""
-    result = seeing_to.ping_endpoint(_ports(data=data, deployments=deployments), endpoint)
+    ports = _ports(data=data, deployments=deployments)
+    result = seeing_to.ping_endpoint(ports, endpoint, _actor())
     told = f"{result.status}" if result.status else result.told
     typer.echo(f"{told} after {result.seconds:.3f} s")
     raise typer.Exit(0 if result.succeeded else 1)

@@ -66,7 +66,7 @@ def show(
     """Show a review: the text that is judged, or how it was judged."""
     ports = ports_with(data=data, deployments=deployments)
     found = find_review(ports, review, None)
-    output = ports.store.read(lambda tx: tx.outputs.get([found.output_id]))[found.output_id]
+    output = ports.store.read(lambda tx: tx.outputs.shown([found.output_id]))[found.output_id]
     record = {**review_record(found), "task_output": output.raw}
     if as_json:
         print_json(record)

@@ -19,6 +19,7 @@ from orchestrator.api.connections import allow_many_connections, bounded_http
 from orchestrator.cli.application import Data, DeploymentFile, settings_with
 from orchestrator.cli.up import run_everything
 from orchestrator.settings import Settings, make_data_folder, require_writable
+from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.usecases.operations.sweep import Swept, sweep
 from orchestrator.usecases.operations.tokens import ensure_first_token
 from orchestrator.wiring import make_ports
@@ -75,6 +76,7 @@ def api(
     ports = make_ports(settings)
     if settings.given_api_token is not None:
         ensure_first_token(ports, settings.given_api_token)
+    sealed_warning(ports)
     app = create_app(
         ports,
         max_request_bytes=settings.max_request_bytes,

@@ -8,7 +8,7 @@ import typer
 
 from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_records, print_told
-from orchestrator.cli.world import ports_with
+from orchestrator.cli.world import actor, ports_with
 from orchestrator.domain.token import Token
 from orchestrator.usecases.operations.tokens import create_token, list_tokens, revoke_token
 
@@ -30,7 +30,7 @@ def create(
 ) -> None:
     """Make a token, and print it this once."""
     ports = ports_with(data=data, deployments=deployments)
-    token, secret = create_token(ports, name, deployment)
+    token, secret = create_token(ports, name, deployment, actor())
     print_told({**_record(token), "token": secret}, secret, as_json=as_json)
 
 
@@ -53,7 +53,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """End a token: from now on it is worth nothing."""
-    revoke_token(ports_with(data=data, deployments=deployments), token)
+    revoke_token(ports_with(data=data, deployments=deployments), token, actor())
     print_told({"id": token, "revoked": True}, "Revoked.", as_json=as_json)
 
 

@@ -17,6 +17,7 @@ from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.cli.flower import LOOPBACK, flower_child
 from orchestrator.errors import AddressInUse
 from orchestrator.settings import PREFIX, Settings, make_data_folder, require_writable
+from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.usecases.operations.tokens import ensure_first_token
 from orchestrator.wiring import make_ports
 
@@ -41,7 +42,7 @@ def run_everything(settings: Settings, flower_port: int | None = None) -> int:
             held.enter_context(broker.reserved())
             children.append(Child("broker", broker.argv, ready=broker.answers))
         migrate.upgrade(settings.resolved_database_url)
-        _ensure_token(settings)
+        _check_secrets(settings)
         _announce(settings)
         children += _services(settings, watched=flower_port is not None)
         if flower_port is not None:
@@ -59,15 +60,21 @@ def _require_free_address(host: str, port: int, option: str = "--port") -> None:
             raise AddressInUse(host, port, error.strerror or str(error), option) from None
 
 
-def _ensure_token(settings: Settings) -> None:
-    """Store the token of the environment; without one, make the first token and print it once."""
+def _check_secrets(settings: Settings) -> None:
+    """Store the token of the environment; without one, make the first token and print it once.
+
+    Says so where the secret key is not the one that wrote what is encrypted.
+    """
     ports = make_ports(settings)
     try:
         made = ensure_first_token(ports, settings.given_api_token)
+        warning = sealed_warning(ports)
     finally:
         ports.store.dispose()
     if made:
         typer.echo(f"API token (shown this once): {made}")
+    if warning:
+        typer.echo(f"WARNING: {warning}")
 
 
 def _announce(settings: Settings) -> None:

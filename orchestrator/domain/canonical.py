@@ -5,7 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 JsonObject: TypeAlias = Mapping[str, Json]
@@ -32,3 +36,9 @@ def decode(data: bytes | str) -> Json:
 def digest(value: Json) -> str:
     """Return the SHA-256 of the canonical encoding, as ``sha256:`` and 64 hex digits."""
     return "sha256:" + hashlib.sha256(encode(value)).hexdigest()
+
+
+def known_fields(noun: type[DataclassInstance], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a stored object the noun has fields for: a newer version may have written more."""
+    names = {field.name for field in fields(noun)}
+    return {name: value for name, value in stored.items() if name in names}

@@ -42,6 +42,12 @@ class Deployment:
     outcome_model: str | None = None
     review_webhook: str | None = None
 
+    def goes_on(self, begun: Plan, loaded: Plan) -> bool:
+        """Whether code with the plan ``loaded`` may go on with what began with ``begun``."""
+        if begun.digest == loaded.digest:
+            return True
+        return self.on_code_change is OnCodeChange.SAME_TASKS and begun.shape == loaded.shape
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:

@@ -102,13 +102,21 @@ class Health:
         return now - (self.failing_since or now)
 
 
+SEALED = "Encrypted with a secret key that is not among those of ORCHESTRATOR_SECRET_KEY"
+"""What is told of an endpoint whose URL this process cannot read."""
+
+SEALED_REST = timedelta(seconds=30)
+"""For how long such an endpoint is left in peace: its deliveries wait for the right key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A receiver: one URL with its credentials, of one deployment. Its id is made from these.
 
     ``stop_on_4xx`` and ``most_sends`` (how many requests it may get at a time) are None where the
     deployment's rules and the operator's limits hold. ``host_id`` is the same for all endpoints at
-    one host and port.
+    one host and port. ``is_sealed`` says that URL and credentials were encrypted with a secret key
+    that this process does not have: they are empty, and nothing can be sent there.
     """
 
     id: str
@@ -124,11 +132,17 @@ class Endpoint:
     most_sends: int | None = None
     health: Health = Health()
     host_id: str = field(default="", compare=False)
+    is_sealed: bool = field(default=False, compare=False)
 
     @property
     def is_enabled(self) -> bool:
         """Whether anything is sent there."""
         return self.state is EndpointState.ENABLED
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is sent there, None where it is."""
+        return self.reason or (SEALED if self.is_sealed else None)
 
     def disable(self, now: datetime, reason: str) -> Endpoint:
         """Nothing is sent there any more."""

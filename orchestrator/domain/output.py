@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from orchestrator.domain.canonical import Json, JsonObject, digest, encode
+from orchestrator.domain.canonical import Json, JsonObject, digest, encode, known_fields
 from orchestrator.errors import Invalid, TaskFailed
 
 LIMIT = 16 * 1024 * 1024
@@ -53,7 +53,7 @@ class Output:
     @classmethod
     def from_json(cls, stored: Mapping[str, Json]) -> Output:
         """Build the output again from what ``to_json`` gave."""
-        return cls(**stored)  # type: ignore[arg-type]
+        return cls(**known_fields(cls, stored))
 
     def edited(self, text: str) -> Output:
         """Return the output as a person rewrote it.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Any
 
-from orchestrator.domain.canonical import Json, JsonObject, digest
+from orchestrator.domain.canonical import Json, JsonObject, digest, known_fields
 
 FORMAT = 1
 
@@ -152,11 +153,14 @@ class Plan:
         assert isinstance(steps, list)
         assert schema is None or isinstance(schema, dict)
         return cls(
-            tasks=tuple(PlannedTask(**{**task, "kind": TaskKind(task["kind"])}) for task in tasks),
+            tasks=tuple(_planned(task) for task in tasks),
             inputs=tuple(inputs),
             inputs_required=bool(stored["inputs_required"]),
             steps=tuple(
-                PlannedStep(**{**step, "options": tuple(step["options"])}) for step in steps
+                PlannedStep(
+                    **{**known_fields(PlannedStep, step), "options": tuple(step["options"])}
+                )
+                for step in steps
             ),
             schema=schema,
         )
@@ -164,6 +168,11 @@ class Plan:
 
 def _lets(earlier: PlannedTask, task: PlannedTask, committed: Collection[str]) -> bool:
     return earlier.name in committed or (task.asynchronous and earlier.asynchronous)
+
+
+def _planned(stored: Mapping[str, Any]) -> PlannedTask:
+    known = known_fields(PlannedTask, stored)
+    return PlannedTask(**{**known, "kind": TaskKind(known["kind"])})
 
 
 def unique_names(names: Collection[str | None]) -> tuple[str, ...]:

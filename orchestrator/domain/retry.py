@@ -16,6 +16,10 @@ LONGEST_PUBLISH_AGAIN = timedelta(minutes=15)
 FIRST_TASK_BACKOFF = timedelta(seconds=1)
 LONGEST_TASK_BACKOFF = timedelta(seconds=30)
 
+SHORTEST_PASSING_ON = timedelta(seconds=0.5)
+LONGEST_PASSING_ON = timedelta(seconds=5)
+"""How soon a run that a worker left to others is published again."""
+
 DELIVERY_DELAYS = tuple(
     timedelta(seconds=seconds)
     for seconds in (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -30,6 +34,14 @@ def publish_again_at(now: datetime, publishes: int) -> datetime:
     After 60 s, then doubling up to 15 minutes, so that a backlog is not multiplied.
     """
     return now + _doubling(FIRST_PUBLISH_AGAIN, LONGEST_PUBLISH_AGAIN, publishes)
+
+
+def pass_on_at(now: datetime, due_at: datetime, longest: timedelta) -> datetime:
+    """When a run that has been due since ``due_at``, and was left to other workers, is published.
+
+    After half of what it has waited already: soon at first, and no more often than that pays.
+    """
+    return now + min(longest, max(SHORTEST_PASSING_ON, (now - due_at) / 2))
 
 
 def task_due_again_at(now: datetime, attempts: int) -> datetime:

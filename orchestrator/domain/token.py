@@ -9,7 +9,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A bearer token as it is stored: by its hash. ``deployment`` None means all of them."""
+    """A bearer token as it is stored: by its hash. ``deployment`` None means all of them.
+
+    ``bootstrap`` says that the service stored it by itself: another such one takes its place.
+    """
 
     id: str
     name: str
@@ -17,6 +20,7 @@ class Token:
     deployment: str | None
     created_at: datetime
     revoked_at: datetime | None = None
+    bootstrap: bool = False
 
     def allows(self, deployment: str) -> bool:
         """Say whether it is valid for this deployment."""

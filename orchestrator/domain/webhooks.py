@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 
-from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.canonical import JsonObject, known_fields
 
 
 class WebhookKind(StrEnum):
@@ -77,9 +77,9 @@ class Subscriptions:
     @classmethod
     def from_json(cls, stored: JsonObject) -> Subscriptions:
         """Build them again from what ``to_json`` gave."""
-        plain = {key: value for key, value in stored.items() if key != "stream"}
-        stream = stored.get("stream")
-        if not isinstance(stream, dict):
-            return cls(**plain)  # type: ignore[arg-type]
+        known = known_fields(cls, stored)
+        stream = known.pop("stream", None)
+        if stream is None:
+            return cls(**known)
         built = Stream(stream["endpoint_id"], tuple(stream["events"]), bool(stream["realtime"]))
-        return cls(**plain, stream=built)  # type: ignore[arg-type]
+        return cls(**known, stream=built)

@@ -14,6 +14,7 @@ from orchestrator.ports.running import (
 from orchestrator.ports.sending import Sender, Signer
 from orchestrator.ports.store import Store, Transaction
 from orchestrator.ports.surroundings import (
+    Audit,
     FailingStep,
     Figures,
     Intake,
@@ -53,6 +54,7 @@ from orchestrator.ports.world import Deployments, Ports
 
 __all__ = [
     "EVERY_ENTRY",
+    "Audit",
     "Chance",
     "Checkpoints",
     "Clock",

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
 from orchestrator.ports.surroundings import (
+    Audit,
     Figures,
     Intake,
     Keys,
@@ -51,6 +52,7 @@ class Transaction(Protocol):
     workers: Workers
     sweeps: Sweeps
     figures: Figures
+    audit: Audit
 
     def now(self) -> datetime:
         """The time by the database's clock: what leases are measured against."""

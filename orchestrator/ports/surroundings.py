@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Manifest
-from orchestrator.domain.figures import StateCount, TaskFigures, Waiting
+from orchestrator.domain.figures import OpenPlan, StateCount, StoredFormat, TaskFigures, Waiting
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.token import Token
@@ -28,15 +29,18 @@ class Manifests(Protocol):
         ...
 
     def plan(self, digest: str) -> Plan | None:
-        """The plan with that digest, as some manifest once had it."""
+        """The plan with that digest, as some manifest once had it; None where it is gone.
+
+        Raises Unreadable for a damaged one, WrittenByNewer for one that only newer versions read.
+        """
         ...
 
 
 class Tokens(Protocol):
     """The API tokens, in one transaction."""
 
-    def add(self, token: Token) -> None:
-        """Insert; a token with the same hash is left as it is."""
+    def add(self, token: Token) -> bool:
+        """Insert; False, and nothing done, where there is one with the same hash."""
         ...
 
     def by_hash(self, hashed: str) -> Token | None:
@@ -165,11 +169,34 @@ class Workers(Protocol):
         ...
 
     def gone(self, name: str) -> None:
-        """Forget a worker that ended."""
+        """Forget a worker that ended, with its processes."""
+        ...
+
+    def loaded(self, process: str, worker: str, plans: Mapping[str, str]) -> None:
+        """Note that a process of a worker is alive, with the plans that it has loaded.
+
+        ``plans`` are their digests by deployment.
+        """
+        ...
+
+    def plans(self, deployment: str, within: timedelta) -> frozenset[str]:
+        """Digests of the plans that processes seen within that time have of a deployment."""
         ...
 
     def consuming(self, queue: str, within: timedelta) -> tuple[str, ...]:
         """Names of the workers seen on this queue within that time."""
+        ...
+
+
+class Audit(Protocol):
+    """The audit log, in one transaction. Append-only."""
+
+    def add(self, entry: AuditEntry) -> None:
+        """Append."""
+        ...
+
+    def newest(self, limit: int) -> tuple[AuditEntry, ...]:
+        """The newest entries, newest first."""
         ...
 
 
@@ -190,6 +217,14 @@ class Figures(Protocol):
 
     def tasks(self) -> tuple[TaskFigures, ...]:
         """How long the runs of each task took, and how often they were tried again."""
+        ...
+
+    def open_plans(self) -> tuple[OpenPlan, ...]:
+        """The plans that open executions began with."""
+        ...
+
+    def foreign_checkpoints(self, known: int) -> tuple[StoredFormat, ...]:
+        """The formats other than the known one in which open executions stand."""
         ...
 
     def troubled(self, limit: int) -> tuple[TaskRun, ...]:

@@ -186,7 +186,7 @@ class Endpoints(Protocol):
         ...
 
     def get(self, endpoint_id: str) -> Endpoint | None:
-        """Read and decrypt."""
+        """Read and decrypt; sealed where its secret key was taken away, as all that read are."""
         ...
 
     def lock(self, endpoint_id: str) -> Endpoint | None:
@@ -219,5 +219,15 @@ class Endpoints(Protocol):
         ...
 
     def secrets(self, endpoint: Endpoint, now: datetime) -> tuple[str, ...]:
-        """What signs for an endpoint now: its own and its deployment's, each the newest first."""
+        """What signs for an endpoint now: its own and its deployment's, each the newest first.
+
+        Raises SecretKeyMissing where one of them cannot be decrypted.
+        """
+        ...
+
+    def sealed(self, limit: int) -> int:
+        """How many endpoints and secrets cannot be decrypted with the keys that were given.
+
+        Looks at the ``limit`` newest and oldest of each kind.
+        """
         ...

@@ -125,6 +125,10 @@ class TaskRuns(Protocol):
         """Note that the run is being published again; False when somebody else just did."""
         ...
 
+    def put_off(self, task_run_id: str, wake_at: datetime, publishes: int) -> None:
+        """Have the sweep publish a run that is due at that time, as one published so often."""
+        ...
+
 
 class Outputs(Protocol):
     """The outputs, in one transaction. Each is written once."""
@@ -134,7 +138,14 @@ class Outputs(Protocol):
         ...
 
     def get(self, output_ids: Sequence[str]) -> dict[str, Output]:
-        """Read several at a time, by id."""
+        """Read several at a time, by id. Raises Unreadable for one that is damaged or gone."""
+        ...
+
+    def shown(self, output_ids: Sequence[str]) -> dict[str, Output]:
+        """The same for people: in place of one that cannot be read stands an output that says so.
+
+        Its text is empty, and its description is the reason.
+        """
         ...
 
     def purge(self, execution_id: str) -> None:
@@ -150,7 +161,10 @@ class Checkpoints(Protocol):
         ...
 
     def of(self, execution_id: str) -> tuple[Checkpoint, ...]:
-        """All of an execution's, in order. Raises DeploymentBroken for a format we cannot read."""
+        """All of an execution's, in order.
+
+        Raises Unreadable, and WrittenByNewer for a later format.
+        """
         ...
 
     def purge(self, execution_id: str) -> None:

@@ -28,3 +28,13 @@ def test_a_revoked_token_is_worth_nothing(command: Command) -> None:
 
 def test_a_token_that_nobody_has_cannot_be_revoked(command: Command) -> None:
     assert isinstance(command.run("token", "revoke", "none").exception, NotFound)
+
+
+def test_the_audit_log_says_who_made_and_revoked_a_token(command: Command) -> None:
+    made = command.json("token", "create", "--name", "alice")
+    command("token", "revoke", made["id"])
+    revoked, created = command.json("audit")[:2]
+    assert (created["event"], revoked["event"]) == ("token.create", "token.revoke")
+    assert created["actor"].startswith("cli:")
+    assert {created["subject"], revoked["subject"]} == {made["id"]}
+    assert made["token"] not in command("audit")

@@ -12,6 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.errors import NotReplayable, UnknownDelivery, UnknownEndpoint
 from orchestrator.ports import DeliveryFilter
+from orchestrator.usecases.operations.audit import newest_entries
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.webhooks.deliveries import replay_deliveries, replay_delivery
 from orchestrator.usecases.webhooks.endpoints import (
@@ -44,7 +45,7 @@ def today(post: Post) -> Post:
 
 
 def test_a_new_secret_is_of_the_standards_form(post: Post) -> None:
-    secret = rotate_deployment_secret(post.ports, "news").secret
+    secret = rotate_deployment_secret(post.ports, "news", "cli:alice").secret
 
     assert len(b64decode(secret.removeprefix("whsec_"), validate=True)) == 32
 
@@ -53,8 +54,8 @@ def test_while_a_secret_is_rotated_both_verify(today: Post) -> None:
     with MoodyReceiver() as receiver:
         today.commit(receiver.url)
         endpoint_id = today.endpoint(receiver.url).id
-        old = rotate_endpoint_secret(today.ports, endpoint_id).secret
-        new = rotate_endpoint_secret(today.ports, endpoint_id).secret
+        old = rotate_endpoint_secret(today.ports, endpoint_id, "cli:alice").secret
+        new = rotate_endpoint_secret(today.ports, endpoint_id, "cli:alice").secret
         today.work()
 
         assert verifies(old, receiver)
@@ -66,15 +67,15 @@ def test_an_old_secret_ends(today: Post) -> None:
     with MoodyReceiver() as receiver:
         today.commit(receiver.url)
         endpoint_id = today.endpoint(receiver.url).id
-        old = rotate_endpoint_secret(today.ports, endpoint_id).secret
-        rotate_endpoint_secret(today.ports, endpoint_id, keep_old=timedelta())
+        old = rotate_endpoint_secret(today.ports, endpoint_id, "cli:alice").secret
+        rotate_endpoint_secret(today.ports, endpoint_id, "cli:alice", keep_old=timedelta())
         today.work()
 
         assert not verifies(old, receiver)
 
 
 def test_a_deployments_secret_signs_for_all_its_endpoints(today: Post) -> None:
-    secret = rotate_deployment_secret(today.ports, "news").secret
+    secret = rotate_deployment_secret(today.ports, "news", "cli:alice").secret
     with MoodyReceiver() as receiver:
         today.commit(receiver.url)
         today.work()
@@ -86,7 +87,7 @@ def test_a_ping_is_signed_and_changes_nothing(today: Post) -> None:
     with MoodyReceiver(503) as receiver:
         today.commit(receiver.url)
         before = today.endpoint(receiver.url)
-        result = ping_endpoint(today.ports, before.id)
+        result = ping_endpoint(today.ports, before.id, "cli:alice")
 
         assert (result.status, result.succeeded) == (503, False)
         assert verifies(DEFAULT_SECRET, receiver)
@@ -121,7 +122,7 @@ def test_an_endpoints_settings_hold(post: Post) -> None:
         (sent,) = post.commit(receiver.url)
         endpoint_id = post.endpoint(receiver.url).id
         settings = EndpointSettings(stop_on_4xx=True, most_sends=1)
-        set_up_endpoint(post.ports, endpoint_id, settings)
+        set_up_endpoint(post.ports, endpoint_id, settings, "cli:alice")
         post.work()
 
     assert post.get(sent).state == "CANCELLED"
@@ -195,3 +196,37 @@ def test_figures_tell_how_deliveries_do(post: Post) -> None:
     assert (figures.recent.outcomes["2xx"], figures.recent.outcomes["5xx"]) == (1, 1)
     (endpoint,) = figures.endpoints
     assert (endpoint.enabled, endpoint.failing_seconds, endpoint.waiting) == (True, 65, 1)
+
+
+def test_whatever_is_done_to_endpoints_is_logged_with_its_actor(today: Post) -> None:
+    with MoodyReceiver() as receiver:
+        today.commit(receiver.url)
+        endpoint_id = today.endpoint(receiver.url).id
+        disable_endpoint(today.ports, endpoint_id, "cli:alice", "moved")
+        enable_endpoint(today.ports, endpoint_id, "cli:bob")
+        settings = EndpointSettings(stop_on_4xx=True, most_sends=None)
+        set_up_endpoint(today.ports, endpoint_id, settings, "token:carol")
+        rotated = rotate_endpoint_secret(today.ports, endpoint_id, "token:dora")
+        rotate_deployment_secret(today.ports, "news", "token:eve")
+        ping_endpoint(today.ports, endpoint_id, "token:finn")
+
+    entries = newest_entries(today.ports, 100)[::-1]
+    assert [(entry.actor, entry.event, dict(entry.details)) for entry in entries] == [
+        ("cli:alice", "endpoint.disable", {"reason": "moved"}),
+        ("cli:bob", "endpoint.enable", {}),
+        ("token:carol", "endpoint.set_up", {"stop_on_4xx": True}),
+        ("token:dora", "endpoint.rotate_secret", {"keep_old": 86_400.0}),
+        ("token:eve", "deployment.rotate_secret", {"keep_old": 86_400.0}),
+        ("token:finn", "endpoint.ping", {"status": 200}),
+    ]
+    assert {entry.deployment for entry in entries} == {"news"}
+    assert rotated.secret not in str(entries)
+
+
+def test_an_endpoint_that_a_drain_disabled_is_logged(post: Post) -> None:
+    with MoodyReceiver(410) as receiver:
+        post.commit(receiver.url)
+        post.work()
+
+    (entry,) = newest_entries(post.ports, 100)
+    assert (entry.actor, entry.event) == ("worker:w-1", "endpoint.disable")

@@ -158,7 +158,15 @@ class CompressedJson(TypeDecorator[Any]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Json:
         """Inflate and decode."""
-        return None if value is None else decode(zlib.decompress(value))
+        return inflated(value)
+
+
+def inflated(stored: bytes | None) -> Json:
+    """Read what ``CompressedJson`` wrote. Raises ValueError where it is damaged."""
+    try:
+        return None if stored is None else decode(zlib.decompress(stored))
+    except zlib.error as error:
+        raise ValueError(str(error)) from error
 
 
 class Compressed(TypeDecorator[bytes]):

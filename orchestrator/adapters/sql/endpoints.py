@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Row, Select, insert, literal, or_, select, tu
 from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.rows import insert_new
 from orchestrator.adapters.sql.schema import endpoints, signing_secrets
-from orchestrator.domain.canonical import decode, encode
+from orchestrator.domain.canonical import decode, encode, known_fields
 from orchestrator.domain.delivery import Authentication
 from orchestrator.domain.endpoint import Endpoint, EndpointState, Health, SigningSecret
-from orchestrator.errors import StaleWrite
+from orchestrator.errors import SecretKeyMissing, StaleWrite
 from orchestrator.ports import Position
 
 _HEALTH = tuple(field.name for field in fields(Health))
@@ -53,7 +53,7 @@ class SqlEndpoints:
         return endpoint_id
 
     def get(self, endpoint_id: str) -> Endpoint | None:
-        """Read and decrypt. Raises ValueError when its secret key was taken away."""
+        """Read and decrypt; sealed where its secret key was taken away."""
         return self._first(select(endpoints).where(_e.id == endpoint_id))
 
     def lock(self, endpoint_id: str) -> Endpoint | None:
@@ -87,7 +87,7 @@ class SqlEndpoints:
         if after:
             seen = tuple_(literal(after.created_at, _e.created_at.type), literal(after.id))
             query = query.where(tuple_(_e.created_at, _e.id) < seen)
-        return tuple(self._built(row) for row in self._connection.execute(query))
+        return tuple(self._built(row) for row in self._connection.execute(query).all())
 
     def rested(self, now: datetime, limit: int) -> tuple[str, ...]:
         """Ids of endpoints whose time to be left in peace is over."""
@@ -116,7 +116,10 @@ class SqlEndpoints:
         )
 
     def secrets(self, endpoint: Endpoint, now: datetime) -> tuple[str, ...]:
-        """What signs for an endpoint now: its own and its deployment's, each the newest first."""
+        """What signs for an endpoint now: its own and its deployment's, each the newest first.
+
+        Raises SecretKeyMissing.
+        """
         query = (
             select(_s.secret)
             .where(_s.deployment == endpoint.deployment)
@@ -124,25 +127,57 @@ class SqlEndpoints:
             .where(or_(_s.expires_at.is_(None), _s.expires_at > now))
             .order_by(_s.endpoint_id.is_(None), _s.created_at.desc(), _s.id.desc())
         )
-        return tuple(map(self._decrypt, self._connection.execute(query).scalars()))
+        encrypted = self._connection.execute(query).scalars().all()
+        try:
+            return tuple(map(self._decrypt, encrypted))
+        except ValueError as error:
+            raise SecretKeyMissing from error
+
+    def sealed(self, limit: int) -> int:
+        """How many of the newest and of the oldest endpoints and secrets no key here fits."""
+        found: set[bytes] = set()
+        for column, at in ((_e.url, _e.created_at), (_s.secret, _s.created_at)):
+            for order in (at, at.desc()):
+                query = select(column).order_by(order).limit(limit)
+                found |= set(self._connection.execute(query).scalars())
+        return sum(not self._opens(encrypted) for encrypted in found)
+
+    def _opens(self, encrypted: bytes) -> bool:
+        try:
+            self._cipher.decrypt(encrypted)
+        except ValueError:
+            return False
+        return True
 
     def _first(self, query: Select[Any]) -> Endpoint | None:
         row = self._connection.execute(query).first()
         return None if row is None else self._built(row)
 
     def _built(self, row: Row[Any]) -> Endpoint:
-        credentials = self._decrypt(row.authentication) if row.authentication else None
-        url: str = self._decrypt(row.url)
-        return Endpoint(
+        sealed = Endpoint(
             id=row.id,
             deployment=row.deployment,
-            url=url,
-            authentication=Authentication(**credentials) if credentials else None,
+            url="",
+            authentication=None,
             created_at=row.created_at,
             version=row.version,
             health=Health(**{name: getattr(row, name) for name in _HEALTH}),
-            host_id=self._cipher.name(encode(["host", _host(url)])),
+            is_sealed=True,
             **{name: getattr(row, name) for name in _CHANGES},
+        )
+        try:
+            url: str = self._decrypt(row.url)
+            credentials = self._decrypt(row.authentication) if row.authentication else None
+        except ValueError:
+            return sealed
+        return replace(
+            sealed,
+            url=url,
+            authentication=Authentication(**known_fields(Authentication, credentials))
+            if credentials
+            else None,
+            host_id=self._cipher.name(encode(["host", _host(url)])),
+            is_sealed=False,
         )
 
     def _encrypt(self, value: str | dict[str, str]) -> bytes:

@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, sel
 
 from orchestrator.adapters.sql.rows import Rows
 from orchestrator.adapters.sql.schema import (
+    checkpoints,
     executions,
     review_is_open,
     reviews,
@@ -17,8 +18,24 @@ from orchestrator.adapters.sql.schema import (
     task_run_waits,
     task_runs,
 )
-from orchestrator.domain.figures import DURATION_BUCKETS, StateCount, TaskFigures, Waiting
+from orchestrator.adapters.sql.schema.base import in_state
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.figures import (
+    DURATION_BUCKETS,
+    OpenPlan,
+    StateCount,
+    StoredFormat,
+    TaskFigures,
+    Waiting,
+)
 from orchestrator.domain.task_run import TaskRun
+
+_execution_is_open = in_state(
+    executions.c.state,
+    ExecutionState.QUEUED,
+    ExecutionState.RUNNING,
+    ExecutionState.PENDING_HUMAN_INPUT,
+)
 
 
 class SqlFigures:
@@ -54,6 +71,24 @@ class SqlFigures:
         counts.append(func.sum(case((c.attempts > 1, c.attempts - 1), else_=0)))
         rows = self._connection.execute(select(*by, *counts).group_by(*by).order_by(*by))
         return tuple(_task_figures(row) for row in rows)
+
+    def open_plans(self) -> tuple[OpenPlan, ...]:
+        """The plans that open executions began with."""
+        c = executions.c
+        query = select(c.deployment, c.plan_digest, func.count(), func.min(c.id))
+        grouped = query.where(_execution_is_open).group_by(c.deployment, c.plan_digest)
+        return tuple(OpenPlan(*row) for row in self._connection.execute(grouped))
+
+    def foreign_checkpoints(self, known: int) -> tuple[StoredFormat, ...]:
+        """The formats other than the known one in which open executions stand."""
+        e, c = executions.c, checkpoints.c
+        newest = (c.execution_id == e.id) & (c.number == e.checkpoints)
+        query = select(e.deployment, c.format, func.count(), func.min(e.id)).join(
+            checkpoints, newest
+        )
+        foreign = query.where(_execution_is_open, c.format != known)
+        grouped = foreign.group_by(e.deployment, c.format)
+        return tuple(StoredFormat(*row) for row in self._connection.execute(grouped))
 
     def troubled(self, limit: int) -> tuple[TaskRun, ...]:
         """Open task runs whose last attempt failed, those that were tried most often first."""

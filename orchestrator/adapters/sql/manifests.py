@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from typing import Any, cast
+
+from sqlalchemy import Connection, Text, select, type_coerce
 
 from orchestrator.adapters.sql.rows import insert_new, upsert
 from orchestrator.adapters.sql.schema import manifests, plans
+from orchestrator.domain.canonical import decode
 from orchestrator.domain.deployment import Manifest
-from orchestrator.domain.plan import Plan
+from orchestrator.domain.plan import FORMAT, Plan
+from orchestrator.errors import Unreadable, WrittenByNewer, cause
+
+_BODY = type_coerce(plans.c.body, Text).label("body")
 
 
 class SqlManifests:
@@ -34,22 +40,37 @@ class SqlManifests:
     def get(self, deployment: str) -> Manifest | None:
         """The newest one."""
         query = (
-            select(manifests, plans.c.body)
+            select(manifests, _BODY)
             .outerjoin(plans, plans.c.digest == manifests.c.plan_digest)
             .where(manifests.c.deployment == deployment)
         )
         row = self._connection.execute(query).first()
         if row is None:
             return None
-        plan = Plan.from_json(row.body) if row.body else None
-        return Manifest(row.deployment, plan, row.error, row.written_at, row.worker)
+        try:
+            plan, error = _plan(row.body) if row.body else None, row.error
+        except Unreadable as unreadable:
+            plan, error = None, unreadable.message
+        return Manifest(row.deployment, plan, error, row.written_at, row.worker)
 
     def plan(self, digest: str) -> Plan | None:
-        """The plan with that digest, as some manifest once had it."""
+        """The plan with that digest. Raises Unreadable and WrittenByNewer."""
         if digest not in self._known_plans:
-            query = select(plans.c.body).where(plans.c.digest == digest)
+            query = select(_BODY).where(plans.c.digest == digest)
             body = self._connection.execute(query).scalar()
             if body is None:
                 return None
-            self._known_plans[digest] = Plan.from_json(body)
+            self._known_plans[digest] = _plan(body)
         return self._known_plans[digest]
+
+
+def _plan(body: str) -> Plan:
+    stored: Any = None
+    try:
+        stored = cast("Any", decode(body))
+        return Plan.from_json(stored)
+    except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
+        version = stored.get("v") if isinstance(stored, dict) else None
+        if isinstance(version, int) and version > FORMAT:
+            raise WrittenByNewer("The plan", version, FORMAT) from error
+        raise Unreadable(f"The plan is damaged: {cause(error)}") from error

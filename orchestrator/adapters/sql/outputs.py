@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, LargeBinary, bindparam, select, type_coerce, update
 
 from orchestrator.adapters.sql.rows import inserting
 from orchestrator.adapters.sql.schema import outputs
 from orchestrator.domain.canonical import JsonObject, decode, encode
 from orchestrator.domain.output import Output
+from orchestrator.errors import Unreadable, cause
 
-_BY_IDS = select(outputs.c.id, outputs.c.body).where(
+_BY_IDS = select(outputs.c.id, type_coerce(outputs.c.body, LargeBinary)).where(
     outputs.c.id.in_(bindparam("ids", expanding=True))
 )
 
@@ -34,17 +36,39 @@ class SqlOutputs:
         self._connection.execute(inserting(outputs), row)
 
     def get(self, output_ids: Sequence[str]) -> dict[str, Output]:
-        """Read several at a time, by id."""
+        """Read several at a time, by id. Raises Unreadable for one that is damaged or gone."""
+        read = self._read(output_ids)
+        for found in read.values():
+            if isinstance(found, Unreadable):
+                raise found
+        return {output_id: found for output_id, found in read.items() if isinstance(found, Output)}
+
+    def shown(self, output_ids: Sequence[str]) -> dict[str, Output]:
+        """The same for people: in place of one that cannot be read stands an output that says so.
+
+        Its text is empty, and its description is the reason.
+        """
+        return {
+            output_id: found if isinstance(found, Output) else Output("", description=found.message)
+            for output_id, found in self._read(output_ids).items()
+        }
+
+    def _read(self, output_ids: Sequence[str]) -> dict[str, Output | Unreadable]:
         if not output_ids:
             return {}
-        found = self._connection.execute(_BY_IDS, {"ids": list(output_ids)})
-        return {
-            output_id: Output.from_json(cast("JsonObject", decode(body)))
-            for output_id, body in found
-        }
+        found = self._connection.execute(_BY_IDS, {"ids": list(output_ids)}).all()
+        gone = {output_id: Unreadable(f"Output {output_id} is gone") for output_id in output_ids}
+        return gone | {output_id: _output(output_id, body) for output_id, body in found}
 
     def purge(self, execution_id: str) -> None:
         """Replace what an execution's outputs hold by nothing."""
         nothing = encode(Output(raw="", description=PURGED).to_json())
         of_execution = outputs.c.execution_id == execution_id
         self._connection.execute(update(outputs).where(of_execution).values(body=nothing))
+
+
+def _output(output_id: str, body: bytes) -> Output | Unreadable:
+    try:
+        return Output.from_json(cast("JsonObject", decode(zlib.decompress(body))))
+    except (zlib.error, TypeError, ValueError, AttributeError) as error:
+        return Unreadable(f"Output {output_id} is damaged: {cause(error)}")

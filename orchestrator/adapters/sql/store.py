@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator import ports
+from orchestrator.adapters.sql.audit import SqlAudit
 from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
 from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.database_clock import read_clock
@@ -69,6 +70,7 @@ class SqlTransaction:
         self.workers: ports.Workers = SqlWorkers(connection)
         self.sweeps: ports.Sweeps = SqlSweeps(connection)
         self.figures: ports.Figures = SqlFigures(connection)
+        self.audit: ports.Audit = SqlAudit(connection)
 
     def now(self) -> datetime:
         """The time by the database's clock."""

@@ -77,6 +77,11 @@ class SqlTaskRuns:
         )
         return noted.rowcount == 1
 
+    def put_off(self, task_run_id: str, wake_at: datetime, publishes: int) -> None:
+        """Have the sweep publish a run that is due at that time, as one published so often."""
+        waiting = update(task_runs).where(_c.id == task_run_id, task_run_waits)
+        self._connection.execute(waiting.values(publishes=publishes, wake_at=wake_at))
+
 
 def _asleep(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return task_run_waits, _c.wake_at <= now

@@ -19,9 +19,9 @@ class SqlTokens:
         self._connection = connection
         self._rows = Rows(connection, tokens, Token)
 
-    def add(self, token: Token) -> None:
-        """Insert; a token with the same hash is left as it is."""
-        insert_new(self._connection, tokens, values_of(token), ["hash"])
+    def add(self, token: Token) -> bool:
+        """Insert; False, and nothing done, where there is one with the same hash."""
+        return insert_new(self._connection, tokens, values_of(token), ["hash"])
 
     def by_hash(self, hashed: str) -> Token | None:
         """The token whose secret has this hash."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy import Connection, delete, select
 
 from orchestrator.adapters.sql.database_clock import database_time
 from orchestrator.adapters.sql.rows import upsert
-from orchestrator.adapters.sql.schema import workers
+from orchestrator.adapters.sql.schema import worker_processes, workers
 
 _FORGOTTEN_AFTER = timedelta(days=1)
 
@@ -28,7 +28,9 @@ class SqlWorkers:
         self._connection.execute(delete(workers).where(workers.c.seen_at < long_ago))
 
     def gone(self, name: str) -> None:
-        """Forget a worker that ended."""
+        """Forget a worker that ended, with its processes."""
+        mine = worker_processes.c.worker == name
+        self._connection.execute(delete(worker_processes).where(mine))
         self._connection.execute(delete(workers).where(workers.c.name == name))
 
     def consuming(self, queue: str, within: timedelta) -> tuple[str, ...]:
@@ -37,3 +39,19 @@ class SqlWorkers:
         query = select(workers.c.name, workers.c.queues).where(workers.c.seen_at >= earliest)
         lately = self._connection.execute(query.order_by(workers.c.name))
         return tuple(name for name, queues in lately if queue in queues)
+
+    def loaded(self, process: str, worker: str, plans: Mapping[str, str]) -> None:
+        """Note that a process is alive, with its plans; forget those that died long ago."""
+        now = database_time(self._connection)
+        row = {"name": process, "worker": worker, "plans": dict(plans), "seen_at": now}
+        upsert(self._connection, worker_processes, row, ["name"])
+        long_ago = database_time(self._connection, plus=-_FORGOTTEN_AFTER)
+        dead = worker_processes.c.seen_at < long_ago
+        self._connection.execute(delete(worker_processes).where(dead))
+
+    def plans(self, deployment: str, within: timedelta) -> frozenset[str]:
+        """Digests of the plans that processes seen within that time have of a deployment."""
+        earliest = database_time(self._connection, plus=-within)
+        query = select(worker_processes.c.plans).where(worker_processes.c.seen_at >= earliest)
+        found = self._connection.execute(query).scalars()
+        return frozenset(plans[deployment] for plans in found if deployment in plans)

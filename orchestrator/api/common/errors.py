@@ -55,6 +55,9 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
         HTTPStatus.SERVICE_UNAVAILABLE, "Deployment not ready", _SOON
     ),
     errors.DeploymentBroken: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Deployment broken"),
+    errors.Unreadable: Meaning(HTTPStatus.CONFLICT, "unreadable"),
+    errors.WrittenByNewer: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Newer version needed", _SOON),
+    errors.SecretKeyMissing: Meaning(HTTPStatus.CONFLICT, "secret_key_missing"),
     errors.Transient: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Busy", _SOON),
 }
 

@@ -63,11 +63,14 @@ class Replayed(BaseModel):
 
 
 class EndpointRecord(BaseModel):
-    """An endpoint and how it does. ``url`` is without what may be secret in it."""
+    """An endpoint and how it does. ``url`` is without what may be secret in it.
+
+    It is absent where it was encrypted with a secret key that the API does not have.
+    """
 
     endpoint_id: str
     deployment: str
-    url: str
+    url: str | None = None
     authentication: str | None = None
     state: EndpointState
     reason: str | None = None
@@ -159,10 +162,10 @@ def endpoint_record(report: EndpointReport) -> dict[str, Any]:
         {
             "endpoint_id": endpoint.id,
             "deployment": endpoint.deployment,
-            "url": shown(endpoint.url),
+            "url": None if endpoint.is_sealed else shown(endpoint.url),
             "authentication": how.strategy if how else None,
             "state": endpoint.state.value,
-            "reason": endpoint.reason,
+            "reason": endpoint.trouble,
             "disabled_at": _time(endpoint.disabled_at),
             "created_at": _time(endpoint.created_at),
             "waiting": report.waiting,

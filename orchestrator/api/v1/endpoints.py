@@ -98,7 +98,7 @@ def set_up(visitor: AnyVisitor, endpoint_id: str, raw: RawBody) -> JsonAnswer:
     """Whether a 4xx ends a delivery, and how many requests it may get at a time."""
     body = parse(EndpointSettingsBody, parse_json(raw))
     settings = EndpointSettings(body.stop_on_4xx, body.most_sends)
-    set_up_endpoint(visitor.ports, endpoint_id, settings, visitor.only)
+    set_up_endpoint(visitor.ports, endpoint_id, settings, visitor.actor, visitor.only)
     return _told(visitor, endpoint_id)
 
 
@@ -110,17 +110,17 @@ def set_up(visitor: AnyVisitor, endpoint_id: str, raw: RawBody) -> JsonAnswer:
 def rotate(visitor: AnyVisitor, endpoint_id: str, keep_old: KeepOld = DAY) -> JsonAnswer:
     """It is told this once."""
     kept = timedelta(seconds=keep_old)
-    return JsonAnswer(
-        new_secret(rotate_endpoint_secret(visitor.ports, endpoint_id, kept, visitor.only))
-    )
+    rotated = rotate_endpoint_secret(visitor.ports, endpoint_id, visitor.actor, kept, visitor.only)
+    return JsonAnswer(new_secret(rotated))
 
 
 @endpoints.post(
-    "/{endpoint_id}/ping", responses=documented(Pinged, 404), summary="Send a test request"
+    "/{endpoint_id}/ping", responses=documented(Pinged, 404, 409), summary="Send a test request"
 )
 def ping(visitor: AnyVisitor, endpoint_id: str) -> JsonAnswer:
     """Signed, once, now, whatever the endpoint's state; answers with what came of it."""
-    return JsonAnswer(pinged(ping_endpoint(visitor.ports, endpoint_id, visitor.only)))
+    result = ping_endpoint(visitor.ports, endpoint_id, visitor.actor, visitor.only)
+    return JsonAnswer(pinged(result))
 
 
 @secrets.post(
@@ -131,7 +131,8 @@ def ping(visitor: AnyVisitor, endpoint_id: str) -> JsonAnswer:
 def rotate_for_all(visitor: AnyVisitor, deployment: str, keep_old: KeepOld = DAY) -> JsonAnswer:
     """It signs for all endpoints of the deployment, and is told this once."""
     visitor.narrowed(deployment)
-    rotated = rotate_deployment_secret(visitor.ports, deployment, timedelta(seconds=keep_old))
+    kept = timedelta(seconds=keep_old)
+    rotated = rotate_deployment_secret(visitor.ports, deployment, visitor.actor, kept)
     return JsonAnswer(new_secret(rotated))
 
 

@@ -98,7 +98,7 @@ def read_batch(ports: Ports, batch: str, deployment: str | None) -> tuple[BatchM
 
     def read(tx: Transaction) -> tuple[BatchMember, ...]:
         found = tx.executions.of_batch(batch)
-        outputs = tx.outputs.get([each.result for each in found if each.result])
+        outputs = tx.outputs.shown([each.result for each in found if each.result])
         return tuple(BatchMember(each, outputs.get(each.result or "")) for each in found)
 
     members = ports.store.read(read)

@@ -18,7 +18,7 @@ from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
 from orchestrator.domain.webhooks import WebhookKind
-from orchestrator.errors import UnknownExecution
+from orchestrator.errors import UnknownExecution, Unreadable
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.webhooks.wake import wake_endpoints
 
@@ -43,11 +43,19 @@ class LockedExecution:
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan that the execution began with."""
+        """The plan that the execution began with. Raises Unreadable."""
         plan = self.tx.manifests.plan(self.execution.plan_digest)
         if plan is None:
-            raise LookupError(f"no plan {self.execution.plan_digest} is stored")
+            raise Unreadable(f"The plan {self.execution.plan_digest} is gone")
         return plan
+
+    @property
+    def is_flow(self) -> bool:
+        """Whether a flow runs in it; False too where its plan cannot be read any more."""
+        try:
+            return self.plan.is_flow
+        except Unreadable:
+            return False
 
     def record(
         self, event: str, subject_id: str, run: TaskRun | Review | None = None, **details: Json

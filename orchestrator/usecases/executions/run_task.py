@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
 from orchestrator.domain import retry
 from orchestrator.domain.checkpoint import Cause
-from orchestrator.domain.deployment import Deployment, OnCodeChange
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
@@ -20,7 +20,15 @@ from orchestrator.domain.question import Question
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.work import Work
-from orchestrator.errors import FOREIGN, ClaimLost, DeploymentBroken, TaskFailed, cause
+from orchestrator.errors import (
+    FOREIGN,
+    ClaimLost,
+    DeploymentBroken,
+    TaskFailed,
+    Unreadable,
+    WrittenByNewer,
+    cause,
+)
 from orchestrator.ports import Ended, Halted, Ports, Progress, Result, Transaction
 from orchestrator.usecases.executions.advance import (
     ask_person,
@@ -29,8 +37,15 @@ from orchestrator.usecases.executions.advance import (
     go_on,
     withdraw_reviews,
 )
+from orchestrator.usecases.executions.changed_code import (
+    Turns,
+    is_for_other_code,
+    pass_on,
+    put_off,
+    require_same_code,
+)
 from orchestrator.usecases.executions.claimed_run import ClaimedRun
-from orchestrator.usecases.executions.claims import still_held
+from orchestrator.usecases.executions.claims import end_attempt, still_held
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
 from orchestrator.usecases.executions.history import read_history
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
@@ -39,6 +54,9 @@ from orchestrator.usecases.reviews.weigh import Weighed, conclude_weighing, weig
 from orchestrator.usecases.webhooks.stream_events import tell_started
 
 log = structlog.get_logger()
+
+_MEND = "Restore it from a backup, then retry the execution; or kick off a new one"
+"""What to do about an execution whose stored state cannot be read."""
 
 
 class LeaseKeeper(Protocol):
@@ -54,12 +72,16 @@ class Worker:
     """The worker process that a job runs in.
 
     ``loaded_plan`` gives the plan of a deployment as this process has loaded it; it raises
-    DeploymentBroken where it did not load.
+    DeploymentBroken where it did not load. ``knows_who_lives`` says whether its own signs of life
+    came through unbroken, so that it can tell which other workers are dead; ``turns`` is how it
+    lets others have the jobs that it passes on.
     """
 
     name: str
     keeper: LeaseKeeper
     loaded_plan: Callable[[Deployment], Plan]
+    knows_who_lives: Callable[[], bool] = lambda: True
+    turns: Turns = field(default_factory=Turns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +96,10 @@ class Claimed:
     seen: int
 
 
+class PassedOn:
+    """A run that was published again, for another process to take."""
+
+
 def run_task(
     ports: Ports, worker: Worker, execution_id: str, task_run_id: str
 ) -> TaskRunState | None:
@@ -84,8 +110,10 @@ def run_task(
     nothing was due, or the result was refused.
     """
     claimed = ports.store.transact(lambda tx: _claim(ports, tx, worker, execution_id, task_run_id))
-    if claimed is None:
-        log.info("job found nothing due", execution_id=execution_id, task_run_id=task_run_id)
+    if isinstance(claimed, PassedOn):
+        worker.turns.step_aside()
+    if not isinstance(claimed, Claimed):
+        log.info("job found nothing to do", execution_id=execution_id, task_run_id=task_run_id)
         return None
     ports.crash_point("after-claim")
     try:
@@ -100,11 +128,25 @@ def run_task(
 
 def _claim(
     ports: Ports, tx: Transaction, worker: Worker, execution_id: str, task_run_id: str
-) -> Claimed | None:
+) -> Claimed | PassedOn | None:
     locked = lock_execution(ports, tx, execution_id, worker_actor(worker.name))
     run = tx.task_runs.get(task_run_id)
     if run is None or not _is_due(locked, run):
         return None
+    try:
+        locked.checkpoints  # noqa: B018 - read for what it raises
+        if is_for_other_code(
+            locked, run, worker.loaded_plan, knows_who_lives=worker.knows_who_lives()
+        ):
+            return PassedOn() if pass_on(locked, run, worker.turns) else None
+    except WrittenByNewer as error:
+        put_off(locked, run, retry.FIRST_PUBLISH_AGAIN)
+        log.warning("left to a newer version", task_run_id=run.id, reason=error.message)
+        return None
+    except Unreadable:
+        pass  # whoever claims it says so
+    if run.deployment not in ports.deployments.names():
+        return None  # for a worker whose deployment file has it
     lease_until = tx.now() + retry.LEASE
     claimed = locked.save_run(
         "claim", run, run.claim(worker.name, locked.now, lease_until), claim_no=run.claim_no + 1
@@ -112,20 +154,31 @@ def _claim(
     if locked.execution.state is ExecutionState.QUEUED:
         locked.turn("start", locked.execution.start(locked.now))
         tell_started(locked)
-    work = rehydrate(locked, claimed)
+    work = _rehydrated(locked, claimed)
     seen = locked.execution.checkpoints
     locked.close()
-    return Claimed(claimed, work, seen)
+    return None if work is None else Claimed(claimed, work, seen)
 
 
 def _is_due(locked: LockedExecution, run: TaskRun) -> bool:
-    """A run of a deployment that this worker's file does not have is left to other workers."""
-    is_declared = run.deployment in locked.ports.deployments.names()
-    return locked.execution.is_open and run.state is TaskRunState.DUE and is_declared
+    return locked.execution.is_open and run.state is TaskRunState.DUE
+
+
+def _rehydrated(locked: LockedExecution, run: TaskRun) -> Work | None:
+    """The work of a claimed run; None, and the execution has failed, where it cannot be read."""
+    try:
+        return rehydrate(locked, run)
+    except Unreadable as error:
+        log.error("execution cannot go on", task_run_id=run.id, reason=error.message)  # noqa: TRY400 - the reason says all
+        end_attempt(locked, run, f"{error.message}. {_MEND}", retryable=False)
+        return None
 
 
 def rehydrate(locked: LockedExecution, run: TaskRun) -> Work:
-    """Build what remains of the chain from the checkpoints, for the task that is due."""
+    """Build what remains of the chain from the checkpoints, for the task that is due.
+
+    Raises Unreadable.
+    """
     return Work(
         execution_id=run.execution_id,
         deployment=run.deployment,
@@ -142,7 +195,7 @@ def rehydrate(locked: LockedExecution, run: TaskRun) -> Work:
 def _run(ports: Ports, worker: Worker, claimed: Claimed) -> tuple[Result | Weighed, float]:
     run = claimed.run
     deployment = ports.deployments.get(run.deployment)
-    _require_same_code(deployment, claimed.work.plan, worker.loaded_plan(deployment))
+    require_same_code(deployment, claimed.work.plan, worker.loaded_plan(deployment))
     runner = ports.runners[deployment.runner]
     began = time.monotonic()
     with worker.keeper.keep(run) as progress:
@@ -153,20 +206,6 @@ def _run(ports: Ports, worker: Worker, claimed: Claimed) -> tuple[Result | Weigh
             context = ClaimedRun(ports, worker.name, run, progress)
             result = runner.run(deployment, claimed.work, context)
     return result, time.monotonic() - began
-
-
-def _require_same_code(deployment: Deployment, begun: Plan, loaded: Plan) -> None:
-    if begun.digest == loaded.digest:
-        return
-    tolerant = deployment.on_code_change is OnCodeChange.SAME_TASKS
-    if tolerant and begun.shape == loaded.shape:
-        return
-    message = (
-        f"The code of deployment {deployment.name!r} changed since this execution began "
-        f"(tasks then: {', '.join(begun.names)}; now: {', '.join(loaded.names)}). "
-        "Deploy the earlier code, then retry the execution; or kick off a new one."
-    )
-    raise TaskFailed(message, retryable=False)
 
 
 def _reason(error: BaseException) -> str:

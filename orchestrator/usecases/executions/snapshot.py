@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,11 +11,11 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
-from orchestrator.domain.plan import Plan, TaskKind
+from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
-from orchestrator.errors import UnknownExecution
+from orchestrator.errors import UnknownExecution, Unreadable
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import token_usage
 from orchestrator.usecases.executions.history import committed_outputs
@@ -145,17 +145,35 @@ def history(
 
 def _snapshot(tx: Transaction, execution_id: str, deployment: str | None) -> Snapshot:
     execution = readable(tx, execution_id, deployment)
-    plan = tx.manifests.plan(execution.plan_digest)
-    if plan is None:
-        raise LookupError(f"no plan {execution.plan_digest} is stored")
     runs = tx.task_runs.of(execution_id)
+    plan = _readable_plan(tx, execution.plan_digest) or _plan_of(runs)
     reviews = tx.reviews.of(execution_id)
-    checkpoints = tx.checkpoints.of(execution_id)
+    checkpoints = _readable_checkpoints(tx, execution_id)
     wanted: set[str | None] = set(committed_outputs(checkpoints).values())
     wanted |= {review.output_id for review in reviews if review.is_open}
     wanted |= {execution.result}
-    outputs = tx.outputs.get([output_id for output_id in wanted if output_id])
+    outputs = tx.outputs.shown([output_id for output_id in wanted if output_id])
     return Snapshot(execution, plan, runs, reviews, checkpoints, outputs)
+
+
+def _readable_plan(tx: Transaction, digest: str) -> Plan | None:
+    try:
+        return tx.manifests.plan(digest)
+    except Unreadable:
+        return None
+
+
+def _plan_of(runs: Sequence[TaskRun]) -> Plan:
+    """What can be told of a plan that is gone: the tasks that were begun."""
+    return Plan(tuple(PlannedTask(path) for path in dict.fromkeys(run.path for run in runs)))
+
+
+def _readable_checkpoints(tx: Transaction, execution_id: str) -> tuple[Checkpoint, ...]:
+    """What of them can be read: none, where one of them cannot."""
+    try:
+        return tx.checkpoints.of(execution_id)
+    except Unreadable:
+        return ()
 
 
 def timeline(

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from orchestrator.domain.checkpoint import FORMAT
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.errors import Unreadable, WrittenByNewer
 from orchestrator.jobs import CREWS, QUEUES
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.operations.health import SEEN_WITHIN
 from orchestrator.usecases.operations.manifests import Described, described
+from orchestrator.usecases.operations.secret_key import LOOKED_AT, MEND
 
 CLOCKS_MAY_DIFFER_BY = timedelta(seconds=5)
 """Leases go by the database's clock, due times by each machine's own."""
@@ -42,7 +45,18 @@ class Finding:
 
 def examine(ports: Ports) -> tuple[Finding, ...]:
     """Check what the database knows: clocks, workers, deployments, what waits and what fails."""
-    checks = (_clock, _workers, _sweep, _backlog, _messages, _trouble, _failures, _tokens)
+    checks = (
+        _clock,
+        _workers,
+        _sweep,
+        _stored,
+        _backlog,
+        _messages,
+        _trouble,
+        _failures,
+        _tokens,
+        _secret_key,
+    )
 
     def read(tx: Transaction) -> tuple[Finding, ...]:
         return tuple(finding for check in checks for finding in check(ports, tx))
@@ -93,12 +107,42 @@ def _messages(ports: Ports, tx: Transaction) -> Iterator[Finding]:
         yield Finding("messages", f"{refused} refused within a day: {where}")
 
 
+def _stored(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    """What open executions are made of can be read by this version."""
+    for deployment, count, execution_id, reason in _unreadable(tx):
+        says = f"{count} executions of {deployment} cannot go on, {execution_id} is one: {reason}"
+        mend = "Restore it from a backup, or stop them: orchestrator stop ID"
+        newer = isinstance(reason, WrittenByNewer)
+        yield Finding("stored", says, "Upgrade the crew workers" if newer else mend)
+
+
+def _unreadable(tx: Transaction) -> Iterator[tuple[str, int, str, Unreadable]]:
+    for begun in tx.figures.open_plans():
+        reason = _plan_trouble(tx, begun.plan_digest)
+        if reason is not None:
+            yield begun.deployment, begun.count, begun.execution_id, reason
+    for found in tx.figures.foreign_checkpoints(FORMAT):
+        try:
+            tx.checkpoints.of(found.execution_id)
+        except Unreadable as error:
+            yield found.deployment, found.count, found.execution_id, error
+
+
+def _plan_trouble(tx: Transaction, digest: str) -> Unreadable | None:
+    try:
+        plan = tx.manifests.plan(digest)
+    except Unreadable as error:
+        return error
+    return None if plan else Unreadable(f"the plan {digest} is gone")
+
+
 def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
     now = ports.clock.now()
+    stuck = Counter({name: count for name, count, *_ in _unreadable(tx)})
     for waiting in tx.figures.due_task_runs(now):
         seconds = (now - waiting.since).total_seconds()
         says = f"{waiting.count} task runs of {waiting.deployment} wait, one since {seconds:.0f} s"
-        late = now - waiting.since > WAITS_TOO_LONG
+        late = now - waiting.since > WAITS_TOO_LONG and waiting.count > stuck[waiting.deployment]
         mend = f"Start more workers on the queue {CREWS}, and see that `orchestrator sweep` runs"
         yield Finding("backlog", says, mend if late else None)
 
@@ -129,6 +173,13 @@ def _tokens(_: Ports, tx: Transaction) -> Iterator[Finding]:
         yield Finding("tokens", ", ".join(f"{count} for {name}" for name, count in alive.items()))
         return
     yield Finding("tokens", "nobody has a token", "Make one: orchestrator token create")
+
+
+def _secret_key(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    count = tx.endpoints.sealed(LOOKED_AT)
+    if count:
+        says = f"{count} webhook URLs or signing secrets cannot be decrypted: nothing is sent there"
+        yield Finding("secret key", says, MEND)
 
 
 def _deployment(found: Described) -> Finding:

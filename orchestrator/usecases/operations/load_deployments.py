@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import structlog
 
 from orchestrator.domain.deployment import Deployment, Manifest
@@ -12,10 +14,14 @@ from orchestrator.ports import Ports, Transaction
 log = structlog.get_logger()
 
 
-def load_deployments(ports: Ports, worker: str) -> dict[str, Plan | DeploymentBroken]:
+def load_deployments(
+    ports: Ports, worker: str, process: str | None = None
+) -> dict[str, Plan | DeploymentBroken]:
     """Load every deployment; one that does not load leaves the others alone.
 
-    Returns each one's plan, or why it did not load, by name; the manifests say the same.
+    Returns each one's plan, or why it did not load, by name; the manifests say the same. The
+    ``process`` of the worker that will run them is said to live in the same transaction: whoever is
+    kicked off with a new plan finds a worker for it.
     """
     loaded = {name: _load(ports, ports.deployments.get(name)) for name in ports.deployments.names()}
     manifests = [_manifest(ports, name, found, worker) for name, found in loaded.items()]
@@ -23,9 +29,16 @@ def load_deployments(ports: Ports, worker: str) -> dict[str, Plan | DeploymentBr
     def write(tx: Transaction) -> None:
         for manifest in manifests:
             tx.manifests.put(manifest)
+        if process is not None:
+            tx.workers.loaded(process, worker, digests_of(loaded))
 
     ports.store.transact(write)
     return loaded
+
+
+def digests_of(loaded: Mapping[str, Plan | DeploymentBroken]) -> dict[str, str]:
+    """The digests of the plans that were loaded, by deployment."""
+    return {name: found.digest for name, found in loaded.items() if isinstance(found, Plan)}
 
 
 def _load(ports: Ports, deployment: Deployment) -> Plan | DeploymentBroken:

@@ -15,7 +15,7 @@ def list_pending(
 
     def read(tx: Transaction) -> tuple[PendingReview, ...]:
         reviews = tx.reviews.pending(deployment, after, limit)
-        outputs = tx.outputs.get([review.output_id for review in reviews])
+        outputs = tx.outputs.shown([review.output_id for review in reviews])
         return tuple(PendingReview(review, outputs[review.output_id]) for review in reviews)
 
     return ports.store.read(read)

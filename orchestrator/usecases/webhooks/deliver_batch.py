@@ -17,11 +17,14 @@ from orchestrator.domain.delivery_policy import (
     host_after,
     judge,
 )
-from orchestrator.domain.endpoint import Endpoint
+from orchestrator.domain.endpoint import SEALED, SEALED_REST, Endpoint
+from orchestrator.domain.endpoint_host import Host
 from orchestrator.domain.timeline import Entry, worker_actor
 from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.errors import SecretKeyMissing
 from orchestrator.ports import Outcome, Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
+from orchestrator.usecases.operations.audit import note
 
 log = structlog.get_logger()
 
@@ -88,7 +91,7 @@ class _Round:
         if loaded is None:
             return None
         self.endpoint = replace(loaded, health=loaded.health.rested(self.now))
-        self.loaded_host = self.host = self.tx.hosts.lock(loaded.host_id)
+        self.loaded_host = self.host = self._lock_host(loaded)
         if last:
             self._record(last, tried)
         batch = self._claim(last, limit)
@@ -99,6 +102,10 @@ class _Round:
         if self.entries:
             self.tx.timeline.add(self.entries)
         return batch
+
+    def _lock_host(self, endpoint: Endpoint) -> Host:
+        """A sealed endpoint's host is not known."""
+        return Host("") if endpoint.is_sealed else self.tx.hosts.lock(endpoint.host_id)
 
     def _record(self, last: Batch, tried: Sequence[Tried]) -> None:
         untried = last.deliveries[len(tried) :]
@@ -127,6 +134,10 @@ class _Round:
     def _tell_owner(self, delivery: Delivery, disabled: Endpoint) -> None:
         """In the timeline of the execution that met it, in the log; the metrics read the row."""
         self._note("endpoint.disable", delivery, disabled.id, {"reason": disabled.reason})
+        actor, told = worker_actor(self.work.worker), {"reason": disabled.reason}
+        note(
+            self.ports, self.tx, actor, "endpoint.disable", disabled.id, disabled.deployment, **told
+        )
         log.error(
             "endpoint disabled",
             endpoint_id=disabled.id,
@@ -151,6 +162,11 @@ class _Round:
         if not self.endpoint.is_enabled:
             self._cancel_due()
             return None
+        secrets = self._secrets() if limit else ()
+        if secrets is None:
+            self._wait_for_key()
+            self._end(last, stopped=False)
+            return None
         admission = self._admitted(limit)
         claimed = self._claimed(admission)
         if not claimed:
@@ -164,7 +180,6 @@ class _Round:
         is_full = len(claimed) == admission.limit
         if is_full and last is None and admission.limit > 1:
             self.tx.publish(jobs.drain(self.endpoint.id))  # it helps, where the limits allow it
-        secrets = self.tx.endpoints.secrets(self.endpoint, self.now)
         return Batch(self.endpoint, secrets, claimed, is_full)
 
     @property
@@ -187,6 +202,21 @@ class _Round:
         return self.tx.deliveries.claim_due(
             self.endpoint.id, self.work.worker, self.now, self._lease, admission.limit
         )
+
+    def _secrets(self) -> tuple[str, ...] | None:
+        """What signs; None where nothing can be sent, since a secret key is missing."""
+        if self.endpoint.is_sealed:
+            return None
+        try:
+            return self.tx.endpoints.secrets(self.endpoint, self.now)
+        except SecretKeyMissing:
+            return None
+
+    def _wait_for_key(self) -> None:
+        """What waits there goes on waiting; whoever has the key will send it."""
+        log.error("nothing can be sent", endpoint_id=self.endpoint.id, reason=SEALED)
+        health = self.endpoint.health.quiet(self.now + SEALED_REST)
+        self.endpoint = replace(self.endpoint, health=health)
 
     def _end(self, last: Batch | None, *, stopped: bool) -> None:
         if last is None:

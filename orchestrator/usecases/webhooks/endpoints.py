@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -15,8 +15,9 @@ from orchestrator.domain.endpoint import (
     SigningSecret,
     signing_secret,
 )
-from orchestrator.errors import UnknownEndpoint
+from orchestrator.errors import SecretKeyMissing, UnknownEndpoint
 from orchestrator.ports import Ports, Position, Transaction
+from orchestrator.usecases.operations.audit import note
 from orchestrator.usecases.webhooks.deliver import send_signed
 from orchestrator.usecases.webhooks.wake import wake_endpoints
 
@@ -81,6 +82,8 @@ def disable_endpoint(
         now = ports.clock.now()
         said = f"{actor}: {reason}" if reason else f"Disabled by {actor}"
         after = tx.endpoints.save(before, before.disable(now, said))
+        told = {"reason": reason or None}
+        note(ports, tx, actor, "endpoint.disable", endpoint_id, after.deployment, **told)
         wake_endpoints(tx, [endpoint_id], now)
         return after
 
@@ -101,6 +104,7 @@ def enable_endpoint(
         if before.is_enabled:
             return before
         after = tx.endpoints.save(before, before.enable())
+        note(ports, tx, actor, "endpoint.enable", endpoint_id, after.deployment)
         wake_endpoints(tx, [endpoint_id], ports.clock.now())
         return after
 
@@ -117,13 +121,19 @@ class EndpointSettings:
 
 
 def set_up_endpoint(
-    ports: Ports, endpoint_id: str, settings: EndpointSettings, deployment: str | None = None
+    ports: Ports,
+    endpoint_id: str,
+    settings: EndpointSettings,
+    actor: str,
+    deployment: str | None = None,
 ) -> Endpoint:
     """Replace an endpoint's settings. Raises UnknownEndpoint."""
 
     def decide(tx: Transaction) -> Endpoint:
         before = _visible(tx.endpoints.lock(endpoint_id), endpoint_id, deployment)
         after = replace(before, stop_on_4xx=settings.stop_on_4xx, most_sends=settings.most_sends)
+        told = asdict(settings)
+        note(ports, tx, actor, "endpoint.set_up", endpoint_id, before.deployment, **told)
         return tx.endpoints.save(before, after)
 
     return ports.store.transact(decide)
@@ -140,6 +150,7 @@ class Rotated:
 def rotate_endpoint_secret(
     ports: Ports,
     endpoint_id: str,
+    actor: str,
     keep_old: timedelta = OLD_SECRETS_LIVE,
     deployment: str | None = None,
 ) -> Rotated:
@@ -147,20 +158,28 @@ def rotate_endpoint_secret(
 
     def decide(tx: Transaction) -> Rotated:
         endpoint = _visible(tx.endpoints.get(endpoint_id), endpoint_id, deployment)
+        told = {"keep_old": keep_old.total_seconds()}
+        note(ports, tx, actor, "endpoint.rotate_secret", endpoint_id, endpoint.deployment, **told)
         return _rotate(ports, tx, endpoint.deployment, endpoint_id, keep_old)
 
     return ports.store.transact(decide)
 
 
 def rotate_deployment_secret(
-    ports: Ports, deployment: str, keep_old: timedelta = OLD_SECRETS_LIVE
+    ports: Ports, deployment: str, actor: str, keep_old: timedelta = OLD_SECRETS_LIVE
 ) -> Rotated:
     """Give a deployment a new secret, which signs for all its endpoints.
 
     Raises UnknownDeployment.
     """
     ports.deployments.get(deployment)
-    return ports.store.transact(lambda tx: _rotate(ports, tx, deployment, None, keep_old))
+
+    def decide(tx: Transaction) -> Rotated:
+        told = {"keep_old": keep_old.total_seconds()}
+        note(ports, tx, actor, "deployment.rotate_secret", deployment, deployment, **told)
+        return _rotate(ports, tx, deployment, None, keep_old)
+
+    return ports.store.transact(decide)
 
 
 def _rotate(
@@ -173,22 +192,32 @@ def _rotate(
     return Rotated(text, now + keep_old)
 
 
-def ping_endpoint(ports: Ports, endpoint_id: str, deployment: str | None = None) -> SendResult:
+def ping_endpoint(
+    ports: Ports, endpoint_id: str, actor: str, deployment: str | None = None
+) -> SendResult:
     """Send a signed test event now, once, whatever the endpoint's state; says what came of it.
 
-    It is no delivery: it is not tried again, and changes nothing. Raises UnknownEndpoint.
+    It is no delivery: it is not tried again, and changes nothing. Raises UnknownEndpoint, and
+    SecretKeyMissing where its URL or what signs for it cannot be decrypted.
     """
     endpoint, secrets = ports.store.read(
         lambda tx: _with_secrets(tx, ports.clock.now(), endpoint_id, deployment)
     )
     body = encode({"type": "ping", "endpoint_id": endpoint_id, "deployment": endpoint.deployment})
-    return send_signed(ports, endpoint, secrets, ports.ids.new(), body)
+    result = send_signed(ports, endpoint, secrets, ports.ids.new(), body)
+    told = {"status": result.status, "error": result.error}
+    ports.store.transact(
+        lambda tx: note(ports, tx, actor, "endpoint.ping", endpoint_id, endpoint.deployment, **told)
+    )
+    return result
 
 
 def _with_secrets(
     tx: Transaction, now: datetime, endpoint_id: str, deployment: str | None
 ) -> tuple[Endpoint, tuple[str, ...]]:
     endpoint = _visible(tx.endpoints.get(endpoint_id), endpoint_id, deployment)
+    if endpoint.is_sealed:
+        raise SecretKeyMissing
     return endpoint, tx.endpoints.secrets(endpoint, now)
 
 

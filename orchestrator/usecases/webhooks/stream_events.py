@@ -48,7 +48,7 @@ def tell_events(ports: Ports, claimed: TaskRun, worker: str, events: Sequence[To
 
     def decide(tx: Transaction) -> None:
         locked = lock_execution(ports, tx, claimed.execution_id, worker_actor(worker))
-        ours = frozenset() if locked.plan.is_flow else _OURS
+        ours = frozenset() if locked.is_flow else _OURS
         _announce(locked, [each for each in events if each.kind not in ours])
         locked.close()
 
@@ -57,7 +57,7 @@ def tell_events(ports: Ports, claimed: TaskRun, worker: str, events: Sequence[To
 
 def tell_started(locked: LockedExecution) -> None:
     """A worker took up the execution's first task. A flow's own engine tells that it starts."""
-    if locked.plan.is_flow:
+    if locked.is_flow:
         return
     data: JsonObject = {"crew_name": locked.execution.deployment, "inputs": locked.execution.inputs}
     _announce(locked, [ToldEvent(STARTED, data, locked.now)])
@@ -66,7 +66,7 @@ def tell_started(locked: LockedExecution) -> None:
 def tell_ended(locked: LockedExecution, result: Output | None, usage: JsonObject) -> None:
     """The execution ended, well or not."""
     name: dict[str, Json] = {"crew_name": locked.execution.deployment}
-    is_flow = locked.plan.is_flow
+    is_flow = locked.is_flow
     if locked.execution.state is ExecutionState.SUCCEEDED:
         if is_flow:  # its own engine has told
             return

@@ -165,3 +165,23 @@ def test_no_secret_can_be_read_in_the_database(
     give(store, now, None, "whsec_hidden")
 
     assert "hidden" not in str(rows.execute(select(signing_secrets)).one())
+
+
+def test_what_another_key_encrypted_is_sealed_and_kept(
+    database: str, store: SqlStore, now: datetime
+) -> None:
+    endpoint_id = store.transact(
+        lambda tx: tx.endpoints.ensure("newsroom", "https://hooks.example/a", None, now)
+    )
+    other = make_store(database, publish=print, cipher=Cipher("another secret"))
+    sealed = other.read(lambda tx: tx.endpoints.get(endpoint_id))
+    assert sealed
+    assert (sealed.is_sealed, sealed.url) == (True, "")
+    assert other.read(lambda tx: tx.endpoints.sealed(10)) == 1
+    other.transact(lambda tx: tx.endpoints.save(sealed, sealed.disable(now, "moved")))
+    other.dispose()
+
+    assert store.read(lambda tx: tx.endpoints.sealed(10)) == 0
+    read = store.read(lambda tx: tx.endpoints.get(endpoint_id))
+    assert read
+    assert (read.url, read.reason) == ("https://hooks.example/a", "moved")

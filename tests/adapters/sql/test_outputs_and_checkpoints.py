@@ -11,7 +11,7 @@ from orchestrator.adapters.sql import SqlStore
 from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import LIMIT, Output
-from orchestrator.errors import DeploymentBroken, TaskFailed
+from orchestrator.errors import TaskFailed, Unreadable, WrittenByNewer
 
 DIGEST = "sha256:" + "0" * 64
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -21,7 +21,7 @@ def keep(store: SqlStore, execution: Execution, output: Output) -> Output:
     output_id = str(uuid4())
     at = execution.created_at
     store.transact(lambda tx: tx.outputs.add(output_id, execution.id, output, at))
-    return store.read(lambda tx: tx.outputs.get([output_id, str(uuid4())]))[output_id]
+    return store.read(lambda tx: tx.outputs.get([output_id]))[output_id]
 
 
 @given(raw=ANY_TEXT)
@@ -85,5 +85,13 @@ def test_a_checkpoint_of_a_newer_format_is_not_guessed_at(
     unreadable = replace(checkpoint(execution, 1), format=99)
     store.transact(lambda tx: tx.checkpoints.add(unreadable))
 
-    with pytest.raises(DeploymentBroken, match="format 99"):
+    with pytest.raises(WrittenByNewer, match="format 99"):
         store.read(lambda tx: tx.checkpoints.of(execution.id))
+
+
+def test_an_output_that_is_gone_is_not_taken_for_nothing(store: SqlStore) -> None:
+    gone = str(uuid4())
+
+    with pytest.raises(Unreadable, match="is gone"):
+        store.read(lambda tx: tx.outputs.get([gone]))
+    assert "is gone" in store.read(lambda tx: tx.outputs.shown([gone]))[gone].description

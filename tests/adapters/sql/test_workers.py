@@ -48,3 +48,26 @@ def test_a_worker_has_one_row(store: SqlStore, rows: Connection) -> None:
         store.transact(lambda tx: tx.workers.seen("a", ["crews"]))
 
     assert len(rows.execute(select(workers)).all()) == 1
+
+
+def plans(store: SqlStore, within: timedelta = MINUTE) -> frozenset[str]:
+    return store.read(lambda tx: tx.workers.plans("news", within))
+
+
+def test_processes_of_one_worker_may_have_loaded_different_plans(store: SqlStore) -> None:
+    for process, digest in (("a/1", "old"), ("a/2", "new"), ("a/2", "newer")):
+        loaded = {"news": digest, "sport": "other"}
+        store.transact(lambda tx, p=process, d=loaded: tx.workers.loaded(p, "a", d))
+    store.transact(lambda tx: tx.workers.loaded("b/1", "b", {}))
+
+    assert plans(store) == {"old", "newer"}
+    assert plans(store, within=-MINUTE) == frozenset()
+
+
+def test_a_worker_that_ended_takes_its_processes_along(store: SqlStore) -> None:
+    for process, worker in (("a/1", "a"), ("a/2", "a"), ("b/1", "b")):
+        digest = {"news": process}
+        store.transact(lambda tx, p=process, w=worker, d=digest: tx.workers.loaded(p, w, d))
+    store.transact(lambda tx: tx.workers.gone("a"))
+
+    assert plans(store) == {"b/1"}

@@ -2,6 +2,7 @@
 
 from orchestrator.adapters.sql.schema.base import metadata
 from orchestrator.adapters.sql.schema.surroundings import (
+    audit,
     failing_steps,
     idempotency_keys,
     intake_messages,
@@ -9,6 +10,7 @@ from orchestrator.adapters.sql.schema.surroundings import (
     manifests,
     plans,
     tokens,
+    worker_processes,
     workers,
 )
 from orchestrator.adapters.sql.schema.webhooks import (
@@ -35,6 +37,7 @@ from orchestrator.adapters.sql.schema.work import (
 )
 
 __all__ = [
+    "audit",
     "checkpoints",
     "deliveries",
     "delivery_attempts",
@@ -61,5 +64,6 @@ __all__ = [
     "tells_of_review",
     "timeline",
     "tokens",
+    "worker_processes",
     "workers",
 ]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, String, Table
+from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table
 
 from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
-from orchestrator.adapters.sql.schema.base import in_state, metadata
+from orchestrator.adapters.sql.schema.base import Number, in_state, metadata
 from orchestrator.ports import IntakeState
 
 plans = Table(
@@ -34,6 +34,7 @@ tokens = Table(
     Column("deployment", Words),
     Column("created_at", Utc, nullable=False),
     Column("revoked_at", Utc),
+    Column("bootstrap", Boolean, nullable=False),
 )
 
 idempotency_keys = Table(
@@ -81,4 +82,25 @@ failing_steps = Table(
     Column("since", Utc, nullable=False),
     Column("at", Utc, nullable=False),
     Column("error", Words, nullable=False),
+)
+
+worker_processes = Table(
+    "worker_processes",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("worker", Words, nullable=False),
+    Column("plans", JsonText, nullable=False),
+    Column("seen_at", Utc, nullable=False, index=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=True),
+    Column("at", Utc, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("event", Words, nullable=False),
+    Column("subject_id", Words, nullable=False),
+    Column("deployment", Words),
+    Column("details", JsonText, nullable=False),
 )

@@ -1,0 +1,116 @@
+"""Which worker runs a task while workers with different code live side by side.
+
+A worker whose code does not fit an execution leaves its runs to those whose code does, for as long
+as one of these lives. Only then the deployment's policy decides (``require_same_code``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from orchestrator.domain import retry
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.plan import Plan
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.errors import DeploymentBroken, TaskFailed, Unreadable
+from orchestrator.usecases.deployment_settings import settings_of
+from orchestrator.usecases.executions.advance import job_of
+from orchestrator.usecases.executions.locked_execution import LockedExecution
+
+LIVES_WITHIN = timedelta(seconds=25)
+"""A worker process that gave no sign for that long is dead: two of its signs are missing."""
+
+STEP_ASIDE = 0.2
+STEP_ASIDE_EVERY = 1.0
+"""Seconds for which a process takes no job after it passed one on, and how often it may do so.
+
+Without that a broker may hand the job to the same process for ever: it serves whoever waited first.
+"""
+
+LoadedPlan = Callable[[Deployment], Plan]
+"""The plan of a deployment as this process loaded it. Raises DeploymentBroken."""
+
+
+class Turns:
+    """How often this process steps aside, so that others get the jobs that it passes on."""
+
+    def __init__(self) -> None:
+        self._last = -float("inf")
+
+    @property
+    def may_step_aside(self) -> bool:
+        """Whether it did not just do so: then the workers that the job is for are busy."""
+        return time.monotonic() - self._last >= STEP_ASIDE_EVERY
+
+    def step_aside(self) -> None:
+        """Take no job for a moment."""
+        self._last = time.monotonic()
+        time.sleep(STEP_ASIDE)
+
+
+def is_for_other_code(
+    locked: LockedExecution, run: TaskRun, loaded_plan: LoadedPlan, *, knows_who_lives: bool
+) -> bool:
+    """Whether the run's code is that of other live workers, and not this one's.
+
+    ``knows_who_lives`` is False for a process that the database was away from: others may not have
+    given their sign yet. Raises Unreadable.
+    """
+    deployment = settings_of(locked.ports, run.deployment)
+    if _fits(deployment, locked.plan, loaded_plan):
+        return False
+    return not knows_who_lives or _fits_elsewhere(locked, deployment)
+
+
+def pass_on(locked: LockedExecution, run: TaskRun, turns: Turns) -> bool:
+    """Have the run published again: at once where the process steps aside then, else soon.
+
+    Changes nothing else: this is no attempt. Returns whether the process has to step aside.
+    """
+    if not turns.may_step_aside:
+        put_off(locked, run, retry.LONGEST_PASSING_ON)
+        return False
+    wake_at = retry.publish_again_at(locked.now, 1)
+    locked.tx.task_runs.put_off(run.id, wake_at, publishes=1)
+    locked.tx.publish(job_of(locked.ports, run))
+    return True
+
+
+def put_off(locked: LockedExecution, run: TaskRun, longest: timedelta) -> None:
+    """Have a run that this worker cannot take published again, after ``longest`` at most."""
+    again_at = retry.pass_on_at(locked.now, run.due_at, longest)
+    locked.tx.task_runs.put_off(run.id, again_at, publishes=0)
+
+
+def _fits(deployment: Deployment, begun: Plan, loaded_plan: LoadedPlan) -> bool:
+    try:
+        return deployment.goes_on(begun, loaded_plan(deployment))
+    except DeploymentBroken:
+        return False
+
+
+def _fits_elsewhere(locked: LockedExecution, deployment: Deployment) -> bool:
+    digests = locked.tx.workers.plans(deployment.name, LIVES_WITHIN)
+    return any(_stored_fits(locked, deployment, digest) for digest in sorted(digests))
+
+
+def _stored_fits(locked: LockedExecution, deployment: Deployment, digest: str) -> bool:
+    try:
+        plan = locked.tx.manifests.plan(digest)
+    except Unreadable:
+        return False
+    return plan is not None and deployment.goes_on(locked.plan, plan)
+
+
+def require_same_code(deployment: Deployment, begun: Plan, loaded: Plan) -> None:
+    """Raise TaskFailed, not to be retried, where the policy does not let this code go on."""
+    if deployment.goes_on(begun, loaded):
+        return
+    message = (
+        f"The code of deployment {deployment.name!r} changed since this execution began "
+        f"(tasks then: {', '.join(begun.names)}; now: {', '.join(loaded.names)}). "
+        "Deploy the earlier code, then retry the execution; or kick off a new one."
+    )
+    raise TaskFailed(message, retryable=False)

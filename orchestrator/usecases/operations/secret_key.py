@@ -1,0 +1,36 @@
+"""Notice a secret key that was lost or mistyped: what it encrypted cannot be read."""
+
+from __future__ import annotations
+
+import structlog
+
+from orchestrator.ports import Ports
+
+log = structlog.get_logger()
+
+LOOKED_AT = 500
+"""How many of the newest and of the oldest rows of each kind are tried."""
+
+MEND = (
+    "Put the key that wrote them back: in ORCHESTRATOR_SECRET_KEY, after the present one and a "
+    "comma, or as secret_key in the data folder; then restart every process"
+)
+
+
+def sealed(ports: Ports) -> int:
+    """How many URLs of endpoints and signing secrets cannot be decrypted with the present keys."""
+    return ports.store.read(lambda tx: tx.endpoints.sealed(LOOKED_AT))
+
+
+def sealed_warning(ports: Ports) -> str | None:
+    """What a service says at its start, None where nothing is wrong; it starts all the same."""
+    try:
+        count = sealed(ports)
+    except Exception:
+        log.exception("the secret key could not be checked")
+        return None
+    if not count:
+        return None
+    sentence = f"{count} webhook URLs or signing secrets cannot be decrypted. {MEND}."
+    log.error("wrong secret key", says=sentence)
+    return sentence

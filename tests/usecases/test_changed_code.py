@@ -1,0 +1,201 @@
+"""Workers with different code side by side, as in a rolling deploy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import update
+from world import NoLease, World, plan_of
+
+from orchestrator.adapters.sql.schema import task_runs, worker_processes
+from orchestrator.domain.deployment import Deployment, Manifest
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.plan import Plan
+from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.errors import DeploymentBroken
+from orchestrator.usecases.executions.changed_code import LIVES_WITHIN
+from orchestrator.usecases.executions.run_task import Worker, run_task
+from orchestrator.usecases.operations.sweep import sweep
+from workers.lease_keeper import ThreadLeaseKeeper
+
+OLD = plan_of("write", "publish")
+NEW = plan_of("write", "check", "publish")
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def world(a_world_of_each: Callable[..., World]) -> World:
+    return a_world_of_each("write", "publish")
+
+
+def starts(world: World, worker: str, plan: Plan) -> Worker:
+    """A worker process has loaded the crew, and says so."""
+    manifest = Manifest("crew", plan, None, world.ports.clock.now(), worker)
+    world.ports.store.transact(lambda tx: tx.manifests.put(manifest))
+    signs(world, worker, plan)
+    return Worker(worker, NoLease(), lambda _: plan)
+
+
+def signs(world: World, worker: str, plan: Plan) -> None:
+    world.ports.store.transact(
+        lambda tx: tx.workers.loaded(f"{worker}/1", worker, {"crew": plan.digest})
+    )
+
+
+def dies(world: World, worker: str) -> None:
+    """A worker is killed, and that was a while ago."""
+    dead = update(worker_processes).where(worker_processes.c.worker == worker)
+    with world.ports.store._writer.begin() as connection:
+        connection.execute(dead.values(seen_at=LONG_AGO))
+
+
+def take(world: World, worker: Worker) -> None:
+    """A worker takes the next job."""
+    arguments = world.jobs.pop(0).arguments
+    run_task(world.ports, worker, arguments["execution_id"], arguments["task_run_id"])
+
+
+def published_again(world: World) -> None:
+    """Time passes, and the sweep comes by."""
+    assert world.jobs == []
+    with world.ports.store._writer.begin() as connection:
+        connection.execute(update(task_runs).values(wake_at=task_runs.c.due_at))
+    sweep(world.ports)
+
+
+def newest_run(world: World, execution_id: str) -> TaskRun:
+    return world.ports.store.read(lambda tx: tx.task_runs.of(execution_id))[-1]
+
+
+def test_a_worker_leaves_a_run_to_one_whose_code_fits(world: World) -> None:
+    old = starts(world, "old", OLD)
+    new = starts(world, "new", NEW)
+    execution_id = world.kickoff()
+
+    take(world, old)
+    left = newest_run(world, execution_id)
+    assert (left.state, left.claim_no, left.attempts, left.error) == (TaskRunState.DUE, 0, 0, None)
+    assert world.snapshot(execution_id).execution.state is ExecutionState.QUEUED
+
+    take(world, new)
+    assert newest_run(world, execution_id).task_name == "check"
+
+
+def test_a_run_that_comes_back_at_once_is_put_off_for_a_moment(world: World) -> None:
+    old = starts(world, "old", OLD)
+    starts(world, "new", NEW)
+    execution_id = world.kickoff()
+    take(world, old)
+    take(world, old)
+
+    assert world.jobs == []
+    left = newest_run(world, execution_id)
+    assert left.wake_at - world.ports.clock.now() < timedelta(seconds=5)
+    published_again(world)
+    assert len(world.jobs) == 1
+
+
+def test_only_when_none_is_left_the_policy_decides(world: World) -> None:
+    old = starts(world, "old", OLD)
+    starts(world, "new", NEW)
+    execution_id = world.kickoff()
+    dies(world, "new")
+
+    take(world, old)
+    failed = world.snapshot(execution_id).execution
+    assert failed.state is ExecutionState.FAILED
+    assert "changed since this execution began" in str(failed.error)
+
+
+def test_a_worker_that_ended_is_nobody_to_leave_anything_to(world: World) -> None:
+    old = starts(world, "old", OLD)
+    starts(world, "new", NEW)
+    execution_id = world.kickoff()
+    world.ports.store.transact(lambda tx: tx.workers.gone("new"))
+
+    take(world, old)
+    assert world.snapshot(execution_id).execution.state is ExecutionState.FAILED
+
+
+def test_a_worker_whose_code_does_not_load_leaves_runs_to_others(world: World) -> None:
+    def broken(_: Deployment) -> Plan:
+        raise DeploymentBroken
+
+    starts(world, "sound", OLD)
+    execution_id = world.kickoff()
+    take(world, Worker("broken", NoLease(), broken))
+
+    assert newest_run(world, execution_id).attempts == 0
+
+
+def test_a_worker_that_the_database_was_away_from_waits_for_others_signs(world: World) -> None:
+    old = starts(world, "old", OLD)
+    starts(world, "new", NEW)
+    execution_id = world.kickoff()
+    dies(world, "new")
+
+    take(world, replace(old, knows_who_lives=lambda: False))
+    assert newest_run(world, execution_id).state is TaskRunState.DUE
+
+
+def test_the_same_tasks_with_other_prompts_are_run_by_whoever_comes(world: World) -> None:
+    begun = Plan(tuple(replace(task, description="Write well") for task in OLD.tasks))
+    old = starts(world, "old", OLD)
+    starts(world, "new", begun)
+    execution_id = world.kickoff()
+
+    take(world, old)
+    assert newest_run(world, execution_id).task_name == "publish"
+
+
+def test_under_refuse_other_prompts_are_other_code(
+    a_world_of_each: Callable[..., World],
+) -> None:
+    world = a_world_of_each("write", "publish", on_code_change="refuse")
+    begun = Plan(tuple(replace(task, description="Write well") for task in OLD.tasks))
+    old = starts(world, "old", OLD)
+    starts(world, "new", begun)
+    execution_id = world.kickoff()
+
+    take(world, old)
+    assert newest_run(world, execution_id).state is TaskRunState.DUE
+    dies(world, "new")
+    take(world, old)
+    assert newest_run(world, execution_id).state is TaskRunState.FAILED
+
+
+def test_a_queue_that_one_of_two_workers_fits_is_worked_off(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_world("write", "publish")
+    workers = [starts(world, "old", OLD), starts(world, "new", NEW)]
+    ids = [world.kickoff() for _ in range(20)]
+
+    taken = 0
+    for _ in range(60):
+        while world.jobs:
+            take(world, workers[taken % 2])
+            taken += 1
+        later(1)
+        signs(world, "new", NEW)
+        sweep(world.ports)
+
+    states = {world.snapshot(execution_id).execution.state for execution_id in ids}
+    assert states == {ExecutionState.SUCCEEDED}
+    assert taken < 20 * 3 * 4
+
+
+def test_a_process_knows_who_lives_a_while_after_the_database_came_back(
+    a_world: Callable[..., World],
+) -> None:
+    keeper = ThreadLeaseKeeper(a_world("write").ports, "w-1", [])
+    assert keeper.knows_who_lives
+    keeper._heard_at -= LIVES_WITHIN.total_seconds() + 1  # it could not give its signs
+    assert not keeper.knows_who_lives
+    keeper._say_that_it_lives()
+    assert not keeper.knows_who_lives
+    keeper._heard_since -= LIVES_WITHIN.total_seconds()
+    assert keeper.knows_who_lives

@@ -1,0 +1,133 @@
+"""The secret key was lost, or mistyped: what it encrypted waits, and all else goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from post import MoodyReceiver, Post
+
+from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.api.v1.delivery_records import endpoint_record
+from orchestrator.errors import SecretKeyMissing
+from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
+from orchestrator.usecases.operations.doctor import examine
+from orchestrator.usecases.operations.metrics import metrics
+from orchestrator.usecases.operations.secret_key import sealed_warning
+from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.webhooks.endpoints import (
+    disable_endpoint,
+    enable_endpoint,
+    list_endpoints,
+    ping_endpoint,
+    rotate_deployment_secret,
+)
+
+RIGHT, WRONG = "a key", "another key"
+
+Restart = Callable[[str], None]
+
+
+@pytest.fixture
+def a_restart_with(post: Post, tmp_path: Path) -> Restart:
+    """Restarts the post office with a secret key."""
+
+    def restart(key: str) -> None:
+        post.ports.store.dispose()
+        url = f"sqlite:///{tmp_path / 'post.db'}"
+        store = make_store(url, publish=post.jobs.append, cipher=Cipher(key))
+        post.ports = replace(post.ports, store=store)
+
+    return restart
+
+
+def test_deliveries_wait_for_the_right_key(post: Post, a_restart_with: Restart) -> None:
+    with MoodyReceiver() as receiver:
+        post.commit(receiver.url, 3)
+        a_restart_with(WRONG)
+        post.work()
+        for _ in range(3):
+            post.pass_time(minutes=10)
+        assert (receiver.received, post.states()) == ([], {"PENDING": 3})
+
+        a_restart_with(RIGHT)
+        post.pass_time(seconds=31)
+        assert post.states() == {"DELIVERED": 3}
+
+
+def test_a_drain_without_the_key_ends_and_is_seldom_published(
+    post: Post, a_restart_with: Restart
+) -> None:
+    post.commit("http://127.0.0.1:9/", 3)
+    a_restart_with(WRONG)
+    post.work()
+    drains = 0
+    for _ in range(60):
+        post.clock.turn(seconds=1)
+        sweep(post.ports)
+        drains += len(post.jobs)
+        post.work()
+    assert drains <= 2
+    assert post.ports.store.read(lambda tx: tx.drains.lapsed()) == ()
+
+
+def test_a_new_endpoint_works_and_delays_nobody(post: Post, a_restart_with: Restart) -> None:
+    with MoodyReceiver() as receiver:
+        post.commit("http://127.0.0.1:9/")
+        a_restart_with(WRONG)
+        post.commit(receiver.url)
+        post.work()
+        assert len(receiver.received) == 1
+
+
+def test_nothing_is_sent_without_the_signature_that_receivers_expect(
+    post: Post, a_restart_with: Restart
+) -> None:
+    rotate_deployment_secret(post.ports, "news", "cli:alice")
+    a_restart_with(WRONG)
+    with MoodyReceiver() as receiver:
+        post.commit(receiver.url)
+        post.work()
+        assert (receiver.received, post.states()) == ([], {"PENDING": 1})
+        a_restart_with(f"{WRONG},{RIGHT}")
+        post.pass_time(seconds=31)
+        assert post.states() == {"DELIVERED": 1}
+
+
+def test_endpoints_and_figures_are_shown_all_the_same(post: Post, a_restart_with: Restart) -> None:
+    post.commit("http://127.0.0.1:9/")
+    a_restart_with(WRONG)
+
+    (report,) = list_endpoints(post.ports, None, None, 10)
+    record = endpoint_record(report)
+    assert "url" not in record
+    assert "ORCHESTRATOR_SECRET_KEY" in record["reason"]
+    assert len(delivery_metrics(post.ports).endpoints) == 1
+    assert metrics(post.ports)
+
+
+def test_an_endpoint_is_steered_without_its_key(post: Post, a_restart_with: Restart) -> None:
+    post.commit("http://127.0.0.1:9/")
+    endpoint_id = post.endpoint("http://127.0.0.1:9/").id
+    a_restart_with(WRONG)
+
+    disable_endpoint(post.ports, endpoint_id, "cli:alice", "moved")
+    post.work()
+    assert post.states() == {"CANCELLED": 1}
+    enable_endpoint(post.ports, endpoint_id, "cli:alice")
+    with pytest.raises(SecretKeyMissing):
+        ping_endpoint(post.ports, endpoint_id, "cli:alice")
+    a_restart_with(RIGHT)
+    assert post.endpoint("http://127.0.0.1:9/").id == endpoint_id
+
+
+def test_it_is_said_at_the_start_and_by_the_doctor(post: Post, a_restart_with: Restart) -> None:
+    post.commit("http://127.0.0.1:9/")
+    assert sealed_warning(post.ports) is None
+    a_restart_with(WRONG)
+
+    assert "1 webhook URLs" in str(sealed_warning(post.ports))
+    (finding,) = (each for each in examine(post.ports) if each.check == "secret key")
+    assert "Put the key" in str(finding.mend)
