@@ -18,6 +18,7 @@ from orchestrator.ports.surroundings import (
 )
 from orchestrator.ports.system import Chance, Clock, Ids, Jobs
 from orchestrator.ports.webhooks import (
+    Claim,
     Deliveries,
     DeliveryFigures,
     DeliveryFilter,
@@ -42,6 +43,7 @@ from orchestrator.ports.world import Deployments, Ports
 __all__ = [
     "Chance",
     "Checkpoints",
+    "Claim",
     "Clock",
     "Deliveries",
     "DeliveryFigures",

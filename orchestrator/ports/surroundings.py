@@ -111,6 +111,10 @@ class Intake(Protocol):
         """Messages that came to this, newest first; None does not matter."""
         ...
 
+    def purge(self, execution_id: str) -> None:
+        """Empty the bodies of the messages that an execution came from or was answered by."""
+        ...
+
     def waiting(self, limit: int) -> tuple[IntakeMessage, ...]:
         """Messages whose deployment was not ready yet, oldest first."""
         ...
@@ -153,4 +157,11 @@ class Figures(Protocol):
 
     def troubled(self, limit: int) -> tuple[TaskRun, ...]:
         """Open task runs whose last attempt failed."""
+        ...
+
+    def fold(self) -> int:
+        """Add up what was counted lately, so that reading stays quick; returns how much it was.
+
+        The figures are right before and after; several may do this at once.
+        """
         ...

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from orchestrator.domain.checkpoint import Checkpoint
 from orchestrator.domain.execution import Execution, ExecutionState
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import Output, Preview
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
@@ -129,7 +129,11 @@ class Outputs(Protocol):
         ...
 
     def get(self, output_ids: Sequence[str]) -> dict[str, Output]:
-        """Read several at a time, by id."""
+        """Read several at a time, by id. Each may have megabytes: ``previews`` is for lists."""
+        ...
+
+    def previews(self, output_ids: Sequence[str]) -> dict[str, Preview]:
+        """Several texts, by id: small ones whole, of large ones (``LARGE``) the beginning alone."""
         ...
 
     def purge(self, execution_id: str) -> None:
@@ -172,6 +176,10 @@ class Reviews(Protocol):
         """Open reviews whose deadline has passed."""
         ...
 
+    def purge(self, execution_id: str) -> None:
+        """Take away what people said in an execution's reviews."""
+        ...
+
     def pending(
         self, deployment: str | None, after: Position | None, limit: int
     ) -> tuple[Review, ...]:
@@ -180,7 +188,7 @@ class Reviews(Protocol):
 
 
 class Timeline(Protocol):
-    """The timelines, in one transaction. Append-only."""
+    """The timelines, in one transaction. Append-only; a purge alone takes words out."""
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Append, in this order."""
@@ -196,4 +204,8 @@ class Timeline(Protocol):
 
     def beyond(self, number: int, limit: int) -> tuple[Entry, ...]:
         """Entries of all executions with a higher number, in order."""
+        ...
+
+    def purge(self, execution_id: str) -> None:
+        """Replace what people said by its digest."""
         ...

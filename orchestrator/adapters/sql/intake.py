@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from orchestrator.adapters.sql.rows import Rows, upsert, values_of
 from orchestrator.adapters.sql.schema import intake_messages, intake_waits
@@ -35,6 +35,11 @@ class SqlIntake:
         if deployment is not None:
             query = query.where(c.deployment == deployment)
         return self._rows.all(query)
+
+    def purge(self, execution_id: str) -> None:
+        """Empty the bodies of the messages that an execution came from or was answered by."""
+        its = intake_messages.c.execution_id == execution_id
+        self._connection.execute(update(intake_messages).where(its).values(body={}))
 
     def waiting(self, limit: int) -> tuple[IntakeMessage, ...]:
         """Messages whose deployment was not ready yet, oldest first."""

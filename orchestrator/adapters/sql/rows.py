@@ -177,11 +177,15 @@ def insert_new(
 
 
 def upsert(
-    connection: Connection, table: Table, values: Mapping[str, Any], key: Sequence[str]
+    connection: Connection,
+    table: Table,
+    values: Mapping[str, Any],
+    key: Sequence[str],
+    keep: Sequence[str] = (),
 ) -> None:
-    """Insert, or write over the row that has the key."""
+    """Insert, or write over the row that has the key; what it has in ``keep`` stays."""
     statement = _insert(connection, table).values(values)
-    rest = {name: statement.excluded[name] for name in values if name not in key}
+    rest = {name: statement.excluded[name] for name in values if name not in (*key, *keep)}
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=rest))
 
 

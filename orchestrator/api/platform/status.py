@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.domain.execution import Execution
+from orchestrator.domain.output import Output
 from orchestrator.usecases.executions.snapshot import CommittedTask, PendingReview, Snapshot
 from orchestrator.wire.words import STATE, STATUS
 
 
 def status_body(snapshot: Snapshot) -> dict[str, Any]:
-    """Render an execution; keys that have no value yet are left out."""
+    """Render an execution; keys that have no value yet are left out.
+
+    Whatever comes from an output is a function: see ``written_as_it_goes``.
+    """
     execution = snapshot.execution
     last = snapshot.last_executed_task
     body = {
@@ -20,7 +24,7 @@ def status_body(snapshot: Snapshot) -> dict[str, Any]:
         "current_task": snapshot.current_task,
         "progress": _progress(snapshot),
         "result": _result(snapshot),
-        "result_json": snapshot.result.json if snapshot.result else None,
+        "result_json": (lambda: _result_of(snapshot).json) if execution.result else None,
         "error": execution.error,
         "execution_time": _execution_time(execution),
         "last_executed_task": _task(last) if last else None,
@@ -51,12 +55,16 @@ def _progress(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _result(snapshot: Snapshot) -> dict[str, Any] | None:
-    if snapshot.result is None:
+    if snapshot.execution.result is None:
         return None
     return {
-        "output": snapshot.result.raw,
+        "output": lambda: _result_of(snapshot).raw,
         "tasks": [_task(task) for task in snapshot.committed],
     }
+
+
+def _result_of(snapshot: Snapshot) -> Output:
+    return snapshot.outputs[snapshot.execution.result or ""]
 
 
 def _task(committed: CommittedTask) -> dict[str, Any]:
@@ -64,8 +72,8 @@ def _task(committed: CommittedTask) -> dict[str, Any]:
         {
             "task_id": committed.task.name,
             "name": committed.task.name,
-            "agent": committed.output.agent,
-            "output": committed.output.raw,
+            "agent": lambda: committed.output.agent,
+            "output": lambda: committed.output.raw,
             "execution_time": committed.run.execution_time,
         }
     )
@@ -84,5 +92,5 @@ def _pending(pending: PendingReview) -> dict[str, Any]:
         "task_name": pending.review.task_name,
         "round": pending.review.round,
         "output_digest": pending.review.output_digest,
-        "task_output": pending.output.raw,
+        "task_output": lambda: pending.output.raw,
     }

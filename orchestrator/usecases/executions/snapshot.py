@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.execution import Execution
@@ -18,13 +17,49 @@ from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import token_usage
 
 
+class StoredOutputs(Mapping[str, Output]):
+    """Outputs by id. One is read when it is asked for, and the one before it let go.
+
+    All of an execution's may have more megabytes than should be in memory at a time.
+    """
+
+    def __init__(self, ports: Ports, output_ids: Iterable[str]) -> None:
+        self._ports = ports
+        self._ids = frozenset(output_ids)
+        self._last: tuple[str, Output] | None = None
+
+    def __getitem__(self, output_id: str) -> Output:
+        if self._last is not None and self._last[0] == output_id:
+            return self._last[1]
+        if output_id not in self._ids:
+            raise KeyError(output_id)
+        self._last = None
+        output = self._ports.store.read(lambda tx: tx.outputs.get([output_id]))[output_id]
+        self._last = (output_id, output)
+        return output
+
+    def __contains__(self, output_id: object) -> bool:
+        return output_id in self._ids
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
 @dataclass(frozen=True, slots=True)
 class CommittedTask:
     """A task of the crew whose output is final."""
 
     task: PlannedTask
     run: TaskRun
-    output: Output
+    outputs: Mapping[str, Output]
+
+    @property
+    def output(self) -> Output:
+        """Its output, read now."""
+        return self.outputs[self.run.output_id or ""]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +67,20 @@ class PendingReview:
     """An open review with the output that a person has to judge."""
 
     review: Review
-    output: Output
+    outputs: Mapping[str, Output]
 
     @property
-    def id(self) -> str:
-        """The review's id."""
-        return self.review.id
-
-    @property
-    def created_at(self) -> datetime:
-        """When the person was asked."""
-        return self.review.created_at
+    def output(self) -> Output:
+        """The output, read now."""
+        return self.outputs[self.review.output_id]
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """An execution with everything that its status tells, read in one transaction."""
+    """An execution with everything that its status tells, read in one transaction.
+
+    The outputs never change, and are read when they are asked for.
+    """
 
     execution: Execution
     plan: Plan
@@ -63,7 +96,7 @@ class Snapshot:
             key=lambda run: run.task_index,
         )
         return tuple(
-            CommittedTask(self.plan.tasks[run.task_index], run, self.outputs[run.output_id])
+            CommittedTask(self.plan.tasks[run.task_index], run, self.outputs)
             for run in final
             if run.output_id and self.plan.tasks[run.task_index].kind is TaskKind.TASK
         )
@@ -72,9 +105,7 @@ class Snapshot:
     def pending(self) -> tuple[PendingReview, ...]:
         """The open reviews, oldest first."""
         return tuple(
-            PendingReview(review, self.outputs[review.output_id])
-            for review in self.reviews
-            if review.is_open
+            PendingReview(review, self.outputs) for review in self.reviews if review.is_open
         )
 
     @property
@@ -104,7 +135,7 @@ class Snapshot:
 
 def snapshot(ports: Ports, execution_id: str, deployment: str | None = None) -> Snapshot:
     """Read an execution. Raises UnknownExecution (also for one of another deployment)."""
-    return ports.store.read(lambda tx: _snapshot(tx, execution_id, deployment))
+    return ports.store.read(lambda tx: _snapshot(ports, tx, execution_id, deployment))
 
 
 def history(
@@ -113,12 +144,12 @@ def history(
     """Read an execution with its timeline. Raises UnknownExecution."""
 
     def read(tx: Transaction) -> tuple[Snapshot, tuple[Entry, ...]]:
-        return _snapshot(tx, execution_id, deployment), tx.timeline.of(execution_id)
+        return _snapshot(ports, tx, execution_id, deployment), tx.timeline.of(execution_id)
 
     return ports.store.read(read)
 
 
-def _snapshot(tx: Transaction, execution_id: str, deployment: str | None) -> Snapshot:
+def _snapshot(ports: Ports, tx: Transaction, execution_id: str, deployment: str | None) -> Snapshot:
     execution = readable(tx, execution_id, deployment)
     plan = tx.manifests.plan(execution.plan_digest)
     if plan is None:
@@ -128,7 +159,7 @@ def _snapshot(tx: Transaction, execution_id: str, deployment: str | None) -> Sna
     wanted = {run.output_id for run in runs if run.state is TaskRunState.COMMITTED}
     wanted |= {review.output_id for review in reviews if review.is_open}
     wanted |= {execution.result}
-    outputs = tx.outputs.get([output_id for output_id in wanted if output_id])
+    outputs = StoredOutputs(ports, (output_id for output_id in wanted if output_id))
     return Snapshot(execution, plan, runs, reviews, outputs)
 
 

@@ -37,6 +37,7 @@ class Swept:
     expired_reviews: int = 0
     messages: int = 0
     purged: int = 0
+    folded: int = 0
 
     def counts(self) -> dict[str, int]:
         """The same by name."""
@@ -52,6 +53,7 @@ def sweep(ports: Ports) -> Swept:
         expired_reviews=_expire_reviews(ports),
         messages=take_waiting(ports, BATCH),
         purged=purge(ports),
+        folded=ports.store.transact(lambda tx: tx.figures.fold()),
     )
 
 
@@ -97,7 +99,7 @@ def _publish_drains(ports: Ports) -> int:
         lambda tx: (
             tx.deliveries.to_wake(now, BATCH),
             tx.endpoints.rested(now, BATCH),
-            tx.drains.lapsed(),
+            tx.drains.lapsed(BATCH),
         )
     )
     if abandoned:
@@ -108,8 +110,8 @@ def _publish_drains(ports: Ports) -> int:
 
 
 def _take_over(tx: Transaction, endpoint_ids: Sequence[str], now: datetime) -> None:
-    """What a dead worker's drain held, and what came meanwhile, is for another one."""
-    tx.drains.forget_lapsed()
+    """What a dead worker's drain held, or one waited with, is for another one."""
+    tx.drains.forget_lapsed(endpoint_ids)
     wake_endpoints(tx, endpoint_ids, now)
 
 

@@ -1,6 +1,6 @@
 """The tables. Columns that mirror a noun of the domain bear the names of its fields."""
 
-from orchestrator.adapters.sql.schema.base import metadata
+from orchestrator.adapters.sql.schema.base import in_state, metadata
 from orchestrator.adapters.sql.schema.surroundings import (
     idempotency_keys,
     intake_messages,
@@ -10,6 +10,7 @@ from orchestrator.adapters.sql.schema.surroundings import (
     tokens,
     workers,
 )
+from orchestrator.adapters.sql.schema.tallies import tallies, tally_deltas
 from orchestrator.adapters.sql.schema.webhooks import (
     deliveries,
     delivery_attempts,
@@ -17,6 +18,7 @@ from orchestrator.adapters.sql.schema.webhooks import (
     drains,
     endpoints,
     hosts,
+    is_notice,
     nudges,
     signing_secrets,
 )
@@ -27,6 +29,7 @@ from orchestrator.adapters.sql.schema.work import (
     review_is_open,
     reviews,
     task_run_is_claimed,
+    task_run_is_troubled,
     task_run_waits,
     task_runs,
     timeline,
@@ -42,8 +45,10 @@ __all__ = [
     "executions",
     "hosts",
     "idempotency_keys",
+    "in_state",
     "intake_messages",
     "intake_waits",
+    "is_notice",
     "manifests",
     "metadata",
     "nudges",
@@ -52,7 +57,10 @@ __all__ = [
     "review_is_open",
     "reviews",
     "signing_secrets",
+    "tallies",
+    "tally_deltas",
     "task_run_is_claimed",
+    "task_run_is_troubled",
     "task_run_waits",
     "task_runs",
     "timeline",

@@ -62,6 +62,11 @@ intake_messages = Table(
 
 intake_waits = in_state(intake_messages.c.state, IntakeState.WAITING)
 
+partial_index(
+    "ix_intake_messages_execution",
+    intake_messages.c.execution_id,
+    where=intake_messages.c.execution_id.is_not(None),
+)
 partial_index("ix_intake_messages_waiting", intake_messages.c.received_at, where=intake_waits)
 
 workers = Table(
