@@ -20,6 +20,7 @@ from orchestrator import jobs
 from orchestrator.adapters.deployment_file import RunnerKind, load_deployments
 from orchestrator.adapters.logs import configure_logging
 from orchestrator.adapters.runners.crewai.environment import prepare_environment
+from orchestrator.adapters.system import give_back_large_memory
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
 from orchestrator.usecases.executions.claims import end_claims_of_lost_child, give_back_claims
@@ -34,6 +35,7 @@ _HOW_IT_ENDED = re.compile(r"exited prematurely: (.+) Job:")
 
 def connect(settings: Settings) -> None:
     """Have Celery's signals lead here."""
+    give_back_large_memory()
     current.settings = settings
     signals.setup_logging.connect(_configure_logging, weak=False)
     signals.celeryd_after_setup.connect(_name_the_worker, weak=False)

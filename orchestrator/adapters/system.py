@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import secrets
@@ -17,6 +18,21 @@ CRASH_POINT = "ORCHESTRATOR_CRASH_POINT"
 CRASH_POINT_ONCE = "ORCHESTRATOR_CRASH_POINT_ONCE"
 """For tests only: a path; a crash creates it with the place's name added to its end, and where that
 exists the place does not crash again."""
+
+
+_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 1024 * 1024
+
+
+def give_back_large_memory() -> None:
+    """Have glibc give blocks from 1 MiB on back to the system as soon as they are free.
+
+    By itself it keeps them for later, in a heap for each thread, once a few were freed. Does
+    nothing where the C library has no such option.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 class SystemClock:

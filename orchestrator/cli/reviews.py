@@ -18,7 +18,7 @@ from orchestrator.ports import Ports
 from orchestrator.usecases.executions.snapshot import PendingReview, snapshot
 from orchestrator.usecases.reviews.answer import Answer
 from orchestrator.usecases.reviews.answer import answer as take_answer
-from orchestrator.usecases.reviews.find import find_review, list_pending
+from orchestrator.usecases.reviews.find import find_review, list_pending, reviewed_output
 from orchestrator.wire.requests import ResumeBody, parse
 
 reviews = typer.Typer(help="What waits for a person.", no_args_is_help=True)
@@ -66,8 +66,7 @@ def show(
     """Show a review: the text that is judged, or how it was judged."""
     ports = ports_with(data=data, deployments=deployments)
     found = find_review(ports, review, None)
-    output = ports.store.read(lambda tx: tx.outputs.shown([found.output_id]))[found.output_id]
-    record = {**review_record(found), "task_output": output.raw}
+    record = {**review_record(found), "task_output": reviewed_output(ports, found).raw}
     if as_json:
         print_json(record)
         return

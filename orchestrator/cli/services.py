@@ -13,6 +13,7 @@ import uvicorn
 
 from orchestrator.adapters.logs import configure_logging
 from orchestrator.adapters.sql import migrate
+from orchestrator.adapters.system import give_back_large_memory
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.api.app import create_app
 from orchestrator.api.connections import allow_many_connections, bounded_http
@@ -73,6 +74,7 @@ def api(
 ) -> None:
     """Serve the HTTP API."""
     settings = _settings_of_a_service(host=host, port=port, data=data, deployments=deployments)
+    give_back_large_memory()
     ports = make_ports(settings)
     if settings.given_api_token is not None:
         ensure_first_token(ports, settings.given_api_token)

@@ -52,8 +52,9 @@ DELIVERY = Machine(
 class Delivery:
     """One event for one endpoint. ``id`` is its ``webhook-id``, the same on every attempt.
 
-    ``body`` are the exact bytes that are sent and signed. ``attempts`` counts HTTP tries in the
-    current schedule. ``claim_no``, ``claimed_by`` and ``lease_until`` work as in a task run.
+    ``body`` are the exact bytes that are sent and signed; lists leave it empty, since it may be
+    large. ``attempts`` counts HTTP tries in the current schedule. ``claim_no``, ``claimed_by`` and
+    ``lease_until`` work as in a task run.
     """
 
     id: str

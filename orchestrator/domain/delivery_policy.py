@@ -165,61 +165,76 @@ def bodes_ill(result: SendResult) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """How many deliveries a drain may claim; with none, ``quiet_until`` says when to come again.
+    """How many deliveries a drain may claim; with none, one of two says when to come again.
 
-    ``probes`` says that the one try finds out whether the host is there again, ``doubtful`` that
-    the receiver is not known to be well.
+    ``quiet_until``: the receiver is to be left in peace until then. ``waits_until``: others have
+    the room; whoever leaves wakes it, and then at the latest it asks again. ``probes`` says that
+    the one try finds out whether the host is there again, ``doubtful`` that the receiver is not
+    known to be well.
     """
 
     limit: int
     quiet_until: datetime | None = None
+    waits_until: datetime | None = None
     probes: bool = False
     doubtful: bool = False
 
 
 class OtherDrains(NamedTuple):
-    """How many other drains are at the endpoint, at its host, and at doubtful receivers."""
+    """How many other drains are at the endpoint, at its host, and at doubtful receivers.
+
+    ``notices_waiting`` are those for other endpoints at the host that were refused and have a
+    human-input notice to send.
+    """
 
     at_endpoint: int
     at_host: int
     at_doubtful: int
+    notices_waiting: int = 0
 
 
-COME_AGAIN = timedelta(seconds=3)
-"""When a doubtful receiver asks again that had to make room for others."""
+COME_AGAIN = timedelta(seconds=15)
+NOTICES_COME_AGAIN = timedelta(seconds=3)
+"""After that a drain asks again that found no room, if nobody who left woke it before."""
+
+ROOM_FOR_NOTICES = 1
+"""How many doubtful receivers more are tried at a time where a person waits to be asked."""
 
 
-def admit(
+def admit(  # noqa: PLR0913 - all that it depends on
     endpoint: Endpoint,
     host: Host,
     others: OtherDrains,
     limits: SendLimits,
     now: datetime,
     batch: int,
+    *,
+    has_notice: bool = False,
 ) -> Admission:
-    """Say what a drain may claim at an endpoint. Who is not known to be well gets one at a time."""
+    """Say what a drain may claim at an endpoint. Who is not known to be well gets one at a time.
+
+    ``has_notice`` says that a human-input notice is due there. Notices go first: a drain without
+    one leaves the room at the host to those that wait with one, also between two of its batches.
+    """
     if endpoint.health.is_quiet(now):
-        return Admission(0, endpoint.health.quiet_until)
+        return Admission(0, quiet_until=endpoint.health.quiet_until)
     if host.is_open(now):
-        return Admission(0, host.open_until)
-    if not _is_known_well(endpoint, host):
-        return _admit_doubtful(host, others, limits, now)
-    most = endpoint.most_sends or limits.per_endpoint
-    has_room = others.at_endpoint < most and others.at_host < limits.per_host
-    return Admission(batch if has_room else 0)
+        return Admission(0, quiet_until=host.open_until)
+    doubtful = not _is_known_well(endpoint, host)
+    taken_at_host = others.at_host + (0 if has_notice else others.notices_waiting)
+    if doubtful:
+        most = limits.doubtful + (ROOM_FOR_NOTICES if has_notice else 0)
+        is_being_tried = others.at_endpoint or (host.is_suspect and others.at_host)
+        has_room = not is_being_tried and others.at_doubtful < most
+    else:
+        has_room = others.at_endpoint < (endpoint.most_sends or limits.per_endpoint)
+    if not has_room or taken_at_host >= limits.per_host:
+        again = NOTICES_COME_AGAIN if has_notice else COME_AGAIN
+        return Admission(0, waits_until=now + again, doubtful=doubtful)
+    return Admission(1, probes=host.needs_probe, doubtful=True) if doubtful else Admission(batch)
 
 
 def _is_known_well(endpoint: Endpoint, host: Host) -> bool:
     health = endpoint.health
     seen = health.last_success_at is not None or host.has_answered
     return seen and not (host.is_suspect or health.slowness or health.failing_since)
-
-
-def _admit_doubtful(
-    host: Host, others: OtherDrains, limits: SendLimits, now: datetime
-) -> Admission:
-    if others.at_endpoint or (host.is_suspect and others.at_host):
-        return Admission(0)
-    if others.at_doubtful >= limits.doubtful or others.at_host >= limits.per_host:
-        return Admission(0, now + COME_AGAIN)
-    return Admission(1, probes=host.needs_probe, doubtful=True)

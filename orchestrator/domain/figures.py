@@ -11,6 +11,10 @@ DURATION_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0)
 """Upper bounds in seconds of the buckets that task durations are counted in."""
 
 
+TRY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
+"""The same for one try of a delivery."""
+
+
 @dataclass(frozen=True, slots=True)
 class StateCount:
     """How many executions of a deployment are in a state."""
@@ -64,3 +68,28 @@ class StoredFormat:
     format: int
     count: int
     execution_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TryFigures:
+    """What the tries came to whose status has these hundreds: 2 is 2xx, 0 no answer at all.
+
+    ``seconds`` is what they took in all, ``buckets`` how many of them took at most each of
+    ``TRY_BUCKETS``.
+    """
+
+    hundreds: int
+    count: int
+    seconds: float
+    buckets: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointHealth:
+    """An endpoint without its secrets: until when it is left in peace, since when it only fails."""
+
+    id: str
+    deployment: str
+    is_enabled: bool
+    quiet_until: datetime | None
+    failing_since: datetime | None

@@ -13,6 +13,21 @@ LIMIT = 16 * 1024 * 1024
 """The largest output that is kept, in bytes of its canonical encoding."""
 
 
+PREVIEW = 16_000
+"""Characters of a large output's text that lists show."""
+
+LARGE = 64 * 1024
+"""Bytes of its encoding from which on an output is large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """An output's text as lists show it; ``is_cut`` says that it goes on."""
+
+    text: str
+    is_cut: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """The output of one run of a task.
@@ -33,6 +48,11 @@ class Output:
     def digest(self) -> str:
         """The digest of what a person reviews: the text alone."""
         return digest(self.raw)
+
+    @property
+    def preview(self) -> Preview:
+        """The beginning of the text."""
+        return Preview(self.raw[:PREVIEW], is_cut=len(self.raw) > PREVIEW)
 
     def to_json(self) -> JsonObject:
         """The form in which an output is stored.

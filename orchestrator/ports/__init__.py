@@ -29,6 +29,7 @@ from orchestrator.ports.surroundings import (
 )
 from orchestrator.ports.system import Chance, Clock, Ids, Jobs
 from orchestrator.ports.webhooks import (
+    Claim,
     Deliveries,
     DeliveryFigures,
     DeliveryFilter,
@@ -57,6 +58,7 @@ __all__ = [
     "Audit",
     "Chance",
     "Checkpoints",
+    "Claim",
     "Clock",
     "Deliveries",
     "DeliveryFigures",

@@ -130,6 +130,10 @@ class Intake(Protocol):
         """Messages that waited for one of these which a worker has loaded since, oldest first."""
         ...
 
+    def purge(self, execution_id: str) -> None:
+        """Empty the bodies of the messages that an execution came from or was answered by."""
+        ...
+
     def backlog(self) -> tuple[Waiting, ...]:
         """The messages that wait for their deployment, by its name."""
         ...
@@ -158,6 +162,13 @@ class Sweeps(Protocol):
 
     def failing(self) -> tuple[FailingStep, ...]:
         """The steps that failed lately."""
+
+    def purge(self, execution_id: str) -> None:
+        """Empty the bodies of the messages that an execution came from or was answered by."""
+        ...
+
+    def waiting(self, limit: int) -> tuple[IntakeMessage, ...]:
+        """Messages whose deployment was not ready yet, oldest first."""
         ...
 
 
@@ -229,4 +240,11 @@ class Figures(Protocol):
 
     def troubled(self, limit: int) -> tuple[TaskRun, ...]:
         """Open task runs whose last attempt failed."""
+        ...
+
+    def fold(self) -> int:
+        """Add up what was counted lately, so that reading stays quick; returns how much it was.
+
+        The figures are right before and after; several may do this at once.
+        """
         ...

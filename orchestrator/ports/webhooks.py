@@ -11,6 +11,7 @@ from orchestrator.domain.delivery import Authentication, Delivery, DeliveryAttem
 from orchestrator.domain.delivery_policy import OtherDrains
 from orchestrator.domain.endpoint import Endpoint, SigningSecret
 from orchestrator.domain.endpoint_host import Host
+from orchestrator.domain.figures import EndpointHealth, TryFigures
 from orchestrator.ports.work import Position
 
 
@@ -37,8 +38,18 @@ class DeliveryFilter:
     until: datetime | None = None
 
 
+class Claim(NamedTuple):
+    """What a drain has claimed; ``is_full`` says that more may be due."""
+
+    deliveries: tuple[Delivery, ...]
+    is_full: bool
+
+
 class Deliveries(Protocol):
-    """The deliveries and their attempts, in one transaction."""
+    """The deliveries and their attempts, in one transaction.
+
+    What gives several at a time gives them without their bodies, unless it says otherwise.
+    """
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
         """Insert."""
@@ -49,7 +60,11 @@ class Deliveries(Protocol):
         ...
 
     def of(self, execution_id: str) -> tuple[Delivery, ...]:
-        """All of an execution's, in the order of their events."""
+        """All of an execution's with their bodies, in the order of their events."""
+        ...
+
+    def any_of(self, execution_id: str) -> bool:
+        """Whether an execution has any."""
         ...
 
     def page(
@@ -69,9 +84,24 @@ class Deliveries(Protocol):
         ...
 
     def claim_due(
-        self, endpoint_id: str, worker: str, now: datetime, lease: timedelta, limit: int
-    ) -> tuple[Delivery, ...]:
-        """Claim up to ``limit`` that are due at an endpoint and that nobody else holds."""
+        self,
+        endpoint_id: str,
+        worker: str,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        *,
+        bodies: bool = True,
+    ) -> Claim:
+        """Claim up to ``limit`` that are due at an endpoint and that nobody else holds.
+
+        Human-input notices come first. With ``bodies`` no more is claimed than ``CLAIM_BYTES``,
+        or one delivery that is larger alone.
+        """
+        ...
+
+    def has_due_notice(self, endpoint_id: str, now: datetime) -> bool:
+        """Whether a human-input notice is due at the endpoint that nobody holds."""
         ...
 
     def record(self, outcomes: Sequence[Outcome]) -> frozenset[str]:
@@ -118,8 +148,12 @@ class DeliveryFigures(Protocol):
         """How many wait at each of these endpoints; those where none waits are left out."""
         ...
 
-    def tries(self, since: datetime) -> tuple[DeliveryAttempt, ...]:
-        """The newest tries since then, 10,000 at most, without what was answered."""
+    def endpoints(self, limit: int) -> tuple[EndpointHealth, ...]:
+        """The health of the newest endpoints; no secret key is needed for that."""
+        ...
+
+    def tries(self, since: datetime) -> tuple[TryFigures, ...]:
+        """The newest tries since then, 10,000 at most, by the hundreds of their status."""
         ...
 
 
@@ -155,12 +189,29 @@ class Drains(Protocol):
         """A drain has ended."""
         ...
 
-    def lapsed(self) -> tuple[str, ...]:
-        """The ids of the endpoints at which a drain's lease has ended: its worker is gone."""
+    def wait(
+        self, endpoint_id: str, host_id: str, lease: timedelta, *, doubtful: bool, has_notice: bool
+    ) -> None:
+        """Say that a drain found no room; when the lease has ended, the sweep has it ask again."""
         ...
 
-    def forget_lapsed(self) -> None:
-        """Forget those drains."""
+    def waits_no_more(self, endpoint_id: str) -> None:
+        """A drain of the endpoint has room, or nothing to send."""
+        ...
+
+    def next_waiting(self, endpoint_id: str, host_id: str, *, doubtful: bool) -> str | None:
+        """The endpoint that waits for the room of a drain that ends, those with a notice first.
+
+        ``endpoint_id`` is that of the drain that ends, ``doubtful`` whether it was one of those.
+        """
+        ...
+
+    def lapsed(self, limit: int) -> tuple[str, ...]:
+        """The ids of endpoints where a lease has ended: its worker is gone, or it has waited."""
+        ...
+
+    def forget_lapsed(self, endpoint_ids: Sequence[str]) -> None:
+        """Forget what has lapsed at these endpoints."""
         ...
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from orchestrator.domain.checkpoint import Checkpoint
 from orchestrator.domain.execution import Execution, ExecutionState
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import Output, Preview
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import REVIEW_EVENTS, Entry
@@ -138,7 +138,10 @@ class Outputs(Protocol):
         ...
 
     def get(self, output_ids: Sequence[str]) -> dict[str, Output]:
-        """Read several at a time, by id. Raises Unreadable for one that is damaged or gone."""
+        """Read several at a time, by id. Raises Unreadable for one that is damaged or gone.
+
+        Each may have megabytes: ``previews`` is for lists.
+        """
         ...
 
     def shown(self, output_ids: Sequence[str]) -> dict[str, Output]:
@@ -146,6 +149,10 @@ class Outputs(Protocol):
 
         Its text is empty, and its description is the reason.
         """
+        ...
+
+    def previews(self, output_ids: Sequence[str]) -> dict[str, Preview]:
+        """Several texts, by id: small ones whole, of large ones (``LARGE``) the beginning alone."""
         ...
 
     def purge(self, execution_id: str) -> None:
@@ -199,6 +206,10 @@ class Reviews(Protocol):
         """Open reviews whose deadline has passed."""
         ...
 
+    def purge(self, execution_id: str) -> None:
+        """Take away what people said in an execution's reviews."""
+        ...
+
     def pending(
         self, deployment: str | None, after: Position | None, limit: int
     ) -> tuple[Review, ...]:
@@ -230,7 +241,7 @@ EVERY_ENTRY = EntryFilter()
 
 
 class Timeline(Protocol):
-    """The timelines, in one transaction. Append-only."""
+    """The timelines, in one transaction. Append-only; a purge alone takes words out."""
 
     def add(self, entries: Sequence[Entry]) -> None:
         """Append, in this order."""
@@ -252,4 +263,8 @@ class Timeline(Protocol):
         self, number: int, up_to: int, limit: int, wanted: EntryFilter = EVERY_ENTRY
     ) -> tuple[Entry, ...]:
         """Some of the entries that are wanted, with higher numbers than the first, in order."""
+        ...
+
+    def purge(self, execution_id: str) -> None:
+        """Replace what people said by its digest."""
         ...

@@ -114,15 +114,14 @@ def _new_request(
     }
 
 
-def pending_body(review: Review, output: Output) -> JsonObject:
-    """A review that waits for a person, as status answers and lists show it."""
+def pending_body(review: Review) -> JsonObject:
+    """A review that waits for a person, as status answers show it beside its ``task_output``."""
     question = review.question
     body: dict[str, Json] = {
         "task_id": review.id,
         "task_name": review.task_name,
         "round": review.round,
         "output_digest": review.output_digest,
-        "task_output": output.raw,
         "kind": review.kind.value,
         "note": review.note,
         "weighing": review.weighing or None,

@@ -4,6 +4,8 @@ import sys
 from datetime import UTC
 from pathlib import Path
 
+import pytest
+
 from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids, crash_point_from
 
 
@@ -59,3 +61,29 @@ def test_a_crash_that_is_to_happen_once_spares_the_restarted_process(tmp_path: P
         "ORCHESTRATOR_CRASH_POINT_ONCE": str(tmp_path / "crashed"),
     }
     assert [reach(["here"], **once), reach(["here"], **once)] == [-signal.SIGKILL, 0]
+
+
+_LOOK_AT_MEMORY = """
+import ctypes, sys
+from orchestrator.adapters.system import give_back_large_memory
+class Info(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in "abcdefghij"]
+look = ctypes.CDLL(None).mallinfo2
+look.restype = Info
+if sys.argv[1] == "given back":
+    give_back_large_memory()
+bytes(16 << 20)
+before = look().d
+kept = bytes(8 << 20)
+print(look().d - before)
+"""
+"""Counts the blocks that a large one adds to those which the system gets back when they are free,
+after the freeing of a larger one has had glibc change its mind about them."""
+
+
+@pytest.mark.parametrize(("way", "blocks"), [("as it is", "0"), ("given back", "1")])
+def test_large_memory_goes_back_to_the_system(way: str, blocks: str) -> None:
+    looked = subprocess.run(
+        [sys.executable, "-c", _LOOK_AT_MEMORY, way], capture_output=True, text=True, check=True
+    )
+    assert looked.stdout.strip() == blocks

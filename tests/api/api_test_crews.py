@@ -33,3 +33,11 @@ article = FunctionCrew([research, write, publish], inputs=["topic"])
 quote = FunctionCrew([decide])
 plain = FunctionCrew([lambda: "done"])
 doomed = FunctionCrew([give_up])
+
+
+@task(human_input=True)
+def ramble() -> str:
+    return "x" * 300_000
+
+
+lengthy = FunctionCrew([ramble])

@@ -13,6 +13,7 @@ from orchestrator.domain.delivery_policy import (
     COME_AGAIN,
     LONGEST_RETRY_AFTER,
     NOTICE_DELAYS,
+    NOTICES_COME_AGAIN,
     Admission,
     DeliveryRules,
     OtherDrains,
@@ -258,9 +259,9 @@ FAILING = replace(WELL, health=replace(WELL.health, failing_since=NOW))
 QUIET = replace(WELL, health=replace(WELL.health, quiet_until=NOW + SECOND))
 HOST = Host("h")
 OPEN = Host("h", failures=BREAKS_AFTER, open_until=NOW + SECOND)
-NOTHING = Admission(0)
+LATER = Admission(0, waits_until=NOW + COME_AGAIN)
 ONE = Admission(1, doubtful=True)
-LATER = Admission(0, NOW + COME_AGAIN)
+ONE_LATER = Admission(0, waits_until=NOW + COME_AGAIN, doubtful=True)
 
 
 @pytest.mark.parametrize(
@@ -268,27 +269,57 @@ LATER = Admission(0, NOW + COME_AGAIN)
     [
         (WELL, HOST, (0, 0, 0), Admission(20)),
         (WELL, HOST, (3, 3, 9), Admission(20)),
-        (WELL, HOST, (4, 4, 0), NOTHING),
-        (WELL, HOST, (0, 8, 0), NOTHING),
-        (replace(WELL, most_sends=1), HOST, (1, 1, 0), NOTHING),
+        (WELL, HOST, (4, 4, 0), LATER),
+        (WELL, HOST, (0, 8, 0), LATER),
+        (replace(WELL, most_sends=1), HOST, (1, 1, 0), LATER),
         (ENDPOINT, HOST, (0, 0, 0), ONE),
         (ENDPOINT, Host("h", has_answered=True), (0, 0, 0), Admission(20)),
         (SLOW, HOST, (0, 0, 0), ONE),
-        (SLOW, HOST, (1, 1, 1), NOTHING),
+        (SLOW, HOST, (1, 1, 1), ONE_LATER),
         (SLOW, HOST, (0, 1, 0), ONE),
-        (SLOW, HOST, (0, 0, 5), LATER),
+        (SLOW, HOST, (0, 0, 5), ONE_LATER),
         (FAILING, HOST, (0, 0, 0), ONE),
         (WELL, Host("h", failures=1), (0, 0, 0), ONE),
-        (WELL, Host("h", failures=1), (0, 1, 0), NOTHING),
+        (WELL, Host("h", failures=1), (0, 1, 0), ONE_LATER),
         (WELL, Host("h", failures=5), (0, 0, 0), Admission(1, probes=True, doubtful=True)),
-        (QUIET, HOST, (0, 0, 0), Admission(0, NOW + SECOND)),
-        (WELL, OPEN, (0, 0, 0), Admission(0, NOW + SECOND)),
+        (QUIET, HOST, (0, 0, 0), Admission(0, quiet_until=NOW + SECOND)),
+        (WELL, OPEN, (0, 0, 0), Admission(0, quiet_until=NOW + SECOND)),
+        (WELL, HOST, (0, 7, 0, 1), LATER),
+        (WELL, HOST, (0, 6, 0, 1), Admission(20)),
     ],
 )
 def test_a_drain_may_claim(
-    endpoint: Endpoint, host: Host, others: tuple[int, int, int], expected: Admission
+    endpoint: Endpoint, host: Host, others: tuple[int, ...], expected: Admission
 ) -> None:
     assert admit(endpoint, host, OtherDrains(*others), LIMITS, NOW, 20) == expected
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "others", "expected"),
+    [
+        (WELL, (0, 7, 0, 1), Admission(20)),
+        (WELL, (0, 8, 0, 0), Admission(0, waits_until=NOW + NOTICES_COME_AGAIN)),
+        (SLOW, (0, 0, 5, 0), ONE),
+    ],
+)
+def test_a_notice_goes_first(
+    endpoint: Endpoint, others: tuple[int, ...], expected: Admission
+) -> None:
+    found = admit(endpoint, HOST, OtherDrains(*others), LIMITS, NOW, 20, has_notice=True)
+    assert found == expected
+
+
+@given(
+    endpoint=st.sampled_from([WELL, SLOW, FAILING, QUIET, ENDPOINT]),
+    host=st.sampled_from([HOST, OPEN, Host("h", failures=1), Host("h", has_answered=True)]),
+    others=st.tuples(*[st.integers(0, 9)] * 4),
+    has_notice=st.booleans(),
+)
+def test_every_refusal_says_when_to_come_again(
+    endpoint: Endpoint, host: Host, others: tuple[int, ...], *, has_notice: bool
+) -> None:
+    found = admit(endpoint, host, OtherDrains(*others), LIMITS, NOW, 20, has_notice=has_notice)
+    assert found.limit or (found.quiet_until or found.waits_until) > NOW
 
 
 @pytest.mark.parametrize(

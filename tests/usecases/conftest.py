@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import psycopg
 import pytest
 import time_machine
 from databases import create_database
 from post import Post, make_post
 from world import World, make_world, migrated, plan_of, world_over
 
+from orchestrator.adapters.sql import Cipher, make_store, migrate
 from orchestrator.adapters.sql.migrate import upgrade
 
 
@@ -70,3 +74,26 @@ def post(tmp_path: Path, template: Path) -> Iterator[Post]:
     made = make_post(tmp_path, template)
     yield made
     made.ports.store.dispose()
+
+
+@pytest.fixture
+def postgres_post(post: Post, postgres_server: str) -> Iterator[Post]:
+    """The post office with its rows in a PostgreSQL."""
+    name = f"post{uuid4().hex}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = postgres_server.replace("/postgres?", f"/{name}?")
+    migrate.upgrade(url)
+    post.ports.store.dispose()
+    store = make_store(url, publish=post.jobs.append, cipher=Cipher("a key"))
+    post.ports = replace(post.ports, store=store)
+    yield post
+    store.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def any_post(request: pytest.FixtureRequest) -> Post:
+    """The post office with each database."""
+    name = "post" if request.param == "sqlite" else "postgres_post"
+    made: Post = request.getfixturevalue(name)
+    return made

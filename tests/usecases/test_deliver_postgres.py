@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
 from post import MoodyReceiver, Post
 
-from orchestrator.adapters.sql import Cipher, make_store, migrate
 from orchestrator.usecases.webhooks.deliver import drain
 
 pytestmark = pytest.mark.postgres
-
-
-@pytest.fixture
-def postgres_post(post: Post, postgres_server: str) -> Iterator[Post]:
-    """The post office with its rows in a PostgreSQL."""
-    name = f"post{uuid4().hex}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = postgres_server.replace("/postgres?", f"/{name}?")
-    migrate.upgrade(url)
-    post.ports.store.dispose()
-    store = make_store(url, publish=post.jobs.append, cipher=Cipher("a key"))
-    post.ports = replace(post.ports, store=store)
-    yield post
-    store.dispose()
 
 
 def test_commits_and_drains_side_by_side_lose_nothing(postgres_post: Post, tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 from post import MoodyReceiver, Post
+from world import World
 
+from orchestrator.domain.canonical import digest
 from orchestrator.domain.output import Output
+from orchestrator.ports import IntakeMessage, IntakeState
 from orchestrator.usecases.operations.purge import purge
 
 
@@ -84,3 +88,45 @@ def test_by_default_everything_is_kept(post: Post) -> None:
         purged_everything(post)
 
     assert len(post.all()) == 1
+
+
+def test_what_people_said_is_purged_and_its_digest_stays(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_world("write?")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=True, words="private words")
+    message = IntakeMessage(
+        id=execution_id,
+        job="orchestrator.answer",
+        deployment="crew",
+        body={"human_feedback": "private words"},
+        state=IntakeState.ACCEPTED,
+        reason=None,
+        execution_id=execution_id,
+        received_at=world.ports.clock.now(),
+    )
+    world.ports.store.transact(lambda tx: tx.intake.put(message))
+    assert "private words" in everything_about(world, execution_id)
+
+    later(60)
+    world.ports = replace(world.ports, keep_finished=timedelta(seconds=1))
+    assert purge(world.ports) == 1
+
+    left = everything_about(world, execution_id)
+    assert "private words" not in left
+    assert digest("private words") in left
+
+
+def everything_about(world: World, execution_id: str) -> str:
+    """All that the database has of an execution, as text."""
+    told = world.ports.store.read(
+        lambda tx: (
+            tx.executions.get(execution_id),
+            tx.reviews.of(execution_id),
+            tx.timeline.of(execution_id),
+            tx.deliveries.of(execution_id),
+            tx.intake.get(execution_id),
+        )
+    )
+    return str(told)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Connection,
     Select,
@@ -22,16 +25,17 @@ from sqlalchemy import (
 
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
-from orchestrator.adapters.sql.rows import Rows
+from orchestrator.adapters.sql.rows import Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import (
     deliveries,
     delivery_attempts,
     delivery_waits,
     endpoints,
+    is_notice,
 )
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
 from orchestrator.domain.retry import publish_again_at
-from orchestrator.ports import DeliveryFilter, Outcome, Position
+from orchestrator.ports import Claim, DeliveryFilter, Outcome, Position
 
 _c = deliveries.c
 _CHANGES = (
@@ -54,11 +58,20 @@ _WRITE = (
     .values(version=_c.version + 1, **{name: bindparam(f"new_{name}") for name in _CHANGES})
 )
 
+_LINES = select(
+    *(_c[field.name] for field in fields(Delivery) if field.name != "body"),
+    literal(b"").label("body"),
+)
+"""Deliveries without their bodies."""
+
 _PUBLISHES_THAT_DIFFER = 8
 """From that many publications on, the next one is always the longest time away."""
 
-_LOOKED_AT = 10_000
-"""Deliveries that one sweep looks at; it wakes their endpoints, and the next one sees the rest."""
+_WOKEN_AT_A_TIME = 1_000
+"""Deliveries of an endpoint that are noted as published at once; the next sweep sees the rest."""
+
+CLAIM_BYTES = 4 * 1024 * 1024
+"""Bytes of bodies that one claim loads, unless a single one has more: a batch is held in memory."""
 
 
 class SqlDeliveries:
@@ -71,7 +84,10 @@ class SqlDeliveries:
 
     def add(self, deliveries: Sequence[Delivery]) -> None:
         """Insert."""
-        self._rows.add(deliveries)
+        if deliveries:
+            self._connection.execute(
+                inserting(self._rows.table), [_row(each) for each in deliveries]
+            )
 
     def get(self, delivery_id: str) -> Delivery | None:
         """Read."""
@@ -82,6 +98,11 @@ class SqlDeliveries:
     ) -> tuple[Delivery, ...]:
         """Some of the deliveries that are meant, newest first."""
         return self._rows.page(self._wanted(wanted), after, limit, newest_first=True)
+
+    def any_of(self, execution_id: str) -> bool:
+        """Whether an execution has any."""
+        query = select(_c.id).where(_c.execution_id == execution_id).limit(1)
+        return self._connection.execute(query).first() is not None
 
     def closed(
         self, wanted: DeliveryFilter, after: Position | None, limit: int
@@ -95,7 +116,7 @@ class SqlDeliveries:
     def _wanted(self, wanted: DeliveryFilter) -> Select[Any]:
         names = ("deployment", "execution_id", "endpoint_id", "state")
         equal = {name: getattr(wanted, name) for name in names}
-        query = self._rows.select().where(
+        query = _LINES.where(
             *(_c[name] == value for name, value in equal.items() if value is not None)
         )
         if wanted.since is not None:
@@ -103,7 +124,7 @@ class SqlDeliveries:
         return query if wanted.until is None else query.where(_c.created_at < wanted.until)
 
     def of(self, execution_id: str) -> tuple[Delivery, ...]:
-        """All of an execution's, in the order of their events."""
+        """All of an execution's with their bodies, in the order of their events."""
         query = self._rows.select().where(_c.execution_id == execution_id)
         return self._rows.all(query.order_by(_c.sequence, _c.created_at, _c.id))
 
@@ -113,17 +134,28 @@ class SqlDeliveries:
         return self._attempts.all(query.order_by(delivery_attempts.c.id))
 
     def claim_due(
-        self, endpoint_id: str, worker: str, now: datetime, lease: timedelta, limit: int
-    ) -> tuple[Delivery, ...]:
+        self,
+        endpoint_id: str,
+        worker: str,
+        now: datetime,
+        lease: timedelta,
+        limit: int,
+        *,
+        bodies: bool = True,
+    ) -> Claim:
         """Claim up to ``limit`` that are due and that nobody else holds.
 
-        First attempts come first: what fails again and again does not hold up what is new.
+        Notices come first, since a person waits to be asked; then first attempts: what fails again
+        and again does not hold up what is new.
         """
-        ids = self._due(endpoint_id, DeliveryState.PENDING, now, limit)
-        if len(ids) < limit:
-            ids += self._due(endpoint_id, DeliveryState.RETRYING, now, limit - len(ids))
+        due = self._due(endpoint_id, is_notice, now, limit)
+        for state in (DeliveryState.PENDING, DeliveryState.RETRYING):
+            if len(due) < limit:
+                others = (_c.state == state) & ~is_notice
+                due |= self._due(endpoint_id, others, now, limit - len(due))
+        ids = _within(CLAIM_BYTES, due) if bodies else list(due)
         if not ids:
-            return ()
+            return Claim((), is_full=False)
         self._connection.execute(
             update(deliveries)
             .where(_c.id.in_(ids))
@@ -134,19 +166,34 @@ class SqlDeliveries:
                 lease_until=database_time(self._connection, plus=lease),
             )
         )
-        claimed = self._rows.all(self._rows.select().where(_c.id.in_(ids)))
-        return tuple(sorted(claimed, key=lambda delivery: ids.index(delivery.id)))
+        query = self._rows.select() if bodies else _LINES
+        claimed = self._rows.all(query.where(_c.id.in_(ids)))
+        in_order = tuple(sorted(claimed, key=lambda delivery: ids.index(delivery.id)))
+        return Claim(in_order, is_full=len(ids) == limit or len(ids) < len(due))
 
-    def _due(self, endpoint_id: str, state: DeliveryState, now: datetime, limit: int) -> list[str]:
+    def _due(
+        self, endpoint_id: str, which: ColumnElement[bool], now: datetime, limit: int
+    ) -> dict[str, int]:
+        """The ids of some that are due, with the sizes of their bodies."""
         query = (
-            select(_c.id)
-            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.state == state)
+            select(_c.id, _c.size)
+            .where(_c.endpoint_id == endpoint_id, delivery_waits, which)
             .where(_c.due_at <= now, self._free())
             .order_by(_c.due_at, _c.sequence)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
-        return list(self._connection.execute(query).scalars())
+        return {row.id: row.size for row in self._connection.execute(query)}
+
+    def has_due_notice(self, endpoint_id: str, now: datetime) -> bool:
+        """Whether a human-input notice is due at the endpoint that nobody holds."""
+        query = (
+            select(_c.id)
+            .where(_c.endpoint_id == endpoint_id, delivery_waits, is_notice)
+            .where(_c.due_at <= now, self._free())
+            .limit(1)
+        )
+        return self._connection.execute(query).first() is not None
 
     def record(self, outcomes: Sequence[Outcome]) -> frozenset[str]:
         """Write what became of deliveries, with their attempts; returns the ids of those written.
@@ -167,21 +214,25 @@ class SqlDeliveries:
     def to_wake(self, now: datetime, limit: int) -> tuple[str, ...]:
         """Ids of endpoints that have something due which was not published, or too long ago.
 
-        Endpoints that are quiet are left in peace.
+        Endpoints that are quiet are left in peace. It looks at one delivery of each endpoint where
+        any wait, however many do.
         """
-        quiet = exists().where(endpoints.c.id == _c.endpoint_id, endpoints.c.quiet_until > now)
-        # The inner limit keeps the planner to the index by time, and a sweep short.
+        each = waiting_endpoints()
+        quiet = exists().where(endpoints.c.id == each.c.id, endpoints.c.quiet_until > now)
         asleep = (
-            select(_c.endpoint_id, _c.wake_at)
-            .where(delivery_waits, _c.wake_at <= now, self._free(), ~quiet)
+            select(_c.wake_at)
+            .where(_c.endpoint_id == each.c.id, delivery_waits, _c.wake_at <= now, self._free())
             .order_by(_c.wake_at)
-            .limit(_LOOKED_AT)
-            .subquery()
+            .limit(1)
+            .correlate(each)
+            .scalar_subquery()
         )
+        since = select(each.c.id, asleep.label("since")).where(each.c.id.is_not(None), ~quiet)
+        found = since.subquery()
         longest_first = (
-            select(asleep.c.endpoint_id)
-            .group_by(asleep.c.endpoint_id)
-            .order_by(func.min(asleep.c.wake_at))
+            select(found.c.id)
+            .where(found.c.since.is_not(None))
+            .order_by(found.c.since)
             .limit(limit)
         )
         return tuple(self._connection.execute(longest_first).scalars())
@@ -191,9 +242,16 @@ class SqlDeliveries:
 
         False when nothing there waits for that any more: somebody else just did.
         """
+        some = (
+            select(_c.id)
+            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.wake_at <= now, self._free())
+            .order_by(_c.wake_at)
+            .limit(_WOKEN_AT_A_TIME)
+            .with_for_update(skip_locked=True)
+        )
         noted = self._connection.execute(
             update(deliveries)
-            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.wake_at <= now, self._free())
+            .where(_c.id.in_(some))
             .values(publishes=_c.publishes + 1, published_at=now, wake_at=_wake_at(now))
         )
         return noted.rowcount > 0
@@ -210,6 +268,32 @@ class SqlDeliveries:
     def _free(self) -> ColumnElement[bool]:
         lapsed = _c.lease_until < database_time(self._connection)
         return _c.claimed_by.is_(None) | lapsed
+
+
+def waiting_endpoints() -> CTE:
+    """The ids of the endpoints where deliveries wait, and NULL at the end.
+
+    It jumps from one endpoint to the next along an index, and so takes no longer where many wait.
+    """
+    first = select(func.min(_c.endpoint_id).label("id")).where(delivery_waits)
+    found = first.cte("waiting_endpoints", recursive=True)
+    beyond = select(func.min(_c.endpoint_id)).where(delivery_waits, _c.endpoint_id > found.c.id)
+    following = beyond.correlate(found).scalar_subquery()
+    return found.union_all(select(following).where(found.c.id.is_not(None)))
+
+
+def _within(most: int, sizes: Mapping[str, int]) -> list[str]:
+    """The first ids whose bodies have no more bytes than that together; one at least."""
+    totals = accumulate(sizes.values())
+    return [
+        id_
+        for place, (id_, total) in enumerate(zip(sizes, totals, strict=True))
+        if not place or total <= most
+    ]
+
+
+def _row(delivery: Delivery) -> dict[str, Any]:
+    return {**values_of(delivery), "size": len(delivery.body)}
 
 
 def _changes(after: Delivery) -> dict[str, Any]:

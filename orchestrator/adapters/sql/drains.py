@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
 from orchestrator.adapters.sql.rows import insert_new, upsert, values_of
 from orchestrator.adapters.sql.schema import drains, hosts, nudges
 from orchestrator.domain.delivery_policy import OtherDrains
 from orchestrator.domain.endpoint_host import Host
+
+_c = drains.c
 
 WAKEUP_HOLDS = timedelta(seconds=10)
 """How long a nudge keeps others from being sent; the drain that it asked for should have begun."""
@@ -54,17 +57,19 @@ class SqlDrains:
 
     def others(self, drain_id: str, endpoint_id: str, host_id: str) -> OtherDrains:
         """How many other drains there are, where this one would send."""
+        here, there = _c.endpoint_id == endpoint_id, _c.host_id == host_id
+        sends = _c.waits_since.is_(None)
         query = (
-            select(drains.c.endpoint_id, drains.c.host_id, drains.c.doubtful)
-            .where(drains.c.lease_until > database_time(self._connection))
-            .where(drains.c.id != drain_id)
+            select(
+                _count(sends & here),
+                _count(sends & there),
+                _count(sends & _c.doubtful),
+                _count(~sends & there & ~here & _c.has_notice),
+            )
+            .where(_c.lease_until > database_time(self._connection))
+            .where(_c.id != drain_id)
         )
-        live = self._connection.execute(query).all()  # no more than there are threads
-        return OtherDrains(
-            sum(row.endpoint_id == endpoint_id for row in live),
-            sum(row.host_id == host_id for row in live),
-            sum(row.doubtful for row in live),
-        )
+        return OtherDrains(*self._connection.execute(query).one())
 
     def hold(
         self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, doubtful: bool
@@ -81,19 +86,55 @@ class SqlDrains:
 
     def end(self, drain_id: str) -> None:
         """A drain has ended."""
-        self._connection.execute(delete(drains).where(drains.c.id == drain_id))
+        self._connection.execute(delete(drains).where(_c.id == drain_id))
 
-    def lapsed(self) -> tuple[str, ...]:
-        """The ids of the endpoints at which a drain's lease has ended: its worker is gone."""
-        query = select(drains.c.endpoint_id).where(self._has_lapsed()).distinct()
+    def wait(
+        self, endpoint_id: str, host_id: str, lease: timedelta, *, doubtful: bool, has_notice: bool
+    ) -> None:
+        """Say that a drain found no room: one row for each endpoint, since it first had none."""
+        row = {
+            "id": endpoint_id,
+            "endpoint_id": endpoint_id,
+            "host_id": host_id,
+            "doubtful": doubtful,
+            "lease_until": database_time(self._connection, plus=lease),
+            "waits_since": database_time(self._connection),
+            "has_notice": has_notice,
+        }
+        upsert(self._connection, drains, row, ["id"], keep=["waits_since"])
+
+    def waits_no_more(self, endpoint_id: str) -> None:
+        """A drain of the endpoint has room, or nothing to send."""
+        self.end(endpoint_id)
+
+    def next_waiting(self, endpoint_id: str, host_id: str, *, doubtful: bool) -> str | None:
+        """The endpoint that waits for the room of a drain that ends: notices first."""
+        same_room = _c.host_id == host_id
+        query = (
+            select(_c.endpoint_id)
+            .where(_c.waits_since.is_not(None), _c.endpoint_id != endpoint_id)
+            .where(or_(same_room, _c.doubtful) if doubtful else same_room)
+            .order_by(_c.has_notice.desc(), _c.waits_since)
+            .limit(1)
+        )
+        return self._connection.execute(query).scalar()
+
+    def lapsed(self, limit: int) -> tuple[str, ...]:
+        """The ids of endpoints where a lease has ended: its worker is gone, or it has waited."""
+        query = select(_c.endpoint_id).where(self._has_lapsed()).distinct().limit(limit)
         return tuple(self._connection.execute(query).scalars())
 
-    def forget_lapsed(self) -> None:
-        """Forget those drains."""
-        self._connection.execute(delete(drains).where(self._has_lapsed()))
+    def forget_lapsed(self, endpoint_ids: Sequence[str]) -> None:
+        """Forget what has lapsed at these endpoints."""
+        gone = _c.endpoint_id.in_(endpoint_ids)
+        self._connection.execute(delete(drains).where(gone, self._has_lapsed()))
 
     def _has_lapsed(self) -> ColumnElement[bool]:
-        return drains.c.lease_until < database_time(self._connection)
+        return _c.lease_until < database_time(self._connection)
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
 
 
 class SqlHosts:

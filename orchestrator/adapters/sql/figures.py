@@ -1,12 +1,12 @@
-"""What operators count, in SQL. Read when somebody asks, so it may read whole tables."""
+"""What operators count, in SQL. It takes no longer where much has happened: see ``tallies``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, case, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, func, literal, select
 
 from orchestrator.adapters.sql.rows import Rows
 from orchestrator.adapters.sql.schema import (
@@ -14,11 +14,12 @@ from orchestrator.adapters.sql.schema import (
     executions,
     review_is_open,
     reviews,
-    task_run_is_claimed,
+    task_run_is_troubled,
     task_run_waits,
     task_runs,
 )
 from orchestrator.adapters.sql.schema.base import in_state
+from orchestrator.adapters.sql.tallies import counted, fold
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.figures import (
     DURATION_BUCKETS,
@@ -37,6 +38,10 @@ _execution_is_open = in_state(
     ExecutionState.PENDING_HUMAN_INPUT,
 )
 
+_FOLDED_FROM, _FOLDED_AT_A_TIME = 1_000, 5_000
+_WITHIN = tuple(f"within_{bound:.0f}" for bound in DURATION_BUCKETS)
+_OF_TASKS = ("tasks", "runs", "seconds", "retries", *_WITHIN)
+
 
 class SqlFigures:
     """Keeps ``ports.Figures``."""
@@ -46,31 +51,28 @@ class SqlFigures:
 
     def executions(self) -> tuple[StateCount, ...]:
         """The executions by deployment and state."""
-        by = (executions.c.deployment, executions.c.state)
-        rows = self._connection.execute(select(*by, func.count()).group_by(*by))
-        return tuple(StateCount(*row) for row in rows)
+        rows = self._connection.execute(counted("executions"))
+        return tuple(
+            StateCount(row.deployment, ExecutionState(row.label), int(row.amount)) for row in rows
+        )
 
     def open_reviews(self) -> tuple[Waiting, ...]:
         """The reviews that wait for a person, by deployment."""
-        return self._waiting(reviews, reviews.c.created_at, review_is_open)
+        return self._waiting("reviews", reviews.c.created_at, review_is_open, literal(0))
 
     def due_task_runs(self, now: datetime) -> tuple[Waiting, ...]:
         """The task runs that wait for a worker, by deployment."""
-        due_at = task_runs.c.due_at
-        return self._waiting(task_runs, due_at, task_run_waits, due_at <= now)
+        c = task_runs.c
+        later = select(func.count()).where(task_run_waits, c.due_at > now)
+        found = self._waiting("due", c.due_at, task_run_waits, later)
+        return tuple(each for each in found if each.since <= now)
 
     def tasks(self) -> tuple[TaskFigures, ...]:
         """How long the runs of each task took, and how often they were tried again."""
-        c = task_runs.c
-        by = (c.deployment, c.task_name)
-        counts: list[ColumnElement[Any]] = [
-            func.count(c.execution_time),
-            func.coalesce(func.sum(c.execution_time), 0.0),
-        ]
-        counts += [_count(c.execution_time <= bound) for bound in DURATION_BUCKETS]
-        counts.append(func.sum(case((c.attempts > 1, c.attempts - 1), else_=0)))
-        rows = self._connection.execute(select(*by, *counts).group_by(*by).order_by(*by))
-        return tuple(_task_figures(row) for row in rows)
+        amounts: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+        for row in self._connection.execute(counted(*_OF_TASKS)):
+            amounts[(row.deployment, row.label)][row.what] = row.amount
+        return tuple(_task_figures(*key, amounts[key]) for key in sorted(amounts))
 
     def open_plans(self) -> tuple[OpenPlan, ...]:
         """The plans that open executions began with."""
@@ -93,25 +95,43 @@ class SqlFigures:
     def troubled(self, limit: int) -> tuple[TaskRun, ...]:
         """Open task runs whose last attempt failed, those that were tried most often first."""
         rows = Rows(self._connection, task_runs, TaskRun)
-        failing = rows.select().where(
-            task_run_waits | task_run_is_claimed, task_runs.c.error.is_not(None)
-        )
-        return rows.all(failing.order_by(task_runs.c.attempts.desc(), task_runs.c.id).limit(limit))
+        failing = rows.select().where(task_run_is_troubled)
+        order = (task_runs.c.attempts.desc(), task_runs.c.id.desc())
+        return rows.all(failing.order_by(*order).limit(limit))
+
+    def fold(self) -> int:
+        """Add up what was counted lately, where that is much; returns how many deltas it was."""
+        return fold(self._connection, _FOLDED_FROM, _FOLDED_AT_A_TIME)
 
     def _waiting(
-        self, table: Table, since: Column[Any], *conditions: ColumnElement[bool]
+        self,
+        what: str,
+        since: Column[Any],
+        waits: ColumnElement[bool],
+        later: Select[Any] | ColumnElement[int],
     ) -> tuple[Waiting, ...]:
-        counts = select(table.c.deployment, func.count(), func.min(since)).where(*conditions)
-        rows = self._connection.execute(counts.group_by(table.c.deployment))
-        return tuple(Waiting(*row) for row in rows)
+        """Each deployment where something waits, less what is not due yet, and its oldest."""
+        here = counted(what).subquery()
+        mine = since.table.c.deployment == here.c.deployment
+        oldest = select(func.min(since)).where(waits, mine).correlate(here).scalar_subquery()
+        if isinstance(later, Select):
+            later = later.where(mine).correlate(here).scalar_subquery()
+        rows = self._connection.execute(select(here.c.deployment, here.c.amount - later, oldest))
+        return tuple(
+            Waiting(deployment, int(count), at) for deployment, count, at in rows if count > 0
+        )
 
 
-def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((condition, 1), else_=0))
-
-
-def _task_figures(row: Sequence[Any]) -> TaskFigures:
-    deployment, task, runs, seconds, *buckets, retries = row
+def _task_figures(deployment: str, task: str, amounts: dict[str, float]) -> TaskFigures:
+    within, buckets = 0, []
+    for name in _WITHIN:
+        within += int(amounts.get(name, 0))
+        buckets.append(within)
     return TaskFigures(
-        deployment, task, runs, float(seconds), tuple(map(int, buckets)), int(retries)
+        deployment,
+        task,
+        int(amounts.get("runs", 0)),
+        amounts.get("seconds", 0.0),
+        tuple(buckets),
+        int(amounts.get("retries", 0)),
     )

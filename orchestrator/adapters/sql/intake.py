@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from orchestrator.adapters.sql.rows import Rows, upsert, values_of
 from orchestrator.adapters.sql.schema import intake_messages, intake_waits, manifests
@@ -62,3 +62,8 @@ class SqlIntake:
         """How many messages that came since then were refused."""
         late = select(func.count()).where(_c.state == IntakeState.REFUSED, _c.received_at >= since)
         return self._connection.execute(late).scalar_one()
+
+    def purge(self, execution_id: str) -> None:
+        """Empty the bodies of the messages that an execution came from or was answered by."""
+        its = intake_messages.c.execution_id == execution_id
+        self._connection.execute(update(intake_messages).where(its).values(body={}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from orchestrator.adapters.sql.rows import Rows, save
 from orchestrator.adapters.sql.schema import review_is_open, reviews
@@ -49,6 +49,12 @@ class SqlReviews:
         """Open reviews whose deadline has passed, the longest ago first."""
         query = self._rows.select().where(review_is_open, _c.expires_at <= now)
         return self._rows.all(query.order_by(_c.expires_at).limit(limit))
+
+    def purge(self, execution_id: str) -> None:
+        """Take away what people said."""
+        said = (_c.execution_id == execution_id, _c.words.is_not(None))
+        values = {"words": None, "version": _c.version + 1}
+        self._connection.execute(update(reviews).where(*said).values(values))
 
     def pending(
         self, deployment: str | None, after: Position | None, limit: int

@@ -183,10 +183,14 @@ def upsert(
     values: Mapping[str, Any],
     key: Sequence[str],
     where: ColumnElement[bool] | None = None,
+    keep: Sequence[str] = (),
 ) -> None:
-    """Insert, or write over the row that has the key, if it meets the condition."""
+    """Insert, or write over the row that has the key, if it meets the condition.
+
+    What the row has in ``keep`` stays.
+    """
     statement = _insert(connection, table).values(values)
-    rest = {name: statement.excluded[name] for name in values if name not in key}
+    rest = {name: statement.excluded[name] for name in values if name not in (*key, *keep)}
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=rest, where=where))
 
 

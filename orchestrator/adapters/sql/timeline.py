@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, select, text
+from sqlalchemy import BigInteger, Connection, bindparam, func, select, text, update
 
 from orchestrator.adapters.sql.rows import Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import tells_of_review, timeline
+from orchestrator.domain.canonical import digest
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import EVERY_ENTRY, EntryFilter
+
+_WORDS = frozenset({"feedback"})
+"""The details that hold what a person said."""
 
 
 class SqlTimeline:
@@ -54,6 +58,16 @@ class SqlTimeline:
         if wanted.reviews:
             query = query.where(tells_of_review)
         return self._rows.all(query.order_by(c.number).limit(limit))
+
+    def purge(self, execution_id: str) -> None:
+        """Replace what people said by its digest."""
+        for entry in self.of(execution_id):
+            details = {key: value for key, value in entry.details.items() if key not in _WORDS}
+            said = {key: entry.details[key] for key in _WORDS & entry.details.keys()}
+            digests = {f"{key}_digest": digest(words) for key, words in said.items()}
+            if said:
+                this = update(timeline).where(timeline.c.number == entry.number)
+                self._connection.execute(this.values(details={**details, **digests}))
 
 
 # The trigger that takes these locks stands in the migration 0009. A key has the last 31 bits of a

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fastapi import APIRouter
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 
 from orchestrator.api.common.access import Crew
-from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.json_response import JsonAnswer, written_as_it_goes
 from orchestrator.api.common.openapi import BODY, body_of, documented, documented_text
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
 from orchestrator.api.common.responses import KickedOff, NeededInputs, Resumed, Status, Stopped
@@ -69,9 +69,9 @@ def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
     responses=documented(Status, 404),
     summary="How an execution stands",
 )
-def status(caller: Crew, kickoff_id: str) -> JsonAnswer:
+def status(caller: Crew, kickoff_id: str) -> Response:
     """Keys that have no value yet are left out."""
-    return JsonAnswer(status_body(snapshot(caller.ports, kickoff_id, caller.deployment)))
+    return written_as_it_goes(status_body(snapshot(caller.ports, kickoff_id, caller.deployment)))
 
 
 @calls.post(

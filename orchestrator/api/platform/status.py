@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.domain.execution import Execution
-from orchestrator.usecases.executions.snapshot import CommittedStep, Snapshot
+from orchestrator.domain.output import Output
+from orchestrator.usecases.executions.snapshot import CommittedStep, PendingReview, Snapshot
 from orchestrator.wire.webhooks import pending_body
 from orchestrator.wire.words import STATE, STATUS
 
 
 def status_body(snapshot: Snapshot) -> dict[str, Any]:
-    """Render an execution; keys that have no value yet are left out."""
+    """Render an execution; keys that have no value yet are left out.
+
+    Whatever comes from an output is a function: see ``written_as_it_goes``.
+    """
     execution = snapshot.execution
     last = snapshot.last_executed_task
     body = {
@@ -21,13 +25,13 @@ def status_body(snapshot: Snapshot) -> dict[str, Any]:
         "current_task": snapshot.current_task,
         "progress": _progress(snapshot),
         "result": _result(snapshot),
-        "result_json": snapshot.result.json if snapshot.result else None,
+        "result_json": (lambda: _result_of(snapshot).json) if execution.result else None,
         "error": execution.error,
         "execution_time": _execution_time(execution),
         "last_executed_task": _task(last) if last else None,
         "execution_origin": execution.origin,
         "meta": execution.meta,
-        "pending": [pending_body(each.review, each.output) for each in snapshot.pending],
+        "pending": [_pending(each) for each in snapshot.pending],
     }
     return given(body)
 
@@ -61,12 +65,16 @@ def _progress(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _result(snapshot: Snapshot) -> dict[str, Any] | None:
-    if snapshot.result is None:
+    if snapshot.execution.result is None:
         return None
     return {
-        "output": snapshot.result.raw,
+        "output": lambda: _result_of(snapshot).raw,
         "tasks": [_task(task) for task in snapshot.committed],
     }
+
+
+def _result_of(snapshot: Snapshot) -> Output:
+    return snapshot.outputs[snapshot.execution.result or ""]
 
 
 def _task(committed: CommittedStep) -> dict[str, Any]:
@@ -74,8 +82,8 @@ def _task(committed: CommittedStep) -> dict[str, Any]:
         {
             "task_id": committed.path,
             "name": committed.name,
-            "agent": committed.output.agent,
-            "output": committed.output.raw,
+            "agent": lambda: committed.output.agent,
+            "output": lambda: committed.output.raw,
             "execution_time": committed.seconds,
         }
     )
@@ -86,3 +94,7 @@ def _execution_time(execution: Execution) -> float | None:
     if execution.finished_at is None:
         return None
     return (execution.finished_at - (execution.started_at or execution.created_at)).total_seconds()
+
+
+def _pending(pending: PendingReview) -> dict[str, Any]:
+    return {**pending_body(pending.review), "task_output": lambda: pending.output.raw}

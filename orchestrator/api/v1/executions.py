@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
 
 from orchestrator.api.common.access import AnyVisitor
-from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.json_response import JsonAnswer, written_as_it_goes
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
 from orchestrator.api.v1.record_answers import ExecutionPage, ExecutionRecord, TimelineRecord
@@ -58,10 +59,10 @@ def list_page(
     responses=documented(ExecutionRecord, 404),
     summary="An execution with all that happened to it",
 )
-def read_execution(visitor: AnyVisitor, execution_id: str) -> JsonAnswer:
+def read_execution(visitor: AnyVisitor, execution_id: str) -> Response:
     """Its tasks with their rounds, its reviews, its result, what it cost, and its timeline."""
     snapshot, entries = history(visitor.ports, execution_id, visitor.only)
-    return JsonAnswer(execution_record(snapshot, entries))
+    return written_as_it_goes(execution_record(snapshot, entries))
 
 
 @executions.get(

@@ -95,9 +95,13 @@ class ReviewRecord(BaseModel):
 
 
 class PendingRecord(ReviewRecord):
-    """An open review, and the text that a person has to judge."""
+    """An open review, and the text that a person has to judge.
+
+    Of a large one lists show the beginning, and ``task_output_cut`` is true.
+    """
 
     task_output: str
+    task_output_cut: bool | None = None
 
 
 class ReviewPage(BaseModel):

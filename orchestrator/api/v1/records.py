@@ -6,15 +6,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from orchestrator.api.common.json_response import Later
 from orchestrator.api.platform.status import given
 from orchestrator.domain.execution import Execution
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import Preview
 from orchestrator.domain.plan import PlannedTask
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import IntakeMessage
-from orchestrator.usecases.executions.snapshot import PendingReview, Snapshot
+from orchestrator.usecases.executions.snapshot import Snapshot
+from orchestrator.usecases.reviews.find import ListedReview
 from orchestrator.wire.words import STATUS
 
 
@@ -37,14 +39,14 @@ def execution_line(execution: Execution) -> dict[str, Any]:
 
 
 def execution_record(snapshot: Snapshot, timeline: Iterable[Entry]) -> dict[str, Any]:
-    """An execution with all that happened to it."""
+    """An execution with all that happened to it; its outputs are read as they are written."""
     record = {
         **execution_line(snapshot.execution),
         "inputs": snapshot.execution.inputs,
         "meta": snapshot.execution.meta,
         "tasks": [_task(snapshot, task) for task in snapshot.plan.tasks],
         "reviews": [review_record(review) for review in snapshot.reviews],
-        "result": _output(snapshot.result),
+        "result": _output(snapshot, snapshot.execution.result),
         "usage": snapshot.usage,
         "timeline": [entry_record(entry) for entry in timeline],
     }
@@ -58,11 +60,11 @@ def _task(snapshot: Snapshot, task: PlannedTask) -> dict[str, Any]:
         "kind": task.kind.value,
         "agent": task.agent,
         "human_input": task.human_input,
-        "rounds": [_round(run, snapshot.outputs.get(run.output_id or "")) for run in runs],
+        "rounds": [_round(snapshot, run) for run in runs],
     }
 
 
-def _round(run: TaskRun, output: Output | None) -> dict[str, Any]:
+def _round(snapshot: Snapshot, run: TaskRun) -> dict[str, Any]:
     return given(
         {
             "round": run.round,
@@ -74,13 +76,21 @@ def _round(run: TaskRun, output: Output | None) -> dict[str, Any]:
             "execution_time": run.execution_time,
             "usage": run.usage,
             "error": run.error,
-            "output": _output(output),
+            "output": _output(snapshot, run.output_id),
         }
     )
 
 
-def _output(output: Output | None) -> dict[str, Any] | None:
-    return given({"text": output.raw, "json": output.json}) if output else None
+def _output(snapshot: Snapshot, output_id: str | None) -> Later | None:
+    """One output at a time: see ``written_as_it_goes``."""
+    if output_id is None or output_id not in snapshot.outputs:
+        return None
+
+    def read() -> dict[str, Any]:
+        output = snapshot.outputs[output_id]
+        return given({"text": output.raw, "json": output.json})
+
+    return read
 
 
 def review_record(review: Review) -> dict[str, Any]:
@@ -113,9 +123,16 @@ def review_record(review: Review) -> dict[str, Any]:
     )
 
 
-def pending_record(pending: PendingReview) -> dict[str, Any]:
-    """An open review with the text that a person has to judge."""
-    return {**review_record(pending.review), "task_output": pending.output.raw}
+def pending_record(listed: ListedReview) -> dict[str, Any]:
+    """An open review with the text that a person has to judge, or the beginning of a large one."""
+    return {**review_record(listed.review), **preview("task_output", listed.preview)}
+
+
+def preview(name: str, shown: Preview | None) -> dict[str, Any]:
+    """A text under that name, and whether it goes on; nothing where there is none."""
+    if shown is None:
+        return {}
+    return {name: shown.text, **({f"{name}_cut": True} if shown.is_cut else {})}
 
 
 def entry_record(entry: Entry) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, par
 from orchestrator.api.common.responses import Resumed
 from orchestrator.api.platform.calls import CHANNEL
 from orchestrator.api.v1.executions import OneDeployment
-from orchestrator.api.v1.record_answers import ReviewPage
-from orchestrator.api.v1.records import pending_record
+from orchestrator.api.v1.record_answers import PendingRecord, ReviewPage
+from orchestrator.api.v1.records import pending_record, review_record
 from orchestrator.domain.review import Review
 from orchestrator.usecases.reviews.answer import Answer, answer
-from orchestrator.usecases.reviews.find import find_review, list_pending
+from orchestrator.usecases.reviews.find import find_review, list_pending, reviewed_output
 from orchestrator.wire.requests import AnswerBody, ResumeBody, parse
 
 reviews = APIRouter(prefix="/v1/reviews", tags=["reviews"])
@@ -39,6 +39,18 @@ def list_page(
     found = list_pending(visitor.ports, visible, position_of(cursor), limit + 1)
     page, more = cut(found, limit)
     return JsonAnswer({"reviews": [pending_record(pending) for pending in page], **more})
+
+
+@reviews.get(
+    "/{review_id}",
+    responses=documented(PendingRecord, 404),
+    summary="A review with the whole text that is judged",
+)
+def read_review(visitor: AnyVisitor, review_id: str) -> JsonAnswer:
+    """Open or closed, with the decision where there is one."""
+    review = find_review(visitor.ports, review_id, visitor.only)
+    output = reviewed_output(visitor.ports, review)
+    return JsonAnswer({**review_record(review), "task_output": output.raw})
 
 
 @reviews.post(

@@ -13,7 +13,7 @@ from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
 from orchestrator.api.platform.calls import CHANNEL
 from orchestrator.api.v1.record_answers import ExecutionLine
-from orchestrator.api.v1.records import execution_line
+from orchestrator.api.v1.records import execution_line, preview
 from orchestrator.usecases.executions.kickoff import Kickoff
 from orchestrator.usecases.executions.kickoff_batch import (
     BatchBody,
@@ -42,9 +42,13 @@ class BatchKickedOff(BaseModel):
 
 
 class BatchLine(ExecutionLine):
-    """An execution of a batch; ``result`` is its text once it has succeeded."""
+    """An execution of a batch; ``result`` is its text once it has succeeded.
+
+    Of a large one that is the beginning, and ``result_cut`` is true.
+    """
 
     result: str | None = None
+    result_cut: bool | None = None
 
 
 class Batch(BaseModel):
@@ -111,5 +115,4 @@ def show_batch(visitor: AnyVisitor, batch_id: str) -> JsonAnswer:
 
 
 def _line(member: BatchMember) -> dict[str, Any]:
-    result = {"result": member.result.raw} if member.result else {}
-    return {**execution_line(member.execution), **result}
+    return {**execution_line(member.execution), **preview("result", member.result)}

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.execution import Execution
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import Preview
 from orchestrator.domain.plan import Plan
 from orchestrator.errors import MissingInputs, UnknownExecution
 from orchestrator.ports import Ports, Transaction
@@ -84,10 +84,10 @@ def _require_inputs(plan: Plan, body: KickoffBody, place: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class BatchMember:
-    """An execution of a batch, with its result once it has one."""
+    """An execution of a batch, with the beginning of its result once it has one."""
 
     execution: Execution
-    result: Output | None
+    result: Preview | None
 
 
 def read_batch(ports: Ports, batch: str, deployment: str | None) -> tuple[BatchMember, ...]:
@@ -98,8 +98,8 @@ def read_batch(ports: Ports, batch: str, deployment: str | None) -> tuple[BatchM
 
     def read(tx: Transaction) -> tuple[BatchMember, ...]:
         found = tx.executions.of_batch(batch)
-        outputs = tx.outputs.shown([each.result for each in found if each.result])
-        return tuple(BatchMember(each, outputs.get(each.result or "")) for each in found)
+        previews = tx.outputs.previews([each.result for each in found if each.result])
+        return tuple(BatchMember(each, previews.get(each.result or "")) for each in found)
 
     members = ports.store.read(read)
     if not members or deployment not in (None, members[0].execution.deployment):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +21,37 @@ from orchestrator.usecases.executions.advance import token_usage
 from orchestrator.usecases.executions.history import committed_outputs
 
 
+class StoredOutputs(Mapping[str, Output]):
+    """Outputs by id. One is read when it is asked for, and the one before it let go.
+
+    All of an execution's may have more megabytes than should be in memory at a time.
+    """
+
+    def __init__(self, ports: Ports, output_ids: Iterable[str]) -> None:
+        self._ports = ports
+        self._ids = frozenset(output_ids)
+        self._last: tuple[str, Output] | None = None
+
+    def __getitem__(self, output_id: str) -> Output:
+        if self._last is not None and self._last[0] == output_id:
+            return self._last[1]
+        if output_id not in self._ids:
+            raise KeyError(output_id)
+        self._last = None
+        output = self._ports.store.read(lambda tx: tx.outputs.shown([output_id]))[output_id]
+        self._last = (output_id, output)
+        return output
+
+    def __contains__(self, output_id: object) -> bool:
+        return output_id in self._ids
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+
 @dataclass(frozen=True, slots=True)
 class CommittedStep:
     """A task of the crew, or a step of the flow, whose output is final.
@@ -30,9 +61,15 @@ class CommittedStep:
 
     path: str
     name: str
-    output: Output
+    output_id: str
     at: datetime
     seconds: float | None
+    outputs: Mapping[str, Output]
+
+    @property
+    def output(self) -> Output:
+        """Its output, read now."""
+        return self.outputs[self.output_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +77,20 @@ class PendingReview:
     """An open review with the output that a person has to judge."""
 
     review: Review
-    output: Output
+    outputs: Mapping[str, Output]
 
     @property
-    def id(self) -> str:
-        """The review's id."""
-        return self.review.id
-
-    @property
-    def created_at(self) -> datetime:
-        """When the person was asked."""
-        return self.review.created_at
+    def output(self) -> Output:
+        """The output, read now."""
+        return self.outputs[self.review.output_id]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """An execution with everything that its status tells, read in one transaction."""
+    """An execution with everything that its status tells, read in one transaction.
+
+    The outputs never change, and are read when they are asked for.
+    """
 
     execution: Execution
     plan: Plan
@@ -74,9 +109,10 @@ class Snapshot:
             CommittedStep(
                 each.path,
                 each.name,
-                self.outputs[each.output_id or ""],
+                each.output_id or "",
                 each.created_at,
                 each.seconds,
+                self.outputs,
             )
             for each in final
         )
@@ -93,9 +129,7 @@ class Snapshot:
     def pending(self) -> tuple[PendingReview, ...]:
         """The open reviews, oldest first."""
         return tuple(
-            PendingReview(review, self.outputs[review.output_id])
-            for review in self.reviews
-            if review.is_open
+            PendingReview(review, self.outputs) for review in self.reviews if review.is_open
         )
 
     @property
@@ -129,7 +163,7 @@ class Snapshot:
 
 def snapshot(ports: Ports, execution_id: str, deployment: str | None = None) -> Snapshot:
     """Read an execution. Raises UnknownExecution (also for one of another deployment)."""
-    return ports.store.read(lambda tx: _snapshot(tx, execution_id, deployment))
+    return ports.store.read(lambda tx: _snapshot(ports, tx, execution_id, deployment))
 
 
 def history(
@@ -138,12 +172,12 @@ def history(
     """Read an execution with its timeline. Raises UnknownExecution."""
 
     def read(tx: Transaction) -> tuple[Snapshot, tuple[Entry, ...]]:
-        return _snapshot(tx, execution_id, deployment), tx.timeline.of(execution_id)
+        return _snapshot(ports, tx, execution_id, deployment), tx.timeline.of(execution_id)
 
     return ports.store.read(read)
 
 
-def _snapshot(tx: Transaction, execution_id: str, deployment: str | None) -> Snapshot:
+def _snapshot(ports: Ports, tx: Transaction, execution_id: str, deployment: str | None) -> Snapshot:
     execution = readable(tx, execution_id, deployment)
     runs = tx.task_runs.of(execution_id)
     plan = _readable_plan(tx, execution.plan_digest) or _plan_of(runs)
@@ -152,7 +186,7 @@ def _snapshot(tx: Transaction, execution_id: str, deployment: str | None) -> Sna
     wanted: set[str | None] = set(committed_outputs(checkpoints).values())
     wanted |= {review.output_id for review in reviews if review.is_open}
     wanted |= {execution.result}
-    outputs = tx.outputs.shown([output_id for output_id in wanted if output_id])
+    outputs = StoredOutputs(ports, (output_id for output_id in wanted if output_id))
     return Snapshot(execution, plan, runs, reviews, checkpoints, outputs)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orchestrator.domain.delivery import DeliveryAttempt, DeliveryState
-from orchestrator.domain.endpoint import Endpoint
+from orchestrator.domain.delivery import DeliveryState
+from orchestrator.domain.figures import TRY_BUCKETS, EndpointHealth, TryFigures
 from orchestrator.ports import Ports, Transaction
 
 WINDOW = timedelta(minutes=5)
@@ -16,16 +16,13 @@ WINDOW = timedelta(minutes=5)
 MOST_ENDPOINTS = 500
 """Of how many endpoints the health is told, the newest."""
 
-BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
-"""Seconds that a try may take: the upper bounds of a histogram."""
-
 
 @dataclass(frozen=True, slots=True)
 class RecentTries:
     """The tries of the last ``WINDOW``: by outcome, and how long they took.
 
     ``outcomes`` has ``2xx`` to ``5xx`` and ``none`` (no answer came). ``within`` counts, for each
-    bound of ``BUCKETS``, the tries that took no longer.
+    bound of ``TRY_BUCKETS``, the tries that took no longer.
     """
 
     outcomes: Mapping[str, int]
@@ -71,16 +68,16 @@ def delivery_metrics(ports: Ports) -> DeliveryMetrics:
 def _compute(ports: Ports, tx: Transaction) -> DeliveryMetrics:
     now = ports.clock.now()
     oldest = tx.delivery_figures.oldest_due(now)
-    endpoints = tx.endpoints.page(None, None, MOST_ENDPOINTS)
+    endpoints = tx.delivery_figures.endpoints(MOST_ENDPOINTS)
     waiting = tx.delivery_figures.waiting([endpoint.id for endpoint in endpoints])
 
-    def figures(endpoint: Endpoint) -> EndpointFigures:
+    def figures(endpoint: EndpointHealth) -> EndpointFigures:
         return EndpointFigures(
             endpoint_id=endpoint.id,
             deployment=endpoint.deployment,
             enabled=endpoint.is_enabled,
-            quiet=endpoint.health.is_quiet(now),
-            failing_seconds=endpoint.health.failing_for(now).total_seconds(),
+            quiet=endpoint.quiet_until is not None and endpoint.quiet_until > now,
+            failing_seconds=(now - (endpoint.failing_since or now)).total_seconds(),
             waiting=waiting.get(endpoint.id, 0),
         )
 
@@ -92,10 +89,12 @@ def _compute(ports: Ports, tx: Transaction) -> DeliveryMetrics:
     )
 
 
-def _recent(tries: Sequence[DeliveryAttempt]) -> RecentTries:
+def _recent(tries: Sequence[TryFigures]) -> RecentTries:
     outcomes = dict.fromkeys(("2xx", "3xx", "4xx", "5xx", "none"), 0)
-    for one in tries:
-        outcome = f"{one.status // 100}xx" if one.status else "none"
-        outcomes[outcome] = outcomes.get(outcome, 0) + 1
-    within = {bound: sum(one.seconds <= bound for one in tries) for bound in BUCKETS}
-    return RecentTries(outcomes, within, len(tries), sum(one.seconds for one in tries))
+    for each in tries:
+        outcomes[f"{each.hundreds}xx" if each.hundreds else "none"] = each.count
+    within = {
+        bound: sum(each.buckets[place] for each in tries) for place, bound in enumerate(TRY_BUCKETS)
+    }
+    seconds = sum(each.seconds for each in tries)
+    return RecentTries(outcomes, within, sum(outcomes.values()), seconds)

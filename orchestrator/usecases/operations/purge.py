@@ -1,4 +1,4 @@
-"""Purge what finished executions sent and put out, once it is older than the operator keeps it."""
+"""Purge what finished executions sent, put out and were told, once that is old enough."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ DELIVERIES_AT_A_TIME = 200
 def purge(ports: Ports) -> int:
     """Purge a few executions; returns how many deliveries and executions were seen to.
 
-    What stays is the execution itself with its timeline, which keeps digests, not texts. Deliveries
-    that are still open keep all of an execution's. Does nothing where everything is kept for ever.
+    What stays is the execution itself with its inputs, and its timeline, which has digests in place
+    of what people said. Deliveries that are still open keep all of an execution's. Does nothing
+    where everything is kept for ever.
     """
     if ports.keep_finished is None:
         return 0
@@ -44,10 +45,13 @@ def _purge(ports: Ports, execution_id: str) -> int:
         if execution is None or execution.is_open or execution.purged_at:
             return 0
         deleted = tx.deliveries.purge(execution_id, DELIVERIES_AT_A_TIME)
-        if deleted or tx.deliveries.of(execution_id):
+        if deleted or tx.deliveries.any_of(execution_id):
             return deleted
         tx.outputs.purge(execution_id)
         tx.checkpoints.purge(execution_id)
+        tx.reviews.purge(execution_id)
+        tx.timeline.purge(execution_id)
+        tx.intake.purge(execution_id)
         tx.executions.purged(execution_id, ports.clock.now())
         return 1
 

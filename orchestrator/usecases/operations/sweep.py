@@ -40,6 +40,7 @@ class Swept:
     messages: int = 0
     purged: int = 0
     failed_steps: int = 0
+    folded: int = 0
 
     def counts(self) -> dict[str, int]:
         """The same by name."""
@@ -55,6 +56,7 @@ def sweep(ports: Ports) -> Swept:
         "expired_reviews": _expire_reviews,
         "messages": lambda ports: take_waiting(ports, BATCH),
         "purged": purge,
+        "folded": lambda ports: ports.store.transact(lambda tx: tx.figures.fold()),
     }
     done: dict[str, int] = {}
     failed: dict[str, str] = {}
@@ -129,7 +131,7 @@ def _publish_drains(ports: Ports) -> int:
         lambda tx: (
             tx.deliveries.to_wake(now, BATCH),
             tx.endpoints.rested(now, BATCH),
-            tx.drains.lapsed(),
+            tx.drains.lapsed(BATCH),
         )
     )
     if abandoned:
@@ -142,8 +144,8 @@ def _publish_drains(ports: Ports) -> int:
 
 
 def _take_over(tx: Transaction, endpoint_ids: Sequence[str], now: datetime) -> None:
-    """What a dead worker's drain held, and what came meanwhile, is for another one."""
-    tx.drains.forget_lapsed()
+    """What a dead worker's drain held, or one waited with, is for another one."""
+    tx.drains.forget_lapsed(endpoint_ids)
     wake_endpoints(tx, endpoint_ids, now)
 
 

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
+from orchestrator.domain.output import Output, Preview
 from orchestrator.domain.review import Review
 from orchestrator.errors import UnknownReview
 from orchestrator.ports import Ports, Position, Transaction
-from orchestrator.usecases.executions.snapshot import PendingReview
+
+
+@dataclass(frozen=True, slots=True)
+class ListedReview:
+    """An open review with the beginning of the text that a person has to judge."""
+
+    review: Review
+    preview: Preview
+
+    @property
+    def id(self) -> str:
+        """The review's id."""
+        return self.review.id
+
+    @property
+    def created_at(self) -> datetime:
+        """When the person was asked."""
+        return self.review.created_at
 
 
 def list_pending(
     ports: Ports, deployment: str | None, after: Position | None, limit: int
-) -> tuple[PendingReview, ...]:
-    """Some of the open reviews of a deployment, or of all, oldest first, with their outputs."""
+) -> tuple[ListedReview, ...]:
+    """Some of the open reviews of a deployment, or of all, oldest first."""
 
-    def read(tx: Transaction) -> tuple[PendingReview, ...]:
+    def read(tx: Transaction) -> tuple[ListedReview, ...]:
         reviews = tx.reviews.pending(deployment, after, limit)
-        outputs = tx.outputs.shown([review.output_id for review in reviews])
-        return tuple(PendingReview(review, outputs[review.output_id]) for review in reviews)
+        previews = tx.outputs.previews([review.output_id for review in reviews])
+        return tuple(ListedReview(review, previews[review.output_id]) for review in reviews)
 
     return ports.store.read(read)
 
@@ -30,3 +51,8 @@ def find_review(ports: Ports, review_id: str, deployment: str | None) -> Review:
     if review is None or deployment not in (None, review.deployment):
         raise UnknownReview(review_id)
     return review
+
+
+def reviewed_output(ports: Ports, review: Review) -> Output:
+    """The output that a review is about."""
+    return ports.store.read(lambda tx: tx.outputs.get([review.output_id]))[review.output_id]

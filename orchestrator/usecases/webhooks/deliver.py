@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.domain.delivery import Delivery, SendResult
 from orchestrator.domain.delivery_policy import bodes_ill
@@ -38,6 +38,7 @@ def drain(ports: Ports, endpoint_id: str, worker: str) -> int:
     batch = next_batch(ports, work, None, (), pace.batch)
     while batch:
         tried = tuple(_send(ports, batch, pace))
+        batch = replace(batch, deliveries=tuple(map(_without_body, batch.deliveries)))
         batch = next_batch(ports, work, batch, tried, 0 if pace.is_over else pace.batch)
     return pace.sent
 
@@ -90,7 +91,12 @@ def _try(ports: Ports, endpoint: Endpoint, secrets: Sequence[str], delivery: Del
     at = ports.clock.now()
     result = send_signed(ports, endpoint, secrets, delivery.id, delivery.body)
     ports.crash_point("after-send")
-    return Tried(delivery, at, result)
+    return Tried(_without_body(delivery), at, result)
+
+
+def _without_body(delivery: Delivery) -> Delivery:
+    """What was sent is not held while the next batch is loaded."""
+    return replace(delivery, body=b"")
 
 
 def send_signed(

@@ -22,9 +22,10 @@ from orchestrator.domain.endpoint_host import Host
 from orchestrator.domain.timeline import Entry, worker_actor
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import SecretKeyMissing
-from orchestrator.ports import Outcome, Ports, Transaction
+from orchestrator.ports import Claim, Outcome, Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.operations.audit import note
+from orchestrator.usecases.webhooks.wake import wake_endpoints
 
 log = structlog.get_logger()
 
@@ -48,12 +49,16 @@ class DrainWork:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What a drain has claimed, whom it is for, and what signs it. ``is_full``: more may be due."""
+    """What a drain has claimed, whom it is for, and what signs it.
+
+    ``is_full``: more may be due. ``doubtful``: the receiver is not known to be well.
+    """
 
     endpoint: Endpoint
     secrets: tuple[str, ...]
     deliveries: tuple[Delivery, ...]
     is_full: bool
+    doubtful: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,8 @@ def next_batch(
     """Record what came of the last batch, give back what was not tried, and claim the next one.
 
     None, and the drain has ended, where nothing is due, nothing may be sent, or ``limit`` is 0; a
-    drain that leaves something behind that may be sent now has another one published.
+    drain that leaves something behind that may be sent now has another one published. One that
+    finds no room waits for it, and one that leaves wakes the next that waits, notices first.
     """
     return ports.store.transact(lambda tx: _Round(ports, tx, work).go(last, tried, limit))
 
@@ -84,6 +90,7 @@ class _Round:
         self.tx = tx
         self.work = work
         self.now = ports.clock.now()
+        self.has_notice = False
         self.entries: list[Entry] = []
 
     def go(self, last: Batch | None, tried: Sequence[Tried], limit: int) -> Batch | None:
@@ -160,27 +167,68 @@ class _Round:
 
     def _claim(self, last: Batch | None, limit: int) -> Batch | None:
         if not self.endpoint.is_enabled:
-            self._cancel_due()
+            self._cancel_due(last)
             return None
         secrets = self._secrets() if limit else ()
         if secrets is None:
             self._wait_for_key()
-            self._end(last, stopped=False)
+            self._leave(last)
             return None
         admission = self._admitted(limit)
         claimed = self._claimed(admission)
-        if not claimed:
-            self._end(last, stopped=limit == 0)
-            return None
-        lease = self._lease
+        if claimed.deliveries:
+            return self._begin(last, admission, claimed, secrets)
+        if last:
+            self.tx.drains.end(self.work.id)
+        if admission.waits_until:
+            self._wait(admission.waits_until, admission)
+        else:
+            self.tx.drains.waits_no_more(self.endpoint.id)
+        if last or not admission.waits_until:
+            self._make_room(doubtful=last is not None and last.doubtful)
+        if last and last.is_full and not limit:
+            self.tx.publish(jobs.drain(self.endpoint.id))
+        return None
+
+    def _leave(self, last: Batch | None) -> None:
+        """End the drain, and let others have its room."""
+        self.tx.drains.end(self.work.id)
+        self.tx.drains.waits_no_more(self.endpoint.id)
+        self._make_room(doubtful=last is not None and last.doubtful)
+
+    def _begin(
+        self,
+        last: Batch | None,
+        admission: Admission,
+        claimed: Claim,
+        secrets: tuple[str, ...],
+    ) -> Batch:
+        lease, doubtful = self._lease, admission.doubtful
         place = (self.work.id, self.endpoint.id, self.endpoint.host_id)
-        self.tx.drains.hold(*place, lease, doubtful=admission.doubtful)
+        self.tx.drains.hold(*place, lease, doubtful=doubtful)
         if admission.probes:
             self.host = self.host.probed(self.now + lease)
-        is_full = len(claimed) == admission.limit
-        if is_full and last is None and admission.limit > 1:
-            self.tx.publish(jobs.drain(self.endpoint.id))  # it helps, where the limits allow it
-        return Batch(self.endpoint, secrets, claimed, is_full)
+        if last is None:
+            self.tx.drains.waits_no_more(self.endpoint.id)
+            if claimed.is_full and admission.limit > 1:
+                self.tx.publish(jobs.drain(self.endpoint.id))  # it helps, where limits allow it
+        return Batch(self.endpoint, secrets, claimed.deliveries, claimed.is_full, doubtful)
+
+    def _wait(self, until: datetime, admission: Admission) -> None:
+        self.tx.drains.wait(
+            self.endpoint.id,
+            self.endpoint.host_id,
+            until - self.now,
+            doubtful=admission.doubtful,
+            has_notice=self.has_notice,
+        )
+
+    def _make_room(self, *, doubtful: bool) -> None:
+        """Whoever waits for the room that this drain leaves, or does not need, is woken."""
+        place = (self.endpoint.id, self.endpoint.host_id)
+        waiting = self.tx.drains.next_waiting(*place, doubtful=doubtful)
+        if waiting:
+            wake_endpoints(self.tx, [waiting], self.now)
 
     @property
     def _lease(self) -> timedelta:
@@ -190,15 +238,19 @@ class _Round:
         if not limit:
             return Admission(0)
         others = self.tx.drains.others(self.work.id, self.endpoint.id, self.endpoint.host_id)
-        limits = self.ports.send_limits
-        return admit(self.endpoint, self.host, others, limits, self.now, limit)
+        about = (self.endpoint, self.host, others, self.ports.send_limits, self.now, limit)
+        admission = admit(*about)
+        if admission.waits_until is None:
+            return admission
+        self.has_notice = self.tx.deliveries.has_due_notice(self.endpoint.id, self.now)
+        return admit(*about, has_notice=True) if self.has_notice else admission
 
-    def _claimed(self, admission: Admission) -> tuple[Delivery, ...]:
+    def _claimed(self, admission: Admission) -> Claim:
         if admission.quiet_until:
             health = self.endpoint.health.quiet(admission.quiet_until)
             self.endpoint = replace(self.endpoint, health=health)
         if not admission.limit:
-            return ()
+            return Claim((), is_full=False)
         return self.tx.deliveries.claim_due(
             self.endpoint.id, self.work.worker, self.now, self._lease, admission.limit
         )
@@ -218,24 +270,23 @@ class _Round:
         health = self.endpoint.health.quiet(self.now + SEALED_REST)
         self.endpoint = replace(self.endpoint, health=health)
 
-    def _end(self, last: Batch | None, *, stopped: bool) -> None:
-        if last is None:
-            return
-        self.tx.drains.end(self.work.id)
-        if stopped and last.is_full:
-            self.tx.publish(jobs.drain(self.endpoint.id))
-
-    def _cancel_due(self) -> None:
+    def _cancel_due(self, last: Batch | None) -> None:
         """Nothing is sent to a disabled endpoint: what waits there ends, a batch at a time."""
         reason = f"Its endpoint is disabled: {self.endpoint.reason}"
         due = self.tx.deliveries.claim_due(
-            self.endpoint.id, self.work.worker, self.now, self._lease, CANCELLED_AT_A_TIME
+            self.endpoint.id,
+            self.work.worker,
+            self.now,
+            self._lease,
+            CANCELLED_AT_A_TIME,
+            bodies=False,
         )
-        for one in due:
+        for one in due.deliveries:
             self._note("delivery.cancel", one, one.id, {"kind": one.kind, "error": reason})
-        self.tx.deliveries.record([Outcome(one, one.drop(self.now, reason)) for one in due])
-        self.tx.drains.end(self.work.id)
-        if len(due) == CANCELLED_AT_A_TIME:
+        dropped = [Outcome(one, one.drop(self.now, reason)) for one in due.deliveries]
+        self.tx.deliveries.record(dropped)
+        self._leave(last)
+        if due.is_full:
             self.tx.publish(jobs.drain(self.endpoint.id))
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from orchestrator.adapters.sql import SqlStore
+from orchestrator.adapters.sql.deliveries import CLAIM_BYTES
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
 from orchestrator.domain.retry import publish_again_at
-from orchestrator.ports import Outcome
+from orchestrator.ports import DeliveryFilter, Outcome
 
 MINUTE = timedelta(minutes=1)
 NewDelivery = Callable[..., Delivery]
@@ -24,7 +25,10 @@ def add(store: SqlStore, *deliveries: Delivery) -> None:
 def claim(
     store: SqlStore, endpoint: str, now: datetime, *, lease: timedelta = MINUTE, limit: int = 50
 ) -> tuple[Delivery, ...]:
-    return store.transact(lambda tx: tx.deliveries.claim_due(endpoint, "worker", now, lease, limit))
+    claim = store.transact(
+        lambda tx: tx.deliveries.claim_due(endpoint, "worker", now, lease, limit)
+    )
+    return claim.deliveries
 
 
 def ids(deliveries: Sequence[Delivery]) -> list[str]:
@@ -184,3 +188,60 @@ def test_publications_come_after_doubling_times(
     ((_, sleeper),) = [(d.id, d) for d in claim(store, endpoint, now)]
     assert sleeper.publishes == publishes + 1
     assert sleeper.wake_at == publish_again_at(now, publishes + 1)
+
+
+def test_notices_are_claimed_before_everything_else(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    earlier = [new_delivery(due_at=now - MINUTE) for _ in range(3)]
+    retried = new_delivery(kind="human_input", state=DeliveryState.RETRYING)
+    add(store, *earlier, retried)
+
+    assert ids(claim(store, endpoint, now, limit=2))[0] == retried.id
+    assert len(claim(store, endpoint, now)) == 2
+
+
+def test_only_a_due_notice_that_nobody_holds_counts(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    def has_notice() -> bool:
+        return store.read(lambda tx: tx.deliveries.has_due_notice(endpoint, now))
+
+    add(store, new_delivery(), new_delivery(kind="human_input", due_at=now + MINUTE))
+    assert not has_notice()
+
+    add(store, new_delivery(kind="human_input"))
+    assert has_notice()
+
+    claim(store, endpoint, now)
+    assert not has_notice()
+
+
+def test_a_claim_loads_no_more_bytes_than_it_may(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    add(store, *(new_delivery(body=b"x" * (CLAIM_BYTES // 3), sequence=n) for n in range(7)))
+
+    found = store.transact(lambda tx: tx.deliveries.claim_due(endpoint, "w", now, MINUTE, 50))
+
+    assert sum(len(each.body) for each in found.deliveries) <= CLAIM_BYTES
+    assert (len(found.deliveries), found.is_full) == (3, True)
+
+
+def test_a_body_that_is_larger_is_claimed_alone(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    large = new_delivery(body=b"x" * (CLAIM_BYTES + 1), sequence=1)
+    add(store, large, new_delivery(sequence=2))
+
+    assert ids(claim(store, endpoint, now)) == [large.id]
+    assert len(claim(store, endpoint, now)) == 1
+
+
+def test_lists_load_no_bodies(store: SqlStore, new_delivery: NewDelivery) -> None:
+    made = new_delivery(state=DeliveryState.EXHAUSTED)
+    add(store, made)
+
+    (listed,) = store.read(lambda tx: tx.deliveries.page(DeliveryFilter(), None, 10))
+    (closed,) = store.read(lambda tx: tx.deliveries.closed(DeliveryFilter(), None, 10))
+    assert (listed.id, listed.body, closed.body) == (made.id, b"", b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Event, Thread
+from typing import Any
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.domain.delivery_policy import OtherDrains
@@ -34,22 +35,22 @@ def test_other_drains_are_counted_at_the_endpoint_and_at_its_host(store: SqlStor
     hold(store, "one")
     hold(store, "elsewhere", "another endpoint", doubtful=True)
 
-    assert others(store) == (1, 2, 1)
+    assert others(store) == (1, 2, 1, 0)
 
 
 def test_a_drain_whose_lease_ended_does_not_count(store: SqlStore) -> None:
     hold(store, "dead", lease=-SECOND)
 
-    assert others(store) == (0, 0, 0)
+    assert others(store) == (0, 0, 0, 0)
 
 
 def test_a_drain_holds_on_and_ends(store: SqlStore) -> None:
     hold(store, "one", lease=-SECOND)
     hold(store, "one")
-    assert others(store) == (1, 1, 0)
+    assert others(store) == (1, 1, 0, 0)
 
     store.transact(lambda tx: tx.drains.end("one"))
-    assert others(store) == (0, 0, 0)
+    assert others(store) == (0, 0, 0, 0)
 
 
 def test_a_host_is_kept(store: SqlStore, now: datetime) -> None:
@@ -119,9 +120,58 @@ def test_a_drain_whose_worker_is_gone_is_told_by_its_endpoint_and_forgotten(
 ) -> None:
     hold(store, "alive")
     hold(store, "dead", lease=-SECOND)
-    assert store.read(lambda tx: tx.drains.lapsed()) == (E,)
+    assert store.read(lambda tx: tx.drains.lapsed(10)) == (E,)
 
-    store.transact(lambda tx: tx.drains.forget_lapsed())
+    store.transact(lambda tx: tx.drains.forget_lapsed([E]))
 
-    assert store.read(lambda tx: tx.drains.lapsed()) == ()
-    assert others(store) == (1, 1, 0)
+    assert store.read(lambda tx: tx.drains.lapsed(10)) == ()
+    assert others(store) == (1, 1, 0, 0)
+
+
+def wait(store: SqlStore, endpoint: str, *, has_notice: bool = False, **usual: Any) -> None:
+    details = {"lease": 60 * SECOND, "doubtful": False, **usual}
+    store.transact(lambda tx: tx.drains.wait(endpoint, H, has_notice=has_notice, **details))
+
+
+def next_waiting(store: SqlStore, host: str = H, *, doubtful: bool = False) -> str | None:
+    return store.transact(lambda tx: tx.drains.next_waiting(E, host, doubtful=doubtful))
+
+
+def test_one_that_waits_takes_no_room(store: SqlStore) -> None:
+    wait(store, "another endpoint")
+
+    assert others(store) == (0, 0, 0, 0)
+
+
+def test_those_that_wait_with_a_notice_are_counted_at_the_host(store: SqlStore) -> None:
+    wait(store, "another endpoint", has_notice=True)
+    wait(store, E, has_notice=True)
+
+    assert others(store) == (0, 0, 0, 1)
+
+
+def test_who_waits_longest_is_next_unless_another_has_a_notice(store: SqlStore) -> None:
+    wait(store, "first")
+    wait(store, "second")
+    wait(store, "first")
+    assert next_waiting(store) == "first"
+
+    wait(store, "third", has_notice=True)
+    assert next_waiting(store) == "third"
+
+    for endpoint in ("third", "first", "second"):
+        store.transact(lambda tx, endpoint=endpoint: tx.drains.waits_no_more(endpoint))
+    assert next_waiting(store) is None
+
+
+def test_the_room_of_a_doubtful_one_is_for_the_doubtful_of_all_hosts(store: SqlStore) -> None:
+    wait(store, "doubtful", doubtful=True)
+
+    assert next_waiting(store, "another host") is None
+    assert next_waiting(store, "another host", doubtful=True) == "doubtful"
+
+
+def test_one_that_has_waited_long_enough_asks_again(store: SqlStore) -> None:
+    wait(store, "another endpoint", lease=-SECOND)
+
+    assert store.read(lambda tx: tx.drains.lapsed(10)) == ("another endpoint",)

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from orchestrator.adapters.sql import SqlStore
+from orchestrator.adapters.sql.schema import outputs
 from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.execution import Execution
-from orchestrator.domain.output import LIMIT, Output
+from orchestrator.domain.output import LARGE, LIMIT, PREVIEW, Output, Preview
 from orchestrator.errors import TaskFailed, Unreadable, WrittenByNewer
 
 DIGEST = "sha256:" + "0" * 64
@@ -95,3 +98,43 @@ def test_an_output_that_is_gone_is_not_taken_for_nothing(store: SqlStore) -> Non
     with pytest.raises(Unreadable, match="is gone"):
         store.read(lambda tx: tx.outputs.get([gone]))
     assert "is gone" in store.read(lambda tx: tx.outputs.shown([gone]))[gone].description
+
+
+def preview(store: SqlStore, execution: Execution, output: Output) -> Preview:
+    output_id, at = str(uuid4()), execution.created_at
+    store.transact(lambda tx: tx.outputs.add(output_id, execution.id, output, at))
+    return store.read(lambda tx: tx.outputs.previews([output_id, str(uuid4())]))[output_id]
+
+
+@pytest.mark.parametrize("length", [0, PREVIEW + 1, LARGE // 2])
+def test_lists_show_a_small_text_whole(store: SqlStore, execution: Execution, length: int) -> None:
+    assert preview(store, execution, Output("x" * length)) == Preview("x" * length)
+
+
+def test_lists_show_how_a_large_text_begins(store: SqlStore, execution: Execution) -> None:
+    shown = preview(store, execution, Output("\ud800" + "x" * LARGE))
+    assert shown == Preview("\ud800" + "x" * (PREVIEW - 1), is_cut=True)
+
+
+def test_a_short_text_with_much_data_is_shown_whole(store: SqlStore, execution: Execution) -> None:
+    assert preview(store, execution, Output("brief", json="x" * LARGE)) == Preview("brief")
+
+
+def test_lists_load_no_large_body(
+    store: SqlStore, execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zlib, "decompress", lambda _: pytest.fail("a body was loaded"))
+    assert preview(store, execution, Output("x" * LARGE)).is_cut
+
+
+def test_an_output_from_before_there_were_previews_has_one(
+    store: SqlStore, execution: Execution
+) -> None:
+    output_id, at = str(uuid4()), execution.created_at
+    output = Output("x" * LARGE)
+    store.transact(lambda tx: tx.outputs.add(output_id, execution.id, output, at))
+    with store._writer.begin() as connection:
+        connection.execute(update(outputs).values(preview=None))
+
+    found = store.read(lambda tx: tx.outputs.previews([output_id]))
+    assert found == {output_id: Preview("x" * PREVIEW, is_cut=True)}

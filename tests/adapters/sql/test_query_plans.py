@@ -14,7 +14,8 @@ from orchestrator.ports import EntryFilter, ExecutionFilter, Transaction
 
 AT = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
 MINUTE = timedelta(minutes=1)
-SCANS = tuple(f"SCAN {table}" for table in metadata.tables)
+COUNTED = ("tallies", "tally_deltas")
+SCANS = tuple(f"SCAN {table}" for table in metadata.tables if table not in COUNTED)
 
 SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_task_runs_wake": lambda tx: tx.task_runs.to_wake(AT, 10),
@@ -44,6 +45,15 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
         lambda tx: tx.executions.page(ExecutionFilter(state="QUEUED", batch="b"), None, 10)
     ),
     "ix_reviews_open": lambda tx: tx.reviews.pending(None, None, 10),
+    "ix_deliveries_notices": lambda tx: tx.deliveries.has_due_notice("e", AT),
+    "ix_task_runs_due": lambda tx: tx.figures.due_task_runs(AT),
+    "ix_task_runs_troubled": lambda tx: tx.figures.troubled(10),
+    "ix_reviews_deployment_state_created_at": lambda tx: tx.figures.open_reviews(),
+    "ix_delivery_attempts_at": lambda tx: tx.delivery_figures.tries(AT),
+    "ix_endpoints_created_at_id": lambda tx: tx.delivery_figures.endpoints(10),
+    "ix_intake_messages_execution": lambda tx: tx.intake.purge("x"),
+    "ix_outputs_execution_id": lambda tx: tx.outputs.purge("x"),
+    "ix_reviews_execution_id": lambda tx: tx.reviews.purge("x"),
 }
 
 
@@ -55,7 +65,7 @@ def explained(store: SqlStore) -> list[str]:
     def explain(
         connection: object, cursor: object, statement: str, values: object, *_: object
     ) -> None:
-        if statement.startswith("SELECT"):
+        if statement.startswith(("SELECT", "WITH", "UPDATE")):
             rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
             plans.extend(row[3] for row in rows)
 

@@ -1,6 +1,6 @@
 """The tables. Columns that mirror a noun of the domain bear the names of its fields."""
 
-from orchestrator.adapters.sql.schema.base import metadata
+from orchestrator.adapters.sql.schema.base import in_state, metadata
 from orchestrator.adapters.sql.schema.surroundings import (
     audit,
     failing_steps,
@@ -13,6 +13,7 @@ from orchestrator.adapters.sql.schema.surroundings import (
     worker_processes,
     workers,
 )
+from orchestrator.adapters.sql.schema.tallies import tallies, tally_deltas
 from orchestrator.adapters.sql.schema.webhooks import (
     deliveries,
     delivery_attempts,
@@ -20,6 +21,7 @@ from orchestrator.adapters.sql.schema.webhooks import (
     drains,
     endpoints,
     hosts,
+    is_notice,
     nudges,
     signing_secrets,
 )
@@ -30,6 +32,7 @@ from orchestrator.adapters.sql.schema.work import (
     review_is_open,
     reviews,
     task_run_is_claimed,
+    task_run_is_troubled,
     task_run_waits,
     task_runs,
     tells_of_review,
@@ -48,8 +51,10 @@ __all__ = [
     "failing_steps",
     "hosts",
     "idempotency_keys",
+    "in_state",
     "intake_messages",
     "intake_waits",
+    "is_notice",
     "manifests",
     "metadata",
     "nudges",
@@ -58,7 +63,10 @@ __all__ = [
     "review_is_open",
     "reviews",
     "signing_secrets",
+    "tallies",
+    "tally_deltas",
     "task_run_is_claimed",
+    "task_run_is_troubled",
     "task_run_waits",
     "task_runs",
     "tells_of_review",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table
 
 from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
-from orchestrator.adapters.sql.schema.base import Number, in_state, metadata
+from orchestrator.adapters.sql.schema.base import Number, in_state, metadata, partial_index
 from orchestrator.ports import IntakeState
 
 plans = Table(
@@ -67,6 +67,11 @@ intake_messages = Table(
 
 intake_waits = in_state(intake_messages.c.state, IntakeState.WAITING)
 
+partial_index(
+    "ix_intake_messages_execution",
+    intake_messages.c.execution_id,
+    where=intake_messages.c.execution_id.is_not(None),
+)
 workers = Table(
     "workers",
     metadata,

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, LargeBinary, Table
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    false,
+)
 
 from orchestrator.adapters.sql.column_types import Compressed, State, Utc, Uuid, Words
 from orchestrator.adapters.sql.schema.base import (
@@ -14,6 +24,7 @@ from orchestrator.adapters.sql.schema.base import (
 )
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.endpoint import EndpointState
+from orchestrator.domain.webhooks import WebhookKind
 
 endpoints = Table(
     "endpoints",
@@ -82,6 +93,9 @@ drains = Table(
     Column("host_id", Uuid, nullable=False),
     Column("doubtful", Boolean, nullable=False),
     Column("lease_until", Utc, nullable=False),
+    # One that found no room: the row has the endpoint's id, and its lease ends when it asks again.
+    Column("waits_since", Utc),
+    Column("has_notice", Boolean, nullable=False, server_default=false()),
 )
 
 deliveries = Table(
@@ -107,6 +121,7 @@ deliveries = Table(
     Column("lease_until", Utc),
     Column("finished_at", Utc),
     Column("reason", Words),
+    Column("size", Integer, nullable=False, server_default="0"),
     Index(None, "execution_id"),
     Index(None, "created_at", "id"),
     Index(None, "endpoint_id", "created_at"),
@@ -115,15 +130,26 @@ deliveries = Table(
 
 delivery_waits = in_state(deliveries.c.state, DeliveryState.PENDING, DeliveryState.RETRYING)
 
+is_notice = in_state(deliveries.c.kind, WebhookKind.HUMAN_INPUT)
+
+# Apart, so that nobody looks for notices among everything else.
 partial_index(
     "ix_deliveries_due",
     deliveries.c.endpoint_id,
     deliveries.c.state,
     deliveries.c.due_at,
     deliveries.c.sequence,
-    where=delivery_waits,
+    where=delivery_waits & ~is_notice,
 )
-partial_index("ix_deliveries_wake", deliveries.c.wake_at, where=delivery_waits)
+partial_index(
+    "ix_deliveries_notices",
+    deliveries.c.endpoint_id,
+    deliveries.c.due_at,
+    where=delivery_waits & is_notice,
+)
+partial_index(
+    "ix_deliveries_wake", deliveries.c.endpoint_id, deliveries.c.wake_at, where=delivery_waits
+)
 
 delivery_attempts = Table(
     "delivery_attempts",

@@ -104,6 +104,14 @@ task_runs = Table(
 task_run_waits = in_state(task_runs.c.state, TaskRunState.DUE)
 task_run_is_claimed = in_state(task_runs.c.state, TaskRunState.RUNNING)
 
+task_run_is_troubled = in_state(
+    task_runs.c.state, TaskRunState.DUE, TaskRunState.RUNNING
+) & task_runs.c.error.is_not(None)
+
+partial_index("ix_task_runs_due", task_runs.c.deployment, task_runs.c.due_at, where=task_run_waits)
+partial_index(
+    "ix_task_runs_troubled", task_runs.c.attempts, task_runs.c.id, where=task_run_is_troubled
+)
 partial_index("ix_task_runs_wake", task_runs.c.wake_at, where=task_run_waits)
 partial_index("ix_task_runs_lease", task_runs.c.lease_until, where=task_run_is_claimed)
 partial_index("ix_task_runs_claimed_by", task_runs.c.claimed_by, where=task_run_is_claimed)
@@ -126,6 +134,7 @@ outputs = Table(
     execution_key(),
     Column("body", Compressed, nullable=False),
     Column("created_at", Utc, nullable=False),
+    Column("preview", JsonText),
     Index(None, "execution_id"),
 )
 

@@ -1,0 +1,52 @@
+"""What is counted as it happens: triggers append deltas, the sweep folds them, readers add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Select, delete, func, select, union_all
+from sqlalchemy.dialects import postgresql, sqlite
+
+from orchestrator.adapters.sql.schema import tallies, tally_deltas
+
+_t, _d = tallies.c, tally_deltas.c
+_KEY = ("what", "deployment", "label")
+
+
+def counted(*what: str, labels: Sequence[str] | None = None) -> Select[tuple[str, str, str, float]]:
+    """The query for ``what, deployment, label, amount`` of what is not 0, with these labels."""
+    parts = []
+    for table in (tallies, tally_deltas):
+        c = table.c
+        part = select(c.what, c.deployment, c.label, c.amount).where(c.what.in_(what))
+        parts.append(part if labels is None else part.where(c.label.in_(labels)))
+    both = union_all(*parts).subquery()
+    key = (both.c.what, both.c.deployment, both.c.label)
+    amount = func.sum(both.c.amount)
+    return select(*key, amount.label("amount")).group_by(*key).having(amount != 0)
+
+
+def fold(connection: Connection, least: int, most: int) -> int:
+    """Add up to ``most`` deltas to what they change, where ``least`` have come; returns how many.
+
+    Deltas that another sweep folds just now are left to it.
+    """
+    some = select(_d.id).limit(least).subquery()
+    if connection.execute(select(func.count()).select_from(some)).scalar_one() < least:
+        return 0
+    oldest = select(_d.id).order_by(_d.id).limit(most).with_for_update(skip_locked=True)
+    taken = delete(tally_deltas).where(_d.id.in_(oldest))
+    sums: Counter[tuple[str, str, str]] = Counter()
+    folded = connection.execute(taken.returning(_d.what, _d.deployment, _d.label, _d.amount)).all()
+    for *key, amount in folded:
+        sums[(key[0], key[1], key[2])] += amount
+    # In one order, so that two sweeps never wait for each other.
+    rows = [dict(zip((*_KEY, "amount"), (*key, sums[key]), strict=True)) for key in sorted(sums)]
+    if rows:
+        insert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert
+        adding = insert(tallies)
+        more = {"amount": _t.amount + adding.excluded.amount}
+        connection.execute(adding.on_conflict_do_update(index_elements=_KEY, set_=more), rows)
+        connection.execute(delete(tallies).where(_t.amount == 0))
+    return len(folded)
