@@ -7,6 +7,7 @@ from orchestrator.ports.sending import Sender, Signer
 from orchestrator.ports.store import Store, Transaction
 from orchestrator.ports.surroundings import (
     Figures,
+    Heartbeat,
     Intake,
     IntakeMessage,
     IntakeState,
@@ -52,6 +53,7 @@ __all__ = [
     "ExecutionFilter",
     "Executions",
     "Figures",
+    "Heartbeat",
     "Hosts",
     "Ids",
     "Intake",

@@ -7,7 +7,15 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
-from orchestrator.ports.surroundings import Figures, Intake, Keys, Manifests, Tokens, Workers
+from orchestrator.ports.surroundings import (
+    Figures,
+    Heartbeat,
+    Intake,
+    Keys,
+    Manifests,
+    Tokens,
+    Workers,
+)
 from orchestrator.ports.webhooks import (
     Deliveries,
     DeliveryFigures,
@@ -41,10 +49,11 @@ class Transaction(Protocol):
     keys: Keys
     intake: Intake
     workers: Workers
+    heartbeat: Heartbeat
     figures: Figures
 
     def now(self) -> datetime:
-        """The time by the database's clock: what leases are measured against."""
+        """The time by the database's clock: leases and due times, of all machines, go by it."""
         ...
 
     def publish(self, job: Job) -> None:

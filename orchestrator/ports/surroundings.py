@@ -132,6 +132,32 @@ class Workers(Protocol):
         ...
 
 
+class Heartbeat(Protocol):
+    """When a sweep last saw the database take a write, in one transaction: leases lapse by it."""
+
+    def last(self) -> datetime | None:
+        """That time, None before the first sweep."""
+        ...
+
+    def beat(self, last: datetime | None, now: datetime) -> bool:
+        """Write it, over what it was; False when another sweep did so meanwhile."""
+        ...
+
+    def renew_leases(self, now: datetime, lease: timedelta, seen_since: datetime | None) -> None:
+        """Have every lease end that long after now.
+
+        Workers that were seen since then count as seen now.
+        """
+        ...
+
+    def bring_forward(self, now: datetime, by: timedelta) -> None:
+        """Have all that waits for a time that is yet to come wait for one that much earlier.
+
+        What was not due yet is published as soon as it is.
+        """
+        ...
+
+
 class Figures(Protocol):
     """What operators count, in one transaction."""
 

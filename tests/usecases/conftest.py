@@ -10,6 +10,8 @@ import time_machine
 from post import Post, make_post
 from world import World, make_world, migrated, plan_of
 
+from orchestrator.usecases.operations.heartbeat import beat
+
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -37,6 +39,19 @@ def later() -> Iterator[Callable[[float], None]]:
     """Lets seconds pass, for our clock and the database's."""
     with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
         yield traveller.shift
+
+
+@pytest.fixture
+def lapse(later: Callable[[float], None]) -> Callable[[World], None]:
+    """Lets the seconds of a lease pass, in the sight of a sweep."""
+
+    def wait(world: World) -> None:
+        for _ in range(5):
+            beat(world.ports)
+            later(8)
+        beat(world.ports)
+
+    return wait
 
 
 @pytest.fixture

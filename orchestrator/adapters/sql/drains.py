@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.heartbeat import last_beat
 from orchestrator.adapters.sql.rows import insert_new, upsert, values_of
 from orchestrator.adapters.sql.schema import drains, hosts, nudges
 from orchestrator.domain.delivery_policy import OtherDrains
@@ -34,7 +35,7 @@ class SqlWakeups:
             row = {"endpoint_id": endpoint_id, "at": now}
             insert_new(self._connection, nudges, row, ["endpoint_id"])
             return True
-        return now - at > WAKEUP_HOLDS and self._renewed(endpoint_id, at, now)
+        return abs(now - at) > WAKEUP_HOLDS and self._renewed(endpoint_id, at, now)
 
     def _renewed(self, endpoint_id: str, at: datetime, now: datetime) -> bool:
         lost = (nudges.c.endpoint_id == endpoint_id) & (nudges.c.at == at)
@@ -93,7 +94,7 @@ class SqlDrains:
         self._connection.execute(delete(drains).where(self._has_lapsed()))
 
     def _has_lapsed(self) -> ColumnElement[bool]:
-        return drains.c.lease_until < database_time(self._connection)
+        return drains.c.lease_until < last_beat()
 
 
 class SqlHosts:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 from orchestrator import ports
 from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
 from orchestrator.adapters.sql.cipher import Cipher
-from orchestrator.adapters.sql.database_clock import read_clock
+from orchestrator.adapters.sql.database_clock import keeping_time_by, read_clock
 from orchestrator.adapters.sql.deliveries import SqlDeliveries
 from orchestrator.adapters.sql.delivery_figures import SqlDeliveryFigures
 from orchestrator.adapters.sql.drains import SqlDrains, SqlHosts, SqlWakeups
@@ -20,6 +20,7 @@ from orchestrator.adapters.sql.endpoints import SqlEndpoints
 from orchestrator.adapters.sql.engine import make_engine, reading
 from orchestrator.adapters.sql.executions import SqlExecutions
 from orchestrator.adapters.sql.figures import SqlFigures
+from orchestrator.adapters.sql.heartbeat import SqlHeartbeat
 from orchestrator.adapters.sql.intake import SqlIntake
 from orchestrator.adapters.sql.keys import SqlKeys
 from orchestrator.adapters.sql.manifests import SqlManifests
@@ -63,6 +64,7 @@ class SqlTransaction:
         self.keys: ports.Keys = SqlKeys(connection)
         self.intake: ports.Intake = SqlIntake(connection)
         self.workers: ports.Workers = SqlWorkers(connection)
+        self.heartbeat: ports.Heartbeat = SqlHeartbeat(connection)
         self.figures: ports.Figures = SqlFigures(connection)
 
     def now(self) -> datetime:
@@ -134,9 +136,14 @@ def make_store(
     publish: Callable[[Job], None],
     cipher: Cipher,
     crash_point: Callable[[str], None] = _no_crash,
+    clock: ports.Clock | None = None,
 ) -> SqlStore:
     """Make the store of the database at ``url``; it connects when it is first used.
 
-    ``publish`` sends one job, and raises OSError when the broker cannot be reached.
+    ``publish`` sends one job, and raises OSError when the broker cannot be reached. ``clock`` is
+    what tests put in the place of the database's own.
     """
-    return SqlStore(make_engine(url), cipher, publish, crash_point)
+    engine = make_engine(url)
+    if clock is not None:
+        engine = keeping_time_by(engine, clock)
+    return SqlStore(engine, cipher, publish, crash_point)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.domain.execution import Execution
 from orchestrator.usecases.executions.snapshot import CommittedTask, PendingReview, Snapshot
 from orchestrator.wire.words import STATE, STATUS
 
@@ -22,7 +21,7 @@ def status_body(snapshot: Snapshot) -> dict[str, Any]:
         "result": _result(snapshot),
         "result_json": snapshot.result.json if snapshot.result else None,
         "error": execution.error,
-        "execution_time": _execution_time(execution),
+        "execution_time": _execution_time(snapshot),
         "last_executed_task": _task(last) if last else None,
         "execution_origin": execution.origin,
         "meta": execution.meta,
@@ -71,11 +70,16 @@ def _task(committed: CommittedTask) -> dict[str, Any]:
     )
 
 
-def _execution_time(execution: Execution) -> float | None:
-    """Seconds from the first claim to the end, the time that people took included."""
+def _execution_time(snapshot: Snapshot) -> float | None:
+    """Seconds from the first claim to the end, the time that people took included.
+
+    No less than any of its tasks took: a clock that was set back meanwhile shortens nothing.
+    """
+    execution = snapshot.execution
     if execution.finished_at is None:
         return None
-    return (execution.finished_at - (execution.started_at or execution.created_at)).total_seconds()
+    passed = execution.finished_at - (execution.started_at or execution.created_at)
+    return max(passed.total_seconds(), *(run.execution_time or 0.0 for run in snapshot.runs), 0.0)
 
 
 def _pending(pending: PendingReview) -> dict[str, Any]:

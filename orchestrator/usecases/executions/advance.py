@@ -36,7 +36,9 @@ def begin_due_tasks(locked: LockedExecution, plan: Plan, *, resumes: bool = Fals
         return
     runs = locked.tx.task_runs.of(locked.execution.id)
     started = {run.task_index for run in runs if _counts(run)}
-    rounds = {run.task_index: run.round for run in runs}
+    rounds: dict[int, int] = {}
+    for run in runs:
+        rounds[run.task_index] = max(run.round, rounds.get(run.task_index, 1))
     for index in plan.due(started, committed):
         begin_round(locked, plan, index, rounds.get(index, 1), resumes=resumes)
 

@@ -65,7 +65,7 @@ def begin(ports: Ports, tx: Transaction, asked: Kickoff) -> JsonObject:
 
 
 def _new_execution(ports: Ports, tx: Transaction, asked: Kickoff, plan: Plan) -> Execution:
-    now = ports.clock.now()
+    now = tx.now()
     deployment = ports.deployments.get(asked.deployment)
     carry = asked.body.carry_webhooks
     return Execution(

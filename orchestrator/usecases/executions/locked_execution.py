@@ -33,7 +33,7 @@ class LockedExecution:
         self.ports = ports
         self.tx = tx
         self.actor = actor
-        self.now: datetime = ports.clock.now()
+        self.now: datetime = tx.now()
         self.execution = execution
         self._loaded = execution
         self._entries: list[Entry] = []

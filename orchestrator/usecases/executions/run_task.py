@@ -91,7 +91,7 @@ def _claim(
     run = tx.task_runs.get(task_run_id)
     if run is None or not _is_due(locked, run):
         return None
-    lease_until = tx.now() + retry.LEASE
+    lease_until = locked.now + retry.LEASE
     claimed = locked.save_run(
         "claim", run, run.claim(worker.name, locked.now, lease_until), claim_no=run.claim_no + 1
     )
@@ -104,9 +104,13 @@ def _claim(
 
 
 def _is_due(locked: LockedExecution, run: TaskRun) -> bool:
-    """A run of a deployment that this worker's file does not have is left to other workers."""
+    """A run of a deployment that this worker's file does not have is left to other workers.
+
+    Before its time a run is nobody's, whatever job comes: the sweep publishes it when it is due.
+    """
     is_declared = run.deployment in locked.ports.deployments.names()
-    return locked.execution.is_open and run.state is TaskRunState.DUE and is_declared
+    is_due = run.state is TaskRunState.DUE and run.due_at <= locked.now
+    return locked.execution.is_open and is_due and is_declared
 
 
 def rehydrate(locked: LockedExecution, run: TaskRun) -> Chain:

@@ -15,7 +15,7 @@ from orchestrator.usecases.operations.health import SEEN_WITHIN
 from orchestrator.usecases.operations.manifests import Described, described
 
 CLOCKS_MAY_DIFFER_BY = timedelta(seconds=5)
-"""Leases go by the database's clock, due times by each machine's own."""
+"""Only signatures of webhooks carry a machine's own time; receivers refuse what is minutes off."""
 
 WAITS_TOO_LONG = timedelta(seconds=30)
 """A task run that is due for longer found no worker."""
@@ -55,7 +55,7 @@ def _clock(ports: Ports, tx: Transaction) -> Iterator[Finding]:
         yield Finding("clock", f"within {seconds:.1f} s of the database's")
         return
     side = "ahead of" if skew > timedelta() else "behind"
-    mend = "Keep both machines' clocks by NTP: due times and leases go by them"
+    mend = "Keep both machines' clocks by NTP: receivers refuse signatures that are minutes off"
     yield Finding("clock", f"this machine is {seconds:.0f} s {side} the database", mend)
 
 
@@ -69,8 +69,8 @@ def _workers(_: Ports, tx: Transaction) -> Iterator[Finding]:
         yield Finding("workers", f"nobody consumes the queue {queue}", mend)
 
 
-def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
-    now = ports.clock.now()
+def _backlog(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    now = tx.now()
     for waiting in tx.figures.due_task_runs(now):
         seconds = (now - waiting.since).total_seconds()
         says = f"{waiting.count} task runs of {waiting.deployment} wait, one since {seconds:.0f} s"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import TypeVar
 
 import structlog
@@ -14,6 +13,7 @@ from orchestrator.domain.task_run import TaskRun
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import job_of
 from orchestrator.usecases.executions.claims import end_lapsed_claim
+from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.reviews.expire import expire_review
@@ -55,11 +55,15 @@ def sweep(ports: Ports) -> Swept:
     )
 
 
-def _each(rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
-    """See to every row; one that cannot be seen to does not keep the others waiting."""
+def _each(ports: Ports, rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
+    """See to every row; one that cannot be seen to does not keep the others waiting.
+
+    Nor does a slow one hold up the heartbeat.
+    """
     done = 0
     for row in rows:
         try:
+            beat(ports)
             done += see_to(row)
         except Exception:
             log.exception("a row could not be seen to", row=row)
@@ -67,22 +71,22 @@ def _each(rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
 
 
 def _end_lapsed_claims(ports: Ports) -> int:
+    beat(ports)
     lapsed = ports.store.read(lambda tx: tx.task_runs.lapsed(BATCH))
-    return _each(lapsed, lambda task_run_id: end_lapsed_claim(ports, task_run_id))
+    return _each(ports, lapsed, lambda task_run_id: end_lapsed_claim(ports, task_run_id))
 
 
 def _publish_task_runs(ports: Ports) -> int:
-    now = ports.clock.now()
-    due = ports.store.read(lambda tx: tx.task_runs.to_wake(now, BATCH))
-    return _each(due, lambda run: _publish_task_run(ports, run))
+    due = ports.store.read(lambda tx: tx.task_runs.to_wake(tx.now(), BATCH))
+    return _each(ports, due, lambda run: _publish_task_run(ports, run))
 
 
 def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
     job = job_of(ports, run)
-    now = ports.clock.now()
-    wake_at = retry.publish_again_at(now, run.publishes + 1)
 
     def decide(tx: Transaction) -> bool:
+        now = tx.now()
+        wake_at = retry.publish_again_at(now, run.publishes + 1)
         if not tx.task_runs.woken(run, now, wake_at):
             return False
         tx.publish(job)
@@ -92,31 +96,29 @@ def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
 
 
 def _publish_drains(ports: Ports) -> int:
-    now = ports.clock.now()
     asleep, rested, abandoned = ports.store.read(
         lambda tx: (
-            tx.deliveries.to_wake(now, BATCH),
-            tx.endpoints.rested(now, BATCH),
+            tx.deliveries.to_wake(tx.now(), BATCH),
+            tx.endpoints.rested(tx.now(), BATCH),
             tx.drains.lapsed(),
         )
     )
     if abandoned:
-        ports.store.transact(lambda tx: _take_over(tx, abandoned, now))
+        ports.store.transact(lambda tx: _take_over(tx, abandoned))
     if rested:
-        ports.store.transact(lambda tx: wake_endpoints(tx, rested, now))
-    return _each(asleep, lambda endpoint_id: _publish_drain(ports, endpoint_id))
+        ports.store.transact(lambda tx: wake_endpoints(tx, rested, tx.now()))
+    return _each(ports, asleep, lambda endpoint_id: _publish_drain(ports, endpoint_id))
 
 
-def _take_over(tx: Transaction, endpoint_ids: Sequence[str], now: datetime) -> None:
+def _take_over(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
     """What a dead worker's drain held, and what came meanwhile, is for another one."""
     tx.drains.forget_lapsed()
-    wake_endpoints(tx, endpoint_ids, now)
+    wake_endpoints(tx, endpoint_ids, tx.now())
 
 
 def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
-    now = ports.clock.now()
-
     def decide(tx: Transaction) -> bool:
+        now = tx.now()
         if not tx.deliveries.woken(endpoint_id, now):
             return False
         wake_endpoints(tx, [endpoint_id], now)
@@ -126,5 +128,5 @@ def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
 
 
 def _expire_reviews(ports: Ports) -> int:
-    overdue = ports.store.read(lambda tx: tx.reviews.overdue(ports.clock.now(), BATCH))
-    return _each(overdue, lambda review: expire_review(ports, review))
+    overdue = ports.store.read(lambda tx: tx.reviews.overdue(tx.now(), BATCH))
+    return _each(ports, overdue, lambda review: expire_review(ports, review))

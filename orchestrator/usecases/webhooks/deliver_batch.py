@@ -80,7 +80,7 @@ class _Round:
         self.ports = ports
         self.tx = tx
         self.work = work
-        self.now = ports.clock.now()
+        self.now = tx.now()
         self.entries: list[Entry] = []
 
     def go(self, last: Batch | None, tried: Sequence[Tried], limit: int) -> Batch | None:

@@ -78,7 +78,7 @@ def disable_endpoint(
         before = _visible(tx.endpoints.lock(endpoint_id), endpoint_id, deployment)
         if not before.is_enabled:
             return before
-        now = ports.clock.now()
+        now = tx.now()
         said = f"{actor}: {reason}" if reason else f"Disabled by {actor}"
         after = tx.endpoints.save(before, before.disable(now, said))
         wake_endpoints(tx, [endpoint_id], now)
@@ -101,7 +101,7 @@ def enable_endpoint(
         if before.is_enabled:
             return before
         after = tx.endpoints.save(before, before.enable())
-        wake_endpoints(tx, [endpoint_id], ports.clock.now())
+        wake_endpoints(tx, [endpoint_id], tx.now())
         return after
 
     log.info("endpoint is enabled", endpoint_id=endpoint_id, actor=actor)
@@ -166,7 +166,7 @@ def rotate_deployment_secret(
 def _rotate(
     ports: Ports, tx: Transaction, deployment: str, endpoint_id: str | None, keep_old: timedelta
 ) -> Rotated:
-    now = ports.clock.now()
+    now = tx.now()
     text = signing_secret(ports.chance.secret())
     tx.endpoints.retire_secrets(deployment, endpoint_id, now + keep_old)
     tx.endpoints.add_secret(SigningSecret(ports.ids.new(), deployment, endpoint_id, text, now))
@@ -179,7 +179,7 @@ def ping_endpoint(ports: Ports, endpoint_id: str, deployment: str | None = None)
     It is no delivery: it is not tried again, and changes nothing. Raises UnknownEndpoint.
     """
     endpoint, secrets = ports.store.read(
-        lambda tx: _with_secrets(tx, ports.clock.now(), endpoint_id, deployment)
+        lambda tx: _with_secrets(tx, tx.now(), endpoint_id, deployment)
     )
     body = encode({"type": "ping", "endpoint_id": endpoint_id, "deployment": endpoint.deployment})
     return send_signed(ports, endpoint, secrets, ports.ids.new(), body)

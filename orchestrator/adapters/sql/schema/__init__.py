@@ -2,6 +2,7 @@
 
 from orchestrator.adapters.sql.schema.base import metadata
 from orchestrator.adapters.sql.schema.surroundings import (
+    heartbeat,
     idempotency_keys,
     intake_messages,
     intake_waits,
@@ -40,6 +41,7 @@ __all__ = [
     "drains",
     "endpoints",
     "executions",
+    "heartbeat",
     "hosts",
     "idempotency_keys",
     "intake_messages",

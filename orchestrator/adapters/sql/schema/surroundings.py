@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, String, Table
+from sqlalchemy import Column, ForeignKey, Integer, String, Table
 
 from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
 from orchestrator.adapters.sql.schema.base import in_state, metadata, partial_index
@@ -70,4 +70,12 @@ workers = Table(
     Column("name", Words, primary_key=True),
     Column("queues", JsonText, nullable=False),
     Column("seen_at", Utc, nullable=False, index=True),
+)
+
+# One row: when a sweep last saw the database take a write, by the database's clock.
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Utc, nullable=False),
 )
