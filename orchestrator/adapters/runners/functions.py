@@ -12,7 +12,7 @@ from orchestrator.domain.chain import Chain
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask, unique_names
-from orchestrator.errors import FOREIGN, TaskFailed, cause
+from orchestrator.errors import TaskFailed, cause
 from orchestrator.ports import Progress, TaskResult
 
 BETWEEN_CONTEXTS = "\n\n----------\n\n"
@@ -34,12 +34,17 @@ class FunctionsRunner:
     def run(self, deployment: Deployment, chain: Chain, progress: Progress) -> TaskResult:
         """Call the function that is due.
 
-        Raises whatever it raises, and TaskFailed, not to be retried, when it returns something that
-        has no JSON form.
+        Raises whatever Exception it raises; TaskFailed where it raises anything else and, not to be
+        retried, when it returns something that has no JSON form.
         """
         progress.check()
         task = _as_task(deployment, _crew(deployment).tasks[chain.task_index])
-        returned = task(_call(task, chain, progress)) if task.takes_call else task()
+        try:
+            returned = task(_call(task, chain, progress)) if task.takes_call else task()
+        except Exception:
+            raise
+        except BaseException as error:  # users' code may end with anything at all
+            raise TaskFailed(cause(error)) from error
         return TaskResult(_output(chain.task, returned), usage={})
 
 
@@ -57,7 +62,7 @@ def _crew(deployment: Deployment) -> FunctionCrew:
 def _made_by(deployment: Deployment, make: object) -> object:
     try:
         return make()  # type: ignore[operator]
-    except FOREIGN as error:
+    except BaseException as error:
         raise broken(deployment, f"calling it failed: {cause(error)}") from error
 
 

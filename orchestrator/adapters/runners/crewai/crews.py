@@ -31,7 +31,7 @@ from orchestrator.domain.chain import Chain
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, TaskKind
-from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed, cause
+from orchestrator.errors import ClaimLost, TaskFailed, cause
 from orchestrator.ports import Progress, TaskResult
 
 
@@ -67,7 +67,7 @@ def _ended_as_ours(run: CrewRun) -> TaskResult:
         raise abandoned.claim_lost from None
     except (TaskFailed, ClaimLost):
         raise
-    except FOREIGN as error:
+    except BaseException as error:
         raise TaskFailed(cause(error), retryable=not isinstance(error, HookAborted)) from error
 
 
