@@ -23,6 +23,7 @@ from orchestrator.adapters.sql.figures import SqlFigures
 from orchestrator.adapters.sql.heartbeat import SqlHeartbeat
 from orchestrator.adapters.sql.intake import SqlIntake
 from orchestrator.adapters.sql.keys import SqlKeys
+from orchestrator.adapters.sql.limits import ConnectionLimits
 from orchestrator.adapters.sql.manifests import SqlManifests
 from orchestrator.adapters.sql.outputs import SqlOutputs
 from orchestrator.adapters.sql.repetition import repeat
@@ -136,14 +137,16 @@ def make_store(
     publish: Callable[[Job], None],
     cipher: Cipher,
     crash_point: Callable[[str], None] = _no_crash,
+    limits: ConnectionLimits | None = None,
     clock: ports.Clock | None = None,
 ) -> SqlStore:
     """Make the store of the database at ``url``; it connects when it is first used.
 
-    ``publish`` sends one job, and raises OSError when the broker cannot be reached. ``clock`` is
-    what tests put in the place of the database's own.
+    ``publish`` sends one job, and raises OSError when the broker cannot be reached. ``limits``
+    say how long PostgreSQL is waited for. ``clock`` is what tests put in the place of the
+    database's own.
     """
-    engine = make_engine(url)
+    engine = make_engine(url, limits=limits or ConnectionLimits())
     if clock is not None:
         engine = keeping_time_by(engine, clock)
     return SqlStore(engine, cipher, publish, crash_point)
