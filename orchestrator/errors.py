@@ -52,7 +52,10 @@ from collections.abc import Mapping
 from typing import Any
 
 FOREIGN = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError)
-"""What users' code may end with: ``sys.exit()`` in it is a failure like any other."""
+"""What a runner may end with: ``sys.exit()`` in users' code is a failure like any other.
+
+What else users' code raises, the runners turn into TaskFailed.
+"""
 
 LONGEST_CAUSE = 500
 """Characters of a foreign error that are told."""

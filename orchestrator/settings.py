@@ -83,6 +83,22 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of the database, SQLite or PostgreSQL. "
         "Without it: a SQLite file in the data folder.",
     )
+    database_connect_timeout: PositiveFloat = Field(
+        default=5.0, description="Seconds that connecting to PostgreSQL may take; at least 2."
+    )
+    database_statement_timeout: PositiveFloat = Field(
+        default=15.0,
+        description="Seconds that PostgreSQL may take over one statement. A connection on which "
+        "nothing is answered for 2 seconds longer is given up.",
+    )
+    database_lock_timeout: PositiveFloat = Field(
+        default=5.0,
+        description="Seconds that a statement waits for a lock that another one holds.",
+    )
+    database_pool_timeout: PositiveFloat = Field(
+        default=5.0,
+        description="Seconds that a thread waits while all connections of its process are in use.",
+    )
     broker_url: str | None = Field(
         default=None,
         repr=False,

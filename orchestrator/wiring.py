@@ -14,7 +14,7 @@ from orchestrator.adapters.http.sender import GuardedSender, Limits
 from orchestrator.adapters.http.signing import StandardSigner
 from orchestrator.adapters.runners.crewai import CrewaiRunner
 from orchestrator.adapters.runners.functions import FunctionsRunner
-from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.adapters.sql import Cipher, ConnectionLimits, make_store
 from orchestrator.adapters.system import (
     SystemChance,
     SystemClock,
@@ -46,6 +46,12 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
             publish=broker.publish,
             cipher=Cipher(",".join(settings.secret_keys)),
             crash_point=crash_point,
+            limits=ConnectionLimits(
+                connect=settings.database_connect_timeout,
+                statement=settings.database_statement_timeout,
+                lock=settings.database_lock_timeout,
+                pool=settings.database_pool_timeout,
+            ),
         ),
         deployments=load_deployments(settings.deployments),
         clock=SystemClock(),

@@ -114,6 +114,10 @@ class Execution:
         """Whether it may still change without a person asking for a retry."""
         return self.state in _OPEN
 
+    def _end(self, now: datetime) -> datetime:
+        """No earlier than it began, though the clock may have been set back meanwhile."""
+        return max(now, self.started_at or self.created_at)
+
     def start(self, now: datetime) -> Execution:
         """A worker claimed the first task run."""
         return replace(self, state=EXECUTION.follow("start", self.state), started_at=now)
@@ -129,16 +133,16 @@ class Execution:
     def succeed(self, now: datetime, result: str | None) -> Execution:
         """Every task is committed; ``result`` is the id of the crew's output."""
         state = EXECUTION.follow("succeed", self.state)
-        return replace(self, state=state, finished_at=now, result=result)
+        return replace(self, state=state, finished_at=self._end(now), result=result)
 
     def fail(self, now: datetime, error: str) -> Execution:
         """A task used up its attempts, or could not go on."""
         state = EXECUTION.follow("fail", self.state)
-        return replace(self, state=state, finished_at=now, error=error)
+        return replace(self, state=state, finished_at=self._end(now), error=error)
 
     def stop(self, now: datetime) -> Execution:
         """A person stopped it."""
-        return replace(self, state=EXECUTION.follow("stop", self.state), finished_at=now)
+        return replace(self, state=EXECUTION.follow("stop", self.state), finished_at=self._end(now))
 
     def retry(self) -> Execution:
         """A person asked for the failed task to be run again."""

@@ -10,6 +10,19 @@ LEASE = timedelta(seconds=30)
 RENEWAL = timedelta(seconds=10)
 """How often a live worker renews it."""
 
+HEARTBEAT = timedelta(seconds=3)
+"""How often the sweeps see whether the database takes a write."""
+
+MISSED = timedelta(seconds=10)
+"""After so long without a heartbeat the database counts as having been away.
+
+Less than a live worker has left of its lease at any time, and more than a sweep needs between two
+looks.
+"""
+
+WENT_BACK = timedelta(seconds=2)
+"""A clock that is so much behind the last heartbeat was set back."""
+
 FIRST_PUBLISH_AGAIN = timedelta(seconds=60)
 LONGEST_PUBLISH_AGAIN = timedelta(minutes=15)
 

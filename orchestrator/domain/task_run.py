@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.machine import Machine, Transition
+from orchestrator.domain.retry import publish_again_at
 
 
 class TaskRunState(StrEnum):
@@ -145,6 +146,10 @@ class TaskRun:
         """The id of the review whose words the run has weighed, None for a task's own run."""
         return self.path.removeprefix(WEIGH) if self.path.startswith(WEIGH) else None
 
+    def _end(self, now: datetime) -> datetime:
+        """No earlier than it began, though the clock may have been set back meanwhile."""
+        return max(now, self.started_at or self.created_at)
+
     def claim(self, worker: str, now: datetime, lease_until: datetime) -> TaskRun:
         """A worker takes the run; only a result with the new ``claim_no`` will be accepted."""
         return replace(
@@ -158,24 +163,28 @@ class TaskRun:
         )
 
     def give_back(self, now: datetime) -> TaskRun:
-        """The worker shuts down; the claim counts as no attempt."""
-        state = TASK_RUN.follow("give_back", self.state)
-        return replace(self._released(state, now), attempts=self.attempts - 1)
+        """The worker shuts down, and has the run published; the claim counts as no attempt."""
+        return replace(
+            self._released("give_back", now),
+            attempts=self.attempts - 1,
+            published_at=now,
+            wake_at=publish_again_at(now, 1),
+            publishes=1,
+        )
 
     def try_again(self, due_at: datetime, error: str) -> TaskRun:
-        """The attempt failed, and another is allowed at ``due_at``."""
-        state = TASK_RUN.follow("try_again", self.state)
-        return replace(self._released(state, due_at), error=error)
+        """The attempt failed, and another is allowed at ``due_at``: the sweep publishes it then."""
+        return replace(
+            self._released("try_again", due_at), wake_at=due_at, publishes=0, error=error
+        )
 
-    def _released(self, state: TaskRunState, due_at: datetime) -> TaskRun:
+    def _released(self, transition: str, due_at: datetime) -> TaskRun:
         return replace(
             self,
-            state=state,
+            state=TASK_RUN.follow(transition, self.state),
             claimed_by=None,
             lease_until=None,
             due_at=due_at,
-            wake_at=due_at,
-            publishes=0,
         )
 
     def ask(self, output_id: str, usage: JsonObject, seconds: float) -> TaskRun:
@@ -204,7 +213,7 @@ class TaskRun:
             self,
             state=state,
             output_id=output_id,
-            finished_at=now,
+            finished_at=self._end(now),
             lease_until=None,
             error=None,
         )
@@ -213,7 +222,11 @@ class TaskRun:
         """Nothing is left to do before a person answers."""
         state = TASK_RUN.follow("halt", self.state)
         return replace(
-            self.metered(usage, seconds), state=state, finished_at=now, lease_until=None, error=None
+            self.metered(usage, seconds),
+            state=state,
+            finished_at=self._end(now),
+            lease_until=None,
+            error=None,
         )
 
     def advanced(self) -> TaskRun:
@@ -226,14 +239,16 @@ class TaskRun:
 
     def reject(self, now: datetime) -> TaskRun:
         """A person asked for changes."""
-        return replace(self, state=TASK_RUN.follow("reject", self.state), finished_at=now)
+        return replace(
+            self, state=TASK_RUN.follow("reject", self.state), finished_at=self._end(now)
+        )
 
     def fail(self, now: datetime, error: str) -> TaskRun:
         """The attempts are used up, or another would fail alike."""
         state = TASK_RUN.follow("fail", self.state)
-        return replace(self, state=state, finished_at=now, error=error, lease_until=None)
+        return replace(self, state=state, finished_at=self._end(now), error=error, lease_until=None)
 
     def withdraw(self, now: datetime) -> TaskRun:
         """The execution ended without it."""
         state = TASK_RUN.follow("withdraw", self.state)
-        return replace(self, state=state, finished_at=now, lease_until=None)
+        return replace(self, state=state, finished_at=self._end(now), lease_until=None)

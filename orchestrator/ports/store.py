@@ -10,6 +10,7 @@ from orchestrator.jobs import Job
 from orchestrator.ports.surroundings import (
     Audit,
     Figures,
+    Heartbeat,
     Intake,
     Keys,
     Manifests,
@@ -51,11 +52,12 @@ class Transaction(Protocol):
     intake: Intake
     workers: Workers
     sweeps: Sweeps
+    heartbeat: Heartbeat
     figures: Figures
     audit: Audit
 
     def now(self) -> datetime:
-        """The time by the database's clock: what leases are measured against."""
+        """The time by the database's clock: leases and due times, of all machines, go by it."""
         ...
 
     def publish(self, job: Job) -> None:

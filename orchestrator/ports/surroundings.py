@@ -162,13 +162,6 @@ class Sweeps(Protocol):
 
     def failing(self) -> tuple[FailingStep, ...]:
         """The steps that failed lately."""
-
-    def purge(self, execution_id: str) -> None:
-        """Empty the bodies of the messages that an execution came from or was answered by."""
-        ...
-
-    def waiting(self, limit: int) -> tuple[IntakeMessage, ...]:
-        """Messages whose deployment was not ready yet, oldest first."""
         ...
 
 
@@ -208,6 +201,32 @@ class Audit(Protocol):
 
     def newest(self, limit: int) -> tuple[AuditEntry, ...]:
         """The newest entries, newest first."""
+        ...
+
+
+class Heartbeat(Protocol):
+    """When a sweep last saw the database take a write, in one transaction: leases lapse by it."""
+
+    def last(self) -> datetime | None:
+        """That time, None before the first sweep."""
+        ...
+
+    def beat(self, last: datetime | None, now: datetime) -> bool:
+        """Write it, over what it was; False when another sweep did so meanwhile."""
+        ...
+
+    def renew_leases(self, now: datetime, lease: timedelta, seen_since: datetime | None) -> None:
+        """Have every lease end that long after now.
+
+        Workers that were seen since then count as seen now.
+        """
+        ...
+
+    def bring_forward(self, now: datetime, by: timedelta) -> None:
+        """Have all that waits for a time that is yet to come wait for one that much earlier.
+
+        What was not due yet is published as soon as it is.
+        """
         ...
 
 

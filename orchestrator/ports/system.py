@@ -9,7 +9,10 @@ from orchestrator.jobs import Job
 
 
 class Clock(Protocol):
-    """Tells the time by which due times are set."""
+    """Tells a time: this machine's, or in a test the database's as well.
+
+    What is due and when a lease ends go by the database's, ``Transaction.now``.
+    """
 
     def now(self) -> datetime:
         """The time, aware, in UTC."""

@@ -110,7 +110,7 @@ class TaskRuns(Protocol):
         ...
 
     def lapsed(self, limit: int) -> tuple[str, ...]:
-        """Ids of the runs whose lease has ended, by the database's clock."""
+        """Ids of the runs whose lease had ended when the heart last beat, by the same clock."""
         ...
 
     def claimed_by(self, worker: str) -> tuple[str, ...]:

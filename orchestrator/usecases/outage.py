@@ -14,7 +14,9 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-LONGEST_PAUSE = 15.0
+LONGEST_PAUSE = 5.0
+"""Seconds: much less than a lease, which begins anew when the database is back."""
+
 AT_MOST = 600.0
 """Seconds in all: a database that is restarted or fails over is back by then."""
 

@@ -1,10 +1,13 @@
-"""Empty databases on the tests' own PostgreSQL."""
+"""Empty databases on the tests' own PostgreSQL, and what a sweep does to any."""
 
 from __future__ import annotations
 
 from itertools import count
 
 import psycopg
+
+from orchestrator.adapters.sql import SqlStore
+from orchestrator.ports import Transaction
 
 _numbers = count()
 
@@ -15,3 +18,12 @@ def create_database(server: str) -> str:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return server.replace("/postgres?", f"/{name}?")
+
+
+def beat(store: SqlStore) -> None:
+    """A sweep sees that the database takes a write: leases that have ended lapse."""
+
+    def write(tx: Transaction) -> None:
+        tx.heartbeat.beat(tx.heartbeat.last(), tx.now())
+
+    store.transact(write)

@@ -169,7 +169,9 @@ def make_post(folder: Path, template: Path, **settings: Any) -> Post:
     made: list[Post] = []
     deployment = Deployment("news", RunnerKind.FUNCTIONS, "no:where", **settings)
     ports = Ports(
-        store=make_store(f"sqlite:///{file}", publish=jobs.append, cipher=Cipher("a key")),
+        store=make_store(
+            f"sqlite:///{file}", publish=jobs.append, cipher=Cipher("a key"), clock=clock
+        ),
         deployments=DeploymentFile({"news": deployment}),
         clock=clock,
         ids=Uuid7Ids(),

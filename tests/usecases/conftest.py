@@ -16,6 +16,7 @@ from world import World, make_world, migrated, plan_of, world_over
 
 from orchestrator.adapters.sql import Cipher, make_store, migrate
 from orchestrator.adapters.sql.migrate import upgrade
+from orchestrator.usecases.operations.heartbeat import beat
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +67,19 @@ def later() -> Iterator[Callable[[float], None]]:
     """Lets seconds pass, for our clock and the database's."""
     with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
         yield traveller.shift
+
+
+@pytest.fixture
+def lapse(later: Callable[[float], None]) -> Callable[[World], None]:
+    """Lets the seconds of a lease pass, in the sight of a sweep."""
+
+    def wait(world: World) -> None:
+        for _ in range(5):
+            beat(world.ports)
+            later(8)
+        beat(world.ports)
+
+    return wait
 
 
 @pytest.fixture

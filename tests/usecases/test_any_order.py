@@ -99,6 +99,12 @@ class AnyOrder(RuleBasedStateMachine):
         sweep(self.world.ports)
 
     @rule()
+    def a_lease_passes_in_the_sight_of_a_sweep(self) -> None:
+        for _ in range(5):
+            self.traveller.shift(8)
+            sweep(self.world.ports)
+
+    @rule()
     def a_worker_shuts_down(self) -> None:
         give_back_claims(self.world.ports, "w-1")
 
@@ -166,6 +172,8 @@ class AnyOrder(RuleBasedStateMachine):
             if not self.now.execution.is_open:
                 return
             self.traveller.shift(1_000)
+            self.a_lease_passes_in_the_sight_of_a_sweep()
+            self.traveller.shift(31)  # the longest backoff
             sweep(self.world.ports)
             self.world.work()
             for each in self.now.pending:

@@ -17,6 +17,7 @@ from orchestrator.usecases.reviews.answer import Answer, answer
 from orchestrator.wire.requests import ResumeBody
 
 Make = Callable[..., World]
+Later = Callable[[float], None]
 
 
 def test_every_task_runs_once_in_order(a_world: Make) -> None:
@@ -148,13 +149,14 @@ def test_a_job_that_comes_twice_runs_its_task_once(a_world: Make) -> None:
     assert len(world.runner.chains) == 1
 
 
-def test_a_failed_attempt_is_tried_again_up_to_the_limit(a_world: Make) -> None:
+def test_a_failed_attempt_is_tried_again_up_to_the_limit(a_world: Make, later: Later) -> None:
     world = a_world("write", max_attempts=2)
     world.runner.behaviour = RuntimeError("the model is away")
     execution_id = world.kickoff()
     job = world.jobs.pop(0)
     world.run(job)
     assert world.snapshot(execution_id).execution.state is ExecutionState.RUNNING
+    later(1)
     world.run(job)
     failed = world.snapshot(execution_id).execution
     assert failed.state is ExecutionState.FAILED
@@ -170,7 +172,7 @@ def test_a_failure_that_would_repeat_itself_is_not_tried_again(a_world: Make) ->
 
 
 def test_a_worker_that_dies_costs_an_attempt_and_no_more(
-    a_world: Make, later: Callable[[float], None]
+    a_world: Make, later: Later, lapse: Callable[[World], None]
 ) -> None:
     world = a_world("write")
     execution_id = world.kickoff()
@@ -178,8 +180,9 @@ def test_a_worker_that_dies_costs_an_attempt_and_no_more(
     world.runner.behaviour = WorkerDied()
     with pytest.raises(WorkerDied):
         world.run(job)
-    later(31)
+    lapse(world)
     assert end_lapsed_claim(world.ports, job.arguments["task_run_id"])
+    later(1)
     world.runner.behaviour = None
     world.run(job)
     (run,) = world.snapshot(execution_id).runs
@@ -208,15 +211,18 @@ def test_a_claim_that_is_given_back_counts_as_no_attempt(a_world: Make) -> None:
     assert len(world.jobs) == 1
 
 
-def test_a_zombies_result_is_refused(a_world: Make, later: Callable[[float], None]) -> None:
+def test_a_zombies_result_is_refused(
+    a_world: Make, later: Later, lapse: Callable[[World], None]
+) -> None:
     world = a_world("write")
     execution_id = world.kickoff()
     job = world.jobs.pop(0)
 
     def loses_its_claim_meanwhile() -> None:
         world.runner.behaviour = None
-        later(31)
+        lapse(world)
         end_lapsed_claim(world.ports, job.arguments["task_run_id"])
+        later(1)
         world.run(job)
 
     world.runner.before_answering = loses_its_claim_meanwhile
@@ -228,15 +234,16 @@ def test_a_zombies_result_is_refused(a_world: Make, later: Callable[[float], Non
 
 
 def test_a_result_is_refused_while_another_worker_holds_the_claim(
-    a_world: Make, later: Callable[[float], None]
+    a_world: Make, later: Later, lapse: Callable[[World], None]
 ) -> None:
     world = a_world("write")
     execution_id = world.kickoff()
     job = world.jobs.pop(0)
 
     def another_takes_it_and_is_at_it() -> None:
-        later(31)
+        lapse(world)
         end_lapsed_claim(world.ports, job.arguments["task_run_id"])
+        later(1)
         world.runner.behaviour = WorkerDied()
         with pytest.raises(WorkerDied):
             world.run(job)

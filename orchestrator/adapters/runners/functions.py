@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar, cast
 
 from orchestrator.adapters.runners.function_crew import FunctionCrew, FunctionTask, TaskCall
 from orchestrator.adapters.runners.function_flow import FlowStep, FunctionFlow
@@ -17,8 +17,10 @@ from orchestrator.domain.plan import Plan, PlannedStep, PlannedTask, TaskKind, u
 from orchestrator.domain.question import Question
 from orchestrator.domain.review import judge
 from orchestrator.domain.work import Work
-from orchestrator.errors import FOREIGN, TaskFailed, cause
+from orchestrator.errors import TaskFailed, cause
 from orchestrator.ports import Ended, Progress, Result, RunContext
+
+T = TypeVar("T")
 
 BETWEEN_CONTEXTS = "\n\n----------\n\n"
 """What stands between two texts of a context: what CrewAI puts there."""
@@ -41,15 +43,16 @@ class FunctionsRunner:
     def run(self, deployment: Deployment, work: Work, context: RunContext) -> Result:
         """Call the function that is due, or those of a flow.
 
-        Raises whatever it raises, and TaskFailed, not to be retried, when it returns something that
-        has no JSON form.
+        Raises whatever Exception it raises; TaskFailed where it raises anything else and, not to be
+        retried, when it returns something that has no JSON form.
         """
         context.check()
         crew = _loaded(deployment)
         if isinstance(crew, FunctionFlow):
-            return FlowRun(crew, work, context, _step_output, _takes_call).run()
+            flow_run = FlowRun(crew, work, context, _step_output, _takes_call)
+            return _called(flow_run.run)
         task = _as_task(deployment, crew.tasks[work.plan.place(work.path)])
-        returned = task(_call(task, work, context)) if task.takes_call else task()
+        returned = _called(lambda: task(_call(task, work, context)) if task.takes_call else task())
         question = judge(work.path, work.path) if task.human_input else None
         return Ended(_output(work.task, returned), {}, question)
 
@@ -59,6 +62,16 @@ class FunctionsRunner:
         """Plain functions have no model: nothing but an option's own words chooses it."""
         del deployment, question, words, output
         return None
+
+
+def _called(users_code: Callable[[], T]) -> T:
+    """Call users' code, which may end with anything at all."""
+    try:
+        return users_code()
+    except Exception:
+        raise
+    except BaseException as error:
+        raise TaskFailed(cause(error)) from error
 
 
 def _loaded(deployment: Deployment) -> FunctionCrew | FunctionFlow:
@@ -101,7 +114,7 @@ def _takes_call(step: FlowStep) -> bool:
 def _made_by(deployment: Deployment, make: object) -> object:
     try:
         return make()  # type: ignore[operator]
-    except FOREIGN as error:
+    except BaseException as error:
         raise broken(deployment, f"calling it failed: {cause(error)}") from error
 
 

@@ -8,7 +8,7 @@ from functools import reduce
 from pathlib import Path
 
 from orchestrator.domain.deployment import Deployment
-from orchestrator.errors import FOREIGN, DeploymentBroken, cause
+from orchestrator.errors import DeploymentBroken, cause
 
 
 def load(deployment: Deployment) -> object:
@@ -22,7 +22,7 @@ def load(deployment: Deployment) -> object:
     _find_modules_in_working_directory()
     try:
         module = importlib.import_module(module_path)
-    except FOREIGN as error:
+    except BaseException as error:
         raise broken(deployment, cause(error)) from error
     try:
         return reduce(getattr, attribute.split("."), module)

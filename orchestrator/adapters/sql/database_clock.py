@@ -1,12 +1,18 @@
-"""The database's clock, which leases are measured by: one clock for all machines."""
+"""The database's clock, which leases and due times are measured by: one clock for all machines."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, DateTime, func, literal, select
+from sqlalchemy import ColumnElement, Connection, DateTime, Engine, func, literal, select
 
 from orchestrator.adapters.sql.column_types import Utc
+from orchestrator.ports import Clock
+
+
+def keeping_time_by(engine: Engine, clock: Clock) -> Engine:
+    """The same engine, for which that clock is the database's: for tests, which turn it."""
+    return engine.execution_options(clock=clock)
 
 
 def database_time(connection: Connection, plus: timedelta = timedelta()) -> ColumnElement[datetime]:
@@ -14,12 +20,24 @@ def database_time(connection: Connection, plus: timedelta = timedelta()) -> Colu
 
     SQLite lives in this process: its clock is the machine's.
     """
-    if connection.dialect.name == "postgresql":
-        # Not now(): that stands still while a transaction waits for a lock.
-        return func.clock_timestamp(type_=DateTime(timezone=True)) + literal(plus)
-    return literal(datetime.now(UTC) + plus, Utc())
+    known = _known_time(connection)
+    if known is not None:
+        return literal(known + plus, Utc())
+    # Not now(): that stands still while a transaction waits for a lock.
+    return func.clock_timestamp(type_=DateTime(timezone=True)) + literal(plus)
 
 
 def read_clock(connection: Connection) -> datetime:
     """The time now, aware, in UTC."""
+    known = _known_time(connection)
+    if known is not None:
+        return known
     return connection.execute(select(database_time(connection))).scalar_one().astimezone(UTC)
+
+
+def _known_time(connection: Connection) -> datetime | None:
+    """The time where it is known here; None where the database has to be asked."""
+    clock: Clock | None = connection.get_execution_options().get("clock")
+    if clock is not None:
+        return clock.now()
+    return None if connection.dialect.name == "postgresql" else datetime.now(UTC)

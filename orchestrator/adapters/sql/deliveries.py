@@ -25,6 +25,7 @@ from sqlalchemy import (
 
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.heartbeat import last_beat
 from orchestrator.adapters.sql.rows import Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import (
     deliveries,
@@ -266,7 +267,7 @@ class SqlDeliveries:
         return self._connection.execute(delete(deliveries).where(_c.id.in_(some))).rowcount
 
     def _free(self) -> ColumnElement[bool]:
-        lapsed = _c.lease_until < database_time(self._connection)
+        lapsed = _c.lease_until < last_beat()
         return _c.claimed_by.is_(None) | lapsed
 
 

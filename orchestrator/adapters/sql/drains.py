@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.heartbeat import last_beat
 from orchestrator.adapters.sql.rows import insert_new, upsert, values_of
 from orchestrator.adapters.sql.schema import drains, hosts, nudges
 from orchestrator.domain.delivery_policy import OtherDrains
@@ -37,7 +38,7 @@ class SqlWakeups:
             row = {"endpoint_id": endpoint_id, "at": now}
             insert_new(self._connection, nudges, row, ["endpoint_id"])
             return True
-        return now - at > WAKEUP_HOLDS and self._renewed(endpoint_id, at, now)
+        return abs(now - at) > WAKEUP_HOLDS and self._renewed(endpoint_id, at, now)
 
     def _renewed(self, endpoint_id: str, at: datetime, now: datetime) -> bool:
         lost = (nudges.c.endpoint_id == endpoint_id) & (nudges.c.at == at)
@@ -130,7 +131,7 @@ class SqlDrains:
         self._connection.execute(delete(drains).where(gone, self._has_lapsed()))
 
     def _has_lapsed(self) -> ColumnElement[bool]:
-        return _c.lease_until < database_time(self._connection)
+        return _c.lease_until < last_beat()
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

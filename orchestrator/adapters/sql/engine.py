@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sqlite3
 import weakref
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
+
+from orchestrator.adapters.sql.limits import ConnectionLimits
 
 _PRAGMAS = (
     "PRAGMA busy_timeout = 5000",  # first: the next one may have to wait
@@ -16,14 +19,24 @@ _PRAGMAS = (
 )
 
 
-def make_engine(url: str, *, foreign_keys: bool = True) -> Engine:
+NEEDS_PSYCOPG = "orchestrator.adapters.sql.psycopg_connection"
+"""The module that imports psycopg, which an installation for SQLite alone does without."""
+
+_DEMOTED = "25006"
+"""PostgreSQL's code for a write where it takes none."""
+
+
+def make_engine(
+    url: str, *, limits: ConnectionLimits | None = None, foreign_keys: bool = True
+) -> Engine:
     """Make an engine; nothing is connected before it is used, and a fork gets its own connections.
 
-    ``foreign_keys`` False is for migrations: SQLite rebuilds tables by dropping them, and a drop
-    would cascade.
+    ``limits`` are PostgreSQL's; without them a statement may take as long as it likes, as those of
+    migrations do. ``foreign_keys`` False is for migrations: SQLite rebuilds tables by dropping
+    them, and a drop would cascade.
     """
     target = _with_driver(make_url(url))
-    engine = _sqlite(target, foreign_keys) if _is_sqlite(target) else _postgres(target)
+    engine = _sqlite(target, foreign_keys) if _is_sqlite(target) else _postgres(target, limits)
     _forget_connections_in_children(engine)
     return engine
 
@@ -45,8 +58,32 @@ def _is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def _postgres(url: URL) -> Engine:
-    return create_engine(url, pool_size=5, max_overflow=10, pool_pre_ping=True)
+def _postgres(url: URL, limits: ConnectionLimits | None) -> Engine:
+    usual = {"pool_size": 5, "max_overflow": 10, "pool_pre_ping": True}
+    if limits is None:
+        return create_engine(url, **usual)
+    engine = create_engine(
+        url, **usual, pool_timeout=limits.pool, connect_args=limits.connect_args()
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(_dialect: object, _record: object, args: Any, options: Any) -> Any:
+        ours = importlib.import_module(NEEDS_PSYCOPG)
+        return ours.connect(limits.silence, *args, **options)
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: object) -> None:
+        for name, milliseconds in limits.settings().items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, str(milliseconds)))
+        connection.commit()
+
+    @event.listens_for(engine, "handle_error")
+    def _leave(context: ExceptionContext) -> None:
+        """Whoever was demoted stays so: the next connection may lead to the one promoted."""
+        if getattr(context.original_exception, "sqlstate", None) == _DEMOTED:
+            context.is_disconnect = True
+
+    return engine
 
 
 def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 from orchestrator.errors import DatabaseAway, StaleWrite
 
@@ -25,9 +26,20 @@ _POSTGRES_RACES = frozenset(
         "23505",  # unique violation: another transaction inserted it first
         "40001",  # serialization failure
         "40P01",  # deadlock
-        "55P03",  # lock not available
     }
 )
+_POSTGRES_AWAY = (
+    "08",  # the connection broke
+    "25006",  # it takes no writes: it was demoted, or has not been promoted yet
+    "25P03",  # it ended a transaction that was idle for too long
+    "53",  # out of memory, of disk, of connections
+    "55P03",  # somebody held a lock for too long
+    "57014",  # the statement took too long
+    "57P",  # it shuts down, starts, or was told to end the connection
+    "58",  # the system under it failed
+)
+"""Beginnings of the codes by which PostgreSQL speaks of itself, whatever class they come in."""
+
 _SQLITE_WRONG_SCHEMA = "SQLITE_ERROR"
 """No such table, no such column: waiting mends neither, migrating does."""
 
@@ -43,11 +55,21 @@ def repeat(work: Callable[[], T]) -> T:
     """
     try:
         return _repeat(work)
-    except (OperationalError, InterfaceError) as error:
-        if getattr(error.orig, "sqlite_errorname", "") == _SQLITE_WRONG_SCHEMA:
+    except (DBAPIError, NoConnectionFree) as error:
+        if not is_away(error):
             raise
-        log.warning("database_away", error=str(error.orig))
+        log.warning("database_away", error=str(getattr(error, "orig", error)))
         raise DatabaseAway from error
+
+
+def is_away(error: DBAPIError | NoConnectionFree) -> bool:
+    """Say whether the database cannot be used just now, and nothing is wrong with the work."""
+    if isinstance(error, NoConnectionFree) or error.connection_invalidated:
+        return True
+    if getattr(error.orig, "sqlite_errorname", "") == _SQLITE_WRONG_SCHEMA:
+        return False
+    code = getattr(error.orig, "sqlstate", None) or ""
+    return isinstance(error, OperationalError | InterfaceError) or code.startswith(_POSTGRES_AWAY)
 
 
 def _repeat(work: Callable[[], T]) -> T:

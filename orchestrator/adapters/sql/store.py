@@ -14,7 +14,7 @@ from orchestrator import ports
 from orchestrator.adapters.sql.audit import SqlAudit
 from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
 from orchestrator.adapters.sql.cipher import Cipher
-from orchestrator.adapters.sql.database_clock import read_clock
+from orchestrator.adapters.sql.database_clock import keeping_time_by, read_clock
 from orchestrator.adapters.sql.deliveries import SqlDeliveries
 from orchestrator.adapters.sql.delivery_figures import SqlDeliveryFigures
 from orchestrator.adapters.sql.drains import SqlDrains, SqlHosts, SqlWakeups
@@ -22,8 +22,10 @@ from orchestrator.adapters.sql.endpoints import SqlEndpoints
 from orchestrator.adapters.sql.engine import make_engine, reading
 from orchestrator.adapters.sql.executions import SqlExecutions
 from orchestrator.adapters.sql.figures import SqlFigures
+from orchestrator.adapters.sql.heartbeat import SqlHeartbeat
 from orchestrator.adapters.sql.intake import SqlIntake
 from orchestrator.adapters.sql.keys import SqlKeys
+from orchestrator.adapters.sql.limits import ConnectionLimits
 from orchestrator.adapters.sql.manifests import SqlManifests
 from orchestrator.adapters.sql.outputs import SqlOutputs
 from orchestrator.adapters.sql.repetition import repeat
@@ -69,6 +71,7 @@ class SqlTransaction:
         self.intake: ports.Intake = SqlIntake(connection)
         self.workers: ports.Workers = SqlWorkers(connection)
         self.sweeps: ports.Sweeps = SqlSweeps(connection)
+        self.heartbeat: ports.Heartbeat = SqlHeartbeat(connection)
         self.figures: ports.Figures = SqlFigures(connection)
         self.audit: ports.Audit = SqlAudit(connection)
 
@@ -156,9 +159,16 @@ def make_store(
     publish: Callable[[Job], None],
     cipher: Cipher,
     crash_point: Callable[[str], None] = _no_crash,
+    limits: ConnectionLimits | None = None,
+    clock: ports.Clock | None = None,
 ) -> SqlStore:
     """Make the store of the database at ``url``; it connects when it is first used.
 
-    ``publish`` sends one job, and raises OSError when the broker cannot be reached.
+    ``publish`` sends one job, and raises OSError when the broker cannot be reached. ``limits``
+    say how long PostgreSQL is waited for. ``clock`` is what tests put in the place of the
+    database's own.
     """
-    return SqlStore(make_engine(url), cipher, publish, crash_point)
+    engine = make_engine(url, limits=limits or ConnectionLimits())
+    if clock is not None:
+        engine = keeping_time_by(engine, clock)
+    return SqlStore(engine, cipher, publish, crash_point)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.heartbeat import last_beat
 from orchestrator.adapters.sql.rows import Rows, save
 from orchestrator.adapters.sql.schema import task_run_is_claimed, task_run_waits, task_runs
 from orchestrator.domain.task_run import TaskRun
@@ -52,9 +53,8 @@ class SqlTaskRuns:
         return renewed.rowcount == 1
 
     def lapsed(self, limit: int) -> tuple[str, ...]:
-        """Ids of the runs whose lease has ended, the longest ago first."""
-        now = database_time(self._connection)
-        ended = select(_c.id).where(task_run_is_claimed, _c.lease_until < now)
+        """Ids of the runs whose lease had ended at the last heartbeat, the longest ago first."""
+        ended = select(_c.id).where(task_run_is_claimed, _c.lease_until < last_beat())
         query = ended.order_by(_c.lease_until).limit(limit)
         return tuple(self._connection.execute(query).scalars())
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
 from orchestrator.usecases.executions.snapshot import CommittedStep, PendingReview, Snapshot
 from orchestrator.wire.webhooks import pending_body
@@ -27,7 +26,7 @@ def status_body(snapshot: Snapshot) -> dict[str, Any]:
         "result": _result(snapshot),
         "result_json": (lambda: _result_of(snapshot).json) if execution.result else None,
         "error": execution.error,
-        "execution_time": _execution_time(execution),
+        "execution_time": _execution_time(snapshot),
         "last_executed_task": _task(last) if last else None,
         "execution_origin": execution.origin,
         "meta": execution.meta,
@@ -89,11 +88,16 @@ def _task(committed: CommittedStep) -> dict[str, Any]:
     )
 
 
-def _execution_time(execution: Execution) -> float | None:
-    """Seconds from the first claim to the end, the time that people took included."""
+def _execution_time(snapshot: Snapshot) -> float | None:
+    """Seconds from the first claim to the end, the time that people took included.
+
+    No less than any of its tasks took: a clock that was set back meanwhile shortens nothing.
+    """
+    execution = snapshot.execution
     if execution.finished_at is None:
         return None
-    return (execution.finished_at - (execution.started_at or execution.created_at)).total_seconds()
+    passed = execution.finished_at - (execution.started_at or execution.created_at)
+    return max(passed.total_seconds(), *(run.execution_time or 0.0 for run in snapshot.runs), 0.0)
 
 
 def _pending(pending: PendingReview) -> dict[str, Any]:

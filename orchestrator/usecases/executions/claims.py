@@ -97,14 +97,18 @@ def end_claims_of_lost_child(
 
 
 def end_lapsed_claim(ports: Ports, task_run_id: str) -> bool:
-    """End a claim whose lease lapsed: its worker is gone, or past its time limit."""
+    """End a claim whose lease lapsed: its worker is gone, or past its time limit.
+
+    It lapses by the last heartbeat, so never for the time that the database was away.
+    """
 
     def decide(tx: Transaction) -> bool:
         found = _held_run(ports, tx, task_run_id, SWEEP)
         if found is None:
             return False
         locked, run = found
-        if run.lease_until is None or run.lease_until >= tx.now():
+        seen_at = tx.heartbeat.last()
+        if run.lease_until is None or seen_at is None or run.lease_until >= seen_at:
             return False
         end_attempt(locked, run, f"The lease of worker {run.claimed_by} lapsed", retryable=True)
         locked.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from orchestrator.domain.canonical import JsonObject
@@ -59,8 +60,9 @@ def begin(ports: Ports, tx: Transaction, asked: Kickoff) -> JsonObject:
     """Do it within a transaction. Raises DeploymentNotReady, DeploymentBroken, MissingInputs."""
     plan = loaded_plan(tx.manifests.get(asked.deployment), asked.deployment)
     require_inputs(plan, asked.body.inputs)
-    subscriptions = subscribe(tx, asked.deployment, asked.body, ports.clock.now())
-    execution = new_execution(ports, asked, plan, subscriptions)
+    now = tx.now()
+    subscriptions = subscribe(tx, asked.deployment, asked.body, now)
+    execution = new_execution(ports, asked, plan, subscriptions, now)
     if tx.executions.add(execution):
         write_beginnings(ports, tx, [execution], plan)
     return {"kickoff_id": execution.id}
@@ -73,7 +75,7 @@ def write_beginnings(
     runs: list[TaskRun] = []
     entries: list[Entry] = []
     for execution in executions:
-        locked = LockedExecution(ports, tx, execution, execution.actor)
+        locked = LockedExecution(ports, tx, execution, execution.actor, execution.created_at)
         locked.record("execution.create", execution.id, None, origin=execution.origin)
         runs += first_runs(locked, plan)
         entries += locked.entries
@@ -82,7 +84,7 @@ def write_beginnings(
 
 
 def new_execution(
-    ports: Ports, asked: Kickoff, plan: Plan, subscriptions: Subscriptions
+    ports: Ports, asked: Kickoff, plan: Plan, subscriptions: Subscriptions, now: datetime
 ) -> Execution:
     """The execution that is asked for, yet to be written."""
     deployment = ports.deployments.get(asked.deployment)
@@ -99,7 +101,7 @@ def new_execution(
         meta=asked.body.meta or {},
         subscriptions=subscriptions,
         carry_webhooks=deployment.carry_webhooks if carry is None else carry,
-        created_at=ports.clock.now(),
+        created_at=now,
         batch=asked.batch,
     )
 

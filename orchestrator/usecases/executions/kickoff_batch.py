@@ -65,9 +65,10 @@ def _begin_all(ports: Ports, tx: Transaction, asked: Kickoff, body: BatchBody) -
     for place, each in enumerate(bodies):
         _require_inputs(plan, each, place)
     batch = ports.ids.new()
-    subscriptions = subscribe(tx, asked.deployment, body, ports.clock.now())
+    now = tx.now()
+    subscriptions = subscribe(tx, asked.deployment, body, now)
     executions = [
-        new_execution(ports, replace(asked, body=each, batch=batch), plan, subscriptions)
+        new_execution(ports, replace(asked, body=each, batch=batch), plan, subscriptions, now)
         for each in bodies
     ]
     tx.executions.add_new(executions)

@@ -30,11 +30,18 @@ class LockedExecution:
     event its deliveries, and the execution's own row is written once, by ``close``.
     """
 
-    def __init__(self, ports: Ports, tx: Transaction, execution: Execution, actor: str) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        tx: Transaction,
+        execution: Execution,
+        actor: str,
+        now: datetime | None = None,
+    ) -> None:
         self.ports = ports
         self.tx = tx
         self.actor = actor
-        self.now: datetime = ports.clock.now()
+        self.now: datetime = now or tx.now()
         self.execution = execution
         self._loaded = execution
         self._entries: list[Entry] = []

@@ -147,7 +147,7 @@ def _claim(
         pass  # whoever claims it says so
     if run.deployment not in ports.deployments.names():
         return None  # for a worker whose deployment file has it
-    lease_until = tx.now() + retry.LEASE
+    lease_until = locked.now + retry.LEASE
     claimed = locked.save_run(
         "claim", run, run.claim(worker.name, locked.now, lease_until), claim_no=run.claim_no + 1
     )
@@ -161,7 +161,9 @@ def _claim(
 
 
 def _is_due(locked: LockedExecution, run: TaskRun) -> bool:
-    return locked.execution.is_open and run.state is TaskRunState.DUE
+    """Before its time a run is nobody's, whatever job comes: the sweep publishes it when due."""
+    is_due = run.state is TaskRunState.DUE and run.due_at <= locked.now
+    return locked.execution.is_open and is_due
 
 
 def _rehydrated(locked: LockedExecution, run: TaskRun) -> Work | None:

@@ -18,7 +18,7 @@ from orchestrator.usecases.operations.manifests import Described, described
 from orchestrator.usecases.operations.secret_key import LOOKED_AT, MEND
 
 CLOCKS_MAY_DIFFER_BY = timedelta(seconds=5)
-"""Leases go by the database's clock, due times by each machine's own."""
+"""Only signatures of webhooks carry a machine's own time; receivers refuse what is minutes off."""
 
 WAITS_TOO_LONG = timedelta(seconds=30)
 """A task run or a message that is due for longer found no worker."""
@@ -71,7 +71,7 @@ def _clock(ports: Ports, tx: Transaction) -> Iterator[Finding]:
         yield Finding("clock", f"within {seconds:.1f} s of the database's")
         return
     side = "ahead of" if skew > timedelta() else "behind"
-    mend = "Keep both machines' clocks by NTP: due times and leases go by them"
+    mend = "Keep both machines' clocks by NTP: receivers refuse signatures that are minutes off"
     yield Finding("clock", f"this machine is {seconds:.0f} s {side} the database", mend)
 
 
@@ -92,9 +92,9 @@ def _sweep(_: Ports, tx: Transaction) -> Iterator[Finding]:
         yield Finding("sweep", says, "Read the log of `orchestrator sweep`, and mend the cause")
 
 
-def _messages(ports: Ports, tx: Transaction) -> Iterator[Finding]:
+def _messages(_: Ports, tx: Transaction) -> Iterator[Finding]:
     """What producers sent; a refused message is its producer's to mend."""
-    now = ports.clock.now()
+    now = tx.now()
     for waiting in tx.intake.backlog():
         seconds = (now - waiting.since).total_seconds()
         says = f"{waiting.count} messages wait for {waiting.deployment}, one since {seconds:.0f} s"
@@ -136,8 +136,8 @@ def _plan_trouble(tx: Transaction, digest: str) -> Unreadable | None:
     return None if plan else Unreadable(f"the plan {digest} is gone")
 
 
-def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
-    now = ports.clock.now()
+def _backlog(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    now = tx.now()
     stuck = Counter({name: count for name, count, *_ in _unreadable(tx)})
     for waiting in tx.figures.due_task_runs(now):
         seconds = (now - waiting.since).total_seconds()

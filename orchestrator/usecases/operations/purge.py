@@ -23,8 +23,8 @@ def purge(ports: Ports) -> int:
     """
     if ports.keep_finished is None:
         return 0
-    before = ports.clock.now() - ports.keep_finished
-    old = ports.store.read(lambda tx: tx.executions.to_purge(before, EXECUTIONS_AT_A_TIME))
+    keep = ports.keep_finished
+    old = ports.store.read(lambda tx: tx.executions.to_purge(tx.now() - keep, EXECUTIONS_AT_A_TIME))
     return sum(_try_to_purge(ports, execution_id) for execution_id in old)
 
 
@@ -52,7 +52,7 @@ def _purge(ports: Ports, execution_id: str) -> int:
         tx.reviews.purge(execution_id)
         tx.timeline.purge(execution_id)
         tx.intake.purge(execution_id)
-        tx.executions.purged(execution_id, ports.clock.now())
+        tx.executions.purged(execution_id, tx.now())
         return 1
 
     return ports.store.transact(decide)

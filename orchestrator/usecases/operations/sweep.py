@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from itertools import takewhile
 from typing import TypeVar
 
@@ -16,6 +15,7 @@ from orchestrator.errors import Transient, cause
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import job_of
 from orchestrator.usecases.executions.claims import end_lapsed_claim
+from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.reviews.expire import expire_review
@@ -84,11 +84,15 @@ def _note(ports: Ports, failed: Mapping[str, str]) -> None:
         log.warning("failed steps not noted", steps=sorted(failed))
 
 
-def _each(rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
-    """See to every row; one that cannot be seen to does not keep the others waiting."""
+def _each(ports: Ports, rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
+    """See to every row; one that cannot be seen to does not keep the others waiting.
+
+    Nor does a slow one hold up the heartbeat.
+    """
     done = 0
     for row in rows:
         try:
+            beat(ports)
             done += see_to(row)
         except Exception:
             log.exception("a row could not be seen to", row=row)
@@ -101,22 +105,22 @@ def _while_jobs_go_out(ports: Ports, rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def _end_lapsed_claims(ports: Ports) -> int:
+    beat(ports)
     lapsed = ports.store.read(lambda tx: tx.task_runs.lapsed(BATCH))
-    return _each(lapsed, lambda task_run_id: end_lapsed_claim(ports, task_run_id))
+    return _each(ports, lapsed, lambda task_run_id: end_lapsed_claim(ports, task_run_id))
 
 
 def _publish_task_runs(ports: Ports) -> int:
-    now = ports.clock.now()
-    due = ports.store.read(lambda tx: tx.task_runs.to_wake(now, BATCH))
-    return _each(_while_jobs_go_out(ports, due), lambda run: _publish_task_run(ports, run))
+    due = ports.store.read(lambda tx: tx.task_runs.to_wake(tx.now(), BATCH))
+    return _each(ports, _while_jobs_go_out(ports, due), lambda run: _publish_task_run(ports, run))
 
 
 def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
     job = job_of(ports, run)
-    now = ports.clock.now()
-    wake_at = retry.publish_again_at(now, run.publishes + 1)
 
     def decide(tx: Transaction) -> bool:
+        now = tx.now()
+        wake_at = retry.publish_again_at(now, run.publishes + 1)
         if not tx.task_runs.woken(run, now, wake_at):
             return False
         tx.publish(job)
@@ -126,33 +130,33 @@ def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
 
 
 def _publish_drains(ports: Ports) -> int:
-    now = ports.clock.now()
     asleep, rested, abandoned = ports.store.read(
         lambda tx: (
-            tx.deliveries.to_wake(now, BATCH),
-            tx.endpoints.rested(now, BATCH),
+            tx.deliveries.to_wake(tx.now(), BATCH),
+            tx.endpoints.rested(tx.now(), BATCH),
             tx.drains.lapsed(BATCH),
         )
     )
     if abandoned:
-        ports.store.transact(lambda tx: _take_over(tx, abandoned, now))
+        ports.store.transact(lambda tx: _take_over(tx, abandoned))
     if rested:
-        ports.store.transact(lambda tx: wake_endpoints(tx, rested, now))
+        ports.store.transact(lambda tx: wake_endpoints(tx, rested, tx.now()))
     return _each(
-        _while_jobs_go_out(ports, asleep), lambda endpoint_id: _publish_drain(ports, endpoint_id)
+        ports,
+        _while_jobs_go_out(ports, asleep),
+        lambda endpoint_id: _publish_drain(ports, endpoint_id),
     )
 
 
-def _take_over(tx: Transaction, endpoint_ids: Sequence[str], now: datetime) -> None:
+def _take_over(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
     """What a dead worker's drain held, or one waited with, is for another one."""
     tx.drains.forget_lapsed(endpoint_ids)
-    wake_endpoints(tx, endpoint_ids, now)
+    wake_endpoints(tx, endpoint_ids, tx.now())
 
 
 def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
-    now = ports.clock.now()
-
     def decide(tx: Transaction) -> bool:
+        now = tx.now()
         if not tx.deliveries.woken(endpoint_id, now):
             return False
         wake_endpoints(tx, [endpoint_id], now)
@@ -162,5 +166,5 @@ def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
 
 
 def _expire_reviews(ports: Ports) -> int:
-    overdue = ports.store.read(lambda tx: tx.reviews.overdue(ports.clock.now(), BATCH))
-    return _each(overdue, lambda review: expire_review(ports, review))
+    overdue = ports.store.read(lambda tx: tx.reviews.overdue(tx.now(), BATCH))
+    return _each(ports, overdue, lambda review: expire_review(ports, review))

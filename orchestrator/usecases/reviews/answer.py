@@ -189,7 +189,8 @@ def _open_review_of(task: str, plan: Plan, reviews: Sequence[Review]) -> Review:
     for review in of_task:
         if review.is_open:
             return review
-    raise NotPending(of_task[-1].winner() if of_task else None)
+    last = max(of_task, key=lambda review: (review.round, review.created_at), default=None)
+    raise NotPending(last.winner() if last else None)
 
 
 def _resubscribe(locked: LockedExecution, body: ResumeBody) -> list[str]:

@@ -89,7 +89,7 @@ class _Round:
         self.ports = ports
         self.tx = tx
         self.work = work
-        self.now = ports.clock.now()
+        self.now = tx.now()
         self.has_notice = False
         self.entries: list[Entry] = []
 

@@ -44,8 +44,8 @@ def replay_delivery(
         found = _visible(tx, delivery_id, deployment)
         if not DELIVERY.allows("replay", found.state):
             raise NotReplayable(found.state)
-        _replay(ports, tx, [found], actor)
-        return found.replay(ports.clock.now())
+        _replay(tx, [found], actor)
+        return found.replay(tx.now())
 
     return ports.store.transact(decide)
 
@@ -67,14 +67,14 @@ def _replay_some(
 ) -> Sequence[Delivery]:
     def decide(tx: Transaction) -> Sequence[Delivery]:
         found = tx.deliveries.closed(wanted, after, REPLAYED_AT_A_TIME)
-        _replay(ports, tx, found, actor)
+        _replay(tx, found, actor)
         return found
 
     return ports.store.transact(decide)
 
 
-def _replay(ports: Ports, tx: Transaction, found: Sequence[Delivery], actor: str) -> None:
-    now = ports.clock.now()
+def _replay(tx: Transaction, found: Sequence[Delivery], actor: str) -> None:
+    now = tx.now()
     written = tx.deliveries.record([Outcome(each, each.replay(now)) for each in found])
     replayed = [each for each in found if each.id in written]
     tx.timeline.add(

@@ -79,7 +79,7 @@ def disable_endpoint(
         before = _visible(tx.endpoints.lock(endpoint_id), endpoint_id, deployment)
         if not before.is_enabled:
             return before
-        now = ports.clock.now()
+        now = tx.now()
         said = f"{actor}: {reason}" if reason else f"Disabled by {actor}"
         after = tx.endpoints.save(before, before.disable(now, said))
         told = {"reason": reason or None}
@@ -105,7 +105,7 @@ def enable_endpoint(
             return before
         after = tx.endpoints.save(before, before.enable())
         note(ports, tx, actor, "endpoint.enable", endpoint_id, after.deployment)
-        wake_endpoints(tx, [endpoint_id], ports.clock.now())
+        wake_endpoints(tx, [endpoint_id], tx.now())
         return after
 
     log.info("endpoint is enabled", endpoint_id=endpoint_id, actor=actor)
@@ -185,7 +185,7 @@ def rotate_deployment_secret(
 def _rotate(
     ports: Ports, tx: Transaction, deployment: str, endpoint_id: str | None, keep_old: timedelta
 ) -> Rotated:
-    now = ports.clock.now()
+    now = tx.now()
     text = signing_secret(ports.chance.secret())
     tx.endpoints.retire_secrets(deployment, endpoint_id, now + keep_old)
     tx.endpoints.add_secret(SigningSecret(ports.ids.new(), deployment, endpoint_id, text, now))
@@ -201,7 +201,7 @@ def ping_endpoint(
     SecretKeyMissing where its URL or what signs for it cannot be decrypted.
     """
     endpoint, secrets = ports.store.read(
-        lambda tx: _with_secrets(tx, ports.clock.now(), endpoint_id, deployment)
+        lambda tx: _with_secrets(tx, tx.now(), endpoint_id, deployment)
     )
     body = encode({"type": "ping", "endpoint_id": endpoint_id, "deployment": endpoint.deployment})
     result = send_signed(ports, endpoint, secrets, ports.ids.new(), body)

@@ -147,6 +147,16 @@ def test_the_idempotency_key_is_that_of_the_round(run: Begin) -> None:
     assert run("crew = [lambda call: call.idempotency_key]").all() == ["e-1:task-1:1"]
 
 
+def test_whatever_a_task_raises_is_its_failure(run: Begin) -> None:
+    code = """
+        class Weird(BaseException): ...
+        def crew_task(call): raise Weird("no")
+        crew = [crew_task]
+    """
+    with pytest.raises(TaskFailed, match="Weird: no"):
+        run(code).all()
+
+
 @pytest.mark.parametrize(
     ("code", "why"),
     [
@@ -158,6 +168,7 @@ def test_the_idempotency_key_is_that_of_the_round(run: Begin) -> None:
         ("def crew(): raise OSError('no key')", "calling it failed: OSError: no key"),
         ("def crew(): raise SystemExit('no key')", "calling it failed: SystemExit: no key"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("class Weird(BaseException): ...\nraise Weird('no')", "Weird: no"),
         ("raise SystemExit", "SystemExit"),
     ],
 )

@@ -7,6 +7,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
+from databases import beat
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.adapters.sql.deliveries import CLAIM_BYTES
@@ -97,6 +98,7 @@ def test_what_is_held_is_claimed_again_when_its_lease_has_ended(
 ) -> None:
     add(store, new_delivery())
     claim(store, endpoint, now, lease=-MINUTE)
+    beat(store)
 
     (again,) = claim(store, endpoint, now)
 
@@ -125,6 +127,7 @@ def test_the_outcome_of_a_lost_claim_is_not_written(
 ) -> None:
     add(store, new_delivery())
     (lost,) = claim(store, endpoint, now, lease=-MINUTE)
+    beat(store)
     claim(store, endpoint, now)
 
     assert record(store, lost, lost.deliver(now), attempt(lost, now)) == frozenset()

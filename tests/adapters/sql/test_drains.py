@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Any
 
+from databases import beat
+
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.domain.delivery_policy import OtherDrains
 from orchestrator.domain.endpoint_host import Host
@@ -120,6 +122,9 @@ def test_a_drain_whose_worker_is_gone_is_told_by_its_endpoint_and_forgotten(
 ) -> None:
     hold(store, "alive")
     hold(store, "dead", lease=-SECOND)
+    assert store.read(lambda tx: tx.drains.lapsed(10)) == ()
+
+    beat(store)
     assert store.read(lambda tx: tx.drains.lapsed(10)) == (E,)
 
     store.transact(lambda tx: tx.drains.forget_lapsed([E]))

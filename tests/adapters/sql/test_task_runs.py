@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from databases import beat
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.adapters.sql import SqlStore
@@ -99,13 +100,16 @@ def test_a_lost_claim_is_not_renewed(store: SqlStore, run: TaskRun, now: datetim
     assert not store.transact(lambda tx: tx.task_runs.renew(run.id, first.claim_no, MINUTE))
 
 
-def test_lapsed_are_the_runs_whose_lease_has_ended_by_the_clock_of_the_database(
+def test_lapsed_are_the_runs_whose_lease_had_ended_at_the_last_heartbeat(
     store: SqlStore, new_run: Callable[..., TaskRun]
 ) -> None:
     dead, alive, due = (new_run(path=f"task-{n}") for n in range(3))
     store.transact(lambda tx: tx.task_runs.add([dead, alive, due]))
     claim(store, dead, lease=-MINUTE)
     claim(store, alive)
+    assert store.read(lambda tx: tx.task_runs.lapsed(10)) == ()
+
+    beat(store)
 
     assert store.read(lambda tx: tx.task_runs.lapsed(10)) == (dead.id,)
 

@@ -21,7 +21,7 @@ from orchestrator.adapters.runners.crewai.internals import forget_tool_results, 
 from orchestrator.adapters.runners.crewai.retries import agents_of
 from orchestrator.adapters.runners.loading import broken, kind_of, load
 from orchestrator.domain.deployment import Deployment
-from orchestrator.errors import FOREIGN, cause
+from orchestrator.errors import cause
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -49,7 +49,7 @@ class BuiltCrews:
             maker = _maker_from(target)
             self._makers.append(maker)
             crew = _crew_of(maker)
-        except FOREIGN as error:
+        except BaseException as error:
             raise broken(deployment, f"building the crew failed: {cause(error)}") from error
         if not isinstance(crew, Crew):
             raise broken(deployment, f"it is {kind_of(crew)}, not a crew")

@@ -33,7 +33,7 @@ from orchestrator.domain.plan import Plan, TaskKind
 from orchestrator.domain.question import Question
 from orchestrator.domain.review import judge
 from orchestrator.domain.work import Work
-from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed, cause
+from orchestrator.errors import ClaimLost, TaskFailed, cause
 from orchestrator.ports import Ended, RunContext
 
 
@@ -76,7 +76,7 @@ def _ended_as_ours(run: CrewRun) -> Ended:
         raise abandoned.claim_lost from None
     except (TaskFailed, ClaimLost):
         raise
-    except FOREIGN as error:
+    except BaseException as error:
         raise TaskFailed(cause(error), retryable=not isinstance(error, HookAborted)) from error
 
 

@@ -4,6 +4,7 @@ from orchestrator.adapters.sql.schema.base import in_state, metadata
 from orchestrator.adapters.sql.schema.surroundings import (
     audit,
     failing_steps,
+    heartbeat,
     idempotency_keys,
     intake_messages,
     intake_waits,
@@ -49,6 +50,7 @@ __all__ = [
     "endpoints",
     "executions",
     "failing_steps",
+    "heartbeat",
     "hosts",
     "idempotency_keys",
     "in_state",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, String, Table
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table
 
 from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
 from orchestrator.adapters.sql.schema.base import Number, in_state, metadata, partial_index
@@ -108,4 +108,12 @@ audit = Table(
     Column("subject_id", Words, nullable=False),
     Column("deployment", Words),
     Column("details", JsonText, nullable=False),
+)
+
+# One row: when a sweep last saw the database take a write, by the database's clock.
+heartbeat = Table(
+    "heartbeat",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("at", Utc, nullable=False),
 )

@@ -1,0 +1,46 @@
+"""See that the database is there and its clock goes on: no lease lapses unless they were.
+
+Leases lapse by the last heartbeat, not by the time itself. While the database takes no writes
+there is none; with the first one after that, or after the clock jumped, every lease begins anew.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from orchestrator.domain import retry
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.operations.health import SEEN_WITHIN
+
+log = structlog.get_logger()
+
+
+def beat(ports: Ports) -> None:
+    """Write the heartbeat, where it is time for one. Raises DatabaseAway."""
+    last, now = ports.store.read(lambda tx: (tx.heartbeat.last(), tx.now()))
+    if last is None or not timedelta() <= now - last < retry.HEARTBEAT:
+        ports.store.transact(_beat)
+
+
+def _beat(tx: Transaction) -> None:
+    last, now = tx.heartbeat.last(), tx.now()
+    if last is None:
+        tx.heartbeat.beat(None, now)
+        tx.heartbeat.renew_leases(now, retry.LEASE, seen_since=None)
+    elif timedelta() < last - now <= retry.WENT_BACK:
+        return  # two machines' clocks, or one that is being slowed: it will catch up
+    elif tx.heartbeat.beat(last, now):
+        _make_good(tx, last, now)
+
+
+def _make_good(tx: Transaction, last: datetime, now: datetime) -> None:
+    """Nobody could renew a lease while the database was away; a clock that jumped says nothing."""
+    passed = now - last
+    if timedelta() <= passed <= retry.MISSED:
+        return
+    log.warning("leases begin anew", seconds_since_the_last_heartbeat=passed.total_seconds())
+    tx.heartbeat.renew_leases(now, retry.LEASE, seen_since=last - SEEN_WITHIN)
+    if passed < timedelta():
+        tx.heartbeat.bring_forward(now, -passed)
