@@ -55,10 +55,10 @@ def test_an_answer_closes_the_review_with_who_said_what() -> None:
 
 
 def test_a_decision_is_told_in_a_sentence() -> None:
-    assert OPEN.answer(YES, AT).told() == (
+    assert OPEN.answer(YES, AT).summary() == (
         "Review answered by Alice via api at 2026-11-22T12:00:00+00:00"
     )
-    assert OPEN.expire(AT).told() == "Review expired by sweep at 2026-11-22T12:00:00+00:00"
+    assert OPEN.expire(AT).summary() == "Review expired by sweep at 2026-11-22T12:00:00+00:00"
 
 
 @pytest.mark.parametrize(

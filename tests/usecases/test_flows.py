@@ -68,7 +68,7 @@ def state(world: World, execution_id: str) -> ExecutionState:
 
 def asked(world: World, execution_id: str) -> dict[str, str]:
     """The open reviews: ids by the names of what asks."""
-    return {each.review.task_name: each.id for each in world.snapshot(execution_id).pending}
+    return {each.review.task_name: each.review.id for each in world.snapshot(execution_id).pending}
 
 
 def committed(world: World, execution_id: str) -> list[str]:

@@ -81,7 +81,7 @@ class SqlOutputs:
         for start in range(0, len(output_ids), _PREVIEWS_AT_A_TIME):
             some = output_ids[start : start + _PREVIEWS_AT_A_TIME]
             for output_id, preview, body in self._connection.execute(_PREVIEWS, {"ids": some}):
-                read = Preview(**preview) if preview else _preview(_output(output_id, body), body)
+                read = Preview(**preview) if preview else _preview(_output(output_id, body))
                 found[output_id] = read
         return found
 
@@ -94,10 +94,10 @@ class SqlOutputs:
         )
 
 
-def _preview(output: Output | Unreadable, body: bytes) -> Preview:
+def _preview(output: Output | Unreadable) -> Preview:
     if isinstance(output, Unreadable):
         return Preview("")
-    return output.preview if len(body) > LARGE or len(output.raw) > LARGE else Preview(output.raw)
+    return output.preview if len(output.raw) >= LARGE else Preview(output.raw)
 
 
 def _output(output_id: str, body: bytes) -> Output | Unreadable:

@@ -68,7 +68,7 @@ def world(bare_database: str) -> Iterator[World]:
 def finish(world: World, execution_id: str) -> ExecutionState:
     """Approve whatever is asked, and work, until nothing is asked any more."""
     while pending := world.snapshot(execution_id).pending:
-        world.answer(execution_id, pending[0].id, approve=True)
+        world.answer(execution_id, pending[0].review.id, approve=True)
         world.work()
     return world.snapshot(execution_id).execution.state
 

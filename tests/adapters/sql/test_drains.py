@@ -178,5 +178,6 @@ def test_the_room_of_a_doubtful_one_is_for_the_doubtful_of_all_hosts(store: SqlS
 
 def test_one_that_has_waited_long_enough_asks_again(store: SqlStore) -> None:
     wait(store, "another endpoint", lease=-SECOND)
+    beat(store)
 
     assert store.read(lambda tx: tx.drains.lapsed(10)) == ("another endpoint",)

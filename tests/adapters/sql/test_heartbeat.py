@@ -86,8 +86,8 @@ def test_what_waits_for_a_time_to_come_comes_sooner(
 ) -> None:
     soon, published = now + HOUR + 5 * SECOND, now + HOUR + 60 * SECOND
     retried = new_run(due_at=soon, wake_at=soon)
-    in_queue = new_run(task_index=1, due_at=now, wake_at=published)
-    ended = new_run(task_index=2, state=TaskRunState.FAILED, due_at=soon, wake_at=soon)
+    in_queue = new_run(path="task-1", due_at=now, wake_at=published)
+    ended = new_run(path="task-2", state=TaskRunState.FAILED, due_at=soon, wake_at=soon)
     store.transact(lambda tx: tx.task_runs.add([retried, in_queue, ended]))
     store.transact(lambda tx: tx.deliveries.add([new_delivery(due_at=soon, wake_at=published)]))
     store.transact(lambda tx: tx.hosts.save(Host(H, open_until=soon)))

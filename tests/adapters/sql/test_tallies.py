@@ -209,7 +209,7 @@ def fill(  # noqa: PLR0913, PLR0917 - a fixture for each kind of row
             new_run(execution_id=each.id, state=TaskRunState.COMMITTED, execution_time=2.0)
             for each in over
         ]
-        runs += [new_run(execution_id=each.id, task_index=1, due_at=now) for each in over]
+        runs += [new_run(execution_id=each.id, path="task-1", due_at=now) for each in over]
         asked = [new_review(execution_id=each.id, state=ReviewState.ANSWERED) for each in over]
         asked += [new_review(execution_id=each.id) for each in over]
         told = [new_delivery(execution_id=each.id) for each in over]

@@ -40,7 +40,8 @@ FOR EACH STATEMENT EXECUTE FUNCTION timeline_numbers_in_flight()
 def upgrade() -> None:
     """Add the indexes and, on PostgreSQL, the trigger. SQLite has one writer at a time."""
     where = sa.text(
-        "event IN ('review.open', 'review.answer', 'review.expire', 'review.withdraw')"
+        "event IN ('review.open', 'review.answer', 'review.weigh', 'review.undecided', "
+        "'review.expire', 'review.withdraw')"
     )
     op.create_index("ix_timeline_deployment_number", "timeline", ["deployment", "number"])
     op.create_index(
