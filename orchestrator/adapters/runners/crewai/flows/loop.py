@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -38,11 +40,40 @@ async def leave(tasks: Iterable[asyncio.Task[Any]]) -> None:
 
 
 async def settle(loop: asyncio.AbstractEventLoop) -> None:
-    """Wait until the loop has nothing to do but wait: for threads, for the network, for a time."""
-    for _ in range(_LONGEST):
-        await asyncio.sleep(0)
-        if not loop._ready:  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio says it nowhere else
-            return
+    """Wait until the loop has nothing to do but wait: for threads, for the network, for a time.
+
+    Of several that wait for it, one goes on at a time: what it does comes to rest before the next.
+    """
+    await _idle.setdefault(loop, _Idle(loop)).settle()
+
+
+class _Idle:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = weakref.ref(loop)
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._watch: asyncio.Task[None] | None = None
+
+    async def settle(self) -> None:
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(turn)
+        if self._watch is None or self._watch.done():
+            self._watch = loop.create_task(self._wake_one_by_one())
+        await turn
+
+    async def _wake_one_by_one(self) -> None:
+        ready = self._loop()._ready  # type: ignore[union-attr]  # noqa: SLF001 - said nowhere else
+        while self._waiting:
+            for _ in range(_LONGEST):
+                await asyncio.sleep(0)
+                if not ready:
+                    break
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+
+
+_idle: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Idle] = weakref.WeakKeyDictionary()
 
 
 class _ThreadForEach(ThreadPoolExecutor):
