@@ -30,6 +30,7 @@ from orchestrator.adapters.runners.loading import kind_of
 from orchestrator.domain.canonical import Json, JsonObject, encode
 
 TAG = "$"
+_URLS = "pydantic.networks"
 _TRIES_WHILE_OTHERS_WRITE = 20
 
 
@@ -136,7 +137,7 @@ class Codec:
         match tag:
             case "enum" if issubclass(found, Enum):
                 return found[value]
-            case "url" if found.__module__ == "pydantic.networks":
+            case "url" if found.__module__ == _URLS:
                 return found(value)
             case "model" if issubclass(found, BaseModel):
                 return self._model(found, stored, _static_defaults(found))
@@ -166,7 +167,7 @@ class Codec:
 
     def _class(self, name: str) -> type:
         module, _, qualified = name.partition(":")
-        if not self.allows(module):
+        if module != _URLS and not self.allows(module):
             raise Unreadable(f"{name} is not of a module that this flow may store values of")
         found = _find(module, qualified)
         if not isinstance(found, type):
@@ -268,7 +269,7 @@ class _Encoding:
         if dataclasses.is_dataclass(value):
             name = self._name(value, path)
             return {TAG: "record", "t": name, "v": self._mapping(_record(value), path)}
-        if kind.__module__ == "pydantic.networks" and hasattr(value, "unicode_string"):
+        if kind.__module__ == _URLS and hasattr(value, "unicode_string"):
             return {TAG: "url", "t": self._name(value, path), "v": str(value)}
         if isinstance(value, tuple) and hasattr(value, "_fields"):
             parts = [
@@ -287,7 +288,7 @@ class _Encoding:
     def _name(self, value: Any, path: str) -> str:
         kind = type(value)
         name = f"{kind.__module__}:{kind.__qualname__}"
-        if not self._allows(kind.__module__):
+        if kind.__module__ != _URLS and not self._allows(kind.__module__):
             raise Unstorable(path, f"{kind_of(value)} of module {kind.__module__}")
         if _find(kind.__module__, kind.__qualname__) is not kind:
             raise Unstorable(path, f"{kind_of(value)}, whose class cannot be found by its name")
