@@ -55,7 +55,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     flow_log.LOG.clear()
     yield tmp_path
-    sys.modules.pop("users_flow", None)
+    for name in ("users_flow", "scripted_model"):
+        sys.modules.pop(name, None)
 
 
 @pytest.fixture

@@ -53,9 +53,7 @@ def plan(deployment: Deployment) -> Any:
 def test_the_plan_names_methods_and_inputs(deploy: Deploy) -> None:
     shape = plan(deploy(TYPED))
     assert (shape.name, shape.inputs) == ("F", ("topic", "tone", "count", "tags", "inner"))
-    told = [
-        (m.name, m.is_start, m.listens_to, m.is_router, m.asks, m.emit) for m in shape.methods
-    ]
+    told = [(m.name, m.is_start, m.listens_to, m.is_router, m.asks, m.emit) for m in shape.methods]
     assert told == [
         ("begin", True, "", False, False, ()),
         ("choose", False, "begin", True, False, ("left", "right")),
@@ -116,24 +114,37 @@ def test_a_state_with_values_names_them_as_inputs(deploy: Deploy) -> None:
 
 
 START = "    @start()\n    def a(self):\n        pass\n"
+BROKEN = {
+    "no start": "class F(Flow):\n    @listen('x')\n    def a(self):\n        pass\n",
+    "inherited": f"""
+class B(Flow):
+{START}
+class F(B):
+    @listen('a')
+    def b(self):
+        pass
+""",
+    "state": f"class S(BaseModel):\n    n: int\n\nclass F(Flow[S]):\n{START}",
+    "no flow": "class F:\n    pass\n",
+    "no import": "1 / 0\n",
+    "circle": f"class F(Flow):\n{START}\n    @listen('b')\n    def b(self):\n        pass\n",
+}
 
 
 @pytest.mark.parametrize(
-    ("code", "why"),
+    ("broken", "why"),
     [
-        ("class F(Flow):\n    @listen('x')\n    def a(self):\n        pass\n", r"@start\(\)"),
-        (f"class B(Flow):\n{START}\nclass F(B):\n    @listen('a')\n    def b(self):\n"
-         "        pass\n", "those that it inherits: a of B"),
-        (f"class S(BaseModel):\n    n: int\n\nclass F(Flow[S]):\n{START}", "'n' has no default"),
-        ("class F:\n    pass\n", "not the class of a flow"),
-        ("1 / 0\n", "ZeroDivisionError"),
-        ("class F(Flow):\n    @start()\n    def x(self):\n        pass\n\n    @listen('b')\n"
-         "    def b(self):\n        pass\n", "do not fit together"),
+        ("no start", r"@start\(\)"),
+        ("inherited", "those that it inherits: a of B"),
+        ("state", "'n' has no default"),
+        ("no flow", "not the class of a flow"),
+        ("no import", "ZeroDivisionError"),
+        ("circle", "do not fit together"),
     ],
 )
-def test_what_cannot_be_run_is_said_in_a_sentence(deploy: Deploy, code: str, why: str) -> None:
+def test_what_cannot_be_run_is_said_in_a_sentence(deploy: Deploy, broken: str, why: str) -> None:
     with pytest.raises(DeploymentBroken, match=why):
-        plan(deploy(code))
+        plan(deploy(BROKEN[broken]))
 
 
 def test_nothing_is_constructed(deploy: Deploy) -> None:

@@ -76,7 +76,9 @@ def ours(execution: FlowExecution, **answers: str) -> Any:
     return output.raw if output.json is None else output.json
 
 
-REVIEW = MODEL + """
+REVIEW = (
+    MODEL
+    + """
 class F(Flow):
     @start()
     @human_feedback(message="Good?", emit=["approved", "rejected"], llm=model())
@@ -93,6 +95,7 @@ class F(Flow):
 
 FAILED = []
 """
+)
 
 
 def test_two_workers_that_resume_at_once(
@@ -327,7 +330,9 @@ def test_a_branch_that_is_under_way_when_another_pauses(
     assert log == ["slow", "after"]
 
 
-LISTENERS = MODEL + """
+LISTENERS = (
+    MODEL
+    + """
 class F(Flow):
     @start()
     def begin(self):
@@ -355,6 +360,7 @@ class F(Flow):
     def publish(self):
         ran("publish")
 """
+)
 
 
 def test_listeners_around_a_review_with_options(
@@ -493,5 +499,3 @@ def test_words_of_two_reviewers(flow: Begin, folder: Path, log: list[str]) -> No
     execution.answer("b#1", "B is good", outcome="b_ok")
     assert isinstance(execution.run(), Ended)
     assert log == ["after a: A", "after b: B"]
-
-

@@ -175,7 +175,7 @@ class Codec:
         return found
 
 
-def plain(stored: Json) -> Json:
+def plain(stored: Json) -> Json:  # noqa: PLR0911 - a line for each kind of value
     """What was stored, as people and other programs read it: without what names the classes."""
     if isinstance(stored, list | tuple):
         return [plain(part) for part in stored]
