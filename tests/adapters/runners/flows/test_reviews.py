@@ -342,8 +342,6 @@ def test_learn_asks_the_model_once_and_keeps_what_was_learned(flow: Begin, log: 
             return "shorter draft" if "be short" in prompt else "- be kind"
 
         class F(Flow):
-            memory = Remembers(storage="unused") if False else None
-
             @start()
             @human_feedback(message="Good?", learn=True, learn_source="tea", llm=Scripted(reply))
             def review(self):
