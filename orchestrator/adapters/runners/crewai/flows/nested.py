@@ -1,0 +1,321 @@
+"""Crews, flows and ``ask()`` inside the body of a method: each is kept below the method's step.
+
+CrewAI's own methods are wrapped, once in a process. What is called outside a flow of ours, and
+CrewAI's own flows (an agent's executor is one), goes through unchanged.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from typing import Any
+
+from crewai import Crew, Flow, Task
+from crewai.tasks.task_output import TaskOutput
+from crewai.utilities.formatter import DIVIDERS
+
+from orchestrator.adapters.runners.crewai import outputs
+from orchestrator.adapters.runners.crewai.flows import internals, reviews
+from orchestrator.adapters.runners.crewai.flows.codec import Unstorable
+from orchestrator.adapters.runners.crewai.flows.journal import Record
+from orchestrator.adapters.runners.crewai.flows.replay import Replay
+from orchestrator.adapters.runners.crewai.flows.scope import Paused, Scope, current
+from orchestrator.adapters.runners.crewai.flows.telling import of_task, tell_steps_of
+from orchestrator.adapters.runners.crewai.retries import agents_of, retry_in_one_place
+from orchestrator.domain.canonical import digest
+from orchestrator.domain.chain import Chain, Remark
+from orchestrator.domain.output import Output
+from orchestrator.domain.plan import Plan, PlannedTask, unique_names
+from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.errors import TaskFailed
+
+
+def install() -> None:
+    """Wrap CrewAI's methods. Doing it twice changes nothing."""
+    internals.wrap(Crew, "kickoff", _kickoff)
+    internals.wrap(Crew, "akickoff", _akickoff)
+    internals.wrap(Task, "execute_sync", _execute_sync)
+    internals.wrap(Task, "execute_async", _execute_async)
+    internals.wrap(Task, "aexecute_sync", _aexecute_sync)
+    internals.wrap(Flow, "kickoff_async", _flow_kickoff_async)
+
+
+# Crews -----------------------------------------------------------------------------------------
+
+
+def _kickoff(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def kickoff(crew: Crew, *args: Any, **kwargs: Any) -> Any:
+        scope = current()
+        if scope is None:
+            return original(crew, *args, **kwargs)
+        _prepare(crew, scope)
+        scope.replay.working(+1)
+        try:
+            with internals.without_terminal():
+                return original(crew, *args, **kwargs)
+        finally:
+            scope.replay.working(-1)
+
+    return kickoff
+
+
+def _akickoff(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def akickoff(crew: Crew, *args: Any, **kwargs: Any) -> Any:
+        scope = current()
+        if scope is None:
+            return await original(crew, *args, **kwargs)
+        _prepare(crew, scope)
+        scope.replay.working(+1)
+        try:
+            with internals.without_terminal():
+                return await original(crew, *args, **kwargs)
+        finally:
+            scope.replay.working(-1)
+
+    return akickoff
+
+
+def _prepare(crew: Crew, scope: Scope) -> None:
+    scope.check()
+    internals.keep_out_of_replay_table(crew)
+    retry_in_one_place(crew)
+    scope.replay.run.spending.watch(crew)
+    for agent in agents_of(crew):
+        tell_steps_of(agent, crew.step_callback)
+
+
+# Tasks of crews --------------------------------------------------------------------------------
+
+
+class _TaskRun:
+    """One task of a crew inside the body of a method."""
+
+    def __init__(self, scope: Scope, task: Task, agent: Any) -> None:
+        self._scope = scope
+        self._run = scope.replay.run
+        self._task = task
+        self._agent = agent or task.agent
+        self._name = _name_of(task, self._agent)
+        self._record = self._claim()
+        self._since = 0.0
+
+    def _claim(self) -> Record:
+        """The record of this task: crews side by side are told apart by what they are asked."""
+        asked = self._task.description
+        return self._scope.claim(
+            f"task:{self._name}~",
+            lambda record: any(o.description == asked for o in record.outputs),
+        )
+
+    def earlier(self) -> TaskOutput | None:
+        """What the task gave in an earlier run, None where it has to run.
+
+        Raises Paused where a person is being asked about it.
+        """
+        self._scope.check()
+        self._run.check()
+        committed = self._record.committed
+        final = committed.output if committed else self._record.approved
+        if final is not None:
+            self._task.output = outputs.to_task(final, self._task)
+            return self._task.output
+        if self._record.is_open:
+            raise Paused
+        return None
+
+    def begin(self, context: str | None) -> str | None:
+        """Begin to run; returns the context, with what people said so far."""
+        self._since = self._run.begin(self._record.path)
+        if self._agent is not None:
+            tell_steps_of(self._agent, None)
+        return DIVIDERS.join(part for part in (context, *self._remarks()) if part) or context
+
+    def _remarks(self) -> tuple[str, ...]:
+        """What people said in this body of this task and of others, as a crew's own run has it."""
+        journal = self._run.journal
+        beside = [
+            record
+            for record in journal.records_below(self._scope.path)
+            if record.path.rpartition("/")[0] == self._scope.path and "/task:" in record.path
+        ]
+        others = [record for record in beside if record.path != self._record.path]
+        places = [self._record, *others]
+        remarks = [
+            Remark(
+                index,
+                _short(record.path),
+                number,
+                bool(answer.approved),
+                answer.words,
+                asked.output,
+            )
+            for index, record in enumerate(places)
+            for number, (asked, answer) in enumerate(record.rounds, start=1)
+            if answer is not None
+        ]
+        names = tuple(PlannedTask(record.path) for record in places)
+        rounds = len(self._record.rounds) + 1
+        execution, deployment = self._run.execution_id, self._run.deployment
+        chain = Chain(execution, deployment, Plan(names), 0, rounds, {}, {}, tuple(remarks))
+        return chain.added_context()
+
+    def end(self, output: TaskOutput) -> TaskOutput:
+        """Commit the output, or have a person judge it. Raises Paused."""
+        self._scope.check()
+        stored = outputs.from_task(output, {})
+        if not self._task.human_input:
+            self._run.commit(self._record.path, stored, since=self._since)
+            return output
+        question = Question(QuestionKind.JUDGE, self._record.path, self._record.path)
+        ask_inside(self._scope, question, stored)
+        raise Paused
+
+
+def ask_inside(scope: Scope, question: Question, output: Output) -> None:
+    """Have a person asked in the middle of a body, which will run again.
+
+    Raises TaskFailed, not to be retried, where it could not, since something cannot be stored.
+    """
+    run = scope.replay.run
+    try:
+        run.codec.encode([*scope.args, scope.kwargs], f"the argument of {scope.path}")
+        state = scope.replay.stored_state(must_be_stored=True)
+    except Unstorable as error:
+        message = f"Nobody can be asked about {question.path}: {error}"
+        raise TaskFailed(message, retryable=False) from error
+    run.ask(question, output, state)
+
+
+def _name_of(task: Task, agent: Any) -> str:
+    """The task's name as in the plan of its crew; else the beginning of its key."""
+    tasks = getattr(getattr(agent, "crew", None), "tasks", None) or []
+    for own, name in zip(tasks, unique_names([one.name for one in tasks]), strict=True):
+        if own is task:
+            return name
+    return task.name or task.key[:8]
+
+
+def _short(path: str) -> str:
+    return path.rpartition("/task:")[2].rpartition("~")[0]
+
+
+def _execute_sync(original: Callable[..., TaskOutput]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def execute_sync(
+        task: Task, agent: Any = None, context: str | None = None, tools: Any = None
+    ) -> TaskOutput:
+        scope = current()
+        if scope is None:
+            return original(task, agent, context, tools)
+        one = _TaskRun(scope, task, agent)
+        if (output := one.earlier()) is not None:
+            return output
+        context = one.begin(context)
+        with of_task(scope.replay.run, task.description):
+            output = original(task, agent, context, tools)
+        return one.end(output)
+
+    return execute_sync
+
+
+def _aexecute_sync(original: Callable[..., Awaitable[TaskOutput]]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def aexecute_sync(
+        task: Task, agent: Any = None, context: str | None = None, tools: Any = None
+    ) -> TaskOutput:
+        scope = current()
+        if scope is None:
+            return await original(task, agent, context, tools)
+        one = _TaskRun(scope, task, agent)
+        if (output := one.earlier()) is not None:
+            return output
+        context = one.begin(context)
+        with of_task(scope.replay.run, task.description):
+            output = await original(task, agent, context, tools)
+        return one.end(output)
+
+    return aexecute_sync
+
+
+def _execute_async(original: Callable[..., Future[TaskOutput]]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def execute_async(
+        task: Task, agent: Any = None, context: str | None = None, tools: Any = None
+    ) -> Future[TaskOutput]:
+        scope = current()
+        if scope is None:
+            return original(task, agent, context, tools)
+        future: Future[TaskOutput] = Future()
+
+        def work() -> None:
+            try:
+                future.set_result(task.execute_sync(agent, context, tools))
+            except BaseException as error:  # noqa: BLE001 - CrewAI's own catches Exception alone
+                future.set_exception(error)
+            finally:
+                scope.replay.working(-1)
+
+        scope.replay.working(+1)
+        threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
+        return future
+
+    return execute_async
+
+
+# Flows -----------------------------------------------------------------------------------------
+
+
+def _flow_kickoff_async(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def kickoff_async(
+        flow: internals.AnyFlow, inputs: dict[str, Any] | None = None, *args: Any, **kwargs: Any
+    ) -> Any:
+        scope = current()
+        through = scope is None or internals.is_internal(flow) or internals.owner_of(flow)
+        if scope is None or through or flow.stream:
+            return await original(flow, inputs, *args, **kwargs)
+        scope.check()
+        record = scope.claim(f"flow:{type(flow).__name__}{_mark(scope, inputs)}~")
+        replay = Replay(scope.replay.run, flow, record.path)
+        return await replay.conduct(lambda: original(flow, inputs, *args, **kwargs))
+
+    return kickoff_async
+
+
+def _mark(scope: Scope, inputs: dict[str, Any] | None) -> str:
+    """What tells two flows of one class apart that run side by side: their inputs."""
+    if not inputs:
+        return ""
+    stored = scope.replay.run.codec.encode_or_lose(inputs, "inputs")
+    return f"({digest(stored).partition(':')[2][:8]})"
+
+
+# ask() -------------------------------------------------------------------------------------------
+
+
+class Inputs:
+    """What ``ask()`` asks, in a process whose questions are ours."""
+
+    def request_input(
+        self, message: str, _flow: Any, metadata: dict[str, Any] | None = None
+    ) -> str:
+        """What a person answered in an earlier run. Raises Paused where nobody has."""
+        scope = current()
+        if scope is None:
+            raise RuntimeError("ask() was called outside the methods of the flow")
+        scope.check()
+        record = scope.claim("ask:")
+        if record.answer is not None:
+            return record.answer.words
+        if not record.is_open:
+            told = reviews.as_json(scope.replay.run.codec, metadata)
+            question = Question(
+                QuestionKind.INPUT, record.path, record.path, message, metadata=told
+            )
+            ask_inside(scope, question, Output(message))
+        raise Paused

@@ -1,0 +1,115 @@
+"""Reviews of methods: what is asked, and what an answer makes of the method's result."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from crewai.flow.async_feedback.types import HumanFeedbackPending, PendingFeedbackContext
+from crewai.flow.flow_definition import FlowHumanFeedbackDefinition
+from crewai.flow.human_feedback import HumanFeedbackResult
+
+from orchestrator.adapters.runners.crewai.flows import internals, outcomes, values
+from orchestrator.adapters.runners.crewai.flows.codec import Codec, Unreadable, Unstorable, plain
+from orchestrator.adapters.runners.crewai.flows.journal import Record, method_of
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.output import Output
+from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.errors import TaskFailed
+
+if TYPE_CHECKING:
+    from orchestrator.adapters.runners.crewai.flows.replay import Replay
+
+
+class Reviewers:
+    """What CrewAI asks for feedback, in a process whose reviews are ours: it pauses the method."""
+
+    def request_feedback(self, context: PendingFeedbackContext, _flow: Any) -> str:
+        """Always raises HumanFeedbackPending."""
+        raise HumanFeedbackPending(context=context)
+
+
+def ask(replay: Replay, path: str, context: PendingFeedbackContext) -> TaskFailed | None:
+    """Have a person asked of a method's output.
+
+    Returns why nobody was, where output or state cannot be stored. Raises Interrupted.
+    """
+    codec = replay.run.codec
+    try:
+        output = values.to_output(codec, context.method_output, "output", must_be_stored=True)
+        state = replay.stored_state(must_be_stored=True)
+    except Unstorable as error:
+        return TaskFailed(f"Nobody can be asked about {path}: {error}", retryable=False)
+    replay.run.ask(_question(codec, path, context), output, state)
+    return None
+
+
+def _question(codec: Codec, path: str, context: PendingFeedbackContext) -> Question:
+    return Question(
+        kind=QuestionKind.CHOICE if context.emit else QuestionKind.WORDS,
+        path=path,
+        name=method_of(path),
+        message=context.message,
+        options=tuple(context.emit or ()),
+        default=context.default_outcome,
+        metadata=as_json(codec, context.metadata),
+    )
+
+
+def as_json(codec: Codec, metadata: Any) -> JsonObject:
+    """Metadata as clients read it."""
+    told = plain(codec.encode_or_lose(metadata or {}, "metadata"))
+    return told if isinstance(told, dict) else {"metadata": told}
+
+
+def recorded_body(replay: Replay, record: Record) -> Callable[..., Awaitable[Any]]:
+    """A body that returns what the method gave, as a person may have rewritten it.
+
+    Raises TaskFailed, not to be retried, where that cannot be read or does not fit.
+    """
+    asked, answer = record.rounds[-1]
+
+    async def body(*_: Any, **__: Any) -> Any:
+        codec = replay.run.codec
+        try:
+            if answer is not None and answer.edited is not None:
+                return values.edited_value(codec, asked.output, answer.edited, record.path)
+            return values.to_value(codec, asked.output)
+        except Unreadable as error:
+            message = f"The output of {record.path} cannot be read any more: {error}"
+            raise TaskFailed(message, retryable=False) from error
+
+    return body
+
+
+async def answered(
+    engine: internals.Engine, record: Record, definition: FlowHumanFeedbackDefinition, output: Any
+) -> Any:
+    """What the answer makes of the output: the outcome, or the words with the output."""
+    assert record.answer is not None  # noqa: S101 - only answered ones come here
+    outcome = outcome_of(record, definition) if definition.emit else None
+    name = method_of(record.path)
+    return await engine.answered(name, definition, output, record.answer.words, outcome)
+
+
+def outcome_of(record: Record, definition: FlowHumanFeedbackDefinition) -> str:
+    """The option that was decided. Raises TaskFailed where it is none: never a guess."""
+    answer, options = record.answer, tuple(definition.emit or ())
+    decided = answer and (answer.outcome or outcomes.exact(answer.words, options))
+    if answer and not decided and not answer.words.strip():
+        decided = definition.default_outcome
+    if decided not in options:
+        message = f"The answer to {record.path} is none of {', '.join(options)}"
+        raise TaskFailed(message, retryable=False)
+    return str(decided)
+
+
+def final_output(replay: Replay, path: str) -> Output:
+    """The output of a method that has just ended, as it is committed."""
+    name, codec = method_of(path), replay.run.codec
+    entry = internals.last_output(replay.flow, name)
+    definition = internals.feedback_definition(replay.flow, name)
+    feedback = entry.get("human_feedback", entry["output"])
+    if definition is None or not isinstance(feedback, HumanFeedbackResult):
+        return values.to_output(codec, entry["output"], "output")
+    return values.reviewed(codec, feedback, feedback.outcome if definition.emit else None, "output")

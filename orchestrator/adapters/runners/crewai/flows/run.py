@@ -1,0 +1,106 @@
+"""One run of an execution of a flow: what its parts share, and whom they tell."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.adapters.runners.crewai.flows.codec import Codec
+from orchestrator.adapters.runners.crewai.flows.journal import Journal
+from orchestrator.adapters.runners.crewai.flows.port_sketch import RunContext
+from orchestrator.adapters.runners.crewai.flows.scope import Interrupted
+from orchestrator.adapters.runners.crewai.flows.spending import Spending
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.output import Output
+from orchestrator.domain.question import Question
+from orchestrator.ports import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How flows of a deployment run.
+
+    ``one_by_one`` runs the methods of a flow one at a time, so that what one wrote into the state
+    is never seen by another before it is committed. ``max_method_calls`` is how often one method
+    may be called in an execution, all its rounds together, where the author left CrewAI's own
+    limit. ``outcome_llm`` is asked for outcomes where a decorator names no model.
+    """
+
+    one_by_one: bool = False
+    max_method_calls: int = 1000
+    outcome_llm: str | None = None
+
+
+@dataclass(slots=True)
+class Run:
+    """What the parts of one run share. Safe to call from any thread."""
+
+    execution_id: str
+    deployment: str
+    journal: Journal
+    context: RunContext
+    codec: Codec
+    options: Options
+    spending: Spending = field(default_factory=Spending)
+    _open: dict[str, bool] = field(default_factory=dict)
+    """What may be cut, and whether its answer has still to come."""
+
+    def __post_init__(self) -> None:
+        """Know what earlier runs asked, and what they cut."""
+        for record in self.journal.records_below(""):
+            if record.is_open or record.waits_its_turn:
+                self._open[record.path] = record.is_open
+
+    def check(self) -> None:
+        """End the run if its work is in vain. Raises Interrupted."""
+        self._through(self.context.check)
+
+    def step(self, step: Step) -> None:
+        """Tell of a thought or a tool call of an agent. Raises Interrupted."""
+        self._through(self.context.step, step)
+
+    def event(self, kind: str, data: JsonObject) -> None:
+        """Tell of an event. Raises Interrupted."""
+        self._through(self.context.event, kind, data)
+
+    def begin(self, path: str) -> float:
+        """Say that a step begins; returns when."""
+        self._through(self.context.begin, path)
+        return time.monotonic()
+
+    def commit(
+        self, path: str, output: Output, state: JsonObject | None = None, since: float | None = None
+    ) -> None:
+        """Commit a step. Raises Interrupted."""
+        seconds = None if since is None else time.monotonic() - since
+        self._through(self.context.commit, path, output, state=state, seconds=seconds)
+        self._open.pop(path, None)
+
+    def ask(self, question: Question, output: Output, state: JsonObject | None) -> None:
+        """Have a person asked. Raises Interrupted."""
+        self._through(self.context.ask, question, output, state=state)
+        self._open[question.path] = True
+
+    def cut(self, path: str) -> None:
+        """Withdraw what is asked of a step and inside its body. Raises Interrupted."""
+        for asked in list(self._open):
+            if asked == path or asked.startswith(f"{path}/"):
+                self._through(self.context.cut, asked)
+                self._open.pop(asked, None)
+
+    @property
+    def anybody_is_asked(self) -> bool:
+        """Whether any question waits for its answer."""
+        return any(self._open.values())
+
+    def _through(self, write: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return write(*args, **kwargs)
+        except BaseException as error:
+            raise Interrupted(error) from error
+
+    def usage(self) -> Mapping[str, int]:
+        """The tokens that this run spent."""
+        return self.spending.so_far()

@@ -1,0 +1,97 @@
+"""The step whose body runs, as the code inside it finds it: by a context variable."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.adapters.runners.crewai.flows.journal import Record, join
+
+if TYPE_CHECKING:
+    from orchestrator.adapters.runners.crewai.flows.replay import Replay
+
+
+class Paused(BaseException):
+    """Leaves the body of a method that waits for a person; no ``except Exception`` catches it."""
+
+
+class Interrupted(BaseException):
+    """Leaves the body of a method when the run cannot go on: its claim is lost, its store away."""
+
+    def __init__(self, why: BaseException) -> None:
+        super().__init__(str(why))
+        self.why = why
+
+
+_current: ContextVar[Scope | None] = ContextVar("_current", default=None)
+
+
+@dataclass(slots=True)
+class Scope:
+    """One call of a method while its body runs.
+
+    ``again`` says that the body ran before, up to where a person was asked or to a crash.
+    """
+
+    path: str
+    replay: Replay
+    args: tuple[Any, ...] = ()
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    answering: bool = False
+    cut: bool = False
+    _claimed: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def again(self) -> bool:
+        """Whether what the body does was done in an earlier run, as far as it has come."""
+        return self.answering or any(
+            entry.path.removeprefix(f"{self.path}/").partition("/")[0] not in self._claimed
+            for entry in self.replay.run.journal.below(self.path)
+        )
+
+    def claim(self, name: str, fits: Callable[[Record], bool] = lambda _: True) -> Record:
+        """The record of the next thing of this name inside the body, ``name`` and a number.
+
+        What was noted comes first, in its order; of that, what fits. Else it gets a new number.
+        """
+        with self._lock:
+            number, free = 1, []
+            while (segment := f"{name}{number}") in self._claimed or self._is_noted(segment):
+                if segment not in self._claimed:
+                    free.append(segment)
+                number += 1
+            records = [self.replay.run.journal.of(join(self.path, one)) for one in free]
+            found = next((record for record in records if fits(record)), None)
+            record = found or Record(join(self.path, segment))
+            self._claimed.add(record.path.rpartition("/")[2])
+            return record
+
+    def _is_noted(self, segment: str) -> bool:
+        path = join(self.path, segment)
+        journal = self.replay.run.journal
+        return bool(journal.of(path).rounds or journal.of(path).committed or journal.below(path))
+
+    def check(self) -> None:
+        """Leave the body where its step lost a race, or where the run has ended."""
+        if self.cut or self.replay.ended:
+            raise Paused
+
+
+def current() -> Scope | None:
+    """The step inside whose body this is called, None outside of all."""
+    return _current.get()
+
+
+@contextmanager
+def inside(scope: Scope | None) -> Iterator[None]:
+    """Run a body."""
+    token = _current.set(scope)
+    try:
+        yield
+    finally:
+        _current.reset(token)

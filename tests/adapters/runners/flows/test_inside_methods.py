@@ -1,0 +1,255 @@
+"""Crews, flows and ``ask()`` inside methods: what was committed there never runs again."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pytest
+from flow_world import Crash, FlowExecution
+
+from orchestrator.adapters.runners.crewai.flows.port_sketch import Ended, Halted
+from orchestrator.domain.question import QuestionKind
+
+Begin: TypeAlias = Callable[..., FlowExecution]
+
+CREW = """
+def person(say, **more):
+    def reply(prompt):
+        ran("model")
+        return "Thought: ok\\nFinal Answer: " + say(prompt)
+    return Agent(role="Writer", goal="g", backstory="b", llm=Scripted(reply), **more)
+
+def job(who, description, name, **more):
+    return Task(description=description, expected_output="text", agent=who, name=name, **more)
+"""
+
+TEAM = (
+    CREW
+    + """
+class F(Flow):
+    @start()
+    def team(self):
+        ran("team")
+        who = person(lambda prompt: f"answer {len(PROMPTS)}")
+        research = job(who, "facts about {topic}", "research")
+        write = job(who, "article about {topic}", "write", human_input=True)
+        crew = Crew(agents=[who], tasks=[research, write, job(who, "short", "cut")])
+        return crew.kickoff(inputs={"topic": self.state["topic"]})
+
+    @listen(team)
+    def after(self, output):
+        return {"raw": output.raw, "tasks": [t.raw for t in output.tasks_output]}
+"""
+)
+
+
+@pytest.fixture(autouse=True)
+def prompts() -> list[str]:
+    asked: list[str] = importlib.import_module("scripted_model").PROMPTS
+    asked.clear()
+    return asked
+
+
+def test_a_crew_inside_a_method_halts_for_a_judge(
+    flow: Begin, log: list[str], prompts: list[str]
+) -> None:
+    execution = flow(TEAM, topic="tea")
+    result = execution.run()
+    assert isinstance(result, Halted)
+    assert execution.committed == ["team#1/task:research~1"]
+    (asked,) = execution.open.values()
+    assert asked.question.kind is QuestionKind.JUDGE
+    assert (asked.path, asked.output.raw) == ("team#1/task:write~1", "answer 2")
+    assert result.usage["total_tokens"] == 30
+
+    execution.answer("team#1/task:write~1", "shorter", approved=False)
+    assert isinstance(execution.run(), Halted)
+    assert "answer 2" in prompts[2]
+    assert "shorter" in prompts[2]
+    execution.answer("team#1/task:write~1", "fine now", approved=True)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.json == {"raw": "answer 4", "tasks": ["answer 1", "answer 3", "answer 4"]}
+    assert "fine now" in prompts[3]
+    assert log.count("model") == 4
+    assert log.count("team") == 3
+
+
+def test_an_edited_task_goes_on_as_edited(flow: Begin) -> None:
+    execution = flow(TEAM, topic="tea")
+    execution.run()
+    execution.answer("team#1/task:write~1", approved=True, edited="my own words")
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.json["tasks"][1] == "my own words"
+
+
+def test_after_a_crash_a_crews_committed_task_does_not_run_again(
+    flow: Begin, log: list[str]
+) -> None:
+    execution = flow(TEAM, topic="tea")
+    with pytest.raises(Crash):
+        execution.run(crash_at=2)
+    assert log.count("model") == 2
+    assert isinstance(execution.run(), Halted)
+    assert log.count("model") == 3
+
+
+ASYNC = (
+    CREW
+    + """
+class F(Flow):
+    @start()
+    async def team(self):
+        fast, slow = person(lambda _: "fast"), person(lambda _: (time.sleep(0.3), "slow")[1])
+        crew = Crew(agents=[fast, slow], tasks=[
+            job(slow, "slow", "slow", async_execution=True),
+            job(fast, "judged", "judged", human_input=True),
+            job(fast, "last", "last"),
+        ])
+        return str(await crew.akickoff() if self.state["native"] else await crew.kickoff_async())
+
+    @start()
+    @human_feedback(message="?")
+    def review(self):
+        return "reviewed"
+"""
+)
+
+
+@pytest.mark.parametrize("native", [False, True])
+def test_the_end_of_an_asynchronous_task_is_kept_though_all_else_waits(
+    flow: Begin, native: object
+) -> None:
+    execution = flow(ASYNC, native=native)
+    assert isinstance(execution.run(), Halted)
+    assert execution.committed == ["team#1/task:slow~1"]
+    assert "review#1" in execution.open
+
+
+TWINS = (
+    CREW
+    + """
+class F(Flow):
+    @start()
+    async def twins(self):
+        who = person(lambda prompt: "ONE" if "about one" in prompt else "TWO")
+        crew = Crew(agents=[who], tasks=[job(who, "about {n}", "write", human_input=True)])
+        both = await crew.kickoff_for_each_async(inputs=[{"n": "one"}, {"n": "two"}])
+        return [output.raw for output in both]
+"""
+)
+
+
+def test_crews_side_by_side_are_not_mixed_up(flow: Begin, log: list[str]) -> None:
+    execution = flow(TWINS)
+    for _ in range(4):
+        if isinstance(result := execution.run(), Ended):
+            break
+        path = next(reversed(execution.open))
+        execution.answer(path, approved=True)
+    assert isinstance(result, Ended)
+    assert result.output.json == ["ONE", "TWO"]
+    assert log.count("model") == 2
+
+
+ASKS = """
+class F(Flow):
+    @start()
+    def talk(self):
+        ran("talk")
+        first = self.ask("Name?", metadata={"for": "me"})
+        second = self.ask(f"Hello {first}, colour?", timeout=5)
+        return f"{first}: {second}"
+"""
+
+
+def test_ask_waits_for_a_person(flow: Begin, log: list[str]) -> None:
+    execution = flow(ASKS)
+    assert isinstance(execution.run(), Halted)
+    question = execution.open["talk#1/ask:1"].question
+    assert (question.kind, question.message) == (QuestionKind.INPUT, "Name?")
+    assert question.metadata == {"for": "me"}
+    execution.answer("talk#1/ask:1", "Ann")
+    assert isinstance(execution.run(), Halted)
+    assert execution.open["talk#1/ask:2"].question.message == "Hello Ann, colour?"
+    execution.answer("talk#1/ask:2", "red")
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "Ann: red"
+    assert log == ["talk"] * 3
+
+
+CHILD = """
+class Child(Flow):
+    @start()
+    def read(self):
+        ran("read")
+        self.state["n"] = 1
+        return "read " + str(self.state.get("what"))
+
+    @listen(read)
+    @human_feedback(message="Right?", emit=["right", "wrong"])
+    def check(self, text):
+        ran("check")
+        return text + "!"
+
+    @listen("right")
+    def took(self, feedback):
+        ran("took")
+        told = len(self.human_feedback_history)
+        return [feedback.output, feedback.feedback, self.state["n"], told]
+
+class F(Flow):
+    @start()
+    def parent(self):
+        ran("parent")
+        return Child().kickoff(inputs={"what": "a book"})
+
+    @start()
+    async def parent_too(self):
+        return await Child().kickoff_async()
+
+    @listen(and_(parent, parent_too))
+    def done(self):
+        return self.method_outputs
+"""
+
+
+def test_a_flow_inside_a_method_halts_and_goes_on(flow: Begin, log: list[str]) -> None:
+    execution = flow(CHILD)
+    assert isinstance(execution.run(), Halted)
+    mine, other = sorted(execution.open)
+    assert mine.startswith("parent#1/flow:Child(")
+    assert other == "parent_too#1/flow:Child~1/check#1"
+    execution.answer(mine, "yes", outcome="right")
+    assert isinstance(execution.run(), Halted)
+    assert log.count("read") == 2
+    execution.answer(other, "also", outcome="right")
+    result = execution.run()
+    assert isinstance(result, Ended)
+    outputs = sorted(result.output.json, key=str)
+    assert outputs == [["read None!", "also", 1, 1], ["read a book!", "yes", 1, 1]]
+    assert [log.count(name) for name in ("read", "check", "took", "parent")] == [2, 2, 2, 2]
+
+
+def test_a_body_that_still_waits_does_not_run_again(flow: Begin, log: list[str]) -> None:
+    execution = flow("""
+        class F(Flow):
+            @start()
+            def talk(self):
+                ran("talk")
+                return self.ask("Name?")
+
+            @start()
+            @human_feedback(message="?")
+            def review(self):
+                return "x"
+    """)
+    execution.run()
+    execution.answer("review#1", "fine")
+    assert isinstance(execution.run(), Halted)
+    assert log == ["talk"]
+    assert list(execution.open) == ["talk#1/ask:1"]

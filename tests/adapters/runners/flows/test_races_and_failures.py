@@ -1,0 +1,267 @@
+"""Branches that race, methods that fail, runs that are stopped, and the options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pytest
+from flow_world import Crash, FlowExecution
+
+from orchestrator.adapters.runners.crewai.flows.port_sketch import Ended, Halted
+from orchestrator.errors import ClaimLost, TaskFailed
+
+Begin: TypeAlias = Callable[..., FlowExecution]
+
+RACE = """
+class F(Flow):
+    @start()
+    def begin(self):
+        return "go"
+
+    @listen(begin)
+    @human_feedback(message="Left?")
+    def left(self):
+        ran("left")
+        return "left"
+
+    @listen(begin)
+    {right}
+
+    @listen(or_(left, right))
+    def winner(self, what):
+        ran("winner")
+        return getattr(what, "output", what)
+"""
+REVIEWED = RACE.replace(
+    "{right}",
+    '@human_feedback(message="Right?")\n    def right(self):\n        return "right"',
+)
+PLAIN = RACE.replace("{right}", 'def right(self):\n        time.sleep(0.2)\n        return "right"')
+
+
+@pytest.mark.parametrize(("first", "other"), [("left", "right"), ("right", "left")])
+def test_the_first_answer_of_two_racing_reviews_wins(
+    flow: Begin, log: list[str], first: str, other: str
+) -> None:
+    execution = flow(REVIEWED)
+    assert isinstance(execution.run(), Halted)
+    assert set(execution.open) == {"left#1", "right#1"}
+    execution.answer(f"{first}#1", "yes")
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == first
+    assert execution.cuts == [f"{other}#1"]
+    assert log.count("winner") == 1
+
+
+def test_an_answer_that_loses_the_race_is_cut(flow: Begin) -> None:
+    execution = flow(REVIEWED)
+    execution.run()
+    execution.answer("right#1", "yes")
+    execution.answer("left#1", "yes, too")
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "right"
+    assert execution.cuts == ["left#1"]
+
+
+def test_a_method_that_is_faster_than_a_person_cuts_the_review(flow: Begin) -> None:
+    execution = flow(PLAIN)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "right"
+    assert execution.cuts == ["left#1"]
+
+
+@pytest.mark.parametrize("crash_at", range(1, 6))
+def test_a_crash_in_a_race_changes_nothing(flow: Begin, crash_at: int) -> None:
+    execution = flow(PLAIN)
+    with pytest.raises(Crash):
+        execution.run(crash_at=crash_at)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "right"
+    assert execution.cuts == ["left#1"]
+    assert not execution.open
+
+
+FAILS = """
+class F(Flow):
+    @start()
+    def bad(self):
+        ran("bad")
+        if not self.state["good"]:
+            raise ValueError("not today")
+        return "bad"
+
+    @start()
+    async def slow(self):
+        await asyncio.sleep(0.1)
+        ran("slow")
+        return "slow"
+
+    @listen(slow)
+    def after(self):
+        ran("after")
+        return "after"
+
+    @start()
+    @human_feedback(message="?")
+    def review(self):
+        return "reviewed"
+
+    @listen(and_(bad, after, review))
+    def join(self):
+        return "joined"
+"""
+
+
+def test_other_branches_end_or_wait_before_a_failure_is_raised(flow: Begin, log: list[str]) -> None:
+    execution = flow(FAILS, good=False)
+    with pytest.raises(TaskFailed, match="ValueError: not today") as failed:
+        execution.run()
+    assert failed.value.retryable
+    assert log == ["bad", "slow", "after"]
+    assert sorted(execution.committed) == ["after#1", "slow#1"]
+    assert list(execution.open) == ["review#1"]
+    execution.inputs = {"good": True}
+    execution.lines[:] = [line.replace('"good": false', '"good": true') for line in execution.lines]
+    assert isinstance(execution.run(), Halted)
+    assert log == ["bad", "slow", "after", "bad"]
+    execution.answer("review#1", "ok")
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "joined"
+
+
+def test_a_failure_after_a_review_is_raised_as_well(flow: Begin) -> None:
+    execution = flow("""
+        class F(Flow):
+            @start()
+            @human_feedback(message="?", emit=["a", "b"])
+            def review(self):
+                return "x"
+
+            @listen("a")
+            def fails(self):
+                raise ValueError("no")
+    """)
+    execution.run()
+    execution.answer("review#1", outcome="a")
+    for _ in range(2):
+        with pytest.raises(TaskFailed, match="no"):
+            execution.run()
+    assert execution.committed == ["review#1"]
+
+
+def test_sys_exit_in_a_method_is_a_failure(flow: Begin) -> None:
+    execution = flow("""
+        import sys
+        class F(Flow):
+            @start()
+            def leaves(self):
+                sys.exit(3)
+    """)
+    with pytest.raises(TaskFailed, match="SystemExit: 3"):
+        execution.run()
+
+
+def test_a_run_whose_claim_is_lost_ends(flow: Begin, log: list[str]) -> None:
+    execution = flow(FAILS, good=True)
+    with pytest.raises(ClaimLost):
+        execution.run(stopped_at=1)
+    assert "join" not in log
+
+
+def test_a_hanging_method_does_not_keep_a_run_that_has_to_end(flow: Begin) -> None:
+    execution = flow("""
+        HOLD = threading.Event()
+
+        class F(Flow):
+            @start()
+            def hangs(self):
+                HOLD.wait(600)
+
+            @start()
+            def goes(self):
+                return "x"
+    """)
+    with pytest.raises(Crash):
+        execution.run(crash_at=1)
+
+
+ONE_BY_ONE = """
+class F(Flow):
+    @start()
+    def a(self):
+        ran("a+")
+        self.state["n"] = self.state.get("n", 0) + 1
+        time.sleep(0.05)
+        ran("a-")
+
+    @start()
+    async def b(self):
+        ran("b+")
+        self.state["n"] = self.state.get("n", 0) + 1
+        answer = self.ask("?")
+        ran("b-")
+        return answer
+
+    @start()
+    def c(self):
+        ran("c+")
+        self.state["n"] = self.state.get("n", 0) + 1
+        ran("c-")
+
+    @listen(and_(a, b, c))
+    def total(self):
+        return self.state["n"]
+"""
+
+
+def test_one_by_one_methods_do_not_overlap_and_what_repeats_is_undone(
+    flow: Begin, log: list[str]
+) -> None:
+    execution = flow(ONE_BY_ONE, options={"one_by_one": True})
+    assert isinstance(execution.run(), Halted)
+    assert log == ["a+", "a-", "b+", "c+", "c-"]
+    execution.answer("b#1/ask:1", "x")
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.json == 3
+
+
+def test_events_are_told_once(flow: Begin) -> None:
+    execution = flow("""
+        class F(Flow):
+            @start()
+            @human_feedback(message="?", emit=["a", "b"])
+            def review(self):
+                return self.ask("name?")
+
+            @listen("a")
+            def after(self):
+                return "x"
+    """)
+    execution.run()
+    execution.answer("review#1/ask:1", "Ann")
+    execution.run()
+    execution.answer("review#1", outcome="a")
+    execution.run()
+    told = [
+        (kind, data.get("method_name"))
+        for context in execution.contexts
+        for kind, data in context.events
+    ]
+    for once in (
+        ("flow_created", None),
+        ("flow_started", None),
+        ("flow_finished", None),
+        ("method_execution_started", "review"),
+        ("method_execution_finished", "review"),
+        ("method_execution_started", "after"),
+        ("flow_input_requested", "review"),
+        ("flow_input_received", "review"),
+    ):
+        assert told.count(once) == 1, (once, told)
