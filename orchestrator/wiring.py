@@ -76,7 +76,8 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
 
 def _make_runners(settings: Settings) -> Mapping[str, Runner]:
     return {
-        RunnerKind.CREWAI: CrewaiRunner(storage=settings.data / "crewai"),
+        RunnerKind.CREWAI: CrewaiRunner(settings.data / "crewai"),
+        RunnerKind.FLOW: CrewaiRunner(settings.data / "crewai", flows=True),
         RunnerKind.FUNCTIONS: FunctionsRunner(),
     }
 

@@ -26,6 +26,7 @@ PAUSE_BEFORE_RETURN = 1.0
 
 EVENTS = {
     TaskRunState.UNDER_REVIEW: "task-awaiting-input",
+    TaskRunState.HALTED: "task-awaiting-input",
     TaskRunState.DUE: "task-retried",
     TaskRunState.FAILED: "task-failed",
 }

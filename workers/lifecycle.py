@@ -66,7 +66,10 @@ def _runs_crews(settings: Settings) -> bool:
     """Whether a deployment needs CrewAI, and it is installed; if not, the children say so."""
     declared = load_deployments(settings.deployments)
     runners = {declared.get(name).runner for name in declared.names()}
-    return RunnerKind.CREWAI in runners and importlib.util.find_spec("crewai") is not None
+    return (
+        bool({RunnerKind.CREWAI, RunnerKind.FLOW} & runners)
+        and importlib.util.find_spec("crewai") is not None
+    )
 
 
 def _begin_child(**_: Any) -> None:

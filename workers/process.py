@@ -47,9 +47,17 @@ class WorkerProcess:
         if jobs.CREWS in self.identity.queues:
             name, process = self.identity.name, self.keeper.process
             self._loaded = load_deployments(self.ports, name, process)
+            self._warm_up()
         if jobs.WEBHOOKS in self.identity.queues:
             sealed_warning(self.ports)
         self.keeper.begin(digests_of(self._loaded))
+
+    def _warm_up(self) -> None:
+        """Once the code has loaded: only what is used costs its seconds."""
+        declared = self.ports.deployments
+        used = {declared.get(name).runner for name in declared.names()}
+        for kind in sorted(used & self.ports.runners.keys()):
+            self.ports.runners[kind].warm_up()
 
     @property
     def worker(self) -> Worker:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -162,6 +162,7 @@ class _Entry(BaseModel):
     webhook_stop_on_4xx: bool | None = None
     on_code_change: Annotated[OnCodeChange, Field(strict=False)] | None = None
     outcome_model: Annotated[str, Field(min_length=1)] | None = None
+    parallel: Literal["side-by-side", "one-by-one"] | None = None
     review_webhook: Annotated[str, Field(pattern=r"https?://", max_length=2048)] | None = None
 
     @model_validator(mode="after")
@@ -178,12 +179,14 @@ class _Entry(BaseModel):
         return {kind: target for kind, target in named.items() if target is not None}
 
     def deployment(self, name: str) -> Deployment:
-        elsewhere = {*_TARGETS, *_RULES}
+        elsewhere = {*_TARGETS, *_RULES, "parallel"}
         written = self.model_dump(exclude_unset=True, exclude=elsewhere)
         rules = self.model_dump(exclude_unset=True, include=set(_RULES))
         written["delivery_rules"] = DeliveryRules(
             **{_RULES[name]: value for name, value in rules.items()}
         )
+        if self.parallel:
+            written["one_by_one"] = self.parallel == "one-by-one"
         ((runner, target),) = self._targets.items()
         return Deployment(name, runner, target, **written)
 

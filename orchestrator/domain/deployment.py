@@ -27,6 +27,8 @@ class Deployment:
     ``max_attempts`` counts all runs of a task or step, ``max_rounds`` those of a review (None: no
     cap). ``outcome_model`` names the model that says which option a person's words mean, where the
     code names none. ``review_webhook`` is told of every review, whatever a kickoff names.
+    ``one_by_one`` has the methods of a flow run one at a time, where CrewAI would run them side by
+    side.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Deployment:
     delivery_rules: DeliveryRules = field(default_factory=DeliveryRules)
     outcome_model: str | None = None
     review_webhook: str | None = None
+    one_by_one: bool = False
 
     def goes_on(self, begun: Plan, loaded: Plan) -> bool:
         """Whether code with the plan ``loaded`` may go on with what began with ``begun``."""

@@ -24,6 +24,13 @@ class Runner(Protocol):
         """
         ...
 
+    def warm_up(self) -> None:
+        """Do in this process what its first run would otherwise wait for.
+
+        It may start threads: never call it in a process that forks later.
+        """
+        ...
+
     def run(self, deployment: Deployment, work: Work, context: RunContext) -> Result:
         """Run the task that is due, in this process, to its end or until a person has to answer.
 

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orchestrator.adapters.runners.crewai.flows.port_sketch import Ended, Halted, Work
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.history import Answered, Asked, Committed, Cut, Entry
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.domain.work import Work
 from orchestrator.errors import ClaimLost
-from orchestrator.ports import Step
+from orchestrator.ports import Ended, Halted, Step
 
 
 class Crash(BaseException):

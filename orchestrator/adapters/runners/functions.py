@@ -56,6 +56,9 @@ class FunctionsRunner:
         question = judge(work.path, work.path) if task.human_input else None
         return Ended(_output(work.task, returned), {}, question)
 
+    def warm_up(self) -> None:
+        """Plain functions need nothing."""
+
     def weigh(
         self, deployment: Deployment, question: Question, words: str, output: Output
     ) -> str | None:

@@ -94,7 +94,7 @@ def _new_run(
         trace=_trace(locked, resumes=resumes),
     )
     locked.record("task_run.create", run.id, run)
-    locked.tx.publish(job_of(locked.ports, run))
+    locked.tx.publish(job_of(locked.ports, run, is_flow=locked.is_flow))
     return run
 
 
@@ -108,13 +108,17 @@ def _trace(locked: LockedExecution, *, resumes: bool) -> JsonObject | None:
     return {"traceparent": cause, **({"before": before[-1]} if before else {})}
 
 
-def job_of(ports: Ports, run: TaskRun) -> jobs.Job:
-    """The job that a task run waits for."""
+def job_of(ports: Ports, run: TaskRun, *, is_flow: bool) -> jobs.Job:
+    """The job that a task run waits for.
+
+    Of a flow each step has the time limit, and its worker sees to that; the job itself has none.
+    """
+    limit = settings_of(ports, run.deployment).task_time_limit.total_seconds()
     return jobs.run_task(
         run.execution_id,
         run.id,
         resumes=run.resumes,
-        time_limit=settings_of(ports, run.deployment).task_time_limit.total_seconds(),
+        time_limit=None if is_flow and not run.weighs else limit,
         labels={"deployment": run.deployment, "task": run.task_name, "round": str(run.round)},
         trace={name: str(value) for name, value in (run.trace or {}).items()},
     )

@@ -74,7 +74,7 @@ def pass_on(locked: LockedExecution, run: TaskRun, turns: Turns) -> bool:
         return False
     wake_at = retry.publish_again_at(locked.now, 1)
     locked.tx.task_runs.put_off(run.id, wake_at, publishes=1)
-    locked.tx.publish(job_of(locked.ports, run))
+    locked.tx.publish(job_of(locked.ports, run, is_flow=locked.is_flow))
     return True
 
 

@@ -72,7 +72,7 @@ def _give_back(ports: Ports, task_run_id: str, worker: str) -> bool:
             return False
         locked, run = found
         given_back = locked.save_run("give_back", run, run.give_back(locked.now))
-        tx.publish(job_of(ports, given_back))
+        tx.publish(job_of(ports, given_back, is_flow=locked.is_flow))
         locked.close()
         return True
 

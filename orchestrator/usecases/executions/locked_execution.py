@@ -193,6 +193,16 @@ class LockedExecution:
         return self.execution
 
 
+def runs_flow(tx: Transaction, execution_id: str) -> bool:
+    """Whether a flow runs in an execution; False too where its plan cannot be read any more."""
+    execution = tx.executions.get(execution_id)
+    try:
+        plan = tx.manifests.plan(execution.plan_digest) if execution else None
+    except Unreadable:
+        return False
+    return plan is not None and plan.is_flow
+
+
 def lock_execution(
     ports: Ports, tx: Transaction, execution_id: str, actor: str, deployment: str | None = None
 ) -> LockedExecution:

@@ -15,6 +15,7 @@ from orchestrator.errors import Transient, cause
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import job_of
 from orchestrator.usecases.executions.claims import end_lapsed_claim
+from orchestrator.usecases.executions.locked_execution import runs_flow
 from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
@@ -116,14 +117,12 @@ def _publish_task_runs(ports: Ports) -> int:
 
 
 def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
-    job = job_of(ports, run)
-
     def decide(tx: Transaction) -> bool:
         now = tx.now()
         wake_at = retry.publish_again_at(now, run.publishes + 1)
         if not tx.task_runs.woken(run, now, wake_at):
             return False
-        tx.publish(job)
+        tx.publish(job_of(ports, run, is_flow=runs_flow(tx, run.execution_id)))
         return True
 
     return ports.store.transact(decide)

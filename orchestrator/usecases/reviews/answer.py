@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.domain.canonical import Json, JsonObject
+from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import Feedback, Review, option_meant, reads_as_approval
 from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import (
     AlreadyAnswered,
     Invalid,
@@ -32,6 +34,7 @@ from orchestrator.usecases.idempotency import IdempotencyKey, idempotent
 from orchestrator.usecases.reviews.close import close_review
 from orchestrator.usecases.reviews.weigh import begin_weighing, withdraw_weighing
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
+from orchestrator.wire import webhooks as webhook_bodies
 from orchestrator.wire.requests import ResumeBody
 
 
@@ -218,6 +221,8 @@ def _take(
         withdraw_weighing(locked, review)
     closed = close_review(locked, review, feedback, edited_id)
     if run.state is not TaskRunState.UNDER_REVIEW:  # asked in the middle of a task
+        if feedback.approved:
+            _commit_judged(locked, closed, edited_id, output.edited(edited) if edited else output)
         go_on(locked, run.path)
         return "retrying" if feedback.approved is False else "resumed"
     if not feedback.approved:
@@ -229,6 +234,16 @@ def _take(
     commit_task(locked, locked.plan, run, edited_id or closed.output_id, output)
     begin_due_tasks(locked, locked.plan, resumes=True)
     return "completed" if locked.execution.state is ExecutionState.SUCCEEDED else "resumed"
+
+
+def _commit_judged(
+    locked: LockedExecution, review: Review, edited_id: str | None, output: Output
+) -> None:
+    """A crew's task inside a flow's method is final once it is approved."""
+    name, output_id = review.task_name, edited_id or review.output_id
+    locked.checkpoint(Cause.COMMIT, review.path, name=name, output_id=output_id)
+    body = webhook_bodies.task_body(review.path, name, output, None)
+    locked.announce(WebhookKind.TASK, body)
 
 
 def _weigh(locked: LockedExecution, review: Review, given: Answer) -> str:

@@ -44,7 +44,7 @@ class BuiltCrews:
     def _build(self, deployment: Deployment) -> Crew:
         target = load(deployment)
         if isinstance(target, type) and issubclass(target, Flow):
-            raise broken(deployment, "it is a flow, and only crews can be deployed")
+            raise broken(deployment, "it is a flow: name it with 'flow' in place of 'crew'")
         try:
             maker = _maker_from(target)
             self._makers.append(maker)

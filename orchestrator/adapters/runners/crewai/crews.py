@@ -55,6 +55,9 @@ class Crews:
         # a kickoff only.
         return contextvars.copy_context().run(_ended_as_ours, run)
 
+    def warm_up(self) -> None:
+        """A crew's first task needs nothing that its import has not done."""
+
     def weigh(
         self, deployment: Deployment, question: Question, words: str, output: Output
     ) -> str | None:

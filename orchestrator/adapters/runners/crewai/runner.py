@@ -15,15 +15,22 @@ from orchestrator.domain.work import Work
 from orchestrator.errors import cause
 from orchestrator.ports import Result, RunContext, Runner
 
-NEEDS_CREWAI = "orchestrator.adapters.runners.crewai.crews"
-"""The module that imports CrewAI. It is imported by name, so that nothing else has to wait."""
+_FLOWS = "orchestrator.adapters.runners.crewai.flows.running"
+_CREWS = "orchestrator.adapters.runners.crewai.crews"
+"""The modules that import CrewAI. They are imported by name, so that nothing else has to wait."""
+
+NEEDS_CREWAI = (_FLOWS, _CREWS)
 
 
 class CrewaiRunner:
-    """Runs the tasks of CrewAI crews. ``storage`` is the folder for CrewAI's own files."""
+    """Runs the tasks of CrewAI crews, or its flows.
 
-    def __init__(self, storage: Path | None = None) -> None:
+    ``storage`` is the folder for CrewAI's own files.
+    """
+
+    def __init__(self, storage: Path | None = None, *, flows: bool = False) -> None:
         self._storage = storage
+        self._flows = flows
         self._crews: Runner | None = None
 
     def import_crewai(self) -> None:
@@ -33,11 +40,19 @@ class CrewaiRunner:
         """
         if self._crews is None:
             prepare_environment(self._storage)
-            self._crews = importlib.import_module(NEEDS_CREWAI).Crews()
+            # What flows need is set before any code of users is imported: crews may hold flows.
+            flows = importlib.import_module(_FLOWS)
+            crews = importlib.import_module(_CREWS)
+            self._crews = flows.Flows() if self._flows else crews.Crews()
 
     def plan(self, deployment: Deployment) -> Plan:
-        """Build the crew and read its plan. Raises DeploymentBroken."""
+        """Build the crew, or read the flow, and read its plan. Raises DeploymentBroken."""
         return self._ready(deployment).plan(deployment)
+
+    def warm_up(self) -> None:
+        """Do in this process what its first run would otherwise wait for; never before a fork."""
+        if self._crews is not None:
+            self._crews.warm_up()
 
     def run(self, deployment: Deployment, work: Work, context: RunContext) -> Result:
         """Run the task that is due. Raises TaskFailed, ClaimLost or DeploymentBroken."""

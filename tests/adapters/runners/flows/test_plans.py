@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from orchestrator.adapters.runners.crewai.flows.input_schema import refusals
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.deployment import Deployment
-from orchestrator.errors import DeploymentBroken
+from orchestrator.errors import DeploymentBroken, Invalid
+from orchestrator.wire.inputs import require_fitting_inputs
 
 Deploy: TypeAlias = Callable[..., Deployment]
 
@@ -45,9 +45,18 @@ TYPED = "from typing import Literal\nfrom pydantic import Field\n" + TYPED
 
 
 def plan(deployment: Deployment) -> Any:
-    from orchestrator.adapters.runners.crewai.flows.running import flow_plan  # noqa: PLC0415
+    from orchestrator.adapters.runners.crewai.flows.plans import flow_shape  # noqa: PLC0415
 
-    return flow_plan(deployment)
+    return flow_shape(deployment)
+
+
+def refusals(schema: Any, inputs: dict[str, Any]) -> dict[str, str]:
+    """What a kickoff with these inputs would be told of each."""
+    try:
+        require_fitting_inputs(schema or {}, inputs)
+    except Invalid as refused:
+        return {name.partition(".")[2].partition(".")[0]: "" for name in refused.details}
+    return {}
 
 
 def test_the_plan_names_methods_and_inputs(deploy: Deploy) -> None:
@@ -72,24 +81,22 @@ def test_a_changed_method_changes_the_digest(deploy: Deploy) -> None:
 @pytest.mark.parametrize(
     ("inputs", "refused"),
     [
-        ({"topic": "milk", "count": 3, "tags": ["a"], "inner": {"topic": "x"}}, {}),
-        ({"inner": None, "something": "else"}, {}),
-        ({"topic": 3}, {"topic": "topic must be a string"}),
-        ({"count": "3"}, {"count": "count must be an integer"}),
-        ({"count": True}, {"count": "count must be an integer"}),
-        ({"count": 10}, {"count": "count must be at most 9"}),
-        ({"tone": "loud"}, {"tone": 'tone must be one of "dry", "warm"'}),
-        ({"tags": ["a", 1]}, {"tags": "tags[1] must be a string"}),
-        ({"inner": {"topic": 1}}, {"inner": "inner.topic must be a string"}),
-        ({"topic": 1, "count": -1}, {"topic": None, "count": None}),
+        ({"topic": "milk", "count": 3, "tags": ["a"], "inner": {"topic": "x"}}, ()),
+        ({"inner": None, "something": "else"}, ()),
+        ({"topic": 3}, ("topic",)),
+        ({"count": "3"}, ("count",)),
+        ({"count": True}, ("count",)),
+        ({"count": 10}, ("count",)),
+        ({"tone": "loud"}, ("tone",)),
+        ({"tags": ["a", 1]}, ("tags",)),
+        ({"inner": {"topic": 1}}, ("inner",)),
+        ({"topic": 1, "count": -1}, ("topic", "count")),
     ],
 )
 def test_inputs_that_the_state_refuses_are_named(
-    deploy: Deploy, inputs: dict[str, Any], refused: dict[str, str | None]
+    deploy: Deploy, inputs: dict[str, Any], refused: tuple[str, ...]
 ) -> None:
-    found = refusals(plan(deploy(TYPED)).state_schema, inputs)
-    assert found.keys() == refused.keys()
-    assert all(found[name] == told for name, told in refused.items() if told)
+    assert refusals(plan(deploy(TYPED)).state_schema, inputs).keys() == set(refused)
 
 
 @pytest.mark.parametrize("declared", ["Flow", "Flow[dict]", "Flow[dict[str, Any]]"])

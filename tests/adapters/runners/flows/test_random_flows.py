@@ -11,7 +11,7 @@ import flow_log
 import pytest
 from flow_world import Crash, FlowExecution
 
-from orchestrator.adapters.runners.crewai.flows.port_sketch import Ended, Halted
+from orchestrator.ports import Ended, Halted
 
 Begin: TypeAlias = Callable[..., FlowExecution]
 

@@ -8,10 +8,10 @@ from typing import TypeAlias
 import pytest
 from flow_world import Crash, FlowExecution
 
-from orchestrator.adapters.runners.crewai.flows.port_sketch import Ended, Halted
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.errors import TaskFailed
+from orchestrator.ports import Ended, Halted
 
 Begin: TypeAlias = Callable[..., FlowExecution]
 

@@ -13,10 +13,10 @@ from typing import Any, TypeAlias
 import pytest
 from flow_world import Crash, FlowExecution
 
-from orchestrator.adapters.runners.crewai.flows.port_sketch import Ended, Halted
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.errors import TaskFailed
+from orchestrator.ports import Ended, Halted
 
 Begin: TypeAlias = Callable[..., FlowExecution]
 SUPPORT = str(Path(__file__).parents[3] / "support")
@@ -295,7 +295,7 @@ import json, sys
 from pathlib import Path
 from orchestrator.adapters.runners.crewai.environment import prepare_environment
 prepare_environment(Path("store"))
-from orchestrator.adapters.runners.crewai.flows.port_sketch import Halted
+from orchestrator.ports import Halted
 from orchestrator.adapters.runners.crewai.flows.running import warm_up
 from orchestrator.domain.deployment import Deployment, RunnerKind
 from flow_world import FlowExecution

@@ -11,9 +11,9 @@ import pytest
 from flow_log import ran
 from flow_world import FlowExecution
 
-from orchestrator.adapters.runners.crewai.flows.port_sketch import Ended
 from orchestrator.domain.history import Asked
 from orchestrator.errors import ClaimLost, TaskFailed
+from orchestrator.ports import Ended
 
 Begin: TypeAlias = Callable[..., FlowExecution]
 

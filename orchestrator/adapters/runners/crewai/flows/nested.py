@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from contextvars import copy_context
+from dataclasses import replace
 from typing import Any
 
 from crewai import Crew, Flow, Task
@@ -26,11 +27,17 @@ from orchestrator.adapters.runners.crewai.flows.scope import Paused, Scope, curr
 from orchestrator.adapters.runners.crewai.flows.telling import of_task, tell_steps_of
 from orchestrator.adapters.runners.crewai.retries import agents_of, retry_in_one_place
 from orchestrator.domain.canonical import digest
-from orchestrator.domain.chain import Chain, Remark
+from orchestrator.domain.history import Answered, Asked
 from orchestrator.domain.output import Output
-from orchestrator.domain.plan import Plan, PlannedTask, unique_names
+from orchestrator.domain.plan import unique_names
 from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.domain.work import own_round, words_on_other
 from orchestrator.errors import TaskFailed
+
+
+def _as_said(path: str, number: int, asked: Asked, answer: Answered) -> Answered:
+    """An answer as a crew's own tasks would get it: with the task's short name and its round."""
+    return replace(answer, name=_short(path), round=number, output=asked.output)
 
 
 def install() -> None:
@@ -130,7 +137,7 @@ class _TaskRun:
 
     def begin(self, context: str | None) -> str | None:
         """Begin to run; returns the context, with what people said so far."""
-        self._since = self._run.begin(self._record.path)
+        self._since = self._run.begun(self._record.path)
         if self._agent is not None:
             tell_steps_of(self._agent, None)
         return DIVIDERS.join(part for part in (context, *self._remarks()) if part) or context
@@ -143,26 +150,19 @@ class _TaskRun:
             for record in journal.records_below(self._scope.path)
             if record.path.rpartition("/")[0] == self._scope.path and "/task:" in record.path
         ]
-        others = [record for record in beside if record.path != self._record.path]
-        places = [self._record, *others]
-        remarks = [
-            Remark(
-                index,
-                _short(record.path),
-                number,
-                bool(answer.approved),
-                answer.words,
-                asked.output,
-            )
-            for index, record in enumerate(places)
+        others = [
+            words_on_other(_as_said(record.path, number, asked, answer))
+            for record in beside
+            if record.path != self._record.path
             for number, (asked, answer) in enumerate(record.rounds, start=1)
+            if answer is not None and answer.words.strip()
+        ]
+        own = [
+            own_round(_as_said(self._record.path, number, asked, answer))
+            for number, (asked, answer) in enumerate(self._record.rounds, start=1)
             if answer is not None
         ]
-        names = tuple(PlannedTask(record.path) for record in places)
-        rounds = len(self._record.rounds) + 1
-        execution, deployment = self._run.execution_id, self._run.deployment
-        chain = Chain(execution, deployment, Plan(names), 0, rounds, {}, {}, tuple(remarks))
-        return chain.added_context()
+        return (*others, *own)
 
     def end(self, output: TaskOutput) -> TaskOutput:
         """Commit the output, or have a person judge it. Raises Paused."""

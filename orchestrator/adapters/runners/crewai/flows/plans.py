@@ -18,6 +18,7 @@ from orchestrator.adapters.runners.crewai.flows.internals import AnyFlow
 from orchestrator.adapters.runners.loading import broken, kind_of, load
 from orchestrator.domain.canonical import JsonObject, digest
 from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.plan import Plan, PlannedStep, PlannedTask, TaskKind
 from orchestrator.errors import FOREIGN, cause
 
 CREWAIS_OWN = frozenset(
@@ -72,7 +73,25 @@ class FlowShape:
         return {**asdict(self), "inputs": list(self.inputs), "methods": _listed(self.methods)}
 
 
-def flow_plan(deployment: Deployment) -> FlowShape:
+def flow_plan(deployment: Deployment) -> Plan:
+    """The plan of a flow: one task, whose steps are its methods. Raises DeploymentBroken."""
+    shape = flow_shape(deployment)
+    flow = PlannedTask(shape.name, TaskKind.FLOW, key=digest(shape.digest_material))
+    steps = (
+        PlannedStep(
+            method.name,
+            method.listens_to or ("the start" if method.is_start else ""),
+            method.asks,
+            method.emit,
+        )
+        for method in shape.methods
+    )
+    return Plan(
+        (flow,), shape.inputs, inputs_required=False, steps=tuple(steps), schema=shape.state_schema
+    )
+
+
+def flow_shape(deployment: Deployment) -> FlowShape:
     """Load the flow and read it. Raises DeploymentBroken."""
     flow_class = flow_class_of(deployment)
     methods = internals.definition_of(flow_class).methods

@@ -276,7 +276,7 @@ class Replay:
         self.working(+1)
         try:
             async with self._alone:
-                since = self.run.begin(step.path)
+                since = self.run.begun(step.path)
                 self._check_arguments(step)
                 with inside(step.scope):
                     executed = await self._body(step, method)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from crewai.flow.async_feedback.types import HumanFeedbackPending, PendingFeedbackContext
@@ -40,7 +41,8 @@ def ask(replay: Replay, path: str, context: PendingFeedbackContext) -> TaskFaile
         state = replay.stored_state(must_be_stored=True)
     except Unstorable as error:
         return TaskFailed(f"Nobody can be asked about {path}: {error}", retryable=False)
-    replay.run.ask(_question(codec, path, context), output, state)
+    question = replace(_question(codec, path, context), state=shown_state(state))
+    replay.run.ask(question, output, state)
     return None
 
 
@@ -54,6 +56,12 @@ def _question(codec: Codec, path: str, context: PendingFeedbackContext) -> Quest
         default=context.default_outcome,
         metadata=as_json(codec, context.metadata),
     )
+
+
+def shown_state(state: JsonObject | None) -> JsonObject | None:
+    """The flow's state as people read it."""
+    shown = None if state is None else plain(state)
+    return shown if isinstance(shown, dict) else None
 
 
 def as_json(codec: Codec, metadata: Any) -> JsonObject:

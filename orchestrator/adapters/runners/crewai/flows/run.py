@@ -9,13 +9,12 @@ from typing import Any
 
 from orchestrator.adapters.runners.crewai.flows.codec import Codec
 from orchestrator.adapters.runners.crewai.flows.journal import Journal
-from orchestrator.adapters.runners.crewai.flows.port_sketch import RunContext
 from orchestrator.adapters.runners.crewai.flows.scope import Interrupted
 from orchestrator.adapters.runners.crewai.flows.spending import Spending
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question
-from orchestrator.ports import Step
+from orchestrator.ports import RunContext, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +24,11 @@ class Options:
     ``one_by_one`` runs the methods of a flow one at a time, so that what one wrote into the state
     is never seen by another before it is committed. ``max_method_calls`` is how often one method
     may be called in an execution, all its rounds together, where the author left CrewAI's own
-    limit. ``outcome_llm`` is asked for outcomes where a decorator names no model.
+    limit.
     """
 
     one_by_one: bool = False
     max_method_calls: int = 1000
-    outcome_llm: str | None = None
 
 
 @dataclass(slots=True)
@@ -65,9 +63,13 @@ class Run:
         """Tell of an event. Raises Interrupted."""
         self._through(self.context.event, kind, data)
 
-    def begin(self, path: str) -> float:
-        """Say that a step begins; returns when."""
+    def begin(self, path: str) -> None:
+        """Say that a step begins. Raises Interrupted."""
         self._through(self.context.begin, path)
+
+    def begun(self, path: str) -> float:
+        """The same; returns when."""
+        self.begin(path)
         return time.monotonic()
 
     def commit(

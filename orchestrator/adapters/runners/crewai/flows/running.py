@@ -16,7 +16,6 @@ from orchestrator.adapters.runners.crewai.flows import internals, nested, outcom
 from orchestrator.adapters.runners.crewai.flows.journal import Journal, method_of
 from orchestrator.adapters.runners.crewai.flows.loop import run_apart
 from orchestrator.adapters.runners.crewai.flows.plans import codec_of, flow_class_of, flow_plan
-from orchestrator.adapters.runners.crewai.flows.port_sketch import Ended, Halted, RunContext, Work
 from orchestrator.adapters.runners.crewai.flows.replay import Replay
 from orchestrator.adapters.runners.crewai.flows.reviews import Reviewers
 from orchestrator.adapters.runners.crewai.flows.run import Options, Run
@@ -26,10 +25,13 @@ from orchestrator.adapters.runners.crewai.flows.values import to_result
 from orchestrator.adapters.runners.crewai.internals import knowledge_of, listen
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
+from orchestrator.domain.plan import Plan
 from orchestrator.domain.question import Question
-from orchestrator.errors import FOREIGN, ClaimLost, DeploymentBroken, TaskFailed, cause
+from orchestrator.domain.work import Work
+from orchestrator.errors import ClaimLost, DeploymentBroken, TaskFailed, cause
+from orchestrator.ports import Ended, Halted, RunContext
 
-__all__ = ["Options", "flow_plan", "run_flow", "warm_up", "weigh"]
+__all__ = ["Flows", "Options", "flow_plan", "run_flow", "warm_up", "weigh"]
 
 
 def _install() -> None:
@@ -52,6 +54,28 @@ def warm_up() -> None:
             """Nothing."""
 
     Nothing()
+
+
+class Flows:
+    """Keeps ``ports.Runner`` for flows, with CrewAI imported."""
+
+    def plan(self, deployment: Deployment) -> Plan:
+        """Read the flow. Raises DeploymentBroken."""
+        return flow_plan(deployment)
+
+    def warm_up(self) -> None:
+        """Build a first flow."""
+        warm_up()
+
+    def run(self, deployment: Deployment, work: Work, context: RunContext) -> Ended | Halted:
+        """Run the flow up to where it waits for people, or to its end."""
+        return run_flow(deployment, work, context, Options(one_by_one=deployment.one_by_one))
+
+    def weigh(
+        self, deployment: Deployment, question: Question, words: str, output: Output
+    ) -> str | None:
+        """Have the decorator's model, or the deployment's, say which option the words mean."""
+        return weigh(deployment, question, words, output, deployment.outcome_model)
 
 
 def run_flow(
@@ -94,7 +118,7 @@ def _ended_as_ours(run: Run, flow_class: type[internals.AnyFlow], work: Work) ->
         raise error.why from None
     except (TaskFailed, ClaimLost, DeploymentBroken):
         raise
-    except FOREIGN as error:
+    except BaseException as error:  # users' code may end with anything at all
         raise TaskFailed(cause(error), retryable=not isinstance(error, HookAborted)) from error
 
 
@@ -128,7 +152,7 @@ def weigh(
             return outcomes.asked_of_model(internals.model_from(llm), words, question.options)
     except DeploymentBroken:
         raise
-    except FOREIGN as error:
+    except BaseException as error:  # the same of a model of theirs
         raise TaskFailed(f"No model could say which option is meant: {cause(error)}") from error
 
 
