@@ -12,8 +12,9 @@ import flow_log
 import pytest
 from flow_world import FlowExecution
 
+from orchestrator.adapters.deployment_file import RunnerKind
 from orchestrator.adapters.runners.crewai.environment import STORAGE, prepare_environment
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.deployment import Deployment
 
 PRELUDE = """
 import asyncio, threading, time
@@ -72,7 +73,7 @@ def deploy(folder: Path) -> Callable[..., Deployment]:
     def write(code: str, target: str = "F") -> Deployment:
         sys.modules.pop("users_flow", None)
         (folder / "users_flow.py").write_text(PRELUDE + dedent(code))
-        return Deployment("demo", RunnerKind.CREWAI, f"users_flow:{target}")
+        return Deployment("demo", RunnerKind.FLOW, f"users_flow:{target}")
 
     return write
 

@@ -297,11 +297,12 @@ from orchestrator.adapters.runners.crewai.environment import prepare_environment
 prepare_environment(Path("store"))
 from orchestrator.ports import Halted
 from orchestrator.adapters.runners.crewai.flows.running import warm_up
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.adapters.deployment_file import RunnerKind
+from orchestrator.domain.deployment import Deployment
 from flow_world import FlowExecution
 
 warm_up()
-deployment = Deployment("demo", RunnerKind.CREWAI, "users_flow:F")
+deployment = Deployment("demo", RunnerKind.FLOW, "users_flow:F")
 execution = FlowExecution(deployment, {"n": 1}, json.load(sys.stdin))
 result = execution.run()
 told = None if isinstance(result, Halted) else result.output.to_json()
