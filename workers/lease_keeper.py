@@ -19,11 +19,13 @@ from celery.exceptions import SoftTimeLimitExceeded
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import ClaimLost, TaskFailed
-from orchestrator.ports import Ports, Progress, Step, Transaction
+from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.changed_code import LIVES_WITHIN
 from orchestrator.usecases.executions.claims import is_current, renew_claim
+from orchestrator.usecases.executions.fail_attempt import fail_attempt
 from orchestrator.usecases.webhooks.agent_steps import tell_steps
 from orchestrator.usecases.webhooks.stream_events import ToldEvent, listening_stream, tell_events
 
@@ -67,7 +69,7 @@ class RunningTask:
         self.run = run
         self._stream = stream
         self._hurry = hurry
-        self.step_path: str | None = None
+        self._steps_end_at: dict[str, float] = {}
         self._limit = limit.total_seconds()
         self._ends_at = time.monotonic() + self._limit
         self._renewed_at = time.monotonic()
@@ -81,9 +83,21 @@ class RunningTask:
             raise ClaimLost
 
     def begin(self, path: str) -> None:
-        """A step of a flow begins: its time limit starts anew."""
-        self.step_path = path
-        self._ends_at = time.monotonic() + self._limit
+        """A step of a flow begins: it has the time limit from now on."""
+        self._ends_at = self._steps_end_at[path] = time.monotonic() + self._limit
+
+    def end(self, path: str) -> None:
+        """Neither the step at this path runs any more, nor those that it stands in."""
+        for begun in list(self._steps_end_at):
+            if path == begun or path.startswith(f"{begun}/"):
+                self._steps_end_at.pop(begun, None)
+
+    @property
+    def overdue_step(self) -> str | None:
+        """A step that has run for longer than it may; None where there is none."""
+        now = time.monotonic()
+        overdue = (path for path, at in dict(self._steps_end_at).items() if now > at)
+        return next(overdue, None)
 
     def step(self, step: Step) -> None:
         """Note a thought or tool call of an agent."""
@@ -182,7 +196,7 @@ class ThreadLeaseKeeper:
         threading.Thread(target=self._keep_all, name="lease-keeper", daemon=True).start()
 
     @contextmanager
-    def keep(self, run: TaskRun) -> Iterator[Progress]:
+    def keep(self, run: TaskRun) -> Iterator[StepWatch]:
         """Renew the lease until the context ends, or until the claim turns out to be lost.
 
         Raises TaskFailed when the time limit ended the task, ChildEnds when a shutdown did.
@@ -211,6 +225,7 @@ class ThreadLeaseKeeper:
                 self._hurry.clear()
             for running in list(self._running.values()):
                 self._surviving(running)
+                self._end_overdue_step(running)
             if time.monotonic() - self._seen_at >= retry.RENEWAL.total_seconds():
                 self._say_that_it_lives()
             self._end_when_told()
@@ -222,6 +237,21 @@ class ThreadLeaseKeeper:
         now = time.monotonic()
         self._told_to_end_at = self._told_to_end_at or now
         if now - self._told_to_end_at > GOODBYE:
+            os._exit(os.EX_SOFTWARE)
+
+    def _end_overdue_step(self, running: RunningTask) -> None:
+        """End the process, since threads cannot be ended: its parent replaces it.
+
+        A crew's task has the time limit of its job instead.
+        """
+        step = running.overdue_step
+        if step is None:
+            return
+        limit = self._ports.deployments.get(running.run.deployment).task_time_limit
+        reason = f"Step '{step}' ran over its time limit of {limit.total_seconds():g} s"
+        try:
+            fail_attempt(self._ports, running.run, worker_actor(self._worker), reason)
+        finally:
             os._exit(os.EX_SOFTWARE)
 
     def _surviving(self, running: RunningTask) -> None:

@@ -10,6 +10,7 @@ from orchestrator.ports.running import (
     RunContext,
     Runner,
     Step,
+    StepWatch,
 )
 from orchestrator.ports.sending import Sender, Signer
 from orchestrator.ports.store import Store, Transaction
@@ -96,6 +97,7 @@ __all__ = [
     "Sender",
     "Signer",
     "Step",
+    "StepWatch",
     "Store",
     "Sweeps",
     "TaskRuns",

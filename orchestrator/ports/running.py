@@ -63,8 +63,16 @@ class Progress(Protocol):
         """Tell of one event of the runner's own bus, under the name that it has there."""
         ...
 
+
+class StepWatch(Progress, Protocol):
+    """Progress that also sees how long each step of a flow takes, and ends what hangs."""
+
     def begin(self, path: str) -> None:
-        """The step of a flow at this path begins: its time limit starts anew."""
+        """The step at this path begins: it has the time limit from now on."""
+        ...
+
+    def end(self, path: str) -> None:
+        """Neither the step at this path runs any more, nor those that it stands in."""
         ...
 
 
@@ -73,6 +81,10 @@ class RunContext(Progress, Protocol):
 
     Safe to call from several threads. What writes raises ClaimLost when the claim was lost.
     """
+
+    def begin(self, path: str) -> None:
+        """A step begins: it has the time limit from now on, until it commits or asks."""
+        ...
 
     def commit(
         self,

@@ -62,6 +62,7 @@ class Service:
         *,
         functions: Mapping[str, str] | None = None,
         crews: Mapping[str, str] | None = None,
+        flows: Mapping[str, str] | None = None,
         **environment: str,
     ) -> None:
         self.folder = folder
@@ -70,7 +71,7 @@ class Service:
         self.token = "a token of the tests"
         self.log_path = folder / "up.log"
         self.deployments = folder / "deployments.toml"
-        self.deployments.write_text(_toml(functions or DEPLOYMENTS, crews or {}))
+        self.deployments.write_text(_toml(functions, crews, flows))
         self.environment = _environment(folder, self.token, environment)
         for place in CRASH_POINTS:
             self.guard(place).touch()
@@ -270,9 +271,19 @@ class Service:
         return [run for run in runs if run.task_name == task][-1]
 
 
-def _toml(functions: Mapping[str, str], crews: Mapping[str, str]) -> str:
-    entries = [(name, "functions", target) for name, target in functions.items()]
-    entries += [(name, "crew", target) for name, target in crews.items()]
+def _toml(
+    functions: Mapping[str, str] | None,
+    crews: Mapping[str, str] | None,
+    flows: Mapping[str, str] | None,
+) -> str:
+    declared = {"functions": functions, "crew": crews, "flow": flows}
+    if not any(declared.values()):
+        declared["functions"] = DEPLOYMENTS
+    entries = [
+        (name, key, target)
+        for key, targets in declared.items()
+        for name, target in (targets or {}).items()
+    ]
     return "\n".join(f'[deployments.{name}]\n{key} = "{target}"' for name, key, target in entries)
 
 

@@ -12,7 +12,7 @@ from orchestrator.domain.question import Question
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import WebhookKind
-from orchestrator.ports import Ports, Progress, Step, Transaction
+from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.advance import ask_person, carry_on_unless_asked
 from orchestrator.usecases.executions.claims import still_held
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
@@ -25,27 +25,27 @@ T = TypeVar("T")
 class ClaimedRun:
     """Keeps ``ports.RunContext`` for one claim of a task run."""
 
-    def __init__(self, ports: Ports, worker: str, run: TaskRun, progress: Progress) -> None:
+    def __init__(self, ports: Ports, worker: str, run: TaskRun, watch: StepWatch) -> None:
         self._ports = ports
         self._actor = worker_actor(worker)
         self._run = run
-        self._progress = progress
+        self._watch = watch
 
     def check(self) -> None:
         """Raise ClaimLost when the run was stopped or its claim was lost."""
-        self._progress.check()
+        self._watch.check()
 
     def step(self, step: Step) -> None:
         """Tell of one thought or tool call of an agent."""
-        self._progress.step(step)
+        self._watch.step(step)
 
     def event(self, kind: str, data: JsonObject) -> None:
         """Tell of one event of the runner's own bus."""
-        self._progress.event(kind, data)
+        self._watch.event(kind, data)
 
     def begin(self, path: str) -> None:
-        """A step begins: its time limit starts anew."""
-        self._progress.begin(path)
+        """A step begins: it has the time limit from now on."""
+        self._watch.begin(path)
 
     def commit(
         self,
@@ -56,6 +56,7 @@ class ClaimedRun:
         seconds: float | None = None,
     ) -> None:
         """A step's output is final. The next one has all its attempts."""
+        self._watch.end(path)
 
         def decide(locked: LockedExecution, run: TaskRun) -> None:
             output_id = self._ports.ids.new()
@@ -78,6 +79,7 @@ class ClaimedRun:
 
     def ask(self, question: Question, output: Output, state: JsonObject | None = None) -> str:
         """Ask a person about a step's output; returns the id of the review."""
+        self._watch.end(question.path)
 
         def decide(locked: LockedExecution, run: TaskRun) -> str:
             output_id = self._ports.ids.new()
@@ -88,6 +90,7 @@ class ClaimedRun:
 
     def cut(self, path: str) -> None:
         """Withdraw what a person was asked about a step that lost a race."""
+        self._watch.end(path)
 
         def decide(locked: LockedExecution, _run: TaskRun) -> None:
             reviews = locked.tx.reviews.of(locked.execution.id)

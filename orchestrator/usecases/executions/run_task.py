@@ -29,7 +29,7 @@ from orchestrator.errors import (
     WrittenByNewer,
     cause,
 )
-from orchestrator.ports import Ended, Halted, Ports, Progress, Result, Transaction
+from orchestrator.ports import Ended, Halted, Ports, Result, StepWatch, Transaction
 from orchestrator.usecases.executions.advance import (
     ask_person,
     begin_due_tasks,
@@ -62,7 +62,7 @@ _MEND = "Restore it from a backup, then retry the execution; or kick off a new o
 class LeaseKeeper(Protocol):
     """Keeps a claim alive while its task runs."""
 
-    def keep(self, run: TaskRun) -> AbstractContextManager[Progress]:
+    def keep(self, run: TaskRun) -> AbstractContextManager[StepWatch]:
         """Renew the lease until the context ends, or until the claim turns out to be lost."""
         ...
 

@@ -57,6 +57,7 @@ def test_the_question_has_all_that_the_decorator_says(flow: Begin) -> None:
         ("approved", "rejected"),
         "rejected",
         {"team": "a"},
+        {"id": execution.id},
     )
     assert asked.output.raw == "draft"
     assert asked.state is not None
