@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
+from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.plan import Plan
 
@@ -45,6 +48,51 @@ class Deployment:
     review_webhook: str | None = None
     one_by_one: bool = False
 
+    def settings(self) -> JsonObject:
+        """The settings as they are stored: they hold on when the deployment leaves the file.
+
+        What may be secret is left out. Durations are in seconds.
+        """
+        rules = self.delivery_rules
+        return {
+            "max_attempts": self.max_attempts,
+            "max_rounds": self.max_rounds,
+            "task_time_limit": self.task_time_limit.total_seconds(),
+            "review_timeout": self.review_timeout.total_seconds() if self.review_timeout else None,
+            "carry_webhooks": self.carry_webhooks,
+            "on_code_change": self.on_code_change.value,
+            "outcome_model": self.outcome_model,
+            "one_by_one": self.one_by_one,
+            "delays": [delay.total_seconds() for delay in rules.delays],
+            "notice_delays": [delay.total_seconds() for delay in rules.notice_delays],
+            "stop_on_4xx": rules.stop_on_4xx,
+        }
+
+    @classmethod
+    def with_settings(cls, name: str, stored: Mapping[str, Any]) -> Deployment:
+        """A deployment that is not declared any more; nothing runs it, but its rules hold."""
+        usual = cls(name, runner="", target="").settings()
+        found = {key: stored.get(key, value) for key, value in usual.items()}
+        timeout = found["review_timeout"]
+        delays, notices = (
+            tuple(timedelta(seconds=each) for each in found[key])
+            for key in ("delays", "notice_delays")
+        )
+        return cls(
+            name=name,
+            runner="",
+            target="",
+            max_attempts=found["max_attempts"],
+            max_rounds=found["max_rounds"],
+            task_time_limit=timedelta(seconds=found["task_time_limit"]),
+            review_timeout=None if timeout is None else timedelta(seconds=timeout),
+            carry_webhooks=found["carry_webhooks"],
+            on_code_change=OnCodeChange(found["on_code_change"]),
+            outcome_model=found["outcome_model"],
+            one_by_one=found["one_by_one"],
+            delivery_rules=DeliveryRules(delays, notices, found["stop_on_4xx"]),
+        )
+
     def goes_on(self, begun: Plan, loaded: Plan) -> bool:
         """Whether code with the plan ``loaded`` may go on with what began with ``begun``."""
         if begun.digest == loaded.digest:
@@ -54,10 +102,14 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a crew worker found when it loaded a deployment: its plan, or why it did not load."""
+    """What a crew worker found when it loaded a deployment: its plan, or why it did not load.
+
+    ``settings`` are those that the deployment's file had then.
+    """
 
     deployment: str
     plan: Plan | None
     error: str | None
     written_at: datetime
     worker: str
+    settings: JsonObject | None = None

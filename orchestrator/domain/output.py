@@ -20,6 +20,10 @@ LARGE = 64 * 1024
 """Bytes of its encoding from which on an output is large."""
 
 
+EDITS_FIT = "edits_fit"
+"""The key of ``Output.extra`` under which a runner stores what edits have to fit."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preview:
     """An output's text as lists show it; ``is_cut`` says that it goes on."""
@@ -33,7 +37,8 @@ class Output:
     """The output of one run of a task.
 
     ``raw`` is the text that people and later tasks read; ``json`` the same as data, where the task
-    has such a form; ``extra`` is the runner's own (what it needs to build its object again).
+    has such a form; ``extra`` is the runner's own (what it needs to build its object again), save
+    for ``EDITS_FIT``: the JSON Schema that an edited form of the data has to fit.
     """
 
     raw: str

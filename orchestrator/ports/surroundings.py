@@ -28,6 +28,10 @@ class Manifests(Protocol):
         """The newest one."""
         ...
 
+    def settings(self, deployment: str) -> JsonObject | None:
+        """The settings that its file had when a worker last loaded it; None before that."""
+        ...
+
     def plan(self, digest: str) -> Plan | None:
         """The plan with that digest, as some manifest once had it; None where it is gone.
 

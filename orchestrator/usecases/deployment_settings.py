@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from orchestrator.domain.deployment import Deployment
 from orchestrator.errors import UnknownDeployment
-from orchestrator.ports import Ports
+from orchestrator.ports import Ports, Transaction
 
 
-def settings_of(ports: Ports, deployment: str) -> Deployment:
-    """A deployment's settings; the defaults where it is not declared any more.
+def settings_of(ports: Ports, tx: Transaction, deployment: str) -> Deployment:
+    """A deployment's settings; those that it had last where it is not declared any more.
 
     Its executions are still there: they can be answered, stopped and looked at, and go on once a
     worker knows the deployment again.
@@ -16,4 +16,4 @@ def settings_of(ports: Ports, deployment: str) -> Deployment:
     try:
         return ports.deployments.get(deployment)
     except UnknownDeployment:
-        return Deployment(deployment, runner="", target="")
+        return Deployment.with_settings(deployment, tx.manifests.settings(deployment) or {})

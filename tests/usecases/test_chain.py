@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.errors import LONGEST_CAUSE, AlreadyAnswered, NotPending, TaskFailed
+from orchestrator.errors import LONGEST_CAUSE, AlreadyAnswered, Invalid, NotPending, TaskFailed
+from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.claims import end_lapsed_claim, give_back_claims
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
@@ -317,3 +319,14 @@ def test_an_error_is_told_in_bounded_words_whatever_it_says(
     told = world.snapshot(world.halted()).runs[0].error
     assert told is not None
     assert len(told) <= LONGEST_CAUSE
+
+
+def test_the_settings_of_a_deployment_that_left_the_file_hold_on(a_world: Make) -> None:
+    world = a_world("write?", "edit?", max_rounds=1, review_timeout=timedelta(days=3))
+    execution_id = world.halted()
+    world.without_deployments()
+    with pytest.raises(Invalid, match="allows 1 rounds"):
+        world.answer(execution_id, "write", approve=False, words="again")
+    world.answer(execution_id, "write", approve=True)
+    settings = world.ports.store.read(lambda tx: settings_of(world.ports, tx, "crew"))
+    assert (settings.max_rounds, settings.review_timeout) == (1, timedelta(days=3))

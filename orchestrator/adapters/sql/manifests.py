@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Text, select, type_coerce
 
 from orchestrator.adapters.sql.rows import insert_new, upsert
 from orchestrator.adapters.sql.schema import manifests, plans
-from orchestrator.domain.canonical import decode
+from orchestrator.domain.canonical import JsonObject, decode
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.plan import FORMAT, Plan
 from orchestrator.errors import Unreadable, WrittenByNewer, cause
@@ -34,6 +34,7 @@ class SqlManifests:
             "error": manifest.error,
             "written_at": manifest.written_at,
             "worker": manifest.worker,
+            "settings": manifest.settings,
         }
         upsert(self._connection, manifests, row, ["deployment"])
 
@@ -51,7 +52,12 @@ class SqlManifests:
             plan, error = _plan(row.body) if row.body else None, row.error
         except Unreadable as unreadable:
             plan, error = None, unreadable.message
-        return Manifest(row.deployment, plan, error, row.written_at, row.worker)
+        return Manifest(row.deployment, plan, error, row.written_at, row.worker, row.settings)
+
+    def settings(self, deployment: str) -> JsonObject | None:
+        """The settings that its file had when a worker last loaded it."""
+        query = select(manifests.c.settings).where(manifests.c.deployment == deployment)
+        return self._connection.execute(query).scalar()
 
     def plan(self, digest: str) -> Plan | None:
         """The plan with that digest. Raises Unreadable and WrittenByNewer."""

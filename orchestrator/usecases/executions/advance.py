@@ -21,7 +21,7 @@ from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.token import hash_of
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import TaskFailed
-from orchestrator.ports import Ports
+from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.history import committed_outputs
 from orchestrator.usecases.executions.locked_execution import LockedExecution
@@ -94,7 +94,7 @@ def _new_run(
         trace=_trace(locked, resumes=resumes),
     )
     locked.record("task_run.create", run.id, run)
-    locked.tx.publish(job_of(locked.ports, run, is_flow=locked.is_flow))
+    locked.tx.publish(job_of(locked.ports, locked.tx, run, is_flow=locked.is_flow))
     return run
 
 
@@ -108,12 +108,12 @@ def _trace(locked: LockedExecution, *, resumes: bool) -> JsonObject | None:
     return {"traceparent": cause, **({"before": before[-1]} if before else {})}
 
 
-def job_of(ports: Ports, run: TaskRun, *, is_flow: bool) -> jobs.Job:
+def job_of(ports: Ports, tx: Transaction, run: TaskRun, *, is_flow: bool) -> jobs.Job:
     """The job that a task run waits for.
 
     Of a flow each step has the time limit, and its worker sees to that; the job itself has none.
     """
-    limit = settings_of(ports, run.deployment).task_time_limit.total_seconds()
+    limit = settings_of(ports, tx, run.deployment).task_time_limit.total_seconds()
     return jobs.run_task(
         run.execution_id,
         run.id,
@@ -159,7 +159,7 @@ def ask_person(
 
     Raises TaskFailed, not to be retried, where the deployment allows no further round.
     """
-    declared = settings_of(locked.ports, run.deployment)
+    declared = settings_of(locked.ports, locked.tx, run.deployment)
     round_ = _round_of(locked, run, question)
     if declared.max_rounds is not None and round_ > declared.max_rounds:
         message = (

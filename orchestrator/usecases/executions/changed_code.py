@@ -58,7 +58,7 @@ def is_for_other_code(
     ``knows_who_lives`` is False for a process that the database was away from: others may not have
     given their sign yet. Raises Unreadable.
     """
-    deployment = settings_of(locked.ports, run.deployment)
+    deployment = settings_of(locked.ports, locked.tx, run.deployment)
     if _fits(deployment, locked.plan, loaded_plan):
         return False
     return not knows_who_lives or _fits_elsewhere(locked, deployment)
@@ -74,7 +74,7 @@ def pass_on(locked: LockedExecution, run: TaskRun, turns: Turns) -> bool:
         return False
     wake_at = retry.publish_again_at(locked.now, 1)
     locked.tx.task_runs.put_off(run.id, wake_at, publishes=1)
-    locked.tx.publish(job_of(locked.ports, run, is_flow=locked.is_flow))
+    locked.tx.publish(job_of(locked.ports, locked.tx, run, is_flow=locked.is_flow))
     return True
 
 

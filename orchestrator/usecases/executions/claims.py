@@ -46,7 +46,7 @@ def end_attempt(locked: LockedExecution, run: TaskRun, reason: str, *, retryable
 
     It becomes due again, with backoff, while the deployment's limit allows another run.
     """
-    limit = settings_of(locked.ports, run.deployment).max_attempts
+    limit = settings_of(locked.ports, locked.tx, run.deployment).max_attempts
     if retryable and run.attempts < limit:
         due_at = retry.task_due_again_at(locked.now, run.attempts)
         return locked.save_run("try_again", run, run.try_again(due_at, reason), error=reason)
@@ -72,7 +72,7 @@ def _give_back(ports: Ports, task_run_id: str, worker: str) -> bool:
             return False
         locked, run = found
         given_back = locked.save_run("give_back", run, run.give_back(locked.now))
-        tx.publish(job_of(ports, given_back, is_flow=locked.is_flow))
+        tx.publish(job_of(ports, tx, given_back, is_flow=locked.is_flow))
         locked.close()
         return True
 

@@ -62,4 +62,5 @@ def _manifest(ports: Ports, name: str, found: Plan | DeploymentBroken, worker: s
         error=found.message if isinstance(found, DeploymentBroken) else None,
         written_at=ports.clock.now(),
         worker=worker,
+        settings=ports.deployments.get(name).settings(),
     )

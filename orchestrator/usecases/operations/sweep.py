@@ -122,7 +122,7 @@ def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
         wake_at = retry.publish_again_at(now, run.publishes + 1)
         if not tx.task_runs.woken(run, now, wake_at):
             return False
-        tx.publish(job_of(ports, run, is_flow=runs_flow(tx, run.execution_id)))
+        tx.publish(job_of(ports, tx, run, is_flow=runs_flow(tx, run.execution_id)))
         return True
 
     return ports.store.transact(decide)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import Feedback, Review, option_meant, reads_as_approval
@@ -35,6 +35,7 @@ from orchestrator.usecases.reviews.close import close_review
 from orchestrator.usecases.reviews.weigh import begin_weighing, withdraw_weighing
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
 from orchestrator.wire import webhooks as webhook_bodies
+from orchestrator.wire.inputs import require_fitting_output
 from orchestrator.wire.requests import ResumeBody
 
 
@@ -81,7 +82,7 @@ def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
     review = _asked_about(given.body, locked.plan, tx.reviews.of(locked.execution.id))
     if given.body.output_digest not in (None, "", review.output_digest):
         raise OutputChanged
-    feedback = read_feedback(given, review, settings_of(ports, review.deployment).max_rounds)
+    feedback = read_feedback(given, review, settings_of(ports, tx, review.deployment).max_rounds)
     warnings = _resubscribe(locked, given.body)
     run = tx.task_runs.get(review.task_run_id)
     if run is None:
@@ -270,6 +271,7 @@ def _store_edited(
         return None
     edited_id = locked.ports.ids.new()
     rewritten = output.edited(edited)
+    require_fitting_output(output.extra.get(EDITS_FIT), rewritten)
     locked.tx.outputs.add(edited_id, review.execution_id, rewritten, locked.now)
     return edited_id
 

@@ -127,7 +127,7 @@ class _Round:
     def _judged(self, tried: Tried) -> Outcome:
         before, result = tried.delivery, tried.result
         jitter = self.ports.chance.jitter()
-        rules = settings_of(self.ports, before.deployment).delivery_rules
+        rules = settings_of(self.ports, self.tx, before.deployment).delivery_rules
         self.host = host_after(self.host, result, self.now, jitter)
         verdict = judge(result, before, self.endpoint, rules, self.now, jitter)
         attempt = _attempt(tried, verdict.delivery.attempts)

@@ -23,6 +23,7 @@ manifests = Table(
     Column("error", Words),
     Column("written_at", Utc, nullable=False),
     Column("worker", Words, nullable=False),
+    Column("settings", JsonText),
 )
 
 tokens = Table(

@@ -6,15 +6,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from crewai.crews.crew_output import CrewOutput
 from crewai.flow.async_feedback.types import HumanFeedbackPending, PendingFeedbackContext
 from crewai.flow.flow_definition import FlowHumanFeedbackDefinition
 from crewai.flow.human_feedback import HumanFeedbackResult
+from crewai.tasks.task_output import TaskOutput
+from pydantic import BaseModel
 
 from orchestrator.adapters.runners.crewai.flows import internals, outcomes, values
 from orchestrator.adapters.runners.crewai.flows.codec import Codec, Unreadable, Unstorable, plain
 from orchestrator.adapters.runners.crewai.flows.journal import Record, method_of
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.errors import TaskFailed
 
@@ -42,7 +45,7 @@ def ask(replay: Replay, path: str, context: PendingFeedbackContext) -> TaskFaile
     except Unstorable as error:
         return TaskFailed(f"Nobody can be asked about {path}: {error}", retryable=False)
     question = replace(_question(codec, path, context), state=shown_state(state))
-    replay.run.ask(question, output, state)
+    replay.run.ask(question, _editable(output, context.method_output), state)
     return None
 
 
@@ -56,6 +59,17 @@ def _question(codec: Codec, path: str, context: PendingFeedbackContext) -> Quest
         default=context.default_outcome,
         metadata=as_json(codec, context.metadata),
     )
+
+
+def _editable(output: Output, value: Any) -> Output:
+    """Say what a person's own form of the output has to fit, where a text will not do."""
+    if isinstance(value, str | CrewOutput | TaskOutput):
+        return output
+    if isinstance(value, BaseModel):
+        fits = type(value).model_json_schema()
+    else:  # any data in place of data; what has no form as data cannot be written by people
+        fits = {} if output.json is not None else {"not": {}}
+    return replace(output, extra={**output.extra, EDITS_FIT: fits})
 
 
 def shown_state(state: JsonObject | None) -> JsonObject | None:
