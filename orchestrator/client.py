@@ -35,13 +35,20 @@ class CallRefused(OrchestratorError):
 
 @dataclass(frozen=True, slots=True)
 class OpenReview:
-    """A review that waits for an answer. ``id`` names this round and no other."""
+    """A review that waits for an answer. ``id`` names this round and no other.
+
+    ``kind`` says what answers it: ``judge`` (approve or reject), ``choice`` (one of ``options``),
+    ``words`` or ``input`` (say something). ``message`` is the question.
+    """
 
     id: str
     task_name: str
     round: int
     output: str
     output_digest: str
+    kind: str = "judge"
+    options: tuple[str, ...] = ()
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,25 @@ class Client:
         """Ask for changes; the task runs again. Returns ``retrying``."""
         return self._answer(deployment, execution_id, review, approve=False, words=words, more=more)
 
+    def choose(
+        self,
+        deployment: str,
+        execution_id: str,
+        review: OpenReview,
+        outcome: str,
+        words: str = "",
+        **more: Any,
+    ) -> str:
+        """Choose one of a review's options; returns ``resumed``."""
+        more = {"outcome": outcome, **more}
+        return self._answer(deployment, execution_id, review, approve=None, words=words, more=more)
+
+    def say(
+        self, deployment: str, execution_id: str, review: OpenReview, words: str, **more: Any
+    ) -> str:
+        """Answer a review that asks for words; or one with options, which the words may name."""
+        return self._answer(deployment, execution_id, review, approve=None, words=words, more=more)
+
     def stop(self, deployment: str, execution_id: str) -> None:
         """Stop an execution for good."""
         self._call("POST", f"/crews/{deployment}/stop/{execution_id}")
@@ -171,7 +197,7 @@ class Client:
         execution_id: str,
         review: OpenReview,
         *,
-        approve: bool,
+        approve: bool | None,
         words: str,
         more: Mapping[str, Any],
     ) -> str:
@@ -208,4 +234,7 @@ def _review(body: Mapping[str, Any]) -> OpenReview:
         round=body["round"],
         output=body["task_output"],
         output_digest=body["output_digest"],
+        kind=body.get("kind", "judge"),
+        options=tuple(body.get("emit", ())),
+        message=body.get("message", ""),
     )

@@ -27,6 +27,9 @@ ReviewId = Annotated[str, typer.Argument(metavar="REVIEW", help="The id of the r
 Approve = Annotated[
     bool | None, typer.Option("--approve/--reject", help="Approve, or ask for changes.")
 ]
+Outcome = Annotated[
+    str | None, typer.Option("--outcome", help="Choose this one of the options of a review.")
+]
 Words = Annotated[str, typer.Option("--feedback", "-f", help="What the person says.")]
 Edited = Annotated[
     str | None, typer.Option("--edited-output", help="Approve this text instead of the model's.")
@@ -79,6 +82,7 @@ def answer(  # noqa: PLR0913 - a parameter is an option
     review: ReviewId,
     *,
     approve: Approve = None,
+    outcome: Outcome = None,
     feedback: Words = "",
     edited_output: Edited = None,
     data: Data = None,
@@ -93,6 +97,7 @@ def answer(  # noqa: PLR0913 - a parameter is an option
         "review_id": found.id,
         "human_feedback": feedback,
         "is_approve": approve,
+        "outcome": outcome,
         "edited_output": edited_output,
     }
     told = _answer(ports, found.deployment, body)
@@ -106,6 +111,7 @@ def resume(  # noqa: PLR0913 - a parameter is an option
     ] = None,
     *,
     approve: Approve = None,
+    outcome: Outcome = None,
     feedback: Words = "",
     data: Data = None,
     deployments: DeploymentFile = None,
@@ -119,6 +125,7 @@ def resume(  # noqa: PLR0913 - a parameter is an option
         "task_id": task or _only_review(found.pending),
         "human_feedback": feedback,
         "is_approve": approve,
+        "outcome": outcome,
     }
     told = _answer(ports, found.execution.deployment, body)
     print_told(told, str(told["message"]), as_json=as_json)

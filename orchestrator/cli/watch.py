@@ -78,7 +78,8 @@ def _follow_with_bar(looks: Iterator[Look]) -> ExecutionState | None:
             state = found.execution.state
             for entry in entries:
                 progress.console.print(_line(entry_record(entry)), markup=False)
-            done, total = len(found.committed), len(found.plan.names)
+            done = len(found.committed)
+            total = None if found.plan.is_flow else len(found.plan.names)
             progress.update(bar, completed=done, total=total, description=_now(found))
     return state
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from orchestrator.adapters.sql.rows import Rows, save
 from orchestrator.adapters.sql.schema import review_is_open, reviews
@@ -51,7 +52,13 @@ class SqlReviews:
         return self._rows.all(query.order_by(_c.expires_at).limit(limit))
 
     def purge(self, execution_id: str) -> None:
-        """Take away what people said."""
+        """Take away what people said, and what the runner showed them beside the output."""
+        shown = select(_c.id, _c.question).where(_c.execution_id == execution_id)
+        for review_id, question in self._connection.execute(shown).all():
+            if question.state or question.metadata:
+                bare = replace(question, state=None, metadata={})
+                this = update(reviews).where(_c.id == review_id)
+                self._connection.execute(this.values(question=bare, version=_c.version + 1))
         said = (_c.execution_id == execution_id, _c.words.is_not(None))
         values = {"words": None, "version": _c.version + 1}
         self._connection.execute(update(reviews).where(*said).values(values))

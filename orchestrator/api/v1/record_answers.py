@@ -67,6 +67,16 @@ class TaskRecord(BaseModel):
     rounds: list[RoundRecord]
 
 
+class StepRecord(BaseModel):
+    """A step of a flow whose output is final. ``execution_time`` is in seconds."""
+
+    path: str
+    name: str
+    at: str
+    execution_time: float | None = None
+    output: OutputRecord
+
+
 class ReviewRecord(BaseModel):
     """A review, and its decision where it has one."""
 
@@ -137,6 +147,7 @@ class ExecutionRecord(ExecutionLine):
     inputs: dict[str, Any]
     meta: dict[str, Any]
     tasks: list[TaskRecord]
+    steps: list[StepRecord] | None = None
     reviews: list[ReviewRecord]
     result: OutputRecord | None = None
     usage: dict[str, Any]

@@ -15,7 +15,7 @@ from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import IntakeMessage
-from orchestrator.usecases.executions.snapshot import Snapshot
+from orchestrator.usecases.executions.snapshot import CommittedStep, Snapshot
 from orchestrator.usecases.reviews.find import ListedReview
 from orchestrator.wire.words import STATUS
 
@@ -45,6 +45,7 @@ def execution_record(snapshot: Snapshot, timeline: Iterable[Entry]) -> dict[str,
         "inputs": snapshot.execution.inputs,
         "meta": snapshot.execution.meta,
         "tasks": [_task(snapshot, task) for task in snapshot.plan.tasks],
+        "steps": [_step(each) for each in snapshot.committed] if snapshot.plan.is_flow else None,
         "reviews": [review_record(review) for review in snapshot.reviews],
         "result": _output(snapshot, snapshot.execution.result),
         "usage": snapshot.usage,
@@ -62,6 +63,18 @@ def _task(snapshot: Snapshot, task: PlannedTask) -> dict[str, Any]:
         "human_input": task.human_input,
         "rounds": [_round(snapshot, run) for run in runs],
     }
+
+
+def _step(step: CommittedStep) -> dict[str, Any]:
+    return given(
+        {
+            "path": step.path,
+            "name": step.name,
+            "at": _time(step.at),
+            "execution_time": step.seconds,
+            "output": lambda: given({"text": step.output.raw, "json": step.output.json}),
+        }
+    )
 
 
 def _round(snapshot: Snapshot, run: TaskRun) -> dict[str, Any]:

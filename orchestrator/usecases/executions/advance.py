@@ -209,11 +209,9 @@ def _round_of(locked: LockedExecution, run: TaskRun, question: Question) -> int:
     """Which round of asking it is: a task's own, or the how-manieth call of a flow's method."""
     if question.path == run.path:
         return run.round
-    earlier = [
-        each for each in locked.tx.reviews.of(run.execution_id) if each.path == question.path
-    ]
-    again = [each for each in earlier if each.state is ReviewState.ANSWERED]
-    return max(call_of(question.path), len(again) + 1)
+    earlier = locked.tx.reviews.of(run.execution_id)
+    rejected = [each for each in earlier if each.path == question.path and each.approved is False]
+    return max(call_of(question.path), len(rejected) + 1)
 
 
 def carry_on_unless_asked(locked: LockedExecution, reviews: Iterable[Review]) -> None:
