@@ -16,8 +16,8 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.errors import Invalid, NotPending
 from orchestrator.ports import Ports
 from orchestrator.usecases.executions.snapshot import PendingReview, snapshot
-from orchestrator.usecases.reviews.answer import Answer
 from orchestrator.usecases.reviews.answer import answer as take_answer
+from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.usecases.reviews.find import find_review, list_pending, reviewed_output
 from orchestrator.wire.requests import ResumeBody, parse
 

@@ -24,7 +24,8 @@ from orchestrator.ports import Ports, Progress, Runner, Step
 from orchestrator.usecases.executions.claims import renew_claim
 from orchestrator.usecases.executions.run_task import Worker, run_task
 from orchestrator.usecases.operations.load_deployments import load_deployments
-from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.wire.requests import ResumeBody, parse
 from workers.lease_keeper import ThreadLeaseKeeper
 

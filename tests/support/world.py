@@ -29,7 +29,8 @@ from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.executions.run_task import Worker, run_task
 from orchestrator.usecases.executions.snapshot import Snapshot, snapshot
 from orchestrator.usecases.operations.load_deployments import load_deployments
-from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.wire.requests import KickoffBody, ResumeBody, parse
 
 CREW: dict[str, Any] = {"name": "crew", "runner": RunnerKind.FUNCTIONS}

@@ -15,7 +15,8 @@ from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.claims import end_lapsed_claim, give_back_claims
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
-from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.wire.requests import ResumeBody
 
 Make = Callable[..., World]

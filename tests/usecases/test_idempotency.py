@@ -17,7 +17,8 @@ from orchestrator.ports import IntakeState
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.idempotency import IdempotencyKey
 from orchestrator.usecases.operations.intake import Message, take
-from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.wire.requests import KickoffBody, ResumeBody, parse
 
 AT_A_TIME = 6

@@ -15,7 +15,8 @@ from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.executions.snapshot import snapshot
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.operations.manifests import plan_of
-from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.wire.requests import KickoffBody, ResumeBody, parse
 
 CHANNEL = "api"

@@ -18,7 +18,8 @@ from orchestrator.api.v1.executions import OneDeployment
 from orchestrator.api.v1.record_answers import PendingRecord, ReviewPage
 from orchestrator.api.v1.records import pending_record, review_record
 from orchestrator.domain.review import Review
-from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.usecases.reviews.find import find_review, list_pending, reviewed_output
 from orchestrator.wire.requests import AnswerBody, ResumeBody, parse
 

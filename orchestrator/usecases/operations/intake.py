@@ -19,7 +19,8 @@ from orchestrator.errors import DeploymentNotReady, Invalid, OrchestratorError, 
 from orchestrator.ports import IntakeMessage, IntakeState, Ports
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.idempotency import IdempotencyKey
-from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.wire.requests import KickoffBody, ResumeBody, parse
 
 log = structlog.get_logger()

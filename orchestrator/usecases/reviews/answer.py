@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.plan import Plan
-from orchestrator.domain.question import QuestionKind
-from orchestrator.domain.review import Feedback, Review, option_meant, reads_as_approval
+from orchestrator.domain.review import Feedback, Review
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import (
@@ -30,35 +29,14 @@ from orchestrator.usecases.executions.advance import (
     go_on,
 )
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
-from orchestrator.usecases.idempotency import IdempotencyKey, idempotent
+from orchestrator.usecases.idempotency import idempotent
 from orchestrator.usecases.reviews.close import close_review
+from orchestrator.usecases.reviews.feedback import Answer, read_feedback
 from orchestrator.usecases.reviews.weigh import begin_weighing, withdraw_weighing
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
 from orchestrator.wire import webhooks as webhook_bodies
 from orchestrator.wire.inputs import require_fitting_output
 from orchestrator.wire.requests import ResumeBody
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a person says of a review: ``actor`` is whose credentials it came with."""
-
-    deployment: str
-    body: ResumeBody
-    actor: str
-    channel: str
-    key: IdempotencyKey | None = None
-
-    def feedback(self, *, approved: bool | None = None, outcome: str | None = None) -> Feedback:
-        """The person's words, with the decision that they stand for."""
-        return Feedback(
-            words=self.body.human_feedback,
-            actor=self.actor,
-            channel=self.channel,
-            reviewer=self.body.reviewer,
-            approved=approved,
-            outcome=outcome,
-        )
 
 
 def answer(ports: Ports, given: Answer) -> JsonObject:
@@ -93,72 +71,6 @@ def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
         status = _take(locked, review, run, feedback, given.body.edited_output)
     locked.close()
     return _response(status, review, warnings, weighing=feedback is None)
-
-
-def read_feedback(given: Answer, review: Review, most_rounds: int | None) -> Feedback | None:
-    """What a person decided; None where a model has to weigh the words first.
-
-    Raises Invalid for what does not answer this kind of question.
-    """
-    if review.kind is QuestionKind.JUDGE:
-        return _verdict(given, review, most_rounds)
-    if review.kind is QuestionKind.CHOICE:
-        return _choice(given, review)
-    if given.body.is_approve is False:
-        message = "This review takes words, which go on as they are; it cannot be rejected."
-        raise Invalid(message, {"is_approve": "there is nothing to reject"})
-    _require_no_outcome(given.body)
-    return given.feedback()
-
-
-def _verdict(given: Answer, review: Review, most_rounds: int | None) -> Feedback:
-    """Unless it is said, only an own text or clear words approve."""
-    body = given.body
-    _require_no_outcome(body)
-    if body.is_approve is None and body.edited_output is None and not body.human_feedback.strip():
-        message = "Say 'is_approve' true or false, or give 'human_feedback'."
-        raise Invalid(message, {"is_approve": "Field required"})
-    unsaid = body.edited_output is not None or reads_as_approval(body.human_feedback)
-    approved = unsaid if body.is_approve is None else body.is_approve
-    if body.edited_output is not None and not approved:
-        message = "'edited_output' approves a text: send it with is_approve true."
-        raise Invalid(message, {"edited_output": "only with is_approve true"})
-    if not approved and most_rounds is not None and review.round >= most_rounds:
-        message = (
-            f"The deployment allows {most_rounds} rounds, and this is number {review.round}: "
-            "approve, approve with 'edited_output', or stop the execution."
-        )
-        raise Invalid(message, {"is_approve": "the round cap is reached"})
-    return given.feedback(approved=approved)
-
-
-def _choice(given: Answer, review: Review) -> Feedback | None:
-    body, question = given.body, review.question
-    options = ", ".join(question.options)
-    if body.is_approve is not None:
-        message = f"This review chooses an outcome: send 'outcome' with one of: {options}."
-        raise Invalid(message, {"is_approve": f"choose one of: {options}"})
-    meant = option_meant(body.human_feedback if body.outcome is None else body.outcome, question)
-    if body.outcome is not None and (meant is None or not body.outcome.strip()):
-        message = f"'outcome' must be one of: {options}."
-        raise Invalid(message, {"outcome": f"choose one of: {options}"})
-    if meant is not None:
-        return given.feedback(outcome=meant)
-    if not body.human_feedback.strip():
-        message = f"Send 'outcome' with one of: {options}; or say something in 'human_feedback'."
-        raise Invalid(message, {"outcome": f"choose one of: {options}"})
-    if review.weighing:
-        raise AlreadyAnswered(
-            "A model weighs an earlier answer just now; an explicit 'outcome' decides at once.",
-            review.winner(),
-        )
-    return None
-
-
-def _require_no_outcome(body: ResumeBody) -> None:
-    if body.outcome is not None:
-        message = "'outcome' answers a review that offers options; this one offers none."
-        raise Invalid(message, {"outcome": "this review offers no options"})
 
 
 def _asked_about(body: ResumeBody, plan: Plan, reviews: Sequence[Review]) -> Review:

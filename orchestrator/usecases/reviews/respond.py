@@ -9,7 +9,8 @@ from orchestrator.domain.review import Review
 from orchestrator.domain.token import hash_of
 from orchestrator.errors import AlreadyAnswered, InvalidResponseToken
 from orchestrator.ports import Ports
-from orchestrator.usecases.reviews.answer import Answer, answer
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.usecases.reviews.find import find_review
 from orchestrator.wire.requests import RespondBody, ResumeBody
 
