@@ -1,4 +1,7 @@
-"""Flows of functions that tests run; ``RAN`` notes which function ran."""
+"""Flows of functions that tests run.
+
+``RAN`` notes which function ran, ``FAILING`` has what a function raises, by its name.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,14 @@ from collections.abc import Callable
 from orchestrator import FunctionFlow, TaskCall, step
 
 RAN: list[str] = []
-FAILING: set[str] = set()
+FAILING: dict[str, BaseException] = {}
 
 
 def noting(name: str) -> Callable[[TaskCall], str]:
     def work(call: TaskCall) -> str:
         RAN.append(name)
         if name in FAILING:
-            raise RuntimeError(f"{name} is broken")
+            raise FAILING[name]
         return f"{name} {call.round}"
 
     work.__name__ = name
@@ -42,8 +45,8 @@ judged = FunctionFlow(
 )
 failing = FunctionFlow(
     [
-        step(noting("works"), ask="Fine?", options=("yes", "no")),
         step(noting("breaks")),
+        step(noting("works"), ask="Fine?", options=("yes", "no")),
         step(noting("end"), after=("yes", "breaks")),
     ]
 )

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 import user_flows
-from world import World, world_of
+from databases import create_database
+from function_flow_world import flow_over
+from world import WorkerDied, World
 
-from orchestrator.adapters.runners.functions import FunctionsRunner
+from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
@@ -20,46 +22,48 @@ from orchestrator.usecases.executions.claims import end_lapsed_claim
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.stop import stop
 
-Make = Callable[..., World]
 SUCCEEDED = ExecutionState.SUCCEEDED
 
-
-class Killed(BaseException):
-    """The worker dies."""
-
-
-class WeighingRunner(FunctionsRunner):
-    """Has a model: it says what the test wants."""
-
-    def __init__(self) -> None:
-        self.says: str | Exception | None = None
-        self.asked: list[str] = []
-
-    def weigh(self, *asked: Any) -> str | None:
-        _deployment, _question, words, _output = asked
-        self.asked.append(words)
-        if isinstance(self.says, Exception):
-            raise self.says
-        return self.says
+Make = Callable[..., World]
+Flows = Callable[[str], Make]
 
 
 @pytest.fixture
-def a_flow(tmp_path: Path, template: Path) -> Iterator[Make]:
-    """Make a world with one of ``user_flows``."""
-    file = tmp_path / "flow.db"
-    shutil.copy(template, file)
+def flows() -> Iterator[Flows]:
+    """Make worlds with one of ``user_flows``, over the database at a URL."""
     user_flows.RAN.clear()
     user_flows.FAILING.clear()
     made: list[World] = []
 
-    def make(name: str, **settings: object) -> World:
-        target = f"user_flows:{name}"
-        made.append(world_of(f"sqlite:///{file}", WeighingRunner(), target=target, **settings))
-        return made[-1]
+    def over(url: str) -> Make:
+        def make(name: str, **settings: Any) -> World:
+            made.append(flow_over(url, name, **settings))
+            return made[-1]
 
-    yield make
+        return make
+
+    yield over
     for world in made:
         world.ports.store.dispose()
+
+
+@pytest.fixture
+def a_flow(tmp_path: Path, template: Path, flows: Flows) -> Make:
+    """Make a world with one of ``user_flows``."""
+    file = tmp_path / "flow.db"
+    shutil.copy(template, file)
+    return flows(f"sqlite:///{file}")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def a_flow_of_each(request: pytest.FixtureRequest, flows: Flows) -> Make:
+    """The same on SQLite, and on PostgreSQL."""
+    if request.param == "sqlite":
+        on_sqlite: Make = request.getfixturevalue("a_flow")
+        return on_sqlite
+    url = create_database(request.getfixturevalue("postgres_server"))
+    upgrade(url)
+    return flows(url)
 
 
 def state(world: World, execution_id: str) -> ExecutionState:
@@ -75,8 +79,8 @@ def committed(world: World, execution_id: str) -> list[str]:
     return [each.path for each in world.snapshot(execution_id).committed]
 
 
-def test_a_loop_asks_for_as_many_rounds_as_it_takes(a_flow: Make) -> None:
-    world = a_flow("loop")
+def test_a_loop_asks_for_as_many_rounds_as_it_takes(a_flow_of_each: Make) -> None:
+    world = a_flow_of_each("loop")
     execution_id = world.halted()
     for _ in range(2):
         world.say(execution_id, "review", outcome="revise", human_feedback="again")
@@ -101,8 +105,8 @@ def test_rounds_are_counted_and_capped(a_flow: Make) -> None:
     assert "round 2" in (failed.error or "")
 
 
-def test_two_reviews_are_open_at_a_time_and_a_join_fires_once(a_flow: Make) -> None:
-    world = a_flow("two_reviews")
+def test_two_reviews_are_open_at_a_time_and_a_join_fires_once(a_flow_of_each: Make) -> None:
+    world = a_flow_of_each("two_reviews")
     execution_id = world.halted()
     assert set(asked(world, execution_id)) == {"left", "right"}
     world.say(execution_id, "right", human_feedback="nice")
@@ -147,21 +151,21 @@ def test_an_answer_that_a_running_flow_did_not_see_is_seen_by_the_next_run(a_flo
 
 
 def test_a_worker_that_dies_costs_the_step_that_was_under_way(
-    a_flow: Make, later: Callable[[float], None]
+    a_flow: Make, lapse: Callable[[World], None], later: Callable[[float], None]
 ) -> None:
     world = a_flow("two_reviews")
     execution_id = world.kickoff()
     job = world.jobs.pop(0)
-    original = user_flows.two_reviews.steps[2].work
 
-    def dies(_call: object) -> object:
-        raise Killed
+    def dies(*doing: str) -> None:
+        if doing == ("commit", "slow#1"):
+            raise WorkerDied
 
-    object.__setattr__(user_flows.two_reviews.steps[2], "work", dies)
-    with pytest.raises(Killed):
+    world.runner.watch = dies
+    with pytest.raises(WorkerDied):
         world.run(job)
-    object.__setattr__(user_flows.two_reviews.steps[2], "work", original)
-    later(31)
+    world.runner.watch = lambda *_: None
+    lapse(world)
     assert end_lapsed_claim(world.ports, job.arguments["task_run_id"])
     later(32)
     world.run(job)
@@ -169,11 +173,14 @@ def test_a_worker_that_dies_costs_the_step_that_was_under_way(
     world.say(execution_id, "left", outcome="left_ok")
     world.work()
     assert state(world, execution_id) is SUCCEEDED
-    assert sorted(user_flows.RAN) == ["join", "left", "right", "slow"]
+    assert sorted(user_flows.RAN) == ["join", "left", "right", "slow", "slow"]
 
 
-def test_a_step_that_fails_lets_others_ask_first_and_a_retry_goes_on(a_flow: Make) -> None:
-    user_flows.FAILING.add("breaks")
+@pytest.mark.parametrize("error", [RuntimeError("broken"), SystemExit(1), BaseException("odd")])
+def test_a_step_that_fails_lets_others_ask_first_and_a_retry_goes_on(
+    a_flow: Make, error: BaseException
+) -> None:
+    user_flows.FAILING["breaks"] = error
     world = a_flow("failing", max_attempts=1)
     execution_id = world.halted()
     assert state(world, execution_id) is ExecutionState.FAILED
@@ -183,7 +190,7 @@ def test_a_step_that_fails_lets_others_ask_first_and_a_retry_goes_on(a_flow: Mak
     world.say(execution_id, "works", outcome="yes")
     world.work()
     assert state(world, execution_id) is SUCCEEDED
-    assert user_flows.RAN == ["works", "breaks", "breaks", "end"]
+    assert user_flows.RAN == ["breaks", "works", "breaks", "end"]
 
 
 def test_a_rejected_step_runs_again_with_the_words(a_flow: Make) -> None:
@@ -210,8 +217,8 @@ def test_an_edited_output_is_what_follows_get(a_flow: Make) -> None:
     assert texts["review#1"] == "mine"
 
 
-def test_words_are_weighed_by_a_model_in_a_worker(a_flow: Make) -> None:
-    world = a_flow("loop")
+def test_words_are_weighed_by_a_model_in_a_worker(a_flow_of_each: Make) -> None:
+    world = a_flow_of_each("loop")
     world.runner.says = "go"
     execution_id = world.halted()
     told = world.say(execution_id, "review", human_feedback="I suppose it is fine")

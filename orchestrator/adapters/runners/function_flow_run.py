@@ -26,14 +26,14 @@ class FlowRun:
     """One run of a flow, from where its history ends to the next halt or the end.
 
     ``as_output`` makes the output of what a function returned, and raises TaskFailed for what has
-    no JSON form; ``takes_call`` says whether a function wants to be told anything.
+    no JSON form; ``call`` calls a step's function, and raises an Exception whatever it raises.
     """
 
     flow: FunctionFlow
     work: Work
     context: RunContext
     as_output: Callable[[FlowStep, object], Output]
-    takes_call: Callable[[FlowStep], bool]
+    call: Callable[[FlowStep, TaskCall], object]
     _ready: list[str] = field(default_factory=list)
     _calls: Counter[str] = field(default_factory=Counter)
     _happened: dict[str, set[str]] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class FlowRun:
 
     def run(self) -> Result:
         """Go on as far as it goes. A step that fails lets the others end, or ask, before it."""
-        failure: BaseException | None = None
+        failure: Exception | None = None
         is_waiting = False
         for name in self.flow.beginning:
             self._call(name)
@@ -94,7 +94,7 @@ class FlowRun:
 
     def _run_function(self, step: FlowStep, path: str) -> object:
         self.context.check()
-        return step.work(self._told(path)) if self.takes_call(step) else step.work()
+        return self.call(step, self._told(path))
 
     def _told(self, path: str) -> TaskCall:
         said = [answer for answer in self.work.answers if answer.path == path]

@@ -49,8 +49,7 @@ class FunctionsRunner:
         context.check()
         crew = _loaded(deployment)
         if isinstance(crew, FunctionFlow):
-            flow_run = FlowRun(crew, work, context, _step_output, _takes_call)
-            return _called(flow_run.run)
+            return FlowRun(crew, work, context, _step_output, _call_step).run()
         task = _as_task(deployment, crew.tasks[work.plan.place(work.path)])
         returned = _called(lambda: task(_call(task, work, context)) if task.takes_call else task())
         question = judge(work.path, work.path) if task.human_input else None
@@ -110,8 +109,9 @@ def _step_output(step: FlowStep, returned: object) -> Output:
     return _output(PlannedTask(step.name), cast("Json", returned))
 
 
-def _takes_call(step: FlowStep) -> bool:
-    return FunctionTask(step.work).takes_call
+def _call_step(step: FlowStep, call: TaskCall) -> object:
+    task = FunctionTask(step.work)
+    return _called(lambda: task(call) if task.takes_call else task())
 
 
 def _made_by(deployment: Deployment, make: object) -> object:

@@ -9,12 +9,11 @@ from typing import NoReturn
 
 import pytest
 import structlog
-from sqlalchemy.exc import DatabaseError
 
 from orchestrator.adapters.sql import Cipher, SqlStore, make_store
 from orchestrator.adapters.sql.repetition import TRIES
 from orchestrator.domain.execution import Execution
-from orchestrator.errors import StaleWrite
+from orchestrator.errors import DatabaseAway, StaleWrite
 from orchestrator.jobs import Job, drain
 from orchestrator.ports import Transaction
 
@@ -165,8 +164,9 @@ def test_a_reader_sees_one_moment_and_keeps_no_writer_waiting(
 def test_reading_transactions_do_not_write(
     store: SqlStore, new_execution: Callable[..., Execution]
 ) -> None:
-    with pytest.raises(DatabaseError, match="read-only"):
+    with pytest.raises(DatabaseAway) as refused:
         store.read(lambda tx: tx.executions.add(new_execution()))
+    assert "read-only transaction" in str(refused.value.__cause__)
 
 
 def test_the_clock_of_the_database_is_read_in_utc(store: SqlStore) -> None:
