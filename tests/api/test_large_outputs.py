@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from starlette.responses import StreamingResponse
 
-from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.api.common.json_response import AT_ONCE, JsonAnswer, written_as_it_goes
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import PREVIEW, Output
 from orchestrator.usecases.executions.snapshot import StoredOutputs
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import event
 from world import World
 
-from orchestrator.adapters.deployment_file import DeploymentFile
-from orchestrator.domain.deployment import Deployment, RunnerKind
+from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
+from orchestrator.domain.deployment import Deployment
 from orchestrator.errors import DatabaseAway
 from orchestrator.jobs import ANSWER, KICKOFF
 from orchestrator.ports import IntakeMessage, IntakeState
