@@ -53,7 +53,8 @@ class Delivery:
     """One event for one endpoint. ``id`` is its ``webhook-id``, the same on every attempt.
 
     ``body`` are the exact bytes that are sent and signed; lists leave it empty, since it may be
-    large. ``attempts`` counts HTTP tries in the current schedule. ``claim_no``, ``claimed_by`` and
+    large. It is None where it was encrypted with a secret key that this process does not have.
+    ``attempts`` counts HTTP tries in the current schedule. ``claim_no``, ``claimed_by`` and
     ``lease_until`` work as in a task run.
     """
 
@@ -65,7 +66,7 @@ class Delivery:
     sequence: int
     state: DeliveryState
     version: int
-    body: bytes
+    body: bytes | None
     created_at: datetime
     due_at: datetime
     published_at: datetime
@@ -102,6 +103,10 @@ class Delivery:
     def give_back(self) -> Delivery:
         """Claimed, but not tried: whoever comes next may have it. Uses up no attempt."""
         return self._released()
+
+    def wait_for_key(self, until: datetime, reason: str) -> Delivery:
+        """Claimed, but its body cannot be read here. Uses up no attempt."""
+        return replace(self._released(), due_at=until, wake_at=until, publishes=0, reason=reason)
 
     def retry(self, due_at: datetime, reason: str) -> Delivery:
         """The attempt failed; try again at ``due_at``."""

@@ -10,7 +10,7 @@ import pytest
 from post import MoodyReceiver, Post
 
 from orchestrator.adapters.sql import Cipher, make_store
-from orchestrator.api.v1.delivery_records import endpoint_record
+from orchestrator.api.v1.delivery_records import delivery_record, endpoint_record
 from orchestrator.errors import SecretKeyMissing
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.operations.doctor import examine
@@ -37,7 +37,7 @@ def a_restart_with(post: Post, tmp_path: Path) -> Restart:
     def restart(key: str) -> None:
         post.ports.store.dispose()
         url = f"sqlite:///{tmp_path / 'post.db'}"
-        store = make_store(url, publish=post.jobs.append, cipher=Cipher(key))
+        store = make_store(url, publish=post.jobs.append, cipher=Cipher(key), clock=post.clock)
         post.ports = replace(post.ports, store=store)
 
     return restart
@@ -70,7 +70,7 @@ def test_a_drain_without_the_key_ends_and_is_seldom_published(
         drains += len(post.jobs)
         post.work()
     assert drains <= 2
-    assert post.ports.store.read(lambda tx: tx.drains.lapsed()) == ()
+    assert post.ports.store.read(lambda tx: tx.drains.lapsed(10)) == ()
 
 
 def test_a_new_endpoint_works_and_delays_nobody(post: Post, a_restart_with: Restart) -> None:
@@ -94,6 +94,43 @@ def test_nothing_is_sent_without_the_signature_that_receivers_expect(
         a_restart_with(f"{WRONG},{RIGHT}")
         post.pass_time(seconds=31)
         assert post.states() == {"DELIVERED": 1}
+
+
+def test_a_notice_that_a_lost_key_encrypted_waits_and_delays_nothing_else(
+    post: Post, a_restart_with: Restart
+) -> None:
+    with MoodyReceiver() as receiver:
+        (first,) = post.commit(receiver.url)
+        post.work()
+        a_restart_with(f"{WRONG},{RIGHT}")
+        (notice,) = post.commit(receiver.url, kind="human_input")
+        a_restart_with(RIGHT)
+        (other,) = post.commit(receiver.url)
+        post.work()
+        post.pass_time(seconds=10)
+
+        shown = delivery_record(post.get(notice), post.attempts(notice))
+        assert receiver.ids == [first, other]
+        assert (shown["body"], shown["attempts"], shown["state"]) == (None, 0, "PENDING")
+        assert "ORCHESTRATOR_SECRET_KEY" in shown["reason"]
+
+        a_restart_with(f"{WRONG},{RIGHT}")
+        post.pass_time(seconds=31)
+        assert receiver.ids == [first, other, notice]
+
+
+def test_many_such_notices_hold_up_nothing_that_is_due_after_them(
+    post: Post, a_restart_with: Restart
+) -> None:
+    with MoodyReceiver() as receiver:
+        (first,) = post.commit(receiver.url)
+        post.work()
+        a_restart_with(f"{WRONG},{RIGHT}")
+        post.commit(receiver.url, 30, kind="human_input")
+        a_restart_with(RIGHT)
+        (other,) = post.commit(receiver.url)
+        post.work()
+        assert receiver.ids == [first, other]
 
 
 def test_endpoints_and_figures_are_shown_all_the_same(post: Post, a_restart_with: Restart) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
@@ -23,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
 from orchestrator.adapters.sql.heartbeat import last_beat
@@ -36,6 +38,7 @@ from orchestrator.adapters.sql.schema import (
 )
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
 from orchestrator.domain.retry import publish_again_at
+from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Claim, DeliveryFilter, Outcome, Position
 
 _c = deliveries.c
@@ -75,11 +78,20 @@ CLAIM_BYTES = 4 * 1024 * 1024
 """Bytes of bodies that one claim loads, unless a single one has more: a batch is held in memory."""
 
 
-class SqlDeliveries:
-    """Keeps ``ports.Deliveries``."""
+_ENCRYPTED = b"gAAAA"
+"""How Fernet's tokens begin, for a century yet; deflated bytes never do."""
 
-    def __init__(self, connection: Connection) -> None:
+
+class SqlDeliveries:
+    """Keeps ``ports.Deliveries``.
+
+    Bodies are deflated, and those of notices then encrypted: they hold the right to answer. Notices
+    from before that are only deflated.
+    """
+
+    def __init__(self, connection: Connection, cipher: Cipher) -> None:
         self._connection = connection
+        self._cipher = cipher
         self._rows = Rows(connection, deliveries, Delivery)
         self._attempts = Rows(connection, delivery_attempts, DeliveryAttempt)
 
@@ -87,12 +99,13 @@ class SqlDeliveries:
         """Insert."""
         if deliveries:
             self._connection.execute(
-                inserting(self._rows.table), [_row(each) for each in deliveries]
+                inserting(self._rows.table), [self._row(each) for each in deliveries]
             )
 
     def get(self, delivery_id: str) -> Delivery | None:
         """Read."""
-        return self._rows.by_id(delivery_id)
+        found = self._rows.by_id(delivery_id)
+        return None if found is None else self._opened(found)
 
     def page(
         self, wanted: DeliveryFilter, after: Position | None, limit: int
@@ -127,7 +140,8 @@ class SqlDeliveries:
     def of(self, execution_id: str) -> tuple[Delivery, ...]:
         """All of an execution's with their bodies, in the order of their events."""
         query = self._rows.select().where(_c.execution_id == execution_id)
-        return self._rows.all(query.order_by(_c.sequence, _c.created_at, _c.id))
+        found = self._rows.all(query.order_by(_c.sequence, _c.created_at, _c.id))
+        return tuple(map(self._opened, found))
 
     def attempts(self, delivery_id: str) -> tuple[DeliveryAttempt, ...]:
         """Every HTTP try of a delivery, in order."""
@@ -168,7 +182,8 @@ class SqlDeliveries:
             )
         )
         query = self._rows.select() if bodies else _LINES
-        claimed = self._rows.all(query.where(_c.id.in_(ids)))
+        found = self._rows.all(query.where(_c.id.in_(ids)))
+        claimed = map(self._opened, found) if bodies else found
         in_order = tuple(sorted(claimed, key=lambda delivery: ids.index(delivery.id)))
         return Claim(in_order, is_full=len(ids) == limit or len(ids) < len(due))
 
@@ -266,6 +281,22 @@ class SqlDeliveries:
         some = select(_c.id).where(of_execution).limit(limit)
         return self._connection.execute(delete(deliveries).where(_c.id.in_(some))).rowcount
 
+    def _row(self, delivery: Delivery) -> dict[str, Any]:
+        body = delivery.body or b""
+        is_secret = delivery.kind == WebhookKind.HUMAN_INPUT
+        stored = self._cipher.encrypt(body) if is_secret else zlib.compress(body)
+        return {**values_of(delivery), "body": stored, "size": len(body)}
+
+    def _opened(self, stored: Delivery) -> Delivery:
+        """The delivery with the bytes that are sent; with none where no key here fits."""
+        body = stored.body or b""
+        if not body.startswith(_ENCRYPTED):
+            return replace(stored, body=zlib.decompress(body))
+        try:
+            return replace(stored, body=self._cipher.decrypt(body))
+        except ValueError:
+            return replace(stored, body=None)
+
     def _free(self) -> ColumnElement[bool]:
         lapsed = _c.lease_until < last_beat()
         return _c.claimed_by.is_(None) | lapsed
@@ -291,10 +322,6 @@ def _within(most: int, sizes: Mapping[str, int]) -> list[str]:
         for place, (id_, total) in enumerate(zip(sizes, totals, strict=True))
         if not place or total <= most
     ]
-
-
-def _row(delivery: Delivery) -> dict[str, Any]:
-    return {**values_of(delivery), "size": len(delivery.body)}
 
 
 def _changes(after: Delivery) -> dict[str, Any]:

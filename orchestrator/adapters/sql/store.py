@@ -58,7 +58,7 @@ class SqlTransaction:
         self.outputs: ports.Outputs = SqlOutputs(connection)
         self.checkpoints: ports.Checkpoints = SqlCheckpoints(connection)
         self.reviews: ports.Reviews = SqlReviews(connection)
-        self.deliveries: ports.Deliveries = SqlDeliveries(connection)
+        self.deliveries: ports.Deliveries = SqlDeliveries(connection, cipher)
         self.delivery_figures: ports.DeliveryFigures = SqlDeliveryFigures(connection)
         self.wakeups: ports.Wakeups = SqlWakeups(connection)
         self.drains: ports.Drains = SqlDrains(connection)

@@ -50,9 +50,12 @@ class AttemptRecord(BaseModel):
 
 
 class DeliveryRecord(DeliveryLine):
-    """A delivery with the body that is sent and all its tries, those before a replay too."""
+    """A delivery with the body that is sent and all its tries, those before a replay too.
 
-    body: str
+    ``body`` is null where it was encrypted with a secret key that was taken away.
+    """
+
+    body: str | None
     tries: list[AttemptRecord]
 
 
@@ -136,7 +139,7 @@ def delivery_record(delivery: Delivery, tries: tuple[DeliveryAttempt, ...]) -> d
     """A delivery with its body and all its tries."""
     return {
         **delivery_line(delivery),
-        "body": delivery.body.decode(errors="replace"),
+        "body": None if delivery.body is None else delivery.body.decode(errors="replace"),
         "tries": [_attempt(one) for one in tries],
     }
 

@@ -89,7 +89,7 @@ def _send(ports: Ports, batch: Batch, pace: Pace) -> Iterator[Tried]:
 
 def _try(ports: Ports, endpoint: Endpoint, secrets: Sequence[str], delivery: Delivery) -> Tried:
     at = ports.clock.now()
-    result = send_signed(ports, endpoint, secrets, delivery.id, delivery.body)
+    result = send_signed(ports, endpoint, secrets, delivery.id, delivery.body or b"")
     ports.crash_point("after-send")
     return Tried(_without_body(delivery), at, result)
 

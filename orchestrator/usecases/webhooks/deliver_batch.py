@@ -251,9 +251,28 @@ class _Round:
             self.endpoint = replace(self.endpoint, health=health)
         if not admission.limit:
             return Claim((), is_full=False)
-        return self.tx.deliveries.claim_due(
+        claimed = self.tx.deliveries.claim_due(
             self.endpoint.id, self.work.worker, self.now, self._lease, admission.limit
         )
+        sealed = [one for one in claimed.deliveries if one.body is None]
+        if not sealed:
+            return claimed
+        self._put_off(sealed)
+        readable = tuple(one for one in claimed.deliveries if one.body is not None)
+        if claimed.is_full and not readable:
+            self.tx.publish(jobs.drain(self.endpoint.id))
+        return claimed._replace(deliveries=readable)
+
+    def _put_off(self, sealed: Sequence[Delivery]) -> None:
+        """What cannot be decrypted waits for whoever has the key, and delays nothing else."""
+        log.error(
+            "deliveries cannot be sent",
+            endpoint_id=self.endpoint.id,
+            delivery_ids=[one.id for one in sealed],
+            reason=SEALED,
+        )
+        until = self.now + SEALED_REST
+        self.tx.deliveries.record([Outcome(one, one.wait_for_key(until, SEALED)) for one in sealed])
 
     def _secrets(self) -> tuple[str, ...] | None:
         """What signs; None where nothing can be sent, since a secret key is missing."""

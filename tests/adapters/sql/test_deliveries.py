@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,9 +9,11 @@ from typing import Any
 
 import pytest
 from databases import beat
+from sqlalchemy import Connection, text
 
-from orchestrator.adapters.sql import SqlStore
+from orchestrator.adapters.sql import Cipher, SqlStore, make_store
 from orchestrator.adapters.sql.deliveries import CLAIM_BYTES
+from orchestrator.adapters.sql.engine import make_engine
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
 from orchestrator.domain.retry import publish_again_at
 from orchestrator.ports import DeliveryFilter, Outcome
@@ -40,6 +43,14 @@ def attempt(delivery: Delivery, at: datetime, status: int = 200) -> DeliveryAtte
     return DeliveryAttempt(delivery.id, delivery.attempts + 1, at, status, 0.25, answer="o\0k")
 
 
+def at_rest(rows: Connection) -> bytes:
+    """Whatever stands in the table, as it stands there; what is deflated is inflated too."""
+    values = chain(*rows.execute(text("SELECT * FROM deliveries")).all())
+    stored = [bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in values]
+    deflated = [each for each in stored if each.startswith(b"x\x9c")]
+    return b"\n".join([*stored, *map(zlib.decompress, deflated)])
+
+
 def record(store: SqlStore, *outcome: Any) -> frozenset[str]:
     return store.transact(lambda tx: tx.deliveries.record([Outcome(*outcome)]))
 
@@ -52,6 +63,55 @@ def test_deliveries_are_read_as_they_were_written_in_the_order_of_their_events(
     add(store, second, first)
 
     assert store.read(lambda tx: tx.deliveries.of(first.execution_id)) == (first, second)
+
+
+def test_bodies_of_notices_are_encrypted_and_others_are_not(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime, rows: Connection
+) -> None:
+    notice = new_delivery(kind="human_input", body=b'{"task_output":"Owls","token":"tok-1"}')
+    add(store, notice, new_delivery(body=b'{"output":"Bats"}'))
+
+    stored = at_rest(rows)
+    assert b"Bats" in stored
+    assert b"Owls" not in stored
+    assert b"tok-1" not in stored
+    (claimed, _) = claim(store, endpoint, now)
+    read = store.read(lambda tx: tx.deliveries.get(notice.id))
+    assert read
+    assert claimed.body == read.body == notice.body
+
+
+def test_a_notice_from_before_they_were_encrypted_is_read(
+    store: SqlStore, new_delivery: NewDelivery, rows: Connection, database: str
+) -> None:
+    notice = new_delivery(kind="human_input")
+    add(store, notice)
+    engine = make_engine(database)
+    with engine.begin() as connection:
+        old = {"body": zlib.compress(b'{"old":1}')}
+        connection.execute(text("UPDATE deliveries SET body = :body"), old)
+    engine.dispose()
+
+    assert b'{"old":1}' in at_rest(rows)
+    read = store.read(lambda tx: tx.deliveries.get(notice.id))
+    assert read
+    assert read.body == b'{"old":1}'
+
+
+def test_what_another_key_encrypted_has_no_body_and_stays(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime, database: str
+) -> None:
+    notice, other = new_delivery(kind="human_input"), new_delivery()
+    add(store, notice, other)
+    keyless = make_store(database, publish=lambda _: None, cipher=Cipher("another key"))
+
+    claimed = claim(keyless, endpoint, now)
+    shown = keyless.read(lambda tx: tx.deliveries.of(notice.execution_id))
+    keyless.dispose()
+
+    assert {one.id: one.body for one in claimed} == {notice.id: None, other.id: other.body}
+    assert {one.body for one in shown} == {None, other.body}
+    assert store.read(lambda tx: tx.deliveries.get(notice.id).body) == notice.body
 
 
 def test_a_claim_takes_what_is_due_at_the_endpoint(

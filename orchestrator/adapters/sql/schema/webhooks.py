@@ -14,7 +14,7 @@ from sqlalchemy import (
     false,
 )
 
-from orchestrator.adapters.sql.column_types import Compressed, State, Utc, Uuid, Words
+from orchestrator.adapters.sql.column_types import State, Utc, Uuid, Words
 from orchestrator.adapters.sql.schema.base import (
     Number,
     execution_key,
@@ -109,7 +109,7 @@ deliveries = Table(
     Column("sequence", Integer, nullable=False),
     Column("state", State(DeliveryState), nullable=False),
     Column("version", Integer, nullable=False),
-    Column("body", Compressed, nullable=False),
+    Column("body", LargeBinary, nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),
     Column("published_at", Utc, nullable=False),
