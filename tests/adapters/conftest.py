@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from databases import create_database
+from databases import create_database, migrated_database
 
 from orchestrator.adapters.sql import Cipher, SqlStore, make_store, migrate
 from orchestrator.adapters.sql.schema import metadata
@@ -79,6 +79,4 @@ def postgres_database(migrated_postgres: str) -> str:
 
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: str) -> str:
-    url = create_database(postgres_server)
-    migrate.upgrade(url)
-    return url
+    return migrated_database(postgres_server)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import count
 
 import psycopg
+from sqlalchemy import make_url
 
 from orchestrator.adapters.sql import SqlStore
+from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.ports import Transaction
 
 _numbers = count()
@@ -17,6 +20,22 @@ def create_database(server: str) -> str:
     name = f"test{next(_numbers)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
+    return server.replace("/postgres?", f"/{name}?")
+
+
+@cache
+def _template(server: str) -> str:
+    """The name of a database with the newest schema, to be copied: that costs a tenth."""
+    url = create_database(server)
+    upgrade(url)
+    return str(make_url(url).database)
+
+
+def migrated_database(server: str) -> str:
+    """Create a database with the newest schema on the server at that URL, and return its URL."""
+    template, name = _template(server), f"test{next(_numbers)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     return server.replace("/postgres?", f"/{name}?")
 
 

@@ -5,17 +5,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import psycopg
 import pytest
 import time_machine
-from databases import create_database
+from databases import migrated_database
 from post import Post, make_post
 from world import World, make_world, migrated, plan_of, world_over
 
-from orchestrator.adapters.sql import Cipher, make_store, migrate
-from orchestrator.adapters.sql.migrate import upgrade
+from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.usecases.operations.heartbeat import beat
 
 
@@ -52,8 +49,7 @@ def a_world_of_each(
     server = request.getfixturevalue("postgres_server")
 
     def make(*tasks: str, **settings: Any) -> World:
-        url = create_database(server)
-        upgrade(url)
+        url = migrated_database(server)
         made.append(world_over(url, plan_of(*tasks), **settings))
         return made[-1]
 
@@ -93,11 +89,7 @@ def post(tmp_path: Path, template: Path) -> Iterator[Post]:
 @pytest.fixture
 def postgres_post(post: Post, postgres_server: str) -> Iterator[Post]:
     """The post office with its rows in a PostgreSQL."""
-    name = f"post{uuid4().hex}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = postgres_server.replace("/postgres?", f"/{name}?")
-    migrate.upgrade(url)
+    url = migrated_database(postgres_server)
     post.ports.store.dispose()
     store = make_store(url, publish=post.jobs.append, cipher=Cipher("a key"))
     post.ports = replace(post.ports, store=store)

@@ -9,11 +9,10 @@ from typing import Any
 
 import pytest
 import user_flows
-from databases import create_database
+from databases import migrated_database
 from function_flow_world import flow_over
 from world import WorkerDied, World
 
-from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
@@ -61,9 +60,7 @@ def a_flow_of_each(request: pytest.FixtureRequest, flows: Flows) -> Make:
     if request.param == "sqlite":
         on_sqlite: Make = request.getfixturevalue("a_flow")
         return on_sqlite
-    url = create_database(request.getfixturevalue("postgres_server"))
-    upgrade(url)
-    return flows(url)
+    return flows(migrated_database(request.getfixturevalue("postgres_server")))
 
 
 def state(world: World, execution_id: str) -> ExecutionState:
