@@ -99,7 +99,7 @@ def postgres_post(post: Post, postgres_server: str) -> Iterator[Post]:
     url = postgres_server.replace("/postgres?", f"/{name}?")
     migrate.upgrade(url)
     post.ports.store.dispose()
-    store = make_store(url, publish=post.jobs.append, cipher=Cipher("a key"))
+    store = make_store(url, publish=post.jobs.append, cipher=Cipher("a key"), clock=post.clock)
     post.ports = replace(post.ports, store=store)
     yield post
     store.dispose()

@@ -37,7 +37,7 @@ def a_restart_with(post: Post, tmp_path: Path) -> Restart:
     def restart(key: str) -> None:
         post.ports.store.dispose()
         url = f"sqlite:///{tmp_path / 'post.db'}"
-        store = make_store(url, publish=post.jobs.append, cipher=Cipher(key))
+        store = make_store(url, publish=post.jobs.append, cipher=Cipher(key), clock=post.clock)
         post.ports = replace(post.ports, store=store)
 
     return restart
@@ -70,7 +70,7 @@ def test_a_drain_without_the_key_ends_and_is_seldom_published(
         drains += len(post.jobs)
         post.work()
     assert drains <= 2
-    assert post.ports.store.read(lambda tx: tx.drains.lapsed()) == ()
+    assert post.ports.store.read(lambda tx: tx.drains.lapsed(1)) == ()
 
 
 def test_a_new_endpoint_works_and_delays_nobody(post: Post, a_restart_with: Restart) -> None:
