@@ -83,7 +83,7 @@ def test_other_durations_are_refused(tmp_path: Path, written: str) -> None:
         ('on_code_change = "x"', "on_code_change: Input should be 'same-tasks' or 'refuse'"),
         (
             'functions = "a:b"',
-            "needs either 'crew' or 'functions': the import path of what it runs",
+            "needs one of 'crew', 'flow' and 'functions': the import path of what it runs",
         ),
     ],
 )

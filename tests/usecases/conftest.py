@@ -91,7 +91,7 @@ def postgres_post(post: Post, postgres_server: str) -> Iterator[Post]:
     """The post office with its rows in a PostgreSQL."""
     url = migrated_database(postgres_server)
     post.ports.store.dispose()
-    store = make_store(url, publish=post.jobs.append, cipher=Cipher("a key"))
+    store = make_store(url, publish=post.jobs.append, cipher=Cipher("a key"), clock=post.clock)
     post.ports = replace(post.ports, store=store)
     yield post
     store.dispose()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from databases import beat
 from post import MoodyReceiver, Post
 from sqlalchemy import update
 
@@ -102,6 +103,7 @@ def test_a_refused_drain_comes_again_where_whoever_had_the_room_died(narrow_post
         with post.ports.store._writer.begin() as connection:
             long_ago = datetime(2000, 1, 1, tzinfo=UTC)
             connection.execute(update(drains).values(lease_until=long_ago))
+        beat(post.ports.store)
         sweep(post.ports)
         post.work()
 

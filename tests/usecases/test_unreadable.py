@@ -12,6 +12,7 @@ from world import World
 
 from orchestrator.adapters.sql.schema import checkpoints, manifests, outputs, plans, task_runs
 from orchestrator.domain.canonical import encode
+from orchestrator.domain.checkpoint import FORMAT
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.task_run import TaskRunState
@@ -57,7 +58,8 @@ def plan_is_gone() -> tuple[Any, ...]:
 
 POISONS = {
     "format": (update(checkpoints).values(format=0),),
-    "checkpoint": (update(checkpoints).values(body=type_coerce("{]", Text)),),
+    "checkpoint": (update(checkpoints).values(usage=type_coerce("{]", Text)),),
+    "state": (update(checkpoints).values(state=type_coerce(DAMAGED, LargeBinary)),),
     "output": (damaged_outputs(),),
     "no output": (delete(outputs),),
     "plan": (update(plans).values(body=type_coerce("{]", Text)),),
@@ -84,7 +86,7 @@ def test_its_record_can_be_read(world: World, approved: str, poison: str) -> Non
     write(world, *POISONS[poison])
 
     shown, entries = history(world.ports, approved)
-    assert [task.task.name for task in shown.committed] == ["look", "write"]
+    assert [task.name for task in shown.committed] == ["look", "write"]
     assert entries
 
 
@@ -97,7 +99,7 @@ def test_it_cannot_be_retried_and_says_why(world: World, approved: str) -> None:
 
 
 def test_what_a_newer_version_wrote_is_left_to_that_version(world: World, approved: str) -> None:
-    write(world, update(checkpoints).values(format=2))
+    write(world, update(checkpoints).values(format=FORMAT + 1))
     world.work()
 
     last = world.ports.store.read(lambda tx: tx.task_runs.of(approved))[-1]
@@ -107,7 +109,9 @@ def test_what_a_newer_version_wrote_is_left_to_that_version(world: World, approv
     assert "Upgrade" in str(finding.mend)
 
     write(
-        world, update(checkpoints).values(format=1), update(task_runs).values(wake_at=last.due_at)
+        world,
+        update(checkpoints).values(format=FORMAT),
+        update(task_runs).values(wake_at=last.due_at),
     )
     sweep(world.ports)
     world.work()

@@ -13,7 +13,7 @@ from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
 from orchestrator.domain.review import Review
-from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import Entry
 from orchestrator.errors import UnknownExecution, Unreadable
 from orchestrator.ports import Ports, Transaction
@@ -182,7 +182,7 @@ def _snapshot(ports: Ports, tx: Transaction, execution_id: str, deployment: str 
     runs = tx.task_runs.of(execution_id)
     plan = _readable_plan(tx, execution.plan_digest) or _plan_of(runs)
     reviews = tx.reviews.of(execution_id)
-    checkpoints = _readable_checkpoints(tx, execution_id)
+    checkpoints = _readable_checkpoints(tx, execution, runs)
     wanted: set[str | None] = set(committed_outputs(checkpoints).values())
     wanted |= {review.output_id for review in reviews if review.is_open}
     wanted |= {execution.result}
@@ -202,12 +202,30 @@ def _plan_of(runs: Sequence[TaskRun]) -> Plan:
     return Plan(tuple(PlannedTask(path) for path in dict.fromkeys(run.path for run in runs)))
 
 
-def _readable_checkpoints(tx: Transaction, execution_id: str) -> tuple[Checkpoint, ...]:
-    """What of them can be read: none, where one of them cannot."""
+def _readable_checkpoints(
+    tx: Transaction, execution: Execution, runs: Sequence[TaskRun]
+) -> tuple[Checkpoint, ...]:
+    """All of them; where one cannot be read, what the task runs tell of what was committed."""
     try:
-        return tx.checkpoints.of(execution_id)
+        return tx.checkpoints.of(execution.id)
     except Unreadable:
-        return ()
+        final = [run for run in runs if run.state is TaskRunState.COMMITTED and run.output_id]
+        return tuple(_checkpoint_of(execution, run, n) for n, run in enumerate(final, 1))
+
+
+def _checkpoint_of(execution: Execution, run: TaskRun, number: int) -> Checkpoint:
+    return Checkpoint(
+        id=run.id,
+        execution_id=execution.id,
+        number=number,
+        plan_digest=execution.plan_digest,
+        cause=Cause.COMMIT,
+        path=run.path,
+        created_at=run.finished_at or run.created_at,
+        name=run.task_name,
+        output_id=run.output_id,
+        seconds=run.execution_time,
+    )
 
 
 def timeline(
