@@ -114,6 +114,14 @@ class Service:
         (review,) = self.status(execution_id, deployment)["pending"]
         return dict(review)
 
+    def notice(self, execution_id: str) -> dict[str, Any]:
+        """The body of the last notice that waits to be sent."""
+        lines = self.get(f"/v1/deliveries?execution_id={execution_id}").json()["deliveries"]
+        line = next(each for each in lines if each["kind"] == "human_input")
+        found = self.get(f"/v1/deliveries/{line['delivery_id']}").json()
+        body: dict[str, Any] = json.loads(found["body"])
+        return body
+
     def resume(
         self, execution_id: str, deployment: str = "article", headers: Any = None, **body: Any
     ) -> Response:

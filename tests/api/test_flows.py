@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -85,15 +84,6 @@ def test_words_that_nobody_can_weigh_leave_the_review_with_a_note(service: Servi
     assert "weighing" not in pending
 
 
-def notice(service: Service, execution_id: str) -> dict[str, Any]:
-    """The body of the last notice that waits to be sent."""
-    lines = service.get(f"/v1/deliveries?execution_id={execution_id}").json()["deliveries"]
-    line = next(each for each in lines if each["kind"] == "human_input")
-    found = service.get(f"/v1/deliveries/{line['delivery_id']}").json()
-    body: dict[str, Any] = json.loads(found["body"])
-    return body
-
-
 @pytest.fixture
 def published(serve: Callable[..., Service]) -> Service:
     served = serve(public_url="https://crews.example.test")
@@ -103,7 +93,7 @@ def published(serve: Callable[..., Service]) -> Service:
 
 def test_a_notice_of_a_flow_speaks_both_generations(published: Service) -> None:
     execution_id = published.halted("flow", humanInputWebhookUrl=HOOK)
-    body = notice(published, execution_id)
+    body = published.notice(execution_id)
     assert (body["event"], body["event_type"], body["flow_id"]) == (
         "new_request",
         "new_request",
@@ -121,7 +111,7 @@ def respond(service: Service, url: str, **body: Any) -> Any:
 
 def test_the_callback_decides_without_a_bearer_token(published: Service) -> None:
     execution_id = published.halted("flow", humanInputWebhookUrl=HOOK)
-    url = notice(published, execution_id)["callback_url"]
+    url = published.notice(execution_id)["callback_url"]
     told = respond(published, url, feedback="go", source="slack")
     assert told.status_code == 200
     request = told.json()["request"]
@@ -133,7 +123,7 @@ def test_the_callback_decides_without_a_bearer_token(published: Service) -> None
 
 def test_words_that_are_only_weighed_do_not_spend_the_token(published: Service) -> None:
     execution_id = published.halted("flow", humanInputWebhookUrl=HOOK)
-    url = notice(published, execution_id)["callback_url"]
+    url = published.notice(execution_id)["callback_url"]
     assert respond(published, url, feedback="hmm").json()["request"]["outcome"] is None
     published.work()
     assert respond(published, url, feedback="revise").json()["request"]["outcome"] == "revise"
@@ -141,7 +131,7 @@ def test_words_that_are_only_weighed_do_not_spend_the_token(published: Service) 
 
 def test_a_crews_review_is_answered_by_its_callback_too(published: Service) -> None:
     execution_id = published.halted("article", humanInputWebhookUrl=HOOK)
-    url = notice(published, execution_id)["callback_url"]
+    url = published.notice(execution_id)["callback_url"]
     assert respond(published, url, feedback="shorter").status_code == 200
     published.work()
     assert published.pending(execution_id)["round"] == 2
@@ -150,7 +140,7 @@ def test_a_crews_review_is_answered_by_its_callback_too(published: Service) -> N
 @pytest.mark.parametrize("token", ["", "wrong", "x" * 400])
 def test_another_token_is_refused(published: Service, token: str) -> None:
     execution_id = published.halted("flow", humanInputWebhookUrl=HOOK)
-    url = notice(published, execution_id)["callback_url"].partition("?")[0]
+    url = published.notice(execution_id)["callback_url"].partition("?")[0]
     told = respond(published, f"{url}?token={token}", feedback="go")
     assert told.status_code == 401
     assert (told.json()["error"], told.json()["message"]) == (
@@ -160,8 +150,8 @@ def test_another_token_is_refused(published: Service, token: str) -> None:
 
 
 def test_a_token_of_another_review_is_refused(published: Service) -> None:
-    one = notice(published, published.halted("flow", humanInputWebhookUrl=HOOK))
-    other = notice(published, published.halted("flow", humanInputWebhookUrl=HOOK))
+    one = published.notice(published.halted("flow", humanInputWebhookUrl=HOOK))
+    other = published.notice(published.halted("flow", humanInputWebhookUrl=HOOK))
     token = one["callback_url"].rpartition("=")[2]
     url = f"{other['callback_url'].partition('?')[0]}?token={token}"
     assert respond(published, url, feedback="go").status_code == 401
