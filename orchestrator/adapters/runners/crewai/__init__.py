@@ -1,4 +1,4 @@
-"""Runs real CrewAI crews, one task for each call. CrewAI itself is imported at first use.
+"""Runs real CrewAI crews, one task for each call, and flows. CrewAI is imported at first use.
 
 A crew gives what a kickoff of its own gives: models are asked the same, and answer the same. What
 one process keeps in memory, the jobs of a crew cannot share, and so
@@ -14,7 +14,7 @@ one process keeps in memory, the jobs of a crew cannot share, and so
 - ``replay``, ``train``, ``test`` and CrewAI's own checkpoints are not used: ours are in the
   database.
 
-Flows are not deployed: a deployment that names one does not load, and says so.
+What holds for flows stands in ``flows``.
 """
 
 from orchestrator.adapters.runners.crewai.runner import CrewaiRunner
