@@ -13,7 +13,7 @@ import hypothesis.strategies as st
 import pytest
 import time_machine
 import user_flows
-from flow_world import Watch, flow_over
+from function_flow_world import Watch, flow_over
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
