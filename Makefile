@@ -33,6 +33,7 @@ docs: .venv/dev
 bench: .venv/dev
 	$(BIN)/python bench/chain.py
 	$(BIN)/python bench/webhooks.py
+	$(BIN)/python -W ignore bench/flows.py
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
