@@ -92,7 +92,7 @@ def test_a_wrong_key_is_named_in_one_sentence(tmp_path: Path, added: str, said: 
 
 
 def test_a_deployment_that_runs_nothing_is_refused(tmp_path: Path) -> None:
-    assert "either 'crew' or 'functions'" in refusal(tmp_path, "[deployments.research]")
+    assert "one of 'crew', 'flow' and 'functions'" in refusal(tmp_path, "[deployments.research]")
 
 
 @pytest.mark.parametrize("target", ["", "crew", "crew:", ":Crew", "my-crew:Crew", "a b:c", "a.:C"])

@@ -190,8 +190,8 @@ def test_the_invariants_hold_in_any_order(template: Path, flow: str) -> None:
     user_flows.FAILING.clear()
     machine = type("AnyOrder", (AnyOrder,), {"template": template, "flow": flow})
     some = settings(
-        max_examples=5,
-        stateful_step_count=16,
+        max_examples=4,
+        stateful_step_count=12,
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
