@@ -1,4 +1,4 @@
-"""The demo: the whole service, a real crew, and you as the person whom it asks."""
+"""The demo: the whole service, a real crew, a flow, and you as the person whom they ask."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ import orchestrator.demo
 from orchestrator.client import Client, ExecutionStatus, OpenReview
 from orchestrator.errors import OrchestratorError
 
-DEPLOYMENT = "article"
+CREW, FLOW = "article", "letter"
+SEND, REVISE = "send", "revise"
+"""The options of the flow's review."""
+
 FIRST_CHANGE = "Mention barn owls, and keep it short."
 """What the demo asks for by itself where there is no terminal to ask at."""
 
@@ -41,14 +44,13 @@ class DemoFailed(OrchestratorError):
 def demo(
     topic: Annotated[str, typer.Option(help="What the crew writes about.")] = "owls",
 ) -> None:
-    """Run a researcher, a writer and an editor, and be asked about what they wrote."""
+    """Run a crew and then a flow, and be asked about what they wrote."""
     with tempfile.TemporaryDirectory(prefix="orchestrator-demo-") as folder:
         with _service(Path(folder)) as client:
-            execution_id = client.kickoff(DEPLOYMENT, {"topic": topic})
-            console.print(f"Kicked off execution [bold]{execution_id}[/bold] about {topic!r}.")
-            status = _answer_until_the_end(client, execution_id)
-            _show_end(status)
-            _show_timeline(client, execution_id)
+            console.rule("A crew: a researcher, a writer, an editor")
+            _show_execution(client, CREW, topic)
+            console.rule("A flow: a letter, with a review that offers options")
+            _show_execution(client, FLOW, topic)
         console.print("The service has stopped in order. That was all of it.")
 
 
@@ -96,12 +98,20 @@ def _await_health(url: str, service: subprocess.Popen[bytes], log: Path) -> None
     raise DemoFailed(f"the service did not become ready. Its last lines:\n{tail}")
 
 
-def _answer_until_the_end(client: Client, execution_id: str) -> ExecutionStatus:
+def _show_execution(client: Client, deployment: str, topic: str) -> None:
+    execution_id = client.kickoff(deployment, {"topic": topic})
+    console.print(f"Kicked off execution [bold]{execution_id}[/bold] about {topic!r}.")
+    status = _answer_until_the_end(client, deployment, execution_id)
+    console.print(Panel(status.result or "", title=f"The result of '{deployment}'"))
+    _show_timeline(client, execution_id)
+
+
+def _answer_until_the_end(client: Client, deployment: str, execution_id: str) -> ExecutionStatus:
     answered: list[OpenReview] = []
     words = ""
     while True:
         done = frozenset(review.id for review in answered)
-        status = client.wait(DEPLOYMENT, execution_id, seconds=SECONDS_TO_START, answered=done)
+        status = client.wait(deployment, execution_id, seconds=SECONDS_TO_START, answered=done)
         if status.has_ended:
             _require_a_true_run(status, answered)
             return status
@@ -109,19 +119,29 @@ def _answer_until_the_end(client: Client, execution_id: str) -> ExecutionStatus:
         _require_change(answered, review, words)
         _show_review(review)
         words = _ask(review)
-        if words:
-            console.print(f"-> {client.reject(DEPLOYMENT, execution_id, review, words)}")
-        else:
-            console.print(f"-> {client.approve(DEPLOYMENT, execution_id, review)}")
+        console.print(f"-> {_answer(client, deployment, execution_id, review, words)}")
         answered.append(review)
 
 
+def _answer(
+    client: Client, deployment: str, execution_id: str, review: OpenReview, words: str
+) -> str:
+    """Give the person's answer: an option where there are some, else a verdict."""
+    if review.options:
+        outcome = REVISE if words else SEND
+        return client.choose(deployment, execution_id, review, outcome, words)
+    if words:
+        return client.reject(deployment, execution_id, review, words)
+    return client.approve(deployment, execution_id, review)
+
+
 def _ask(review: OpenReview) -> str:
-    """What the person wants changed; nothing to approve."""
+    """What the person wants changed; nothing to approve, or to send."""
+    verb = SEND if review.options else "approve"
     if sys.stdin.isatty():
-        return console.input("[bold]Enter to approve, or say what to change:[/bold] ").strip()
+        return console.input(f"[bold]Enter to {verb}, or say what to change:[/bold] ").strip()
     words = FIRST_CHANGE if review.round == 1 else ""
-    console.print(f"No terminal here: the demo says {words or 'approve'!r} by itself.")
+    console.print(f"No terminal here: the demo says {words or verb!r} by itself.")
     return words
 
 
@@ -140,10 +160,6 @@ def _require_a_true_run(status: ExecutionStatus, answered: list[OpenReview]) -> 
 def _show_review(review: OpenReview) -> None:
     title = f"{review.task_name}, round {review.round}: waits for you"
     console.print(Panel(review.output, title=title))
-
-
-def _show_end(status: ExecutionStatus) -> None:
-    console.print(Panel(status.result or "", title="The crew's result"))
 
 
 def _show_timeline(client: Client, execution_id: str) -> None:

@@ -1,1 +1,1 @@
-"""The demo's crew: users' code, as users write it. Nothing else imports it."""
+"""The demo's crew and flow: users' code, as users write it. Nothing else imports it."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from world import migrated, world_of
 
 from orchestrator.adapters.deployment_file import RunnerKind
 from orchestrator.adapters.runners.crewai import CrewaiRunner
@@ -46,3 +47,25 @@ def test_the_words_change_the_article(demo: Any) -> None:
     again = demo.task(1).output.raw
     assert again != first
     assert "Mention barn owls." in again
+
+
+def test_the_flow_asks_until_the_letter_is_sent(
+    tmp_path: Path, storage: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    world = world_of(
+        f"sqlite:///{migrated(tmp_path)}",
+        CrewaiRunner(storage, flows=True),
+        target="orchestrator.demo.flow:LetterFlow",
+    )
+    execution_id = world.halted(inputs={"topic": "owls"})
+    world.say(execution_id, "write", outcome="revise", human_feedback="Mention barn owls.")
+    world.work()
+    world.say(execution_id, "write", outcome="send")
+    world.work()
+    found = world.snapshot(execution_id)
+    world.ports.store.dispose()
+    assert [each.path for each in found.committed] == ["collect#1", "write#1", "write#2", "send#1"]
+    assert found.result is not None
+    assert "Mention barn owls." in found.result.raw
