@@ -49,7 +49,8 @@ class Server:
     """The API on a port, and listeners to it."""
 
     def __init__(self, service: Service) -> None:
-        self.app = create_app(service.ports, max_request_bytes=1000)
+        # Hundreds that come at one moment are let in: what is shed has tests of its own.
+        self.app = create_app(service.ports, max_request_bytes=1000, max_waiting_requests=1000)
         self.feed: Feed = self.app.state.feed
         self._secret = service.secret
         self._socket = socket.create_server(("127.0.0.1", 0), backlog=300)
