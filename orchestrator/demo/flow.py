@@ -33,6 +33,6 @@ class LetterFlow(Flow[Letter]):
         return f"Dear reader, here are three facts about {self.state.topic}. {wish}".strip()
 
     @listen("send")
-    def send(self) -> str:
+    def deliver(self) -> str:
         """The last one."""
         return f"Sent: {self.last_human_feedback.output if self.last_human_feedback else ''}"

@@ -60,7 +60,7 @@ class Deployment:
             "task_time_limit": self.task_time_limit.total_seconds(),
             "review_timeout": self.review_timeout.total_seconds() if self.review_timeout else None,
             "carry_webhooks": self.carry_webhooks,
-            "on_code_change": self.on_code_change.value,
+            "on_code_change": str(self.on_code_change),
             "outcome_model": self.outcome_model,
             "one_by_one": self.one_by_one,
             "delays": [delay.total_seconds() for delay in rules.delays],

@@ -175,6 +175,7 @@ def test_a_model_that_is_away_gets_as_many_http_calls_as_attempts(
         world = deployed("small:crew", max_attempts=3)
         execution_id = world.kickoff(inputs={"place": "Lisbon"})
         for job in world.jobs * 5:
+            world.hurry()
             world.run(job)
     assert len(away.requests) == 3
     assert world.snapshot(execution_id).execution.state == "FAILED"

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import update
+
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender
 from orchestrator.adapters.http.signing import StandardSigner
 from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.adapters.sql.migrate import upgrade
+from orchestrator.adapters.sql.schema import task_runs
 from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Deployment
@@ -130,6 +133,12 @@ class World:
         """A person answers a review, by its id or the name of what asks, with this body."""
         said = {"execution_id": execution_id, "task_id": review, **body}
         return answer(self.ports, Answer("crew", parse(ResumeBody, said), "tests", "api"))
+
+    def hurry(self) -> None:
+        """Have what is to be tried again be due now."""
+        statement = update(task_runs).values(due_at=self.ports.clock.now())
+        with self.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
+            connection.execute(statement)
 
     def without_deployments(self) -> None:
         """The operator takes every deployment out of the file, and all restart."""

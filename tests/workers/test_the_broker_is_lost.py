@@ -66,7 +66,7 @@ def test_a_job_that_meets_a_live_claim_ends_and_leaves_the_run_alone(
 
 def _found_nothing_due(service: Service, task_run_id: str) -> bool:
     lines = service.log.splitlines()
-    return any("job found nothing due" in line and task_run_id in line for line in lines)
+    return any("job found nothing to do" in line and task_run_id in line for line in lines)
 
 
 def test_a_broker_that_dies_under_a_task_is_met_again(service: Service, work: Work) -> None:

@@ -75,7 +75,7 @@ def write_beginnings(
     runs: list[TaskRun] = []
     entries: list[Entry] = []
     for execution in executions:
-        locked = LockedExecution(ports, tx, execution, execution.actor, execution.created_at)
+        locked = LockedExecution(ports, tx, execution, execution.actor, execution.created_at, plan)
         locked.record("execution.create", execution.id, None, origin=execution.origin)
         runs += first_runs(locked, plan)
         entries += locked.entries

@@ -37,6 +37,7 @@ class LockedExecution:
         execution: Execution,
         actor: str,
         now: datetime | None = None,
+        plan: Plan | None = None,
     ) -> None:
         self.ports = ports
         self.tx = tx
@@ -44,6 +45,8 @@ class LockedExecution:
         self.now: datetime = now or tx.now()
         self.execution = execution
         self._loaded = execution
+        if plan is not None:
+            self.plan = plan
         self._entries: list[Entry] = []
         self._deliveries: list[Delivery] = []
         self._checkpoints: list[Checkpoint] | None = None

@@ -37,7 +37,9 @@ def list_pending(
     def read(tx: Transaction) -> tuple[ListedReview, ...]:
         reviews = tx.reviews.pending(deployment, after, limit)
         previews = tx.outputs.previews([review.output_id for review in reviews])
-        return tuple(ListedReview(review, previews[review.output_id]) for review in reviews)
+        return tuple(
+            ListedReview(review, previews.get(review.output_id, Preview(""))) for review in reviews
+        )
 
     return ports.store.read(read)
 

@@ -252,7 +252,7 @@ crew = Crew(agents=[who], tasks=[first, maybe])
 def test_a_condition_that_does_not_hold_skips(run_crew: Begin) -> None:
     running = run_crew(CONDITIONAL)
     assert running.all() == ["answer 1", ""]
-    assert [result.skipped for result in running.results] == [False, True]
+    assert [each.output.extra["skipped"] for each in running.results] == [False, True]
     assert [task.conditional for task in running.plan.tasks] == [False, True]
 
 
@@ -382,7 +382,7 @@ def test_agents_that_share_a_model_are_counted_once(run_crew: Begin) -> None:
         ("import not_there", "No module named 'not_there'"),
         ("other = 1", "module 'users_code' has no attribute 'crew'"),
         ("def crew(): return Crew(agents=[], tasks=[])", "building the crew failed: Valid"),
-        ("from crewai import Flow as crew", "it is a flow, and only crews can be deployed"),
+        ("from crewai import Flow as crew", "it is a flow: name it with 'flow'"),
     ],
 )
 def test_what_does_not_load_is_told_in_one_sentence(run_crew: Begin, code: str, why: str) -> None:

@@ -66,6 +66,11 @@ def test_the_flow_asks_until_the_letter_is_sent(
     world.work()
     found = world.snapshot(execution_id)
     world.ports.store.dispose()
-    assert [each.path for each in found.committed] == ["collect#1", "write#1", "write#2", "send#1"]
+    assert [each.path for each in found.committed] == [
+        "collect#1",
+        "write#1",
+        "write#2",
+        "deliver#1",
+    ]
     assert found.result is not None
     assert "Mention barn owls." in found.result.raw

@@ -40,9 +40,9 @@ class CrewaiRunner:
         """
         if self._crews is None:
             prepare_environment(self._storage)
+            crews = importlib.import_module(_CREWS)
             # What flows need is set before any code of users is imported: crews may hold flows.
             flows = importlib.import_module(_FLOWS)
-            crews = importlib.import_module(_CREWS)
             self._crews = flows.Flows() if self._flows else crews.Crews()
 
     def plan(self, deployment: Deployment) -> Plan:
