@@ -206,12 +206,20 @@ class Service:
         engine.dispose()
 
     def lapse(self, execution_id: str) -> None:
-        """Have the leases of an execution's runs and deliveries, and of drains, end now."""
+        """Have the leases of an execution's runs and deliveries, and of drains, end now.
+
+        A sweep that just began has every lease begin anew: so after its first heartbeat.
+        """
+        asked_at = datetime.now(UTC)
+        self.until(lambda: (self._last_beat() or asked_at) > asked_at)
         for table in (task_runs, deliveries):
             held = table.c.lease_until.is_not(None)
             mine = update(table).where(table.c.execution_id == execution_id, held)
             self.write(mine.values(lease_until=table.c.created_at))
         self.write(update(drains).values(lease_until=datetime(2000, 1, 1, tzinfo=UTC)))
+
+    def _last_beat(self) -> datetime | None:
+        return self.ports.store.read(lambda tx: tx.heartbeat.last())
 
     def sweep_now(self) -> None:
         """Have the sweep publish again what waits, rather than in a minute."""
