@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from orchestrator.cli.application import Data, DeploymentFile, settings_with
-from orchestrator.domain.delivery import Delivery, DeliveryState
+from orchestrator.api.v1.delivery_records import (
+    delivery_line,
+    delivery_record,
+    endpoint_record,
+    new_secret,
+    pinged,
+)
+from orchestrator.cli.application import Data, DeploymentFile
+from orchestrator.cli.printing import AsJson, print_json, print_records, print_told
+from orchestrator.cli.world import actor, ports_with
+from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.endpoint import OLD_SECRETS_LIVE
 from orchestrator.errors import Invalid
-from orchestrator.ports import DeliveryFilter, Ports
+from orchestrator.ports import DeliveryFilter
 from orchestrator.usecases.webhooks import endpoints as seeing_to
 from orchestrator.usecases.webhooks.deliveries import (
     list_deliveries,
@@ -24,12 +28,9 @@ from orchestrator.usecases.webhooks.deliveries import (
     replay_deliveries,
     replay_delivery,
 )
-from orchestrator.wiring import make_ports
 
 deliveries = typer.Typer(help="Webhooks: what arrived, what did not and why.", no_args_is_help=True)
 endpoints = typer.Typer(help="Receivers of webhooks, and how they do.", no_args_is_help=True)
-
-console = Console()
 
 DeliveryId = Annotated[str, typer.Argument(metavar="DELIVERY", help="The id: its webhook-id.")]
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="The id of the endpoint.")]
@@ -51,58 +52,34 @@ def list_some(  # noqa: PLR0913 - one parameter for each option
     limit: Limit = 50,
     data: Data = None,
     deployments: DeploymentFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """List deliveries, newest first."""
-    ports = _ports(data=data, deployments=deployments)
+    ports = ports_with(data=data, deployments=deployments)
     wanted = DeliveryFilter(deployment, execution, endpoint, state)
-    _print(
-        ("delivery", "kind", "state", "tries", "made", "reason"),
-        (
-            (
-                one.id,
-                one.kind,
-                one.state,
-                str(one.attempts),
-                _time(one.created_at),
-                one.reason or "",
-            )
-            for one in list_deliveries(ports, wanted, None, limit)
-        ),
-    )
+    found = list_deliveries(ports, wanted, None, limit)
+    columns = ("delivery_id", "kind", "state", "attempts", "created_at", "reason")
+    print_records(map(delivery_line, found), columns, as_json=as_json)
 
 
 @deliveries.command()
-def show(delivery: DeliveryId, data: Data = None, deployments: DeploymentFile = None) -> None:
+def show(
+    delivery: DeliveryId,
+    data: Data = None,
+    deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Show a delivery with all its tries."""
-    found, tries = read_delivery(_ports(data=data, deployments=deployments), delivery)
-    for line in _described(found):
-        typer.echo(line)
-    _print(
-        ("try", "at", "status", "seconds", "error or answer"),
-        (
-            (
-                str(one.number),
-                _time(one.at),
-                str(one.status or "-"),
-                f"{one.seconds:.3f}",
-                one.error or one.answer[:60],
-            )
-            for one in tries
-        ),
-    )
-
-
-def _described(found: Delivery) -> list[str]:
-    told = {
-        "delivery": found.id,
-        "execution": f"{found.execution_id} ({found.deployment})",
-        "endpoint": found.endpoint_id,
-        "event": f"{found.kind}, number {found.sequence}",
-        "state": found.state.value,
-        "reason": found.reason,
-        "due": None if found.finished_at else _time(found.due_at),
-    }
-    return [f"{name:<10} {value}" for name, value in told.items() if value]
+    found, tries = read_delivery(ports_with(data=data, deployments=deployments), delivery)
+    record = delivery_record(found, tries)
+    if as_json:
+        print_json(record)
+        return
+    for name, value in record.items():
+        if name not in ("body", "tries"):
+            typer.echo(f"{name:<12} {value}")
+    print_records(record["tries"], ("number", "at", "status", "seconds", "error"), as_json=False)
 
 
 @deliveries.command()
@@ -117,17 +94,19 @@ def replay(  # noqa: PLR0913 - one parameter for each option
     until: Time = None,
     data: Data = None,
     deployments: DeploymentFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Send again what has ended, under the same id. Without --state: what did not arrive."""
-    ports = _ports(data=data, deployments=deployments)
+    ports = ports_with(data=data, deployments=deployments)
     if delivery is not None:
-        replay_delivery(ports, delivery, _actor())
-        typer.echo("Replayed.")
+        replay_delivery(ports, delivery, actor())
+        print_told({"replayed": 1}, "Replayed.", as_json=as_json)
         return
     wanted = DeliveryFilter(deployment, execution, endpoint, state, _utc(since), _utc(until))
     if wanted == DeliveryFilter():
         raise Invalid("Name a delivery, or say with options which are meant.")
-    typer.echo(f"Replayed {replay_deliveries(ports, wanted, _actor())}.")
+    count = replay_deliveries(ports, wanted, actor())
+    print_told({"replayed": count}, f"Replayed {count}.", as_json=as_json)
 
 
 @endpoints.command("list")
@@ -136,33 +115,29 @@ def list_endpoints(
     limit: Limit = 50,
     data: Data = None,
     deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """List endpoints, newest first, with how they do."""
-    ports = _ports(data=data, deployments=deployments)
+    ports = ports_with(data=data, deployments=deployments)
     reports = seeing_to.list_endpoints(ports, deployment, None, limit)
-    _print(
-        ("endpoint", "deployment", "state", "waiting", "failing since", "last"),
-        (
-            (
-                each.id,
-                each.endpoint.deployment,
-                each.endpoint.state,
-                str(each.waiting),
-                _time(each.endpoint.health.failing_since),
-                each.endpoint.trouble
-                or each.endpoint.health.last_error
-                or str(each.endpoint.health.last_status or ""),
-            )
-            for each in reports
-        ),
-    )
+    columns = ("endpoint_id", "deployment", "state", "waiting", "failing_since", "reason")
+    health = ("last_status", "last_error")
+    print_records(map(endpoint_record, reports), (*columns, *health), as_json=as_json)
 
 
 @endpoints.command()
-def enable(endpoint: EndpointId, data: Data = None, deployments: DeploymentFile = None) -> None:
+def enable(
+    endpoint: EndpointId,
+    data: Data = None,
+    deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Send there again."""
-    seeing_to.enable_endpoint(_ports(data=data, deployments=deployments), endpoint, _actor())
-    typer.echo("Enabled.")
+    ports = ports_with(data=data, deployments=deployments)
+    seeing_to.enable_endpoint(ports, endpoint, actor())
+    print_told({"endpoint_id": endpoint, "state": "ENABLED"}, "Enabled.", as_json=as_json)
 
 
 @endpoints.command()
@@ -171,16 +146,19 @@ def disable(
     reason: Annotated[str, typer.Option(help="Why; whoever looks will read it.")] = "",
     data: Data = None,
     deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Send nothing there any more; what waits there is cancelled."""
-    ports = _ports(data=data, deployments=deployments)
-    seeing_to.disable_endpoint(ports, endpoint, _actor(), reason)
-    typer.echo("Disabled.")
+    ports = ports_with(data=data, deployments=deployments)
+    seeing_to.disable_endpoint(ports, endpoint, actor(), reason)
+    print_told({"endpoint_id": endpoint, "state": "DISABLED"}, "Disabled.", as_json=as_json)
 
 
 @endpoints.command()
 def rotate(
     endpoint: Annotated[str | None, typer.Argument(help="The id of the endpoint.")] = None,
+    *,
     deployment: Annotated[
         str | None, typer.Option(help="Make one for all endpoints of this deployment instead.")
     ] = None,
@@ -189,49 +167,35 @@ def rotate(
     ] = int(OLD_SECRETS_LIVE.total_seconds()),
     data: Data = None,
     deployments: DeploymentFile = None,
+    as_json: AsJson = False,
 ) -> None:
     """Make a new signing secret, and print it this once."""
-    ports = _ports(data=data, deployments=deployments)
+    ports = ports_with(data=data, deployments=deployments)
     kept = timedelta(seconds=keep_old)
     if (endpoint is None) == (deployment is None):
         raise Invalid("Name an endpoint, or a deployment with --deployment.")
     if endpoint is not None:
-        rotated = seeing_to.rotate_endpoint_secret(ports, endpoint, _actor(), kept)
+        rotated = seeing_to.rotate_endpoint_secret(ports, endpoint, actor(), kept)
     else:
-        rotated = seeing_to.rotate_deployment_secret(ports, str(deployment), _actor(), kept)
-    typer.echo(rotated.secret)
+        rotated = seeing_to.rotate_deployment_secret(ports, str(deployment), actor(), kept)
+    print_told(new_secret(rotated), rotated.secret, as_json=as_json)
 
 
 @endpoints.command()
-def ping(endpoint: EndpointId, data: Data = None, deployments: DeploymentFile = None) -> None:
+def ping(
+    endpoint: EndpointId,
+    data: Data = None,
+    deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Send a signed test request, once; exit status 1 where it was not taken."""
-    ports = _ports(data=data, deployments=deployments)
-    result = seeing_to.ping_endpoint(ports, endpoint, _actor())
-    told = f"{result.status}" if result.status else result.told
-    typer.echo(f"{told} after {result.seconds:.3f} s")
+    ports = ports_with(data=data, deployments=deployments)
+    result = seeing_to.ping_endpoint(ports, endpoint, actor())
+    outcome = f"{result.status}" if result.status else result.told
+    print_told(pinged(result), f"{outcome} after {result.seconds:.3f} s", as_json=as_json)
     raise typer.Exit(0 if result.succeeded else 1)
-
-
-def _print(columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    table = Table(box=None)
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0)  # ids are there to be copied
-    for row in rows:
-        table.add_row(*map(escape, row))
-    console.print(table)
-
-
-def _ports(**given: object) -> Ports:
-    return make_ports(settings_with(**given))
-
-
-def _actor() -> str:
-    return f"cli:{getpass.getuser()}"
 
 
 def _utc(time: datetime | None) -> datetime | None:
     return time.replace(tzinfo=UTC) if time else None
-
-
-def _time(at: datetime | None) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S") if at else ""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from post import MoodyReceiver, Post, make_post
 from typer.testing import CliRunner, Result
 
@@ -33,9 +36,13 @@ def shared(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> P
 
 
 @pytest.fixture
-def run(shared: Post, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(shared: Post) -> Iterator[Run]:
+    """Run a command; what it sets up for logging ends with the test."""
+    handlers = logging.root.handlers.copy()
     runner = CliRunner()
-    return lambda *words: runner.invoke(application, words)
+    yield lambda *words: runner.invoke(application, words)
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
 
 
 def test_deliveries_are_listed_and_shown(shared: Post, run: Run) -> None:
@@ -68,3 +75,17 @@ def test_endpoints_are_seen_to(shared: Post, run: Run) -> None:
         assert run("endpoints", "rotate", endpoint_id).stdout.startswith("whsec_")
         assert run("endpoints", "rotate", "--deployment", "news").stdout.startswith("whsec_")
         assert run("endpoints", "ping", endpoint_id).stdout.startswith("200 after")
+
+
+def test_scripts_read_json(shared: Post, run: Run) -> None:
+    (sent,) = shared.commit("nonsense")
+    shared.work()
+
+    (line,) = json.loads(run("deliveries", "list", "--json").stdout)
+    record = json.loads(run("deliveries", "show", sent, "--json").stdout)
+    assert (line["delivery_id"], line["state"]) == (sent, "BLOCKED")
+    assert (record["delivery_id"], len(record["tries"])) == (sent, 1)
+    assert json.loads(run("deliveries", "replay", sent, "--json").stdout) == {"replayed": 1}
+    (endpoint,) = json.loads(run("endpoints", "list", "--json").stdout)
+    told = run("endpoints", "disable", endpoint["endpoint_id"], "--json").stdout
+    assert json.loads(told)["state"] == "DISABLED"
