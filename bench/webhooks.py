@@ -179,7 +179,7 @@ class Bench:
 
     def open_deliveries(self) -> int:
         """How many deliveries have not ended."""
-        counts = self.ports.store.read(lambda tx: tx.delivery_figures.counts())
+        counts = self.ports.store.read(lambda tx: tx.figures.deliveries())
         states = (DeliveryState.PENDING, DeliveryState.RETRYING)
         return sum(count for (_, state), count in counts.items() if state in states)
 

@@ -26,8 +26,8 @@ from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.changed_code import LIVES_WITHIN
 from orchestrator.usecases.executions.claims import is_current, renew_claim
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
-from orchestrator.usecases.webhooks.agent_steps import tell_steps
-from orchestrator.usecases.webhooks.stream_events import ToldEvent, listening_stream, tell_events
+from orchestrator.usecases.webhooks.agent_steps import emit_steps
+from orchestrator.usecases.webhooks.stream_events import RunnerEvent, emit_events, listening_stream
 
 log = structlog.get_logger()
 
@@ -75,7 +75,7 @@ class RunningTask:
         self._renewed_at = time.monotonic()
         self._lost = threading.Event()
         self._steps: deque[Step] = deque()
-        self._events: deque[ToldEvent] = deque(maxlen=MOST_KEPT)
+        self._events: deque[RunnerEvent] = deque(maxlen=MOST_KEPT)
 
     def check(self) -> None:
         """Raise ClaimLost when the run was stopped or its claim was lost."""
@@ -107,7 +107,7 @@ class RunningTask:
         """Note an event of the runner's own bus, if somebody listens to its kind."""
         if self._stream is None or not self._stream.wants(kind):
             return
-        self._events.append(ToldEvent(kind, data, datetime.now(UTC)))
+        self._events.append(RunnerEvent(kind, data, datetime.now(UTC)))
         if self._stream.realtime:
             self._hurry()
 
@@ -115,7 +115,7 @@ class RunningTask:
         """The steps noted since the last call."""
         return _taken(self._steps)
 
-    def taken_events(self) -> Sequence[ToldEvent]:
+    def taken_events(self) -> Sequence[RunnerEvent]:
         """The events noted since the last call."""
         return _taken(self._events)
 
@@ -267,9 +267,9 @@ class ThreadLeaseKeeper:
         steps, events = running.taken_steps(), running.taken_events()
         try:
             if steps:
-                tell_steps(self._ports, running.run, self._worker, steps)
+                emit_steps(self._ports, running.run, self._worker, steps)
             if events:
-                tell_events(self._ports, running.run, self._worker, events)
+                emit_events(self._ports, running.run, self._worker, events)
         except Exception:
             log.exception("steps could not be told", task_run_id=running.run.id)
 

@@ -192,7 +192,7 @@ def ping(
     """Send a signed test request, once; exit status 1 where it was not taken."""
     ports = ports_with(data=data, deployments=deployments)
     result = seeing_to.ping_endpoint(ports, endpoint, actor())
-    outcome = f"{result.status}" if result.status else result.told
+    outcome = f"{result.status}" if result.status else result.summary
     print_told(pinged(result), f"{outcome} after {result.seconds:.3f} s", as_json=as_json)
     raise typer.Exit(0 if result.succeeded else 1)
 

@@ -146,7 +146,7 @@ class SendResult:
 
     ``status`` is None where no answer came, and then ``error`` says why. ``blocked`` says that the
     address is forbidden or impossible: no try went out. ``timed_out`` says that time ran out.
-    ``retry_after`` is what the receiver asked for, in seconds from now. ``answer`` are the first
+    ``retry_after`` is what the receiver asked for, in seconds from now. ``response`` are the first
     bytes of the body, as text.
     """
 
@@ -156,7 +156,7 @@ class SendResult:
     blocked: bool = False
     timed_out: bool = False
     retry_after: float | None = None
-    answer: str = ""
+    response: str = ""
 
     @property
     def succeeded(self) -> bool:
@@ -164,7 +164,7 @@ class SendResult:
         return self.status is not None and self.status // 100 == 2  # noqa: PLR2004 - the class 2xx
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """The reason for which it did not succeed, as a sentence."""
         return self.error or f"The receiver answered {self.status}"
 
@@ -173,7 +173,7 @@ class SendResult:
 class DeliveryAttempt:
     """One HTTP try of a delivery.
 
-    ``status`` is None where no answer came. ``seconds`` is how long it took, ``answer`` the first
+    ``status`` is None where no answer came. ``seconds`` is how long it took, ``response`` the first
     bytes of what the receiver said, as text.
     """
 
@@ -183,7 +183,7 @@ class DeliveryAttempt:
     status: int | None
     seconds: float
     error: str | None = None
-    answer: str = ""
+    response: str = ""
 
 
 @dataclass(frozen=True, slots=True)

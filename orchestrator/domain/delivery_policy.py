@@ -56,14 +56,14 @@ class DeliveryRules:
 class SendLimits:
     """The operator's limits: for one try in all, and on how many are under way at a time.
 
-    ``doubtful`` is how many receivers that are not known to be well are tried at a time: fewer than
+    ``unproven`` is how many receivers that are not known to be well are tried at a time: fewer than
     a worker has threads, so that those which hang leave some to the others.
     """
 
     one_try: timedelta = timedelta(seconds=15)
     per_endpoint: int = 4
     per_host: int = 8
-    doubtful: int = 5
+    unproven: int = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +93,9 @@ def judge(
     if why_off:
         return Verdict("cancel", delivery.cancel(now, why_off), _off(failed, now, why_off))
     if result.blocked:
-        return Verdict("block", delivery.block(now, result.told), failed)
+        return Verdict("block", delivery.block(now, result.summary), failed)
     if _is_refusal(result, endpoint, rules):
-        return Verdict("cancel", delivery.cancel(now, f"{result.told} (stop_on_4xx)"), failed)
+        return Verdict("cancel", delivery.cancel(now, f"{result.summary} (stop_on_4xx)"), failed)
     return _again(result, delivery, failed, rules, now, jitter)
 
 
@@ -116,7 +116,9 @@ def _reason_to_disable(endpoint: Endpoint, result: SendResult, now: datetime) ->
     if result.status == GONE:
         return "The receiver answered 410: it is gone for good"
     if endpoint.health.failing_for(now) >= ONLY_FAILED_FOR:
-        return f"It has only failed for {ONLY_FAILED_FOR.days} days; the last time: {result.told}"
+        return (
+            f"It has only failed for {ONLY_FAILED_FOR.days} days; the last time: {result.summary}"
+        )
     return None
 
 
@@ -142,9 +144,9 @@ def _again(
     delays = rules.schedule(delivery.kind)
     due_at = delivery_due_again_at(now, delivery.attempts + 1, jitter, delays)
     if due_at is None:
-        return Verdict("exhaust", delivery.exhaust(now, result.told), endpoint)
+        return Verdict("exhaust", delivery.exhaust(now, result.summary), endpoint)
     due_at = max(due_at, now + _asked_for(result))
-    return Verdict("retry", delivery.retry(due_at, result.told), endpoint)
+    return Verdict("retry", delivery.retry(due_at, result.summary), endpoint)
 
 
 def host_after(host: Host, result: SendResult, now: datetime, jitter: float) -> Host:
@@ -154,7 +156,7 @@ def host_after(host: Host, result: SendResult, now: datetime, jitter: float) -> 
     return host if result.blocked else host.failed(now, jitter)
 
 
-def bodes_ill(result: SendResult) -> bool:
+def stops_batch(result: SendResult) -> bool:
     """Whether what was claimed for the same endpoint had better wait for the verdict."""
     return (
         result.status in {*_ASKED_TOO_MUCH, GONE}
@@ -169,7 +171,7 @@ class Admission:
 
     ``quiet_until``: the receiver is to be left in peace until then. ``waits_until``: others have
     the room; whoever leaves wakes it, and then at the latest it asks again. ``probes`` says that
-    the one try finds out whether the host is there again, ``doubtful`` that the receiver is not
+    the one try finds out whether the host is there again, ``unproven`` that the receiver is not
     known to be well.
     """
 
@@ -177,11 +179,11 @@ class Admission:
     quiet_until: datetime | None = None
     waits_until: datetime | None = None
     probes: bool = False
-    doubtful: bool = False
+    unproven: bool = False
 
 
 class OtherDrains(NamedTuple):
-    """How many other drains are at the endpoint, at its host, and at doubtful receivers.
+    """How many other drains are at the endpoint, at its host, and at unproven receivers.
 
     ``notices_waiting`` are those for other endpoints at the host that were refused and have a
     human-input notice to send.
@@ -189,7 +191,7 @@ class OtherDrains(NamedTuple):
 
     at_endpoint: int
     at_host: int
-    at_doubtful: int
+    at_unproven: int
     notices_waiting: int = 0
 
 
@@ -198,7 +200,7 @@ NOTICES_COME_AGAIN = timedelta(seconds=3)
 """After that a drain asks again that found no room, if nobody who left woke it before."""
 
 ROOM_FOR_NOTICES = 1
-"""How many doubtful receivers more are tried at a time where a person waits to be asked."""
+"""How many unproven receivers more are tried at a time where a person waits to be asked."""
 
 
 def admit(  # noqa: PLR0913 - all that it depends on
@@ -220,18 +222,18 @@ def admit(  # noqa: PLR0913 - all that it depends on
         return Admission(0, quiet_until=endpoint.health.quiet_until)
     if host.is_open(now):
         return Admission(0, quiet_until=host.open_until)
-    doubtful = not _is_known_well(endpoint, host)
+    unproven = not _is_known_well(endpoint, host)
     taken_at_host = others.at_host + (0 if has_notice else others.notices_waiting)
-    if doubtful:
-        most = limits.doubtful + (ROOM_FOR_NOTICES if has_notice else 0)
+    if unproven:
+        most = limits.unproven + (ROOM_FOR_NOTICES if has_notice else 0)
         is_being_tried = others.at_endpoint or (host.is_suspect and others.at_host)
-        has_room = not is_being_tried and others.at_doubtful < most
+        has_room = not is_being_tried and others.at_unproven < most
     else:
         has_room = others.at_endpoint < (endpoint.most_sends or limits.per_endpoint)
     if not has_room or taken_at_host >= limits.per_host:
         again = NOTICES_COME_AGAIN if has_notice else COME_AGAIN
-        return Admission(0, waits_until=now + again, doubtful=doubtful)
-    return Admission(1, probes=host.needs_probe, doubtful=True) if doubtful else Admission(batch)
+        return Admission(0, waits_until=now + again, unproven=unproven)
+    return Admission(1, probes=host.needs_probe, unproven=True) if unproven else Admission(batch)
 
 
 def _is_known_well(endpoint: Endpoint, host: Host) -> bool:

@@ -75,7 +75,7 @@ class Health:
             failing_since=self.failing_since or now,
             last_failure_at=now,
             last_status=result.status,
-            last_error=result.told,
+            last_error=result.summary,
         )
 
     def slowed(self, until: datetime) -> Health:
@@ -86,8 +86,8 @@ class Health:
         """Nothing can be sent there until then; it is not the endpoint's own doing."""
         return replace(self, quiet_until=self._later(until))
 
-    def rested(self, now: datetime) -> Health:
-        """Its time to be left in peace may be over."""
+    def resume(self, now: datetime) -> Health:
+        """Forget a pause that is over."""
         return self if self.is_quiet(now) else replace(self, quiet_until=None)
 
     def _later(self, until: datetime) -> datetime:

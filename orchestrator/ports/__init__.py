@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from orchestrator.ports.operations import (
+    Audit,
+    FailingStep,
+    Figures,
+    Intake,
+    IntakeMessage,
+    IntakeState,
+    Keys,
+    Manifests,
+    StoredResponse,
+    Sweeps,
+    Tokens,
+    Workers,
+)
 from orchestrator.ports.running import (
     Ended,
     Halted,
@@ -14,32 +28,14 @@ from orchestrator.ports.running import (
 )
 from orchestrator.ports.sending import Sender, Signer
 from orchestrator.ports.store import Store, Transaction
-from orchestrator.ports.surroundings import (
-    Audit,
-    FailingStep,
-    Figures,
-    Heartbeat,
-    Intake,
-    IntakeMessage,
-    IntakeState,
-    KeptAnswer,
-    Keys,
-    Manifests,
-    Sweeps,
-    Tokens,
-    Workers,
-)
 from orchestrator.ports.system import Chance, Clock, Ids, Jobs
 from orchestrator.ports.webhooks import (
     Claim,
     Deliveries,
-    DeliveryFigures,
     DeliveryFilter,
     Drains,
     Endpoints,
-    Hosts,
     Outcome,
-    Wakeups,
 )
 from orchestrator.ports.work import (
     EVERY_ENTRY,
@@ -63,7 +59,6 @@ __all__ = [
     "Claim",
     "Clock",
     "Deliveries",
-    "DeliveryFigures",
     "DeliveryFilter",
     "Deployments",
     "Drains",
@@ -75,14 +70,11 @@ __all__ = [
     "FailingStep",
     "Figures",
     "Halted",
-    "Heartbeat",
-    "Hosts",
     "Ids",
     "Intake",
     "IntakeMessage",
     "IntakeState",
     "Jobs",
-    "KeptAnswer",
     "Keys",
     "Manifests",
     "Outcome",
@@ -99,11 +91,11 @@ __all__ = [
     "Step",
     "StepWatch",
     "Store",
+    "StoredResponse",
     "Sweeps",
     "TaskRuns",
     "Timeline",
     "Tokens",
     "Transaction",
-    "Wakeups",
     "Workers",
 ]

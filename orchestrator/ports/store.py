@@ -7,10 +7,9 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
-from orchestrator.ports.surroundings import (
+from orchestrator.ports.operations import (
     Audit,
     Figures,
-    Heartbeat,
     Intake,
     Keys,
     Manifests,
@@ -20,11 +19,8 @@ from orchestrator.ports.surroundings import (
 )
 from orchestrator.ports.webhooks import (
     Deliveries,
-    DeliveryFigures,
     Drains,
     Endpoints,
-    Hosts,
-    Wakeups,
 )
 from orchestrator.ports.work import Checkpoints, Executions, Outputs, Reviews, TaskRuns, Timeline
 
@@ -40,10 +36,7 @@ class Transaction(Protocol):
     checkpoints: Checkpoints
     reviews: Reviews
     deliveries: Deliveries
-    delivery_figures: DeliveryFigures
-    wakeups: Wakeups
     drains: Drains
-    hosts: Hosts
     endpoints: Endpoints
     timeline: Timeline
     manifests: Manifests
@@ -52,7 +45,6 @@ class Transaction(Protocol):
     intake: Intake
     workers: Workers
     sweeps: Sweeps
-    heartbeat: Heartbeat
     figures: Figures
     audit: Audit
 

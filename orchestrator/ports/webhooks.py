@@ -11,7 +11,6 @@ from orchestrator.domain.delivery import Authentication, Delivery, DeliveryAttem
 from orchestrator.domain.delivery_policy import OtherDrains
 from orchestrator.domain.endpoint import Endpoint, SigningSecret
 from orchestrator.domain.endpoint_host import Host
-from orchestrator.domain.figures import EndpointHealth, TryFigures
 from orchestrator.ports.work import Position
 
 
@@ -133,54 +132,26 @@ class Deliveries(Protocol):
         ...
 
 
-class DeliveryFigures(Protocol):
-    """Figures about deliveries, computed in one reading transaction."""
+class Drains(Protocol):
+    """The drains on their way, and those that send, each under a lease, in one transaction."""
 
-    def counts(self) -> dict[tuple[str, DeliveryState], int]:
-        """How many there are of each deployment in each state."""
-        ...
-
-    def oldest_due(self, now: datetime) -> datetime | None:
-        """The time at which the delivery was due that has been due for longest."""
-        ...
-
-    def waiting(self, endpoint_ids: Sequence[str]) -> dict[str, int]:
-        """How many wait at each of these endpoints; those where none waits are left out."""
-        ...
-
-    def endpoints(self, limit: int) -> tuple[EndpointHealth, ...]:
-        """The health of the newest endpoints; no secret key is needed for that."""
-        ...
-
-    def tries(self, since: datetime) -> tuple[TryFigures, ...]:
-        """The newest tries since then, 10,000 at most, by the hundreds of their status."""
-        ...
-
-
-class Wakeups(Protocol):
-    """Which endpoints have a drain on its way, in one transaction."""
-
-    def add(self, endpoint_id: str, now: datetime) -> bool:
+    def announce(self, endpoint_id: str, now: datetime) -> bool:
         """Note that a drain is to be published; False when one is on its way already.
 
         One that has been on its way for longer than ``WAKEUP_HOLDS`` counts as lost.
         """
         ...
 
-    def forget(self, endpoint_id: str) -> None:
-        """A drain has begun: whoever commits something from now on has to nudge again."""
+    def begun(self, endpoint_id: str) -> None:
+        """A drain has begun: whoever commits something from now on has to announce again."""
         ...
-
-
-class Drains(Protocol):
-    """The drains that are sending just now, each under a lease, in one transaction."""
 
     def others(self, drain_id: str, endpoint_id: str, host_id: str) -> OtherDrains:
         """How many other drains there are, where this one would send."""
         ...
 
     def hold(
-        self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, doubtful: bool
+        self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, unproven: bool
     ) -> None:
         """Say that a drain sends, for that long after now by the database's clock."""
         ...
@@ -190,7 +161,7 @@ class Drains(Protocol):
         ...
 
     def wait(
-        self, endpoint_id: str, host_id: str, lease: timedelta, *, doubtful: bool, has_notice: bool
+        self, endpoint_id: str, host_id: str, lease: timedelta, *, unproven: bool, has_notice: bool
     ) -> None:
         """Say that a drain found no room; when the lease has ended, the sweep has it ask again."""
         ...
@@ -199,10 +170,10 @@ class Drains(Protocol):
         """A drain of the endpoint has room, or nothing to send."""
         ...
 
-    def next_waiting(self, endpoint_id: str, host_id: str, *, doubtful: bool) -> str | None:
+    def next_waiting(self, endpoint_id: str, host_id: str, *, unproven: bool) -> str | None:
         """The endpoint that waits for the room of a drain that ends, those with a notice first.
 
-        ``endpoint_id`` is that of the drain that ends, ``doubtful`` whether it was one of those.
+        ``endpoint_id`` is that of the drain that ends, ``unproven`` whether it was one of those.
         """
         ...
 
@@ -212,18 +183,6 @@ class Drains(Protocol):
 
     def forget_lapsed(self, endpoint_ids: Sequence[str]) -> None:
         """Forget what has lapsed at these endpoints."""
-        ...
-
-
-class Hosts(Protocol):
-    """The hosts that receivers are at, and how they do, in one transaction."""
-
-    def lock(self, host_id: str) -> Host:
-        """Read and hold the row; a host that nobody asked for before is a sound one."""
-        ...
-
-    def save(self, host: Host) -> None:
-        """Write the row that is held."""
         ...
 
 
@@ -257,7 +216,7 @@ class Endpoints(Protocol):
         """Some of the endpoints of a deployment, or of all, newest first."""
         ...
 
-    def rested(self, now: datetime, limit: int) -> tuple[str, ...]:
+    def past_pause(self, now: datetime, limit: int) -> tuple[str, ...]:
         """Ids of endpoints whose time to be left in peace is over."""
         ...
 
@@ -281,4 +240,12 @@ class Endpoints(Protocol):
 
         Looks at the ``limit`` newest and oldest of each kind.
         """
+        ...
+
+    def lock_host(self, host_id: str) -> Host:
+        """Read and hold the row; a host that nobody asked for before is a sound one."""
+        ...
+
+    def save_host(self, host: Host) -> None:
+        """Write the row that is held."""
         ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.errors import KeyReused
-from orchestrator.ports import KeptAnswer, Ports, Transaction
+from orchestrator.ports import Ports, StoredResponse, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ def idempotent(
     tx.keys.hold(*scope, key.text)
     kept = tx.keys.get(*scope, key.text)
     if kept is None:
-        answer = call()
-        tx.keys.put(*scope, key.text, KeptAnswer(key.body_digest, answer), ports.clock.now())
-        return answer
+        response = call()
+        tx.keys.put(*scope, key.text, StoredResponse(key.body_digest, response), ports.clock.now())
+        return response
     if kept.body_digest != key.body_digest:
         raise KeyReused(key.text)
-    return kept.answer
+    return kept.response

@@ -20,9 +20,9 @@ from orchestrator.domain.delivery_policy import (
     SendLimits,
     Verdict,
     admit,
-    bodes_ill,
     host_after,
     judge,
+    stops_batch,
 )
 from orchestrator.domain.endpoint import Endpoint, Health
 from orchestrator.domain.endpoint_host import BREAKS_AFTER, LONGEST_BREAK, Host
@@ -260,8 +260,8 @@ QUIET = replace(WELL, health=replace(WELL.health, quiet_until=NOW + SECOND))
 HOST = Host("h")
 OPEN = Host("h", failures=BREAKS_AFTER, open_until=NOW + SECOND)
 LATER = Admission(0, waits_until=NOW + COME_AGAIN)
-ONE = Admission(1, doubtful=True)
-ONE_LATER = Admission(0, waits_until=NOW + COME_AGAIN, doubtful=True)
+ONE = Admission(1, unproven=True)
+ONE_LATER = Admission(0, waits_until=NOW + COME_AGAIN, unproven=True)
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ ONE_LATER = Admission(0, waits_until=NOW + COME_AGAIN, doubtful=True)
         (FAILING, HOST, (0, 0, 0), ONE),
         (WELL, Host("h", failures=1), (0, 0, 0), ONE),
         (WELL, Host("h", failures=1), (0, 1, 0), ONE_LATER),
-        (WELL, Host("h", failures=5), (0, 0, 0), Admission(1, probes=True, doubtful=True)),
+        (WELL, Host("h", failures=5), (0, 0, 0), Admission(1, probes=True, unproven=True)),
         (QUIET, HOST, (0, 0, 0), Admission(0, quiet_until=NOW + SECOND)),
         (WELL, OPEN, (0, 0, 0), Admission(0, quiet_until=NOW + SECOND)),
         (WELL, HOST, (0, 7, 0, 1), LATER),
@@ -335,4 +335,4 @@ def test_every_refusal_says_when_to_come_again(
     ],
 )
 def test_after_some_results_the_rest_of_a_batch_waits(result: SendResult, *, ill: bool) -> None:
-    assert bodes_ill(result) is ill
+    assert stops_batch(result) is ill

@@ -43,6 +43,6 @@ def beat(store: SqlStore) -> None:
     """A sweep sees that the database takes a write: leases that have ended lapse."""
 
     def write(tx: Transaction) -> None:
-        tx.heartbeat.beat(tx.heartbeat.last(), tx.now())
+        tx.sweeps.beat(tx.sweeps.last_beat(), tx.now())
 
     store.transact(write)

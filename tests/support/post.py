@@ -151,7 +151,7 @@ class Post:
 
     def states(self) -> dict[str, int]:
         """How many deliveries are in each state."""
-        counts = self.ports.store.read(lambda tx: tx.delivery_figures.counts())
+        counts = self.ports.store.read(lambda tx: tx.figures.deliveries())
         return {str(state): count for (_, state), count in counts.items()}
 
     def endpoint(self, url: str) -> Endpoint:

@@ -219,7 +219,7 @@ class Service:
         self.write(update(drains).values(lease_until=datetime(2000, 1, 1, tzinfo=UTC)))
 
     def _last_beat(self) -> datetime | None:
-        return self.ports.store.read(lambda tx: tx.heartbeat.last())
+        return self.ports.store.read(lambda tx: tx.sweeps.last_beat())
 
     def sweep_now(self) -> None:
         """Have the sweep publish again what waits, rather than in a minute."""

@@ -38,7 +38,7 @@ def test_a_try_is_recorded_with_what_was_answered(post: Post) -> None:
         post.pass_time(seconds=5)
 
     tries = post.attempts(sent)
-    assert [(one.number, one.status, one.answer) for one in tries] == [
+    assert [(one.number, one.status, one.response) for one in tries] == [
         (1, 503, "said"),
         (2, 200, "said"),
     ]

@@ -95,7 +95,7 @@ def test_a_refused_drain_comes_again_where_whoever_had_the_room_died(narrow_post
         host = post.endpoint(receiver.url).host_id
         lease = post.clock.at - post.clock.at.replace(year=2000)
         post.ports.store.transact(
-            lambda tx: tx.drains.hold("dead", "elsewhere", host, lease, doubtful=False)
+            lambda tx: tx.drains.hold("dead", "elsewhere", host, lease, unproven=False)
         )
         post.commit(receiver.url)
         assert post.work() == 0

@@ -12,7 +12,7 @@ from world import World
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.usecases.executions.stop import stop
-from orchestrator.usecases.webhooks.stream_events import LARGEST_BODY, ToldEvent, tell_events
+from orchestrator.usecases.webhooks.stream_events import LARGEST_BODY, RunnerEvent, emit_events
 from workers.lease_keeper import ThreadLeaseKeeper
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -38,12 +38,12 @@ def first_run(world: World, execution_id: str) -> TaskRun:
     return world.ports.store.read(lambda tx: tx.task_runs.of(execution_id))[0]
 
 
-def tell(world: World, execution_id: str, *events: ToldEvent) -> None:
-    tell_events(world.ports, first_run(world, execution_id), "w-1", events)
+def tell(world: World, execution_id: str, *events: RunnerEvent) -> None:
+    emit_events(world.ports, first_run(world, execution_id), "w-1", events)
 
 
-def event(kind: str, **data: Any) -> ToldEvent:
-    return ToldEvent(kind, data, AT)
+def event(kind: str, **data: Any) -> RunnerEvent:
+    return RunnerEvent(kind, data, AT)
 
 
 def test_an_execution_tells_its_own_beginning_and_end(a_world: Callable[..., World]) -> None:

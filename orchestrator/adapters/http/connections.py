@@ -22,7 +22,7 @@ from urllib3.poolmanager import PoolKey, key_fn_by_scheme
 from urllib3.util.ssl_ import create_urllib3_context
 
 from orchestrator.adapters.http.addresses import Address
-from orchestrator.adapters.http.allowance import allowance
+from orchestrator.adapters.http.budget import budget
 from orchestrator.adapters.http.guard import DEFAULT_PORTS, Guard
 
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
@@ -38,17 +38,17 @@ class _Bounded(_Socket):
     """Each call may take what is left of the exchange: a timeout per call lets headers drip."""
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
-        self.settimeout(allowance().seconds())
+        self.settimeout(budget().seconds())
         received = super().recv_into(*args, **kwargs)
-        allowance().spend(received)
+        budget().spend(received)
         return received
 
     def sendall(self, *args: Any) -> None:
-        self.settimeout(allowance().seconds())
+        self.settimeout(budget().seconds())
         super().sendall(*args)
 
     def send(self, *args: Any) -> int:
-        self.settimeout(allowance().seconds())
+        self.settimeout(budget().seconds())
         return super().send(*args)
 
 
@@ -69,7 +69,7 @@ class _ToVetted(_Connection):
 
     def _new_conn(self) -> socket.socket:
         """Give each address an equal share of the time to connect; TLS gets what is left of it."""
-        end = monotonic() + min(float(self.timeout or 0), allowance().seconds())
+        end = monotonic() + min(float(self.timeout or 0), budget().seconds())
         refusal: OSError = TimeoutError()
         for tried, address in enumerate(self._addresses):
             left = len(self._addresses) - tried

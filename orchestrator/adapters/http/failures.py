@@ -7,13 +7,13 @@ import ssl
 from collections.abc import Iterator
 from http.client import HTTPException, RemoteDisconnected
 
-from orchestrator.adapters.http.allowance import AnswerTooLong
+from orchestrator.adapters.http.budget import ResponseTooLong
 
 # In the order in which they are looked for: an error has several causes, and some are special cases
 # of others.
 _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (socket.gaierror, "name does not resolve"),
-    (AnswerTooLong, "answer too long"),
+    (ResponseTooLong, "answer too long"),
     (ConnectionRefusedError, "connection refused"),
     (RemoteDisconnected, "connection closed without an answer"),
     (ConnectionError, "connection reset"),

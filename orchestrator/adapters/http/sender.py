@@ -11,12 +11,12 @@ from time import monotonic
 from requests import PreparedRequest, Response
 from urllib3.exceptions import HTTPError
 
-from orchestrator.adapters.http.allowance import exchange
-from orchestrator.adapters.http.answer import read_text, redirect, retry_after
+from orchestrator.adapters.http.budget import exchange
 from orchestrator.adapters.http.connections import GuardedAdapter, trusting
 from orchestrator.adapters.http.failures import sentence, timed_out
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.headers import authorization, check_header_value
+from orchestrator.adapters.http.response import read_text, redirect, retry_after
 from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.errors import BlockedAddress, Invalid
 
@@ -124,7 +124,7 @@ class GuardedSender:
             monotonic() - began,
             error=redirect(response) or cut_short,
             retry_after=retry_after(response),
-            answer=text,
+            response=text,
         )
 
     def _told(self, error: Exception, began: float) -> str:

@@ -27,7 +27,6 @@ from sqlalchemy import (
 from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
-from orchestrator.adapters.sql.heartbeat import last_beat
 from orchestrator.adapters.sql.rows import Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import (
     deliveries,
@@ -36,6 +35,7 @@ from orchestrator.adapters.sql.schema import (
     endpoints,
     is_notice,
 )
+from orchestrator.adapters.sql.sweeps import last_beat
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
 from orchestrator.domain.retry import publish_again_at
 from orchestrator.domain.webhooks import WebhookKind

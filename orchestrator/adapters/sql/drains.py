@@ -1,4 +1,4 @@
-"""What drains know of one another, in SQL: nudges on their way, drains that send, sick hosts."""
+"""What drains know of one another, in SQL: those on their way, and those that send."""
 
 from __future__ import annotations
 
@@ -8,46 +8,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
-from orchestrator.adapters.sql.heartbeat import last_beat
-from orchestrator.adapters.sql.rows import insert_new, upsert, values_of
-from orchestrator.adapters.sql.schema import drains, hosts, nudges
+from orchestrator.adapters.sql.rows import insert_new, upsert
+from orchestrator.adapters.sql.schema import drains, wakeups
+from orchestrator.adapters.sql.sweeps import last_beat
 from orchestrator.domain.delivery_policy import OtherDrains
-from orchestrator.domain.endpoint_host import Host
 
 _c = drains.c
 
 WAKEUP_HOLDS = timedelta(seconds=10)
-"""How long a nudge keeps others from being sent; the drain that it asked for should have begun."""
-
-
-class SqlWakeups:
-    """Keeps ``ports.Wakeups``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def add(self, endpoint_id: str, now: datetime) -> bool:
-        """Note that a drain is to be published; False when one is on its way already.
-
-        The row that says so is held in share: the drain cannot begin before this transaction has
-        ended, and so sees what it commits.
-        """
-        query = select(nudges.c.at).where(nudges.c.endpoint_id == endpoint_id)
-        at = self._connection.execute(query.with_for_update(read=True)).scalar_one_or_none()
-        if at is None:
-            row = {"endpoint_id": endpoint_id, "at": now}
-            insert_new(self._connection, nudges, row, ["endpoint_id"])
-            return True
-        return abs(now - at) > WAKEUP_HOLDS and self._renewed(endpoint_id, at, now)
-
-    def _renewed(self, endpoint_id: str, at: datetime, now: datetime) -> bool:
-        lost = (nudges.c.endpoint_id == endpoint_id) & (nudges.c.at == at)
-        self._connection.execute(update(nudges).where(lost).values(at=now))
-        return True
-
-    def forget(self, endpoint_id: str) -> None:
-        """A drain has begun."""
-        self._connection.execute(delete(nudges).where(nudges.c.endpoint_id == endpoint_id))
+"""How long an announced drain keeps others from being announced; it should have begun by then."""
 
 
 class SqlDrains:
@@ -55,6 +24,29 @@ class SqlDrains:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def announce(self, endpoint_id: str, now: datetime) -> bool:
+        """Note that a drain is to be published; False when one is on its way already.
+
+        The row that says so is held in share: the drain cannot begin before this transaction has
+        ended, and so sees what it commits.
+        """
+        query = select(wakeups.c.at).where(wakeups.c.endpoint_id == endpoint_id)
+        at = self._connection.execute(query.with_for_update(read=True)).scalar_one_or_none()
+        if at is None:
+            row = {"endpoint_id": endpoint_id, "at": now}
+            insert_new(self._connection, wakeups, row, ["endpoint_id"])
+            return True
+        return abs(now - at) > WAKEUP_HOLDS and self._renewed(endpoint_id, at, now)
+
+    def _renewed(self, endpoint_id: str, at: datetime, now: datetime) -> bool:
+        lost = (wakeups.c.endpoint_id == endpoint_id) & (wakeups.c.at == at)
+        self._connection.execute(update(wakeups).where(lost).values(at=now))
+        return True
+
+    def begun(self, endpoint_id: str) -> None:
+        """A drain has begun."""
+        self._connection.execute(delete(wakeups).where(wakeups.c.endpoint_id == endpoint_id))
 
     def others(self, drain_id: str, endpoint_id: str, host_id: str) -> OtherDrains:
         """How many other drains there are, where this one would send."""
@@ -64,7 +56,7 @@ class SqlDrains:
             select(
                 _count(sends & here),
                 _count(sends & there),
-                _count(sends & _c.doubtful),
+                _count(sends & _c.unproven),
                 _count(~sends & there & ~here & _c.has_notice),
             )
             .where(_c.lease_until > database_time(self._connection))
@@ -73,14 +65,14 @@ class SqlDrains:
         return OtherDrains(*self._connection.execute(query).one())
 
     def hold(
-        self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, doubtful: bool
+        self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, unproven: bool
     ) -> None:
         """Say that a drain sends, for that long after now by the database's clock."""
         row = {
             "id": drain_id,
             "endpoint_id": endpoint_id,
             "host_id": host_id,
-            "doubtful": doubtful,
+            "unproven": unproven,
             "lease_until": database_time(self._connection, plus=lease),
         }
         upsert(self._connection, drains, row, ["id"])
@@ -90,14 +82,14 @@ class SqlDrains:
         self._connection.execute(delete(drains).where(_c.id == drain_id))
 
     def wait(
-        self, endpoint_id: str, host_id: str, lease: timedelta, *, doubtful: bool, has_notice: bool
+        self, endpoint_id: str, host_id: str, lease: timedelta, *, unproven: bool, has_notice: bool
     ) -> None:
         """Say that a drain found no room: one row for each endpoint, since it first had none."""
         row = {
             "id": endpoint_id,
             "endpoint_id": endpoint_id,
             "host_id": host_id,
-            "doubtful": doubtful,
+            "unproven": unproven,
             "lease_until": database_time(self._connection, plus=lease),
             "waits_since": database_time(self._connection),
             "has_notice": has_notice,
@@ -108,13 +100,13 @@ class SqlDrains:
         """A drain of the endpoint has room, or nothing to send."""
         self.end(endpoint_id)
 
-    def next_waiting(self, endpoint_id: str, host_id: str, *, doubtful: bool) -> str | None:
+    def next_waiting(self, endpoint_id: str, host_id: str, *, unproven: bool) -> str | None:
         """The endpoint that waits for the room of a drain that ends: notices first."""
         same_room = _c.host_id == host_id
         query = (
             select(_c.endpoint_id)
             .where(_c.waits_since.is_not(None), _c.endpoint_id != endpoint_id)
-            .where(or_(same_room, _c.doubtful) if doubtful else same_room)
+            .where(or_(same_room, _c.unproven) if unproven else same_room)
             .order_by(_c.has_notice.desc(), _c.waits_since)
             .limit(1)
         )
@@ -136,27 +128,3 @@ class SqlDrains:
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
-
-
-class SqlHosts:
-    """Keeps ``ports.Hosts``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def lock(self, host_id: str) -> Host:
-        """Read and hold the row; inserted on first use."""
-        found = self._find(host_id)
-        if found is None:
-            insert_new(self._connection, hosts, values_of(Host(host_id)), ["id"])
-            found = self._find(host_id)
-        return found or Host(host_id)
-
-    def _find(self, host_id: str) -> Host | None:
-        query = select(hosts).where(hosts.c.id == host_id).with_for_update()
-        row = self._connection.execute(query).mappings().first()
-        return None if row is None else Host(**row)
-
-    def save(self, host: Host) -> None:
-        """Write the row that is held."""
-        upsert(self._connection, hosts, values_of(host), ["id"])

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, Row, Select, insert, literal, or_, select, tuple_, update
 
 from orchestrator.adapters.sql.cipher import Cipher
-from orchestrator.adapters.sql.rows import insert_new
-from orchestrator.adapters.sql.schema import endpoints, signing_secrets
+from orchestrator.adapters.sql.rows import insert_new, upsert, values_of
+from orchestrator.adapters.sql.schema import endpoints, hosts, signing_secrets
 from orchestrator.domain.canonical import decode, encode, known_fields
 from orchestrator.domain.delivery import Authentication
 from orchestrator.domain.endpoint import Endpoint, EndpointState, Health, SigningSecret
+from orchestrator.domain.endpoint_host import Host
 from orchestrator.errors import SecretKeyMissing, StaleWrite
 from orchestrator.ports import Position
 
@@ -89,7 +90,7 @@ class SqlEndpoints:
             query = query.where(tuple_(_e.created_at, _e.id) < seen)
         return tuple(self._built(row) for row in self._connection.execute(query).all())
 
-    def rested(self, now: datetime, limit: int) -> tuple[str, ...]:
+    def past_pause(self, now: datetime, limit: int) -> tuple[str, ...]:
         """Ids of endpoints whose time to be left in peace is over."""
         query = select(_e.id).where(_e.quiet_until <= now).order_by(_e.quiet_until).limit(limit)
         return tuple(self._connection.execute(query).scalars())
@@ -141,6 +142,23 @@ class SqlEndpoints:
                 query = select(column).order_by(order).limit(limit)
                 found |= set(self._connection.execute(query).scalars())
         return sum(not self._opens(encrypted) for encrypted in found)
+
+    def lock_host(self, host_id: str) -> Host:
+        """Read and hold the row; inserted on first use."""
+        found = self._find_host(host_id)
+        if found is None:
+            insert_new(self._connection, hosts, values_of(Host(host_id)), ["id"])
+            found = self._find_host(host_id)
+        return found or Host(host_id)
+
+    def _find_host(self, host_id: str) -> Host | None:
+        query = select(hosts).where(hosts.c.id == host_id).with_for_update()
+        row = self._connection.execute(query).mappings().first()
+        return None if row is None else Host(**row)
+
+    def save_host(self, host: Host) -> None:
+        """Write the row that is held."""
+        upsert(self._connection, hosts, values_of(host), ["id"])
 
     def _opens(self, encrypted: bytes) -> bool:
         try:

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, func, literal, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Select,
+    case,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
+from orchestrator.adapters.sql.deliveries import waiting_endpoints
 from orchestrator.adapters.sql.rows import Rows
 from orchestrator.adapters.sql.schema import (
     checkpoints,
+    deliveries,
+    delivery_attempts,
+    delivery_waits,
+    endpoints,
     executions,
+    is_notice,
     review_is_open,
     reviews,
     task_run_is_troubled,
@@ -20,13 +37,18 @@ from orchestrator.adapters.sql.schema import (
 )
 from orchestrator.adapters.sql.schema.base import in_state
 from orchestrator.adapters.sql.tallies import counted, fold
+from orchestrator.domain.delivery import DeliveryState
+from orchestrator.domain.endpoint import EndpointState
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.figures import (
     DURATION_BUCKETS,
+    TRY_BUCKETS,
+    EndpointHealth,
     OpenPlan,
     StateCount,
     StoredFormat,
     TaskFigures,
+    TryFigures,
     Waiting,
 )
 from orchestrator.domain.task_run import TaskRun
@@ -39,6 +61,8 @@ _execution_is_open = in_state(
 )
 
 _FOLDED_FROM, _FOLDED_AT_A_TIME = 1_000, 5_000
+_NEWEST_TRIES = 10_000
+_OPEN_DELIVERIES = (DeliveryState.PENDING, DeliveryState.RETRYING)
 _WITHIN = tuple(f"within_{bound:.0f}" for bound in DURATION_BUCKETS)
 _OF_TASKS = ("tasks", "runs", "seconds", "retries", *_WITHIN)
 
@@ -99,6 +123,86 @@ class SqlFigures:
         order = (task_runs.c.attempts.desc(), task_runs.c.id.desc())
         return rows.all(failing.order_by(*order).limit(limit))
 
+    def deliveries(self) -> dict[tuple[str, DeliveryState], int]:
+        """How many there are of each deployment in each state."""
+        rows = self._connection.execute(counted("deliveries"))
+        return {(row.deployment, DeliveryState(row.label)): int(row.amount) for row in rows}
+
+    def oldest_due_delivery(self, now: datetime) -> datetime | None:
+        """The time at which the delivery was due that has been due for longest."""
+        each = waiting_endpoints()
+        kinds = [
+            is_notice,
+            *(~is_notice & (deliveries.c.state == state) for state in _OPEN_DELIVERIES),
+        ]
+        oldest = [
+            select(
+                select(deliveries.c.due_at)
+                .where(deliveries.c.endpoint_id == each.c.id, delivery_waits, kind)
+                .order_by(deliveries.c.due_at)
+                .limit(1)
+                .correlate(each)
+                .scalar_subquery()
+                .label("due_at")
+            ).select_from(each)
+            for kind in kinds
+        ]
+        both = union_all(*oldest).subquery()
+        found: datetime | None = self._connection.execute(
+            select(func.min(both.c.due_at)).where(both.c.due_at <= now)
+        ).scalar_one()
+        return found
+
+    def waiting_deliveries(self, endpoint_ids: Sequence[str]) -> dict[str, int]:
+        """How many wait at each of these endpoints."""
+        rows = self._connection.execute(counted("waiting", labels=endpoint_ids))
+        return {row.label: int(row.amount) for row in rows}
+
+    def endpoints(self, limit: int) -> tuple[EndpointHealth, ...]:
+        """The health of the newest endpoints; no secret key is needed for that."""
+        query = (
+            select(
+                endpoints.c.id,
+                endpoints.c.deployment,
+                endpoints.c.state,
+                endpoints.c.quiet_until,
+                endpoints.c.failing_since,
+            )
+            .order_by(endpoints.c.created_at.desc(), endpoints.c.id.desc())
+            .limit(limit)
+        )
+        return tuple(
+            EndpointHealth(
+                row.id,
+                row.deployment,
+                row.state is EndpointState.ENABLED,
+                row.quiet_until,
+                row.failing_since,
+            )
+            for row in self._connection.execute(query)
+        )
+
+    def tries(self, since: datetime) -> tuple[TryFigures, ...]:
+        """The newest tries since then by the hundreds of their status, 0 where no answer came."""
+        newest = (
+            select(
+                (func.coalesce(delivery_attempts.c.status, 0) // 100).label("hundreds"),
+                delivery_attempts.c.seconds,
+            )
+            .where(delivery_attempts.c.at >= since)
+            .order_by(delivery_attempts.c.at.desc())
+            .limit(_NEWEST_TRIES)
+            .subquery()
+        )
+        within = [_count(newest.c.seconds <= bound) for bound in TRY_BUCKETS]
+        sums = (func.count(), func.sum(newest.c.seconds), *within)
+        by = newest.c.hundreds
+        rows = self._connection.execute(select(by, *sums).group_by(by))
+        return tuple(
+            TryFigures(int(row[0]), int(row[1]), float(row[2]), tuple(map(int, row[3:])))
+            for row in rows
+        )
+
     def fold(self) -> int:
         """Add up what was counted lately, where that is much; returns how many deltas it was."""
         return fold(self._connection, _FOLDED_FROM, _FOLDED_AT_A_TIME)
@@ -135,3 +239,7 @@ def _task_figures(deployment: str, task: str, amounts: dict[str, float]) -> Task
         tuple(buckets),
         int(amounts.get("retries", 0)),
     )
+
+
+def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))

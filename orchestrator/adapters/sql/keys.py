@@ -11,7 +11,7 @@ from orchestrator.adapters.sql.rows import Rows, insert_new, values_of
 from orchestrator.adapters.sql.schema import idempotency_keys
 from orchestrator.domain.canonical import encode
 from orchestrator.errors import StaleWrite
-from orchestrator.ports import KeptAnswer
+from orchestrator.ports import StoredResponse
 
 _c = idempotency_keys.c
 
@@ -21,7 +21,7 @@ class SqlKeys:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._rows = Rows(connection, idempotency_keys, KeptAnswer)
+        self._rows = Rows(connection, idempotency_keys, StoredResponse)
 
     def hold(self, deployment: str, call: str, key: str) -> None:
         """Keep others from the key; on SQLite the whole transaction holds the database already.
@@ -32,14 +32,14 @@ class SqlKeys:
             number = literal(_number(encode([deployment, call, key])), BigInteger)
             self._connection.execute(select(func.pg_advisory_xact_lock(number)))
 
-    def get(self, deployment: str, call: str, key: str) -> KeptAnswer | None:
+    def get(self, deployment: str, call: str, key: str) -> StoredResponse | None:
         """What the key was used for, None if it is new."""
         query = self._rows.select()
         return self._rows.first(
             query.where(_c.deployment == deployment, _c.call == call, _c.key == key)
         )
 
-    def put(self, deployment: str, call: str, key: str, kept: KeptAnswer, at: datetime) -> None:
+    def put(self, deployment: str, call: str, key: str, kept: StoredResponse, at: datetime) -> None:
         """Keep an answer. Raises StaleWrite when another transaction used the key meanwhile."""
         scope = {"deployment": deployment, "call": call, "key": key}
         row = {**scope, **values_of(kept), "created_at": at}

@@ -110,7 +110,8 @@ def inserting(table: Table) -> Insert:
 
 @cache
 def _selecting(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
-    return select(*(table.c[field.name] for field in fields(noun)))
+    # The label counts where a column is named otherwise in the database than here.
+    return select(*(table.c[field.name].label(field.name) for field in fields(noun)))
 
 
 @cache

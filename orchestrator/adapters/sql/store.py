@@ -16,13 +16,11 @@ from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
 from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.database_clock import keeping_time_by, read_clock
 from orchestrator.adapters.sql.deliveries import SqlDeliveries
-from orchestrator.adapters.sql.delivery_figures import SqlDeliveryFigures
-from orchestrator.adapters.sql.drains import SqlDrains, SqlHosts, SqlWakeups
+from orchestrator.adapters.sql.drains import SqlDrains
 from orchestrator.adapters.sql.endpoints import SqlEndpoints
 from orchestrator.adapters.sql.engine import make_engine, reading
 from orchestrator.adapters.sql.executions import SqlExecutions
 from orchestrator.adapters.sql.figures import SqlFigures
-from orchestrator.adapters.sql.heartbeat import SqlHeartbeat
 from orchestrator.adapters.sql.intake import SqlIntake
 from orchestrator.adapters.sql.keys import SqlKeys
 from orchestrator.adapters.sql.limits import ConnectionLimits
@@ -59,10 +57,7 @@ class SqlTransaction:
         self.checkpoints: ports.Checkpoints = SqlCheckpoints(connection)
         self.reviews: ports.Reviews = SqlReviews(connection)
         self.deliveries: ports.Deliveries = SqlDeliveries(connection, cipher)
-        self.delivery_figures: ports.DeliveryFigures = SqlDeliveryFigures(connection)
-        self.wakeups: ports.Wakeups = SqlWakeups(connection)
         self.drains: ports.Drains = SqlDrains(connection)
-        self.hosts: ports.Hosts = SqlHosts(connection)
         self.endpoints: ports.Endpoints = SqlEndpoints(connection, cipher)
         self.timeline: ports.Timeline = SqlTimeline(connection)
         self.manifests: ports.Manifests = SqlManifests(connection, known_plans)
@@ -71,7 +66,6 @@ class SqlTransaction:
         self.intake: ports.Intake = SqlIntake(connection)
         self.workers: ports.Workers = SqlWorkers(connection)
         self.sweeps: ports.Sweeps = SqlSweeps(connection)
-        self.heartbeat: ports.Heartbeat = SqlHeartbeat(connection)
         self.figures: ports.Figures = SqlFigures(connection)
         self.audit: ports.Audit = SqlAudit(connection)
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
-from orchestrator.adapters.sql.heartbeat import last_beat
 from orchestrator.adapters.sql.rows import Rows, save
 from orchestrator.adapters.sql.schema import task_run_is_claimed, task_run_waits, task_runs
+from orchestrator.adapters.sql.sweeps import last_beat
 from orchestrator.domain.task_run import TaskRun
 
 _c = task_runs.c

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, case, delete, select, update
 from orchestrator.adapters.sql.schema import (
     deliveries,
     delivery_waits,
-    nudges,
     task_run_waits,
     task_runs,
+    wakeups,
 )
 from orchestrator.jobs import Job
 
@@ -41,7 +41,7 @@ def _wake_endpoints(connection: Connection, ids: set[str]) -> None:
     """One delivery is enough: the drain that it wakes sends all that is due."""
     c = deliveries.c
     for endpoint_id in sorted(ids):
-        connection.execute(delete(nudges).where(nudges.c.endpoint_id == endpoint_id))
+        connection.execute(delete(wakeups).where(wakeups.c.endpoint_id == endpoint_id))
         waits = select(c.id).where(c.endpoint_id == endpoint_id, delivery_waits)
         one = waits.where(c.claimed_by.is_(None), c.due_at <= c.published_at).limit(1)
         connection.execute(

@@ -152,7 +152,7 @@ def _attempt(one: DeliveryAttempt) -> dict[str, Any]:
             "status": one.status,
             "seconds": round(one.seconds, 4),
             "error": one.error,
-            "answer": one.answer or None,
+            "answer": one.response or None,
         }
     )
 
@@ -208,7 +208,7 @@ def pinged(result: SendResult) -> dict[str, Any]:
             "status": result.status,
             "seconds": round(result.seconds, 4),
             "error": result.error,
-            "answer": result.answer or None,
+            "answer": result.response or None,
         }
     )
 

@@ -25,7 +25,7 @@ from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.history import committed_outputs
 from orchestrator.usecases.executions.locked_execution import LockedExecution
-from orchestrator.usecases.webhooks.stream_events import tell_ended
+from orchestrator.usecases.webhooks.stream_events import emit_ended
 from orchestrator.wire import webhooks as webhook_bodies
 
 
@@ -226,7 +226,7 @@ def fail_execution(locked: LockedExecution, error: str) -> None:
     """The execution cannot go on: withdraw what is open, and tell the crew webhook why."""
     locked.turn("fail", locked.execution.fail(locked.now, error), error=error)
     withdraw_open(locked)
-    tell_end(locked, None)
+    announce_end(locked, None)
 
 
 def withdraw_reviews(locked: LockedExecution, run: TaskRun) -> None:
@@ -254,7 +254,7 @@ def _succeed(locked: LockedExecution, plan: Plan, committed: Mapping[str, str]) 
     outputs = locked.tx.outputs.get(ordered)
     result = next((id_ for id_ in reversed(ordered) if outputs[id_].raw), ordered[-1])
     locked.turn("succeed", locked.execution.succeed(locked.now, result))
-    tell_end(locked, outputs[result])
+    announce_end(locked, outputs[result])
 
 
 def _results(plan: Plan) -> list[str]:
@@ -263,11 +263,11 @@ def _results(plan: Plan) -> list[str]:
     return [task.name for task in plan.tasks if task.kind in kinds]
 
 
-def tell_end(locked: LockedExecution, result: Output | None) -> None:
+def announce_end(locked: LockedExecution, result: Output | None) -> None:
     """Tell the crew webhook that the execution ended, well or not."""
     usage = token_usage(locked.tx.task_runs.of(locked.execution.id))
     locked.announce(WebhookKind.CREW, webhook_bodies.crew_body(locked.execution, result, usage))
-    tell_ended(locked, result, usage)
+    emit_ended(locked, result, usage)
 
 
 def token_usage(runs: Iterable[TaskRun]) -> JsonObject:

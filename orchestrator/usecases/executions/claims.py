@@ -107,7 +107,7 @@ def end_lapsed_claim(ports: Ports, task_run_id: str) -> bool:
         if found is None:
             return False
         locked, run = found
-        seen_at = tx.heartbeat.last()
+        seen_at = tx.sweeps.last_beat()
         if run.lease_until is None or seen_at is None or run.lease_until >= seen_at:
             return False
         end_attempt(locked, run, f"The lease of worker {run.claimed_by} lapsed", retryable=True)

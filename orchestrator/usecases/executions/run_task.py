@@ -51,7 +51,7 @@ from orchestrator.usecases.executions.history import read_history
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.usecases.reviews.weigh import Weighed, conclude_weighing, weigh
-from orchestrator.usecases.webhooks.stream_events import tell_started
+from orchestrator.usecases.webhooks.stream_events import emit_started
 
 log = structlog.get_logger()
 
@@ -153,7 +153,7 @@ def _claim(
     )
     if locked.execution.state is ExecutionState.QUEUED:
         locked.turn("start", locked.execution.start(locked.now))
-        tell_started(locked)
+        emit_started(locked)
     work = _rehydrated(locked, claimed)
     seen = locked.execution.checkpoints
     locked.close()

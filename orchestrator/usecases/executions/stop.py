@@ -5,7 +5,7 @@ from __future__ import annotations
 from orchestrator.domain.execution import Execution
 from orchestrator.errors import CannotStop
 from orchestrator.ports import Ports, Transaction
-from orchestrator.usecases.executions.advance import tell_end, withdraw_open
+from orchestrator.usecases.executions.advance import announce_end, withdraw_open
 from orchestrator.usecases.executions.locked_execution import lock_execution
 from orchestrator.wire.words import STOP_REFUSED
 
@@ -22,7 +22,7 @@ def stop(ports: Ports, deployment: str | None, execution_id: str, actor: str) ->
             raise CannotStop(STOP_REFUSED[locked.execution.state])
         locked.turn("stop", locked.execution.stop(locked.now))
         withdraw_open(locked)
-        tell_end(locked, None)
+        announce_end(locked, None)
         return locked.close()
 
     return ports.store.transact(decide)

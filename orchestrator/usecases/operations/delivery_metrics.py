@@ -67,9 +67,9 @@ def delivery_metrics(ports: Ports) -> DeliveryMetrics:
 
 def _compute(ports: Ports, tx: Transaction) -> DeliveryMetrics:
     now = ports.clock.now()
-    oldest = tx.delivery_figures.oldest_due(now)
-    endpoints = tx.delivery_figures.endpoints(MOST_ENDPOINTS)
-    waiting = tx.delivery_figures.waiting([endpoint.id for endpoint in endpoints])
+    oldest = tx.figures.oldest_due_delivery(now)
+    endpoints = tx.figures.endpoints(MOST_ENDPOINTS)
+    waiting = tx.figures.waiting_deliveries([endpoint.id for endpoint in endpoints])
 
     def figures(endpoint: EndpointHealth) -> EndpointFigures:
         return EndpointFigures(
@@ -82,9 +82,9 @@ def _compute(ports: Ports, tx: Transaction) -> DeliveryMetrics:
         )
 
     return DeliveryMetrics(
-        counts=tx.delivery_figures.counts(),
+        counts=tx.figures.deliveries(),
         oldest_due_seconds=(now - oldest).total_seconds() if oldest else 0.0,
-        recent=_recent(tx.delivery_figures.tries(now - WINDOW)),
+        recent=_recent(tx.figures.tries(now - WINDOW)),
         endpoints=tuple(figures(endpoint) for endpoint in endpoints),
     )
 

@@ -86,7 +86,7 @@ def _workers(_: Ports, tx: Transaction) -> Iterator[Finding]:
 
 
 def _sweep(_: Ports, tx: Transaction) -> Iterator[Finding]:
-    for failing in tx.sweeps.failing():
+    for failing in tx.sweeps.failing_steps():
         since = failing.since.isoformat(timespec="seconds")
         says = f"its step {failing.step!r} fails since {since}: {failing.error}"
         yield Finding("sweep", says, "Read the log of `orchestrator sweep`, and mend the cause")

@@ -19,19 +19,19 @@ log = structlog.get_logger()
 
 def beat(ports: Ports) -> None:
     """Write the heartbeat, where it is time for one. Raises DatabaseAway."""
-    last, now = ports.store.read(lambda tx: (tx.heartbeat.last(), tx.now()))
+    last, now = ports.store.read(lambda tx: (tx.sweeps.last_beat(), tx.now()))
     if last is None or not timedelta() <= now - last < retry.HEARTBEAT:
         ports.store.transact(_beat)
 
 
 def _beat(tx: Transaction) -> None:
-    last, now = tx.heartbeat.last(), tx.now()
+    last, now = tx.sweeps.last_beat(), tx.now()
     if last is None:
-        tx.heartbeat.beat(None, now)
-        tx.heartbeat.renew_leases(now, retry.LEASE, seen_since=None)
+        tx.sweeps.beat(None, now)
+        tx.sweeps.renew_leases(now, retry.LEASE, seen_since=None)
     elif timedelta() < last - now <= retry.WENT_BACK:
         return  # two machines' clocks, or one that is being slowed: it will catch up
-    elif tx.heartbeat.beat(last, now):
+    elif tx.sweeps.beat(last, now):
         _make_good(tx, last, now)
 
 
@@ -41,6 +41,6 @@ def _make_good(tx: Transaction, last: datetime, now: datetime) -> None:
     if timedelta() <= passed <= retry.MISSED:
         return
     log.warning("leases begin anew", seconds_since_the_last_heartbeat=passed.total_seconds())
-    tx.heartbeat.renew_leases(now, retry.LEASE, seen_since=last - SEEN_WITHIN)
+    tx.sweeps.renew_leases(now, retry.LEASE, seen_since=last - SEEN_WITHIN)
     if passed < timedelta():
-        tx.heartbeat.bring_forward(now, -passed)
+        tx.sweeps.bring_forward(now, -passed)

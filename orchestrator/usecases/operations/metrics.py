@@ -65,7 +65,7 @@ def _gather(ports: Ports, tx: Transaction, deliveries: DeliveryMetrics) -> Metri
         messages=_backlogs(ports, tx.intake.backlog()),
         refused_messages=tx.intake.refused(ports.clock.now() - LATELY),
         failing_steps={
-            each.step: (each.at - each.since).total_seconds() for each in tx.sweeps.failing()
+            each.step: (each.at - each.since).total_seconds() for each in tx.sweeps.failing_steps()
         },
     )
 

@@ -77,7 +77,7 @@ def _note(ports: Ports, failed: Mapping[str, str]) -> None:
 
     def write(tx: Transaction) -> None:
         for name, error in failed.items():
-            tx.sweeps.failed(name, error)
+            tx.sweeps.step_failed(name, error)
 
     try:
         ports.store.transact(write)
@@ -129,17 +129,17 @@ def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
 
 
 def _publish_drains(ports: Ports) -> int:
-    asleep, rested, abandoned = ports.store.read(
+    asleep, resumed, abandoned = ports.store.read(
         lambda tx: (
             tx.deliveries.to_wake(tx.now(), BATCH),
-            tx.endpoints.rested(tx.now(), BATCH),
+            tx.endpoints.past_pause(tx.now(), BATCH),
             tx.drains.lapsed(BATCH),
         )
     )
     if abandoned:
         ports.store.transact(lambda tx: _take_over(tx, abandoned))
-    if rested:
-        ports.store.transact(lambda tx: wake_endpoints(tx, rested, tx.now()))
+    if resumed:
+        ports.store.transact(lambda tx: wake_endpoints(tx, resumed, tx.now()))
     return _each(
         ports,
         _while_jobs_go_out(ports, asleep),

@@ -12,7 +12,7 @@ from orchestrator.ports import Ports, Step, Transaction
 from orchestrator.usecases.executions.locked_execution import lock_execution
 
 
-def tell_steps(ports: Ports, claimed: TaskRun, worker: str, steps: Sequence[Step]) -> None:
+def emit_steps(ports: Ports, claimed: TaskRun, worker: str, steps: Sequence[Step]) -> None:
     """Write the deliveries of several steps of a running task, in one transaction.
 
     Does nothing where nobody is subscribed.

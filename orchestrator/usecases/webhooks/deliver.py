@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.domain.delivery import Delivery, SendResult
-from orchestrator.domain.delivery_policy import bodes_ill
+from orchestrator.domain.delivery_policy import stops_batch
 from orchestrator.domain.endpoint import Endpoint
 from orchestrator.ports import Ports
 from orchestrator.usecases.webhooks.deliver_batch import Batch, DrainWork, Tried, next_batch
@@ -32,7 +32,7 @@ def drain(ports: Ports, endpoint_id: str, worker: str) -> int:
     Safe to run several times at once: each delivery is claimed by one of them, and there are never
     more than the limits allow.
     """
-    ports.store.transact(lambda tx: tx.wakeups.forget(endpoint_id))
+    ports.store.transact(lambda tx: tx.drains.begun(endpoint_id))
     work = DrainWork(ports.ids.new(), endpoint_id, worker)
     pace = Pace()
     batch = next_batch(ports, work, None, (), pace.batch)
@@ -83,7 +83,7 @@ def _send(ports: Ports, batch: Batch, pace: Pace) -> Iterator[Tried]:
         tried = _try(ports, batch.endpoint, batch.secrets, delivery)
         pace.count(tried.result)
         yield tried
-        if bodes_ill(tried.result) or time.monotonic() - began > 2 * BATCH_SECONDS:
+        if stops_batch(tried.result) or time.monotonic() - began > 2 * BATCH_SECONDS:
             return
 
 

@@ -51,14 +51,14 @@ class DrainWork:
 class Batch:
     """What a drain has claimed, whom it is for, and what signs it.
 
-    ``is_full``: more may be due. ``doubtful``: the receiver is not known to be well.
+    ``is_full``: more may be due. ``unproven``: the receiver is not known to be well.
     """
 
     endpoint: Endpoint
     secrets: tuple[str, ...]
     deliveries: tuple[Delivery, ...]
     is_full: bool
-    doubtful: bool
+    unproven: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +97,13 @@ class _Round:
         loaded = self.tx.endpoints.lock(self.work.endpoint_id)
         if loaded is None:
             return None
-        self.endpoint = replace(loaded, health=loaded.health.rested(self.now))
+        self.endpoint = replace(loaded, health=loaded.health.resume(self.now))
         self.loaded_host = self.host = self._lock_host(loaded)
         if last:
             self._record(last, tried)
         batch = self._claim(last, limit)
         if self.host != self.loaded_host:
-            self.tx.hosts.save(self.host)
+            self.tx.endpoints.save_host(self.host)
         if self.endpoint != loaded:
             self.tx.endpoints.save(loaded, self.endpoint)
         if self.entries:
@@ -112,7 +112,7 @@ class _Round:
 
     def _lock_host(self, endpoint: Endpoint) -> Host:
         """A sealed endpoint's host is not known."""
-        return Host("") if endpoint.is_sealed else self.tx.hosts.lock(endpoint.host_id)
+        return Host("") if endpoint.is_sealed else self.tx.endpoints.lock_host(endpoint.host_id)
 
     def _record(self, last: Batch, tried: Sequence[Tried]) -> None:
         untried = last.deliveries[len(tried) :]
@@ -185,7 +185,7 @@ class _Round:
         else:
             self.tx.drains.waits_no_more(self.endpoint.id)
         if last or not admission.waits_until:
-            self._make_room(doubtful=last is not None and last.doubtful)
+            self._make_room(unproven=last is not None and last.unproven)
         if last and last.is_full and not limit:
             self.tx.publish(jobs.drain(self.endpoint.id))
         return None
@@ -194,7 +194,7 @@ class _Round:
         """End the drain, and let others have its room."""
         self.tx.drains.end(self.work.id)
         self.tx.drains.waits_no_more(self.endpoint.id)
-        self._make_room(doubtful=last is not None and last.doubtful)
+        self._make_room(unproven=last is not None and last.unproven)
 
     def _begin(
         self,
@@ -203,30 +203,30 @@ class _Round:
         claimed: Claim,
         secrets: tuple[str, ...],
     ) -> Batch:
-        lease, doubtful = self._lease, admission.doubtful
+        lease, unproven = self._lease, admission.unproven
         place = (self.work.id, self.endpoint.id, self.endpoint.host_id)
-        self.tx.drains.hold(*place, lease, doubtful=doubtful)
+        self.tx.drains.hold(*place, lease, unproven=unproven)
         if admission.probes:
             self.host = self.host.probed(self.now + lease)
         if last is None:
             self.tx.drains.waits_no_more(self.endpoint.id)
             if claimed.is_full and admission.limit > 1:
                 self.tx.publish(jobs.drain(self.endpoint.id))  # it helps, where limits allow it
-        return Batch(self.endpoint, secrets, claimed.deliveries, claimed.is_full, doubtful)
+        return Batch(self.endpoint, secrets, claimed.deliveries, claimed.is_full, unproven)
 
     def _wait(self, until: datetime, admission: Admission) -> None:
         self.tx.drains.wait(
             self.endpoint.id,
             self.endpoint.host_id,
             until - self.now,
-            doubtful=admission.doubtful,
+            unproven=admission.unproven,
             has_notice=self.has_notice,
         )
 
-    def _make_room(self, *, doubtful: bool) -> None:
+    def _make_room(self, *, unproven: bool) -> None:
         """Whoever waits for the room that this drain leaves, or does not need, is woken."""
         place = (self.endpoint.id, self.endpoint.host_id)
-        waiting = self.tx.drains.next_waiting(*place, doubtful=doubtful)
+        waiting = self.tx.drains.next_waiting(*place, unproven=unproven)
         if waiting:
             wake_endpoints(self.tx, [waiting], self.now)
 
@@ -317,7 +317,7 @@ def _attempt(tried: Tried, number: int) -> DeliveryAttempt:
         status=tried.result.status,
         seconds=tried.result.seconds,
         error=tried.result.error,
-        answer=tried.result.answer,
+        response=tried.result.response,
     )
 
 

@@ -49,7 +49,7 @@ def list_endpoints(
 
     def read(tx: Transaction) -> tuple[EndpointReport, ...]:
         found = tx.endpoints.page(deployment, after, limit)
-        waiting = tx.delivery_figures.waiting([endpoint.id for endpoint in found])
+        waiting = tx.figures.waiting_deliveries([endpoint.id for endpoint in found])
         return tuple(EndpointReport(each, waiting.get(each.id, 0)) for each in found)
 
     return ports.store.read(read)
@@ -61,7 +61,7 @@ def read_endpoint(ports: Ports, endpoint_id: str, deployment: str | None = None)
     def read(tx: Transaction) -> EndpointReport:
         endpoint = _visible(tx.endpoints.get(endpoint_id), endpoint_id, deployment)
         return EndpointReport(
-            endpoint, tx.delivery_figures.waiting([endpoint_id]).get(endpoint_id, 0)
+            endpoint, tx.figures.waiting_deliveries([endpoint_id]).get(endpoint_id, 0)
         )
 
     return ports.store.read(read)

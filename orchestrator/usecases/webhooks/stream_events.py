@@ -29,7 +29,7 @@ LARGEST_BODY = 512 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class ToldEvent:
+class RunnerEvent:
     """An event of a runner's bus, by the name that it has there, and when it was told."""
 
     kind: str
@@ -43,7 +43,7 @@ def listening_stream(ports: Ports, run: TaskRun) -> Stream | None:
     return execution.subscriptions.stream if execution else None
 
 
-def tell_events(ports: Ports, claimed: TaskRun, worker: str, events: Sequence[ToldEvent]) -> None:
+def emit_events(ports: Ports, claimed: TaskRun, worker: str, events: Sequence[RunnerEvent]) -> None:
     """Write the deliveries of several events of a running task, in one transaction."""
 
     def decide(tx: Transaction) -> None:
@@ -55,15 +55,15 @@ def tell_events(ports: Ports, claimed: TaskRun, worker: str, events: Sequence[To
     ports.store.transact(decide)
 
 
-def tell_started(locked: LockedExecution) -> None:
+def emit_started(locked: LockedExecution) -> None:
     """A worker took up the execution's first task. A flow's own engine tells that it starts."""
     if locked.is_flow:
         return
     data: JsonObject = {"crew_name": locked.execution.deployment, "inputs": locked.execution.inputs}
-    _announce(locked, [ToldEvent(STARTED, data, locked.now)])
+    _announce(locked, [RunnerEvent(STARTED, data, locked.now)])
 
 
-def tell_ended(locked: LockedExecution, result: Output | None, usage: JsonObject) -> None:
+def emit_ended(locked: LockedExecution, result: Output | None, usage: JsonObject) -> None:
     """The execution ended, well or not."""
     name: dict[str, Json] = {"crew_name": locked.execution.deployment}
     is_flow = locked.is_flow
@@ -72,15 +72,15 @@ def tell_ended(locked: LockedExecution, result: Output | None, usage: JsonObject
             return
         output = result.raw if result else ""
         data = {**name, "output": output, "total_tokens": usage.get("total_tokens", 0)}
-        _announce(locked, [ToldEvent(COMPLETED, data, locked.now)])
+        _announce(locked, [RunnerEvent(COMPLETED, data, locked.now)])
     else:
         error = locked.execution.error or "The execution was stopped"
         kind, named = (FLOW_FAILED, "flow_name") if is_flow else (FAILED, "crew_name")
         data = {named: locked.execution.deployment, "error": error}
-        _announce(locked, [ToldEvent(kind, data, locked.now)])
+        _announce(locked, [RunnerEvent(kind, data, locked.now)])
 
 
-def _announce(locked: LockedExecution, events: Sequence[ToldEvent]) -> None:
+def _announce(locked: LockedExecution, events: Sequence[RunnerEvent]) -> None:
     stream = locked.execution.subscriptions.stream
     if stream is None:
         return
@@ -89,7 +89,7 @@ def _announce(locked: LockedExecution, events: Sequence[ToldEvent]) -> None:
         locked.announce(WebhookKind.STREAM, {"events": batch})
 
 
-def _event(locked: LockedExecution, told: ToldEvent) -> JsonObject:
+def _event(locked: LockedExecution, told: RunnerEvent) -> JsonObject:
     return {
         "id": told.data.get("event_id") or locked.ports.ids.new(),
         "execution_id": locked.execution.id,

@@ -1,4 +1,4 @@
-"""Nudge: have what was just written for endpoints sent at once. The sweep heals a lost one."""
+"""Have what was just written for endpoints sent at once. The sweep heals a lost one."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def wake_endpoints(tx: Transaction, endpoint_ids: Iterable[str], now: datetime) 
     endpoints are taken in one order, so that two transactions never wait for each other.
     """
     for endpoint_id in sorted(set(endpoint_ids)):
-        if tx.wakeups.add(endpoint_id, now):
+        if tx.drains.announce(endpoint_id, now):
             tx.publish(jobs.drain(endpoint_id))

@@ -112,20 +112,20 @@ def test_a_forbidden_address_blocks_the_try(kept_alive: Any) -> None:
 
 def test_an_answer_is_told(result_of: Callable[..., SendResult]) -> None:
     result = result_of(answered(500, body=b"broken"))
-    assert (result.status, result.answer, result.error) == (500, "broken", None)
+    assert (result.status, result.response, result.error) == (500, "broken", None)
 
 
 def test_an_answer_in_chunks_is_told(result_of: Callable[..., SendResult]) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    assert result_of(head, b"3\r\nyes\r\n", b"1\r\n!\r\n0\r\n\r\n").answer == "yes!"
+    assert result_of(head, b"3\r\nyes\r\n", b"1\r\n!\r\n0\r\n\r\n").response == "yes!"
 
 
 def test_an_answer_without_a_length_is_told(result_of: Callable[..., SendResult]) -> None:
-    assert result_of(b"HTTP/1.0 200 OK\r\n\r\n", b"to the ", b"end").answer == "to the end"
+    assert result_of(b"HTTP/1.0 200 OK\r\n\r\n", b"to the ", b"end").response == "to the end"
 
 
 def test_an_answer_keeps_no_control_characters(result_of: Callable[..., SendResult]) -> None:
-    assert result_of(answered(200, body=b"a\x00b\x1b[31m\n\xff")).answer == "ab[31m\n\ufffd"
+    assert result_of(answered(200, body=b"a\x00b\x1b[31m\n\xff")).response == "ab[31m\n\ufffd"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -198,7 +198,7 @@ def test_the_environments_proxies_are_not_used(
     proxy = receiver(behaviours["answering"](answered(200)))
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, proxy.url)
-    assert sender().send(kept_alive.url, b"{}", {}).answer == "fine"
+    assert sender().send(kept_alive.url, b"{}", {}).response == "fine"
     assert proxy.accepted == 0
 
 

@@ -68,13 +68,13 @@ def test_a_dripped_chunk_size_ends_at_the_deadline(result_of: Callable[..., Any]
 
 def test_an_endless_body_is_read_only_so_far(result_of: Callable[..., Any]) -> None:
     result = result_of("flooding", OK + b"\r\n", b"a" * 65536, limits=Limits(kept=100))
-    assert (result.status, result.answer) == (200, "a" * 100)
+    assert (result.status, result.response) == (200, "a" * 100)
 
 
 def test_endless_chunks_are_read_only_so_far(result_of: Callable[..., Any]) -> None:
     head = OK + b"Transfer-Encoding: chunked\r\n\r\n"
     result = result_of("flooding", head, b"5\r\nabcde\r\n" * 1000, limits=Limits(kept=10))
-    assert (result.status, result.answer) == (200, "abcdeabcde")
+    assert (result.status, result.response) == (200, "abcdeabcde")
 
 
 def test_endless_headers_are_not_read_to_their_end(result_of: Callable[..., Any]) -> None:
@@ -92,7 +92,7 @@ def test_a_compressed_answer_is_not_unpacked(result_of: Callable[..., Any], stat
     bomb = gzip.compress(b"\0" * 10_000_000)
     head = b"HTTP/1.1 " + status + b"\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
     result = result_of("answering", head % len(bomb) + bomb, limits=Limits())
-    assert (result.status, result.answer) == (int(status[:3]), "")
+    assert (result.status, result.response) == (int(status[:3]), "")
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_a_body_that_ends_early_leaves_the_status_that_came(
     result_of: Callable[..., Any],
 ) -> None:
     result = result_of("answering", OK + b"Content-Length: 10\r\n\r\nhalf")
-    assert (result.status, result.answer) == (200, "half")
+    assert (result.status, result.response) == (200, "half")
 
 
 def test_a_receiver_that_takes_no_body_ends_at_the_deadline(

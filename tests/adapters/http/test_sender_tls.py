@@ -76,7 +76,7 @@ def test_the_name_is_verified_though_the_address_is_connected_to(
     sender: Callable[..., GuardedSender], secure: Any, authority: tuple[Path, Path]
 ) -> None:
     one = sender(resolver=_local, ca_bundle=authority[0])
-    assert one.send(f"https://hooks.example:{secure.server_port}/", b"{}", {}).answer == "fine"
+    assert one.send(f"https://hooks.example:{secure.server_port}/", b"{}", {}).response == "fine"
     assert secure.asked_for == ["hooks.example"]
 
 

@@ -40,7 +40,7 @@ def ids(deliveries: Sequence[Delivery]) -> list[str]:
 
 
 def attempt(delivery: Delivery, at: datetime, status: int = 200) -> DeliveryAttempt:
-    return DeliveryAttempt(delivery.id, delivery.attempts + 1, at, status, 0.25, answer="o\0k")
+    return DeliveryAttempt(delivery.id, delivery.attempts + 1, at, status, 0.25, response="o\0k")
 
 
 def at_rest(rows: Connection) -> bytes:
@@ -178,7 +178,7 @@ def test_an_outcome_is_stored_with_its_attempt(
     (stored,) = store.read(lambda tx: tx.deliveries.of(claimed.execution_id))
     assert (stored.state, stored.attempts, stored.claimed_by) == ("DELIVERED", 1, None)
     assert store.read(lambda tx: tx.deliveries.attempts(claimed.id)) == (
-        replace(tried, answer="o\ufffdk"),
+        replace(tried, response="o\ufffdk"),
     )
 
 

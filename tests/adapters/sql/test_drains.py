@@ -27,15 +27,15 @@ def hold(
     endpoint: str = E,
     lease: timedelta = 60 * SECOND,
     *,
-    doubtful: bool = False,
+    unproven: bool = False,
 ) -> None:
-    store.transact(lambda tx: tx.drains.hold(drain, endpoint, H, lease, doubtful=doubtful))
+    store.transact(lambda tx: tx.drains.hold(drain, endpoint, H, lease, unproven=unproven))
 
 
 def test_other_drains_are_counted_at_the_endpoint_and_at_its_host(store: SqlStore) -> None:
     hold(store, "me")
     hold(store, "one")
-    hold(store, "elsewhere", "another endpoint", doubtful=True)
+    hold(store, "elsewhere", "another endpoint", unproven=True)
 
     assert others(store) == (1, 2, 1, 0)
 
@@ -57,22 +57,22 @@ def test_a_drain_holds_on_and_ends(store: SqlStore) -> None:
 
 def test_a_host_is_kept(store: SqlStore, now: datetime) -> None:
     sick = Host(H, failures=7, breaks=2, open_until=now, has_answered=True)
-    assert store.transact(lambda tx: tx.hosts.lock(H)) == Host(H)
+    assert store.transact(lambda tx: tx.endpoints.lock_host(H)) == Host(H)
 
-    store.transact(lambda tx: tx.hosts.save(sick))
+    store.transact(lambda tx: tx.endpoints.save_host(sick))
 
-    assert store.transact(lambda tx: tx.hosts.lock(H)) == sick
+    assert store.transact(lambda tx: tx.endpoints.lock_host(H)) == sick
 
 
 def wake_endpoints(store: SqlStore, at: datetime) -> bool:
-    return store.transact(lambda tx: tx.wakeups.add(E, at))
+    return store.transact(lambda tx: tx.drains.announce(E, at))
 
 
 def test_one_nudge_is_enough_until_a_drain_begins(store: SqlStore, now: datetime) -> None:
     assert wake_endpoints(store, now)
     assert not wake_endpoints(store, now + SECOND)
 
-    store.transact(lambda tx: tx.wakeups.forget(E))
+    store.transact(lambda tx: tx.drains.begun(E))
     assert wake_endpoints(store, now + SECOND)
 
 
@@ -92,7 +92,7 @@ def test_a_drain_begins_after_what_the_nudge_held_back_is_committed(
 
     def commit_slowly() -> None:
         def work(tx: object) -> None:
-            tx.wakeups.add(E, now)
+            tx.drains.announce(E, now)
             held.set()
             begun.wait(0.2)
             order.append("committed")
@@ -103,7 +103,7 @@ def test_a_drain_begins_after_what_the_nudge_held_back_is_committed(
     committing = Thread(target=commit_slowly)
     committing.start()
     held.wait()
-    store.transact(lambda tx: tx.wakeups.forget(E))
+    store.transact(lambda tx: tx.drains.begun(E))
     order.append("forgotten")
     committing.join()
 
@@ -134,12 +134,12 @@ def test_a_drain_whose_worker_is_gone_is_told_by_its_endpoint_and_forgotten(
 
 
 def wait(store: SqlStore, endpoint: str, *, has_notice: bool = False, **usual: Any) -> None:
-    details = {"lease": 60 * SECOND, "doubtful": False, **usual}
+    details = {"lease": 60 * SECOND, "unproven": False, **usual}
     store.transact(lambda tx: tx.drains.wait(endpoint, H, has_notice=has_notice, **details))
 
 
-def next_waiting(store: SqlStore, host: str = H, *, doubtful: bool = False) -> str | None:
-    return store.transact(lambda tx: tx.drains.next_waiting(E, host, doubtful=doubtful))
+def next_waiting(store: SqlStore, host: str = H, *, unproven: bool = False) -> str | None:
+    return store.transact(lambda tx: tx.drains.next_waiting(E, host, unproven=unproven))
 
 
 def test_one_that_waits_takes_no_room(store: SqlStore) -> None:
@@ -170,10 +170,10 @@ def test_who_waits_longest_is_next_unless_another_has_a_notice(store: SqlStore) 
 
 
 def test_the_room_of_a_doubtful_one_is_for_the_doubtful_of_all_hosts(store: SqlStore) -> None:
-    wait(store, "doubtful", doubtful=True)
+    wait(store, "unproven", unproven=True)
 
     assert next_waiting(store, "another host") is None
-    assert next_waiting(store, "another host", doubtful=True) == "doubtful"
+    assert next_waiting(store, "another host", unproven=True) == "unproven"
 
 
 def test_one_that_has_waited_long_enough_asks_again(store: SqlStore) -> None:

@@ -127,8 +127,8 @@ def test_an_endpoint_rests_until_its_time_is_over(store: SqlStore, now: datetime
     quiet = replace(before, health=before.health.quiet(now))
     store.transact(lambda tx: tx.endpoints.save(before, quiet))
 
-    assert store.read(lambda tx: tx.endpoints.rested(now, 9)) == (before.id,)
-    assert store.read(lambda tx: tx.endpoints.rested(now - timedelta(seconds=1), 9)) == ()
+    assert store.read(lambda tx: tx.endpoints.past_pause(now, 9)) == (before.id,)
+    assert store.read(lambda tx: tx.endpoints.past_pause(now - timedelta(seconds=1), 9)) == ()
 
 
 def give(store: SqlStore, at: datetime, endpoint_id: str | None, text: str) -> None:

@@ -10,7 +10,7 @@ from databases import beat
 from sqlalchemy import Connection, select
 
 from orchestrator.adapters.sql import Cipher, SqlStore, make_store
-from orchestrator.adapters.sql.schema import deliveries, drains, endpoints, nudges
+from orchestrator.adapters.sql.schema import deliveries, drains, endpoints, wakeups
 from orchestrator.domain.delivery import Delivery
 from orchestrator.domain.endpoint_host import Host
 from orchestrator.domain.task_run import TaskRun, TaskRunState
@@ -45,11 +45,11 @@ def test_a_clock_that_a_test_turns_is_the_databases(
 def test_the_first_of_many_sweeps_writes_the_heartbeat(
     store: SqlStore, now: datetime, race: Callable[..., list[bool]]
 ) -> None:
-    assert store.read(lambda tx: tx.heartbeat.last()) is None
-    assert sum(race(lambda: store.transact(lambda tx: tx.heartbeat.beat(None, now)))) == 1
+    assert store.read(lambda tx: tx.sweeps.last_beat()) is None
+    assert sum(race(lambda: store.transact(lambda tx: tx.sweeps.beat(None, now)))) == 1
     later = now + SECOND
-    assert sum(race(lambda: store.transact(lambda tx: tx.heartbeat.beat(now, later)))) == 1
-    assert store.read(lambda tx: tx.heartbeat.last()) == later
+    assert sum(race(lambda: store.transact(lambda tx: tx.sweeps.beat(now, later)))) == 1
+    assert store.read(lambda tx: tx.sweeps.last_beat()) == later
 
 
 def test_leases_begin_anew_and_the_living_are_seen(
@@ -64,11 +64,11 @@ def test_leases_begin_anew_and_the_living_are_seen(
     store.transact(lambda tx: tx.task_runs.save(run, claimed))
     store.transact(lambda tx: tx.deliveries.add([new_delivery()]))
     store.transact(lambda tx: tx.deliveries.claim_due(endpoint, "w-2", now, SECOND, 9))
-    store.transact(lambda tx: tx.drains.hold("d", E, H, SECOND, doubtful=False))
+    store.transact(lambda tx: tx.drains.hold("d", E, H, SECOND, unproven=False))
     store.transact(lambda tx: tx.workers.seen("w-1", ["crews"]))
     then = store.read(lambda tx: tx.now()) + HOUR
 
-    store.transact(lambda tx: tx.heartbeat.renew_leases(then, 30 * SECOND, then - 2 * HOUR))
+    store.transact(lambda tx: tx.sweeps.renew_leases(then, 30 * SECOND, then - 2 * HOUR))
 
     renewed = store.read(lambda tx: tx.task_runs.get(run.id))
     assert renewed == replace(claimed, version=2, lease_until=then + 30 * SECOND)
@@ -90,10 +90,10 @@ def test_what_waits_for_a_time_to_come_comes_sooner(
     ended = new_run(path="task-2", state=TaskRunState.FAILED, due_at=soon, wake_at=soon)
     store.transact(lambda tx: tx.task_runs.add([retried, in_queue, ended]))
     store.transact(lambda tx: tx.deliveries.add([new_delivery(due_at=soon, wake_at=published)]))
-    store.transact(lambda tx: tx.hosts.save(Host(H, open_until=soon)))
-    store.transact(lambda tx: tx.wakeups.add(E, soon))
+    store.transact(lambda tx: tx.endpoints.save_host(Host(H, open_until=soon)))
+    store.transact(lambda tx: tx.drains.announce(E, soon))
 
-    store.transact(lambda tx: tx.heartbeat.bring_forward(now, HOUR))
+    store.transact(lambda tx: tx.sweeps.bring_forward(now, HOUR))
 
     found = {each.id: each for each in store.read(lambda tx: tx.task_runs.of(ended.execution_id))}
     sooner = now + 5 * SECOND
@@ -101,8 +101,8 @@ def test_what_waits_for_a_time_to_come_comes_sooner(
     assert (found[in_queue.id].due_at, found[in_queue.id].wake_at) == (now, now + 60 * SECOND)
     assert found[ended.id] == ended
     assert rows.execute(select(deliveries.c.due_at, deliveries.c.wake_at)).one() == (sooner,) * 2
-    assert store.transact(lambda tx: tx.hosts.lock(H)).open_until == sooner
-    assert rows.execute(select(nudges.c.at)).scalar_one() == sooner
+    assert store.transact(lambda tx: tx.endpoints.lock_host(H)).open_until == sooner
+    assert rows.execute(select(wakeups.c.at)).scalar_one() == sooner
 
 
 def test_an_endpoint_is_left_in_peace_for_as_long_as_before(
@@ -114,7 +114,7 @@ def test_an_endpoint_is_left_in_peace_for_as_long_as_before(
         store.transact(lambda tx: tx.endpoints.save(before, after))
 
     quiet(now + HOUR + SECOND)
-    store.transact(lambda tx: tx.heartbeat.bring_forward(now, HOUR))
+    store.transact(lambda tx: tx.sweeps.bring_forward(now, HOUR))
 
     assert rows.execute(select(endpoints.c.quiet_until)).scalar_one() == now + SECOND
 

@@ -7,9 +7,9 @@ import pytest
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.errors import StaleWrite
-from orchestrator.ports import KeptAnswer, Transaction
+from orchestrator.ports import StoredResponse, Transaction
 
-KEPT = KeptAnswer("sha256:" + "0" * 64, {"kickoff_id": "k-1"})
+KEPT = StoredResponse("sha256:" + "0" * 64, {"kickoff_id": "k-1"})
 
 
 def test_a_key_is_scoped_to_its_deployment_and_call(store: SqlStore, now: datetime) -> None:
@@ -21,7 +21,7 @@ def test_a_key_is_scoped_to_its_deployment_and_call(store: SqlStore, now: dateti
 
 
 def test_a_used_key_is_not_written_over(store: SqlStore, now: datetime) -> None:
-    other = KeptAnswer(KEPT.body_digest, {"kickoff_id": "k-2"})
+    other = StoredResponse(KEPT.body_digest, {"kickoff_id": "k-2"})
     store.transact(lambda tx: tx.keys.put("newsroom", "kickoff", "k", KEPT, now))
 
     with pytest.raises(StaleWrite):

@@ -131,7 +131,7 @@ def test_deliveries_are_counted_by_state_and_by_where_they_wait(
     store.transact(lambda tx: tx.deliveries.record([Outcome(one, one.deliver(now))]))
 
     figures = store.read(
-        lambda tx: (tx.delivery_figures.counts(), tx.delivery_figures.waiting([endpoint, "x"]))
+        lambda tx: (tx.figures.deliveries(), tx.figures.waiting_deliveries([endpoint, "x"]))
     )
     states = {DeliveryState.DELIVERED: 1, DeliveryState.PENDING: 2}
     assert figures == ({("newsroom", state): n for state, n in states.items()}, {endpoint: 2})
@@ -144,7 +144,7 @@ def test_what_was_delivered_and_purged_counts_no_more(
     store.transact(lambda tx: tx.deliveries.add([made]))
     store.transact(lambda tx: tx.deliveries.purge(made.execution_id, 10))
 
-    assert store.read(lambda tx: tx.delivery_figures.counts()) == {}
+    assert store.read(lambda tx: tx.figures.deliveries()) == {}
 
 
 NOON = datetime.fromisoformat("2026-11-22T12:30:15.123456+00:00")
@@ -156,9 +156,9 @@ FIGURES: dict[str, Callable[[Transaction], object]] = {
     "due task runs": lambda tx: tx.figures.due_task_runs(NOON),
     "tasks": lambda tx: tx.figures.tasks(),
     "troubled task runs": lambda tx: tx.figures.troubled(5),
-    "deliveries": lambda tx: tx.delivery_figures.counts(),
-    "the oldest delivery": lambda tx: tx.delivery_figures.oldest_due(NOON),
-    "endpoints": lambda tx: tx.delivery_figures.endpoints(500),
+    "deliveries": lambda tx: tx.figures.deliveries(),
+    "the oldest delivery": lambda tx: tx.figures.oldest_due_delivery(NOON),
+    "endpoints": lambda tx: tx.figures.endpoints(500),
 }
 
 

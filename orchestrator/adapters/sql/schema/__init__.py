@@ -1,7 +1,7 @@
 """The tables. Columns that mirror a noun of the domain bear the names of its fields."""
 
 from orchestrator.adapters.sql.schema.base import in_state, metadata
-from orchestrator.adapters.sql.schema.surroundings import (
+from orchestrator.adapters.sql.schema.operations import (
     audit,
     failing_steps,
     heartbeat,
@@ -23,8 +23,8 @@ from orchestrator.adapters.sql.schema.webhooks import (
     endpoints,
     hosts,
     is_notice,
-    nudges,
     signing_secrets,
+    wakeups,
 )
 from orchestrator.adapters.sql.schema.work import (
     checkpoints,
@@ -59,7 +59,6 @@ __all__ = [
     "is_notice",
     "manifests",
     "metadata",
-    "nudges",
     "outputs",
     "plans",
     "review_is_open",
@@ -74,6 +73,7 @@ __all__ = [
     "tells_of_review",
     "timeline",
     "tokens",
+    "wakeups",
     "worker_processes",
     "workers",
 ]

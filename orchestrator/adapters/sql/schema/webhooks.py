@@ -78,7 +78,7 @@ hosts = Table(
 
 # Neither refers to endpoints: the lock of a foreign key would make commits and drains wait for
 # each other.
-nudges = Table(
+wakeups = Table(
     "nudges",
     metadata,
     Column("endpoint_id", Uuid, primary_key=True),
@@ -91,7 +91,7 @@ drains = Table(
     Column("id", Uuid, primary_key=True),
     Column("endpoint_id", Uuid, nullable=False),
     Column("host_id", Uuid, nullable=False),
-    Column("doubtful", Boolean, nullable=False),
+    Column("doubtful", Boolean, key="unproven", nullable=False),
     Column("lease_until", Utc, nullable=False),
     # One that found no room: the row has the endpoint's id, and its lease ends when it asks again.
     Column("waits_since", Utc),
@@ -162,7 +162,7 @@ delivery_attempts = Table(
     Column("status", Integer),
     Column("seconds", Float, nullable=False),
     Column("error", Words),
-    Column("answer", Words, nullable=False),
+    Column("answer", Words, key="response", nullable=False),
     Index(None, "delivery_id"),
     Index(None, "at"),
 )

@@ -9,11 +9,11 @@ from http.client import HTTPException
 from time import monotonic
 
 
-class AnswerTooLong(HTTPException):
+class ResponseTooLong(HTTPException):
     """The receiver sent more than an answer's headers and first bytes can need."""
 
 
-class Allowance:
+class Budget:
     """What is left of an exchange's seconds and of the bytes that it may receive."""
 
     def __init__(self, seconds: float, size: int) -> None:
@@ -28,27 +28,27 @@ class Allowance:
         return left
 
     def spend(self, size: int) -> None:
-        """Count bytes that came. Raises AnswerTooLong when they were too many."""
+        """Count bytes that came. Raises ResponseTooLong when they were too many."""
         self._size -= size
         if self._size < 0:
-            raise AnswerTooLong
+            raise ResponseTooLong
 
 
 # A pooled socket outlives its exchanges, and the libraries between hand no deadline down to it: so
 # the socket asks for the exchange of the thread that uses it.
-_current: ContextVar[Allowance] = ContextVar("allowance")
+_current: ContextVar[Budget] = ContextVar("budget")
 
 
 @contextmanager
 def exchange(seconds: float, size: int) -> Iterator[None]:
     """Allow this thread's sockets that many seconds in all, and that many bytes received."""
-    token = _current.set(Allowance(seconds, size))
+    token = _current.set(Budget(seconds, size))
     try:
         yield
     finally:
         _current.reset(token)
 
 
-def allowance() -> Allowance:
+def budget() -> Budget:
     """That of the exchange which this thread is in. Raises LookupError outside of one."""
     return _current.get()

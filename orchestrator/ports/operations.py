@@ -10,8 +10,17 @@ from typing import Protocol
 
 from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.deployment import Manifest
-from orchestrator.domain.figures import OpenPlan, StateCount, StoredFormat, TaskFigures, Waiting
+from orchestrator.domain.figures import (
+    EndpointHealth,
+    OpenPlan,
+    StateCount,
+    StoredFormat,
+    TaskFigures,
+    TryFigures,
+    Waiting,
+)
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.token import Token
@@ -65,11 +74,11 @@ class Tokens(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class StoredResponse:
     """What a call with an idempotency key was answered, and the digest of its body."""
 
     body_digest: str
-    answer: JsonObject
+    response: JsonObject
 
 
 class Keys(Protocol):
@@ -82,11 +91,11 @@ class Keys(Protocol):
         """
         ...
 
-    def get(self, deployment: str, call: str, key: str) -> KeptAnswer | None:
+    def get(self, deployment: str, call: str, key: str) -> StoredResponse | None:
         """What the key was used for, None if it is new."""
         ...
 
-    def put(self, deployment: str, call: str, key: str, kept: KeptAnswer, at: datetime) -> None:
+    def put(self, deployment: str, call: str, key: str, kept: StoredResponse, at: datetime) -> None:
         """Keep an answer. Raises StaleWrite when another transaction used the key meanwhile."""
         ...
 
@@ -158,14 +167,39 @@ class FailingStep:
 
 
 class Sweeps(Protocol):
-    """What sweeps could not do, in one transaction."""
+    """When sweeps saw the database take a write, and what they could not do, in one transaction.
 
-    def failed(self, step: str, error: str) -> None:
+    Leases lapse by the former.
+    """
+
+    def step_failed(self, step: str, error: str) -> None:
         """Note, by the database's clock, that a step failed just now."""
         ...
 
-    def failing(self) -> tuple[FailingStep, ...]:
+    def failing_steps(self) -> tuple[FailingStep, ...]:
         """The steps that failed lately."""
+        ...
+
+    def last_beat(self) -> datetime | None:
+        """That time, None before the first sweep."""
+        ...
+
+    def beat(self, last: datetime | None, now: datetime) -> bool:
+        """Write it, over what it was; False when another sweep did so meanwhile."""
+        ...
+
+    def renew_leases(self, now: datetime, lease: timedelta, seen_since: datetime | None) -> None:
+        """Have every lease end that long after now.
+
+        Workers that were seen since then count as seen now.
+        """
+        ...
+
+    def bring_forward(self, now: datetime, by: timedelta) -> None:
+        """Have all that waits for a time that is yet to come wait for one that much earlier.
+
+        What was not due yet is published as soon as it is.
+        """
         ...
 
 
@@ -208,32 +242,6 @@ class Audit(Protocol):
         ...
 
 
-class Heartbeat(Protocol):
-    """When a sweep last saw the database take a write, in one transaction: leases lapse by it."""
-
-    def last(self) -> datetime | None:
-        """That time, None before the first sweep."""
-        ...
-
-    def beat(self, last: datetime | None, now: datetime) -> bool:
-        """Write it, over what it was; False when another sweep did so meanwhile."""
-        ...
-
-    def renew_leases(self, now: datetime, lease: timedelta, seen_since: datetime | None) -> None:
-        """Have every lease end that long after now.
-
-        Workers that were seen since then count as seen now.
-        """
-        ...
-
-    def bring_forward(self, now: datetime, by: timedelta) -> None:
-        """Have all that waits for a time that is yet to come wait for one that much earlier.
-
-        What was not due yet is published as soon as it is.
-        """
-        ...
-
-
 class Figures(Protocol):
     """What operators count, in one transaction."""
 
@@ -263,6 +271,26 @@ class Figures(Protocol):
 
     def troubled(self, limit: int) -> tuple[TaskRun, ...]:
         """Open task runs whose last attempt failed."""
+        ...
+
+    def deliveries(self) -> dict[tuple[str, DeliveryState], int]:
+        """The deliveries by deployment and state."""
+        ...
+
+    def oldest_due_delivery(self, now: datetime) -> datetime | None:
+        """The time at which the delivery was due that has been due for longest."""
+        ...
+
+    def waiting_deliveries(self, endpoint_ids: Sequence[str]) -> dict[str, int]:
+        """How many wait at each of these endpoints; those where none waits are left out."""
+        ...
+
+    def endpoints(self, limit: int) -> tuple[EndpointHealth, ...]:
+        """The health of the newest endpoints; no secret key is needed for that."""
+        ...
+
+    def tries(self, since: datetime) -> tuple[TryFigures, ...]:
+        """The newest tries since then, 10,000 at most, by the hundreds of their status."""
         ...
 
     def fold(self) -> int:

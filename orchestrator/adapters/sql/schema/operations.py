@@ -45,7 +45,7 @@ idempotency_keys = Table(
     Column("call", Words, primary_key=True),
     Column("key", Words, primary_key=True),
     Column("body_digest", String(71), nullable=False),
-    Column("answer", JsonText, nullable=False),
+    Column("answer", JsonText, key="response", nullable=False),
     Column("created_at", Utc, nullable=False, index=True),
 )
 
