@@ -73,6 +73,7 @@ class RunningTask:
         self._limit = limit.total_seconds()
         self._ends_at = time.monotonic() + self._limit
         self._renewed_at = time.monotonic()
+        self._noted_step: str | None = None
         self._lost = threading.Event()
         self._steps: deque[Step] = deque()
         self._events: deque[RunnerEvent] = deque(maxlen=MOST_KEPT)
@@ -91,6 +92,12 @@ class RunningTask:
         for begun in list(self._steps_end_at):
             if path == begun or path.startswith(f"{begun}/"):
                 self._steps_end_at.pop(begun, None)
+
+    @property
+    def current_step(self) -> str | None:
+        """The step that has run for longest, of those that a method of a flow is."""
+        begun = (path for path in list(self._steps_end_at) if "/" not in path)
+        return next(begun, None)
 
     @property
     def overdue_step(self) -> str | None:
@@ -120,14 +127,20 @@ class RunningTask:
         return _taken(self._events)
 
     def keep(self, ports: Ports) -> None:
-        """See whether the claim still holds, and renew it when it is time to, up to its end."""
-        now = time.monotonic()
+        """See whether the claim still holds, and renew it when it is time to, up to its end.
+
+        A step that is no longer the one that was noted makes it time, too: a step that ends
+        between two looks costs nothing.
+        """
+        now, step = time.monotonic(), self.current_step
         if now > self._ends_at or self._lost.is_set():
             return
-        if now - self._renewed_at < retry.RENEWAL.total_seconds():
+        is_fresh = now - self._renewed_at < retry.RENEWAL.total_seconds()
+        if is_fresh and step == self._noted_step:
             holds = is_current(ports, self.run)
         else:
-            holds, self._renewed_at = renew_claim(ports, self.run), now
+            holds = renew_claim(ports, self.run, step)
+            self._renewed_at, self._noted_step = now, step
         if not holds:
             self._lost.set()
 

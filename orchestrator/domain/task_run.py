@@ -108,6 +108,7 @@ class TaskRun:
     ``execution_time`` is in seconds; ``usage`` are token counts of the accepted result.
     ``resumes`` says that the run follows from a person's answer. ``trace`` has the ``traceparent``
     of what caused the run, and for the first after an answer that of the trace ``before``.
+    ``current_step`` is the path of a step of a flow that was at work when the lease was renewed.
     """
 
     id: str
@@ -135,11 +136,17 @@ class TaskRun:
     execution_time: float | None = None
     error: str | None = None
     trace: JsonObject | None = None
+    current_step: str | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether its execution still waits for it."""
         return self.state in _OPEN
+
+    @property
+    def at_step(self) -> str | None:
+        """The path of a step of a flow that is at work, as far as its worker has said."""
+        return self.current_step if self.state is TaskRunState.RUNNING else None
 
     @property
     def weighs(self) -> str | None:
@@ -160,6 +167,7 @@ class TaskRun:
             claimed_by=worker,
             lease_until=lease_until,
             started_at=self.started_at or now,
+            current_step=None,
         )
 
     def give_back(self, now: datetime) -> TaskRun:

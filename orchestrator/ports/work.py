@@ -102,8 +102,12 @@ class TaskRuns(Protocol):
         """Write over the state and version of ``before``. Raises StaleWrite as executions do."""
         ...
 
-    def renew(self, task_run_id: str, claim_no: int, lease: timedelta) -> bool:
+    def renew(
+        self, task_run_id: str, claim_no: int, lease: timedelta, step: str | None = None
+    ) -> bool:
         """Move the lease's end to that long after now, by the database's clock.
+
+        ``step`` is the path of a step of a flow that is at work now.
 
         False when the claim is no longer the current one: the run's work is in vain.
         """

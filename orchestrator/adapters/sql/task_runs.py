@@ -43,12 +43,14 @@ class SqlTaskRuns:
         """Write over the state and version of ``before``. Raises StaleWrite."""
         return save(self._connection, task_runs, before, after)
 
-    def renew(self, task_run_id: str, claim_no: int, lease: timedelta) -> bool:
+    def renew(
+        self, task_run_id: str, claim_no: int, lease: timedelta, step: str | None = None
+    ) -> bool:
         """Move the lease's end to that long after now; False when the claim is lost."""
         renewed = self._connection.execute(
             update(task_runs)
             .where(_c.id == task_run_id, _c.claim_no == claim_no, task_run_is_claimed)
-            .values(lease_until=database_time(self._connection, plus=lease))
+            .values(lease_until=database_time(self._connection, plus=lease), current_step=step)
         )
         return renewed.rowcount == 1
 

@@ -13,10 +13,13 @@ from orchestrator.usecases.executions.locked_execution import LockedExecution, l
 from orchestrator.usecases.reviews.weigh import give_up_weighing
 
 
-def renew_claim(ports: Ports, claimed: TaskRun) -> bool:
-    """Renew the lease; False when the claim is lost and the work is in vain."""
+def renew_claim(ports: Ports, claimed: TaskRun, step: str | None = None) -> bool:
+    """Renew the lease, and note which step of a flow is at work.
+
+    False when the claim is lost and the work is in vain.
+    """
     return ports.store.transact(
-        lambda tx: tx.task_runs.renew(claimed.id, claimed.claim_no, retry.LEASE)
+        lambda tx: tx.task_runs.renew(claimed.id, claimed.claim_no, retry.LEASE, step)
     )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import chain
 
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.checkpoint import Cause, Checkpoint
+from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
@@ -136,12 +137,14 @@ class Snapshot:
     def current_task(self) -> str | None:
         """The first task of the crew that is not committed, while the execution is open.
 
-        Of a flow the step that a person has been asked about for longest.
+        Of a flow the step that a person has been asked about for longest, else one that runs.
         """
         if not self.execution.is_open:
             return None
         if self.plan.is_flow:
-            return next((each.review.task_name for each in self.pending), None)
+            asked = (each.review.task_name for each in self.pending)
+            running = (name_of(run.at_step) for run in self.runs if run.at_step)
+            return next(chain(asked, running), None)
         done = {committed.path for committed in self.committed}
         return next((name for name in self.plan.names if name not in done), None)
 

@@ -98,6 +98,7 @@ task_runs = Table(
     Column("execution_time", Float),
     Column("error", Words),
     Column("trace", JsonText),
+    Column("current_step", Words),
     Index(None, "execution_id"),
 )
 
