@@ -124,7 +124,7 @@ class Client:
             status=body["status"],
             current_task=body.get("current_task"),
             pending=tuple(_review(each) for each in body.get("pending", [])),
-            result=(body.get("result") or {}).get("output"),
+            result=_text_of(body.get("result")),
             error=body.get("error"),
             body=body,
         )
@@ -225,6 +225,12 @@ class Client:
         if not answer.ok:
             raise CallRefused(answer.status_code, told)
         return dict(told)
+
+
+def _text_of(result: object) -> str | None:
+    """The text of a result in either form of the status, None where there is none yet."""
+    text = result.get("output") if isinstance(result, Mapping) else result
+    return text if isinstance(text, str) else None
 
 
 def _review(body: Mapping[str, Any]) -> OpenReview:

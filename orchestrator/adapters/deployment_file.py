@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from orchestrator.domain.delivery_policy import DeliveryRules
-from orchestrator.domain.deployment import Deployment, OnCodeChange
+from orchestrator.domain.deployment import Deployment, OnCodeChange, StatusForm
 from orchestrator.errors import InvalidSettings, UnknownDeployment
 
 EXAMPLE = '[deployments.research]\ncrew = "my_project.crew:ResearchCrew"'
@@ -161,6 +161,7 @@ class _Entry(BaseModel):
     human_input_webhook_delays: _Delays | None = None
     webhook_stop_on_4xx: bool | None = None
     on_code_change: Annotated[OnCodeChange, Field(strict=False)] | None = None
+    status_form: Annotated[StatusForm, Field(strict=False)] | None = None
     outcome_model: Annotated[str, Field(min_length=1)] | None = None
     parallel: Literal["side-by-side", "one-by-one"] | None = None
     review_webhook: Annotated[str, Field(pattern=r"https?://", max_length=2048)] | None = None

@@ -22,6 +22,15 @@ class OnCodeChange(StrEnum):
     """Fail the execution unless the plans are the same to the letter."""
 
 
+class StatusForm(StrEnum):
+    """Which of the platform's two forms the status of an execution has."""
+
+    LIVE = "live"
+    """As the platform answers, and as clients in use read it: ``result`` is a text."""
+    DOCUMENTED = "documented"
+    """As the platform's OpenAPI file has it: ``result`` is an object."""
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """A named crew or flow and its settings, as declared by the operator.
@@ -47,6 +56,7 @@ class Deployment:
     outcome_model: str | None = None
     review_webhook: str | None = None
     one_by_one: bool = False
+    status_form: StatusForm = StatusForm.LIVE
 
     def settings(self) -> JsonObject:
         """The settings as they are stored: they hold on when the deployment leaves the file.
@@ -63,6 +73,7 @@ class Deployment:
             "on_code_change": str(self.on_code_change),
             "outcome_model": self.outcome_model,
             "one_by_one": self.one_by_one,
+            "status_form": str(self.status_form),
             "delays": [delay.total_seconds() for delay in rules.delays],
             "notice_delays": [delay.total_seconds() for delay in rules.notice_delays],
             "stop_on_4xx": rules.stop_on_4xx,
@@ -90,6 +101,7 @@ class Deployment:
             on_code_change=OnCodeChange(found["on_code_change"]),
             outcome_model=found["outcome_model"],
             one_by_one=found["one_by_one"],
+            status_form=StatusForm(found["status_form"]),
             delivery_rules=DeliveryRules(delays, notices, found["stop_on_4xx"]),
         )
 

@@ -21,7 +21,7 @@ from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids
 from orchestrator.api import create_app
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.deployment import Deployment, StatusForm
 from orchestrator.jobs import CREWS, RESUME, RUN_TASK, Job
 from orchestrator.ports import Ports, Step
 from orchestrator.usecases.executions.run_task import Worker, run_task
@@ -143,6 +143,12 @@ def deployments() -> DeploymentFile:
         "article": Deployment("article", RunnerKind.FUNCTIONS, "api_test_crews:article"),
         "capped": Deployment(
             "capped", RunnerKind.FUNCTIONS, "api_test_crews:article", max_rounds=1
+        ),
+        "formal": Deployment(
+            "formal",
+            RunnerKind.FUNCTIONS,
+            "api_test_crews:article",
+            status_form=StatusForm.DOCUMENTED,
         ),
         "quote": Deployment("quote", RunnerKind.FUNCTIONS, "api_test_crews:quote"),
         "plain": Deployment("plain", RunnerKind.FUNCTIONS, "api_test_crews:plain"),

@@ -35,7 +35,9 @@ def test_it_lists_every_error(page: str) -> None:
 
 def test_it_translates_every_state(page: str) -> None:
     for state in ExecutionState:
-        assert f"| `{STATUS[state]}` | `{STATE[state]}` |" in page
+        waits = state is ExecutionState.PENDING_HUMAN_INPUT
+        shown = "RUNNING" if waits else STATE[state]
+        assert f"| `{STATUS[state]}` | `{shown}` |" in page
 
 
 def test_it_names_the_public_jobs(page: str) -> None:

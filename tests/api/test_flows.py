@@ -49,7 +49,7 @@ def test_an_outcome_decides_and_the_result_has_every_step(service: Service) -> N
     service.work()
     found = service.status(execution_id, "flow")
     assert found["status"] == "completed"
-    steps = [(task["task_id"], task["name"]) for task in found["result"]["tasks"]]
+    steps = [(task["task_id"], task["name"]) for task in found["tasks"]]
     assert steps == [
         ("draft#1", "draft"),
         ("review#1", "review"),

@@ -136,4 +136,4 @@ def test_a_batch_has_the_beginnings_of_its_results(lengthy: Service) -> None:
 
     (line,) = lengthy.get(f"/v1/batches/{batch['batch_id']}").json()["executions"]
     assert (len(line["result"]), line["result_cut"]) == (PREVIEW, True)
-    assert len(lengthy.status(execution_id)["result"]["output"]) == 300_000
+    assert len(lengthy.status(execution_id)["result"]) == 300_000

@@ -176,7 +176,7 @@ def test_a_person_may_approve_a_text_of_their_own(service: Service) -> None:
     service.resume(execution_id, task_id="write", edited_output="My text")
     service.work()
 
-    tasks = service.status(execution_id)["result"]["tasks"]
+    tasks = service.status(execution_id)["tasks"]
     assert tasks[1]["output"] == "My text"
     assert tasks[2]["output"].startswith("Published: My text")
 

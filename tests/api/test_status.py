@@ -32,6 +32,7 @@ def test_a_queued_execution(service: Service) -> None:
         "execution_origin": "api",
         "meta": {"order": 7},
         "pending": [],
+        "tasks": [],
     }
 
 
@@ -39,7 +40,9 @@ def test_a_halted_execution_tells_what_it_waits_for(service: Service) -> None:
     status = service.status(service.halted())
 
     (pending,) = status["pending"]
-    assert (status["status"], status["state"]) == ("pending_human_input", "PENDING_HUMAN_INPUT")
+    assert (status["status"], status["state"]) == ("pending_human_input", "RUNNING")
+    assert "result" not in status
+    assert [task["name"] for task in status["tasks"]] == ["research"]
     assert pending.pop("task_id")
     assert pending == {
         "kind": "judge",
@@ -66,9 +69,9 @@ def test_a_finished_execution_has_its_result(service: Service) -> None:
     status = service.status(execution_id)
     published = f"Published: {DRAFT} (said: Print it)"
     assert (status["status"], status["state"]) == ("completed", "SUCCESS")
-    assert status["result"]["output"] == published
-    assert [task["name"] for task in status["result"]["tasks"]] == ["research", "write", "publish"]
-    assert status["result"]["tasks"][1]["output"] == DRAFT
+    assert status["result"] == published
+    assert [task["name"] for task in status["tasks"]] == ["research", "write", "publish"]
+    assert status["tasks"][1]["output"] == DRAFT
     assert status["last_executed_task"]["output"] == published
     assert status["execution_time"] >= 0
     assert "current_task" not in status
@@ -81,7 +84,7 @@ def test_a_result_that_is_data(service: Service) -> None:
 
     status = service.status(execution_id, "quote")
     assert status["result_json"] == {"price": 3}
-    assert status["result"]["output"] == '{"price":3}'
+    assert status["result"] == '{"price":3}'
 
 
 def test_a_failed_execution_says_why(service: Service) -> None:
@@ -99,6 +102,37 @@ def test_a_stopped_execution(service: Service) -> None:
     status = service.status(execution_id)
     assert (status["status"], status["state"]) == ("stopped", "REVOKED")
     assert status["pending"] == []
+
+
+def test_the_documented_form_waits_in_its_state(service: Service) -> None:
+    status = service.status(service.halted("formal"), "formal")
+
+    assert (status["status"], status["state"]) == ("pending_human_input", "PENDING_HUMAN_INPUT")
+    assert not {"result", "tasks"} & status.keys()
+
+
+def test_the_documented_form_has_its_tasks_in_the_result(service: Service) -> None:
+    execution_id = service.halted("formal")
+    service.resume(execution_id, "formal", task_id="write", is_approve=True)
+    service.work()
+
+    status = service.status(execution_id, "formal")
+    assert (status["state"], "tasks" in status) == ("SUCCESS", False)
+    assert status["result"]["output"].startswith(f"Published: {DRAFT}")
+    assert [task["name"] for task in status["result"]["tasks"]] == ["research", "write", "publish"]
+
+
+def test_both_forms_say_the_same_but_for_state_result_and_tasks(service: Service) -> None:
+    bodies = [service.status(service.halted(name), name) for name in ("article", "formal")]
+    own = {"kickoff_id", "state", "result", "tasks", "pending", "last_executed_task"}
+    live, documented = ({k: v for k, v in body.items() if k not in own} for body in bodies)
+    assert live == documented
+
+
+def test_the_status_has_a_second_address(service: Service) -> None:
+    execution_id = service.halted()
+    for base in ("/crews/article", ""):
+        assert service.get(f"{base}/{execution_id}/status").json() == service.status(execution_id)
 
 
 @pytest.mark.parametrize("execution_id", ["x", "%00", "%F0%9F", "a" * 3000])

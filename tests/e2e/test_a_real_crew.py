@@ -89,7 +89,7 @@ def test_the_words_of_a_rejection_reach_the_retry_and_the_tasks_that_follow(
 def test_the_crew_ends_with_its_last_approved_output(reviewed: Reviewer) -> None:
     status = reviewed.end()
     assert (status.status, status.result) == ("completed", "edit about barn owls about shorter")
-    outputs = [task["output"] for task in status.body["result"]["tasks"]]
+    outputs = [task["output"] for task in status.body["tasks"]]
     assert outputs == ["research", "write about barn owls", status.result]
 
 

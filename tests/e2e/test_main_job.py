@@ -57,7 +57,7 @@ def test_a_halted_execution_says_what_waits_for_a_person(
     execution_id = kickoff()
     review = service.asked("article", execution_id)
     body = service.client.status("article", execution_id).body
-    assert (body["status"], body["state"]) == ("pending_human_input", "PENDING_HUMAN_INPUT")
+    assert (body["status"], body["state"]) == ("pending_human_input", "RUNNING")
     assert body["current_task"] == "write"
     assert body["progress"]["completed_tasks"] == 1
     assert body["last_executed_task"]["output"] == "research 1"
@@ -82,8 +82,8 @@ def test_an_approval_carries_the_words_on_and_the_execution_ends(
 ) -> None:
     body = service.client.status("article", finished).body
     assert (body["status"], body["state"]) == ("completed", "SUCCESS")
-    assert body["result"]["output"].endswith("; Mention owls Print it")
-    assert [task["name"] for task in body["result"]["tasks"]] == ["research", "write", "publish"]
+    assert body["result"].endswith("; Mention owls Print it")
+    assert [task["name"] for task in body["tasks"]] == ["research", "write", "publish"]
     assert body["progress"]["remaining"] == 0
     assert work.runs == ["research", "write", "write", "publish"]
 

@@ -127,14 +127,19 @@ class Pending(BaseModel):
 
 
 class Status(BaseModel):
-    """How an execution stands."""
+    """How an execution stands.
+
+    By the deployment's ``status_form``: ``live`` has ``result`` as a text, ``tasks`` beside it, and
+    the state ``RUNNING`` while a person is asked; ``documented`` has both in ``result``.
+    """
 
     status: Literal["running", "pending_human_input", "completed", "error", "stopped"]
     state: Literal["PENDING", "RUNNING", "PENDING_HUMAN_INPUT", "SUCCESS", "FAILED", "REVOKED"]
     kickoff_id: str
     current_task: str | None = None
     progress: Progress
-    result: CrewResult | None = None
+    result: str | CrewResult | None = None
+    tasks: list[TaskText] | None = None
     result_json: Any = None
     error: str | None = None
     execution_time: float | None = None

@@ -65,6 +65,7 @@ def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
     return JsonAnswer(kickoff(caller.ports, asked))
 
 
+@calls.get("/{kickoff_id}/status", include_in_schema=False)
 @calls.get(
     "/status/{kickoff_id}",
     responses=documented(Status, 404),
@@ -72,7 +73,9 @@ def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
 )
 def status(caller: Crew, kickoff_id: str) -> Response:
     """Keys that have no value yet are left out."""
-    return written_as_it_goes(status_body(snapshot(caller.ports, kickoff_id, caller.deployment)))
+    found = snapshot(caller.ports, kickoff_id, caller.deployment)
+    form = caller.ports.deployments.get(caller.deployment).status_form
+    return written_as_it_goes(status_body(found, form))
 
 
 @calls.post(

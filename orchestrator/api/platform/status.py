@@ -1,16 +1,18 @@
-"""The body of ``GET /status/{kickoff_id}``, for every generation of clients at once."""
+"""The body of ``GET /status/{kickoff_id}``, in the form that a deployment's clients read."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.domain.deployment import StatusForm
+from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.usecases.executions.snapshot import CommittedStep, PendingReview, Snapshot
 from orchestrator.wire.webhooks import pending_body
 from orchestrator.wire.words import STATE, STATUS
 
 
-def status_body(snapshot: Snapshot) -> dict[str, Any]:
+def status_body(snapshot: Snapshot, form: StatusForm) -> dict[str, Any]:
     """Render an execution; keys that have no value yet are left out.
 
     Whatever comes from an output is a function: see ``written_as_it_goes``.
@@ -19,11 +21,10 @@ def status_body(snapshot: Snapshot) -> dict[str, Any]:
     last = snapshot.last_executed_task
     body = {
         "status": STATUS[execution.state],
-        "state": STATE[execution.state],
         "kickoff_id": execution.id,
         "current_task": snapshot.current_task,
         "progress": _progress(snapshot),
-        "result": _result(snapshot),
+        **(_live(snapshot) if form is StatusForm.LIVE else _documented(snapshot)),
         "result_json": (lambda: _result_of(snapshot).json) if execution.result else None,
         "error": execution.error,
         "execution_time": _execution_time(snapshot),
@@ -63,17 +64,33 @@ def _progress(snapshot: Snapshot) -> dict[str, Any]:
     return given(progress)
 
 
-def _result(snapshot: Snapshot) -> dict[str, Any] | None:
-    if snapshot.execution.result is None:
-        return None
+def _live(snapshot: Snapshot) -> dict[str, Any]:
+    """What the platform answers: a text once completed, and no state for waiting for a person."""
+    state = snapshot.execution.state
+    waits = state is ExecutionState.PENDING_HUMAN_INPUT
+    ended_well = state is ExecutionState.SUCCEEDED
     return {
-        "output": lambda: _result_of(snapshot).raw,
+        "state": STATE[ExecutionState.RUNNING if waits else state],
+        "result": (lambda: _result_of(snapshot).raw) if ended_well else None,
         "tasks": [_task(task) for task in snapshot.committed],
     }
 
 
+def _documented(snapshot: Snapshot) -> dict[str, Any]:
+    """What the platform's OpenAPI file says."""
+    result = {
+        "output": lambda: _result_of(snapshot).raw,
+        "tasks": [_task(task) for task in snapshot.committed],
+    }
+    return {
+        "state": STATE[snapshot.execution.state],
+        "result": result if snapshot.execution.result else None,
+    }
+
+
 def _result_of(snapshot: Snapshot) -> Output:
-    return snapshot.outputs[snapshot.execution.result or ""]
+    """The result, without a text where there is none."""
+    return snapshot.result or Output("")
 
 
 def _task(committed: CommittedStep) -> dict[str, Any]:
