@@ -74,6 +74,7 @@ class RunningTask:
         self._ends_at = time.monotonic() + self._limit
         self._renewed_at = time.monotonic()
         self._noted_step: str | None = None
+        self._noted_at = -float("inf")
         self._lost = threading.Event()
         self._steps: deque[Step] = deque()
         self._events: deque[RunnerEvent] = deque(maxlen=MOST_KEPT)
@@ -129,18 +130,20 @@ class RunningTask:
     def keep(self, ports: Ports) -> None:
         """See whether the claim still holds, and renew it when it is time to, up to its end.
 
-        A step that is no longer the one that was noted makes it time, too: a step that ends
-        between two looks costs nothing.
+        A step that is no longer the one that was noted makes it time, too, but only each ``BEAT``:
+        a stream in real time has this called far more often.
         """
         now, step = time.monotonic(), self.current_step
         if now > self._ends_at or self._lost.is_set():
             return
-        is_fresh = now - self._renewed_at < retry.RENEWAL.total_seconds()
-        if is_fresh and step == self._noted_step:
-            holds = is_current(ports, self.run)
-        else:
+        is_due = now - self._renewed_at >= retry.RENEWAL.total_seconds()
+        is_news = step != self._noted_step and now - self._noted_at >= BEAT
+        if is_due or is_news:
             holds = renew_claim(ports, self.run, step)
-            self._renewed_at, self._noted_step = now, step
+            self._renewed_at = self._noted_at = now
+            self._noted_step = step
+        else:
+            holds = is_current(ports, self.run)
         if not holds:
             self._lost.set()
 

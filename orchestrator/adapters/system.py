@@ -9,6 +9,7 @@ import secrets
 import signal
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 import uuid_utils
 
@@ -17,7 +18,7 @@ CRASH_POINT = "ORCHESTRATOR_CRASH_POINT"
 
 CRASH_POINT_ONCE = "ORCHESTRATOR_CRASH_POINT_ONCE"
 """For tests only: a path; a crash creates it with the place's name added to its end, and where that
-exists the place does not crash again."""
+exists the place does not crash again, but in the one process whose id it holds."""
 
 
 _MMAP_THRESHOLD = -3
@@ -78,7 +79,7 @@ def crash_point_from(environ: Mapping[str, str]) -> Callable[[str], None]:
     guard = environ.get(CRASH_POINT_ONCE)
 
     def crash(name: str) -> None:
-        if name in doomed and (guard is None or _first_to_make(f"{guard}.{name}")):
+        if name in doomed and (guard is None or _may_crash(Path(f"{guard}.{name}"))):
             os.kill(os.getpid(), signal.SIGKILL)
 
     return crash
@@ -88,9 +89,12 @@ def _carry_on(name: str) -> None:
     """Pass the crash point of that name."""
 
 
-def _first_to_make(path: str) -> bool:
+def _may_crash(guard: Path) -> bool:
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        guard.touch(0o600, exist_ok=False)
     except FileExistsError:
-        return False
+        is_meant = guard.read_text() == str(os.getpid())
+        if is_meant:
+            guard.write_text("")
+        return is_meant
     return True

@@ -107,9 +107,8 @@ class TaskRuns(Protocol):
     ) -> bool:
         """Move the lease's end to that long after now, by the database's clock.
 
-        ``step`` is the path of a step of a flow that is at work now.
-
-        False when the claim is no longer the current one: the run's work is in vain.
+        ``step`` is the path of a step of a flow that is at work now. Returns False when the
+        claim is no longer the current one: the run's work is in vain.
         """
         ...
 

@@ -9,10 +9,10 @@ import pytest
 from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids, crash_point_from
 
 
-def reach(places: list[str], **environ: str) -> int:
-    """Reach crash points in a process of its own; returns its exit code."""
+def reach(places: list[str], first: str = "", **environ: str) -> int:
+    """Reach crash points in a process of its own, after code; returns its exit code."""
     code = (
-        "import os, sys\n"
+        f"import os, sys\n{first}\n"
         "from orchestrator.adapters.system import crash_point_from\n"
         "crash_point = crash_point_from(os.environ)\n"
         "for place in sys.argv[1:]: crash_point(place)\n"
@@ -61,6 +61,21 @@ def test_a_crash_that_is_to_happen_once_spares_the_restarted_process(tmp_path: P
         "ORCHESTRATOR_CRASH_POINT_ONCE": str(tmp_path / "crashed"),
     }
     assert [reach(["here"], **once), reach(["here"], **once)] == [-signal.SIGKILL, 0]
+
+
+def test_a_guard_that_names_a_process_has_that_one_crash_once(tmp_path: Path) -> None:
+    guard = tmp_path / "crashed.here"
+    once = {
+        "ORCHESTRATOR_CRASH_POINT": "here",
+        "ORCHESTRATOR_CRASH_POINT_ONCE": str(tmp_path / "crashed"),
+    }
+    guard.write_text("1")
+    assert reach(["here"], **once) == 0
+    assert (
+        reach(["here"], f"open({str(guard)!r}, 'w').write(str(os.getpid()))", **once)
+        == -signal.SIGKILL
+    )
+    assert guard.read_text() == ""
 
 
 _LOOK_AT_MEMORY = """

@@ -173,12 +173,21 @@ class Service:
         kill_all([killed, *killed.children(recursive=True)])
         self.until(lambda: (new := self._find(name)) and new.pid != killed.pid)
 
-    def crash_next(self, place: str) -> None:
-        """Have the first process that reaches this crash point crash there, once."""
-        self.guard(place).unlink()
+    def crash_next(self, place: str, name: str = "") -> None:
+        """Have the process of that name crash at this crash point, once; without, the first there.
+
+        Every process commits now and then, so a commit wants a name.
+        """
+        if name:
+            self.guard(place).write_text(str(self.process(name).pid))
+        else:
+            self.guard(place).unlink()
 
     def guard(self, place: str) -> Path:
-        """The file that keeps a crash point from being one; a crash puts it back."""
+        """The file that keeps a crash point from being one for all but the process it names.
+
+        A crash puts it back, empty.
+        """
         return self.folder / f"crash.{place}"
 
     # Its insides

@@ -29,10 +29,11 @@ def test_a_worker_that_dies_between_commit_and_publish_has_its_job_published_aga
 def test_an_api_that_dies_between_commit_and_publish_began_one_execution(
     service: Service, work: Work
 ) -> None:
-    service.crash_next("after-commit")
+    api = service.process("api")
+    service.crash_next("after-commit", "api")
     with suppress(requests.ConnectionError):
         service.client.kickoff("plain", work.inputs(), key=str(work.folder))
-    service.until(service.guard("after-commit").exists)
+    service.until(lambda: not api.is_running())
     service.await_ready()
     execution_id = service.client.kickoff("plain", work.inputs(), key=str(work.folder))
     service.sweep_now()
