@@ -89,6 +89,7 @@ def command(
     (tmp_path / "orchestrator.db").write_bytes(migrated)
     monkeypatch.setenv(f"{PREFIX}DATA", str(tmp_path))
     monkeypatch.setenv(f"{PREFIX}DEPLOYMENTS", str(tmp_path / "deployments.toml"))
+    monkeypatch.setenv(f"{PREFIX}BROKER_URL", "memory://")  # a broker away is waited for
     monkeypatch.setenv("COLUMNS", "200")
     ports = make_ports(settings := Settings(), publish=lambda _: None)
     load_deployments(ports, "w-1")

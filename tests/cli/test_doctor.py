@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from conftest import Command
 
 
+@pytest.fixture(autouse=True)
+def own_broker(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker of the data folder, whether it runs or not."""
+    monkeypatch.delenv("ORCHESTRATOR_BROKER_URL")
+
+
 def wrong(command: Command) -> dict[str, dict[str, str]]:
     """What the command finds wrong, by check."""
     found = command.json("doctor", status=1)

@@ -199,6 +199,7 @@ class KeptAlive(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each response waits for an acknowledgement
     server: KeptAlive
 
     def do_POST(self) -> None:
