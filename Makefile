@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: demo test test-model test-clients lint format docs bench clean
+.PHONY: demo test test-model test-clients fuzz lint format docs bench clean
 
 demo: .venv/crewai
 	$(BIN)/python -m orchestrator demo
@@ -19,6 +19,10 @@ test-model: .venv/model
 # Clients that others wrote for the hosted platform, against ours: 1.2 GB to install, a minute to run.
 test-clients: .venv/dev .venv/clients/crewai-tools.done .venv/clients/semantic-kernel.done
 	$(BIN)/python -m pytest -m clients tests/clients
+
+# Every call of the API, a minute long, with bodies and parameters that nobody thought of.
+fuzz: .venv/dev
+	FUZZ_EXAMPLES=60 $(BIN)/python -m pytest -n $(WORKERS) -k declares tests/api/test_openapi.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -51,6 +51,8 @@ Networks = Annotated[
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Ports = Annotated[tuple[Port, ...], NoDecode, BeforeValidator(_parts)]
+Origin = Annotated[str, BeforeValidator(_without_end_slash), Field(pattern=r"^https?://[^/\s*]+$")]
+Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_parts)]
 HttpUrl = Annotated[str, BeforeValidator(_without_end_slash), Field(pattern=r"^https?://[^/\s]+")]
 
 
@@ -169,6 +171,11 @@ class Settings(BaseSettings):
     metrics_public: bool = Field(
         default=False,
         description="Whether /metrics needs no token. It tells the names of deployments and tasks.",
+    )
+    cors_origins: Origins = Field(
+        default=(),
+        description="Origins, separated by commas, whose pages may call the API from a browser: "
+        "https://desk.example. Without it: none.",
     )
     concurrency: PositiveInt = Field(
         default=2, description="Tasks that the crew worker of `orchestrator up` runs at a time."

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -214,11 +215,23 @@ def _deployments_of(document: _Document) -> DeploymentFile:
 
 def _first_fault(wrong: ValidationError) -> str:
     """Say in one sentence where the first fault is, and what it is."""
-    fault = wrong.errors(include_url=False)[0]
+    faults = wrong.errors(include_url=False)
+    unknown = [fault for fault in faults if fault["type"] == "extra_forbidden"]
+    fault = (unknown or faults)[0]  # a misspelt key is why another one seems to be missing
     said = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "extra_forbidden":
-        said = "there is no such key"
+    if unknown:
+        said = f"there is no such key{_meant(fault['loc'])}"
     return f"{_place(fault['loc'])}{said}"
+
+
+def _meant(location: tuple[int | str, ...]) -> str:
+    """Name the key that is much like the one that is not known."""
+    known = _Document.model_fields if len(location) == 1 else _Entry.model_fields
+    alike = get_close_matches(str(location[-1]), known, n=1)
+    if not alike:
+        return ""
+    meant = "[deployments.NAME]" if alike[0] == "deployments" else repr(alike[0])
+    return f"; did you mean {meant}?"
 
 
 def _place(location: tuple[int | str, ...]) -> str:

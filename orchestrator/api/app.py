@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
 
 from orchestrator.api.common.access import path_names_deployment
 from orchestrator.api.common.admission import Admission
 from orchestrator.api.common.errors import HANDLERS
 from orchestrator.api.common.head import HeadAsGet
+from orchestrator.api.common.lenient_path import LenientPath
 from orchestrator.api.common.openapi import DescribedApp
-from orchestrator.api.common.request_log import RequestLog, bind_path_ids
+from orchestrator.api.common.request_log import HEADER, RequestLog, bind_path_ids
+from orchestrator.api.front_page import front_page
 from orchestrator.api.metrics import exposition
 from orchestrator.api.platform.calls import calls, healthy
 from orchestrator.api.platform.respond import callback
@@ -40,11 +44,13 @@ def create_app(
     max_request_bytes: int,
     max_waiting_requests: int = 100,
     metrics_public: bool = False,
+    cors_origins: Sequence[str] = (),
 ) -> FastAPI:
     """Make the ASGI app.
 
     A body of more than ``max_request_bytes`` is refused with 413, and a request that finds
     ``max_waiting_requests`` waiting with 503. ``metrics_public`` lets anybody read ``/metrics``.
+    Pages of the ``cors_origins`` may call from a browser.
     """
     app = DescribedApp(
         title="Crew Orchestrator",
@@ -62,7 +68,16 @@ def create_app(
     app.state.metrics_public = metrics_public
     app.state.feed = Feed(ports)
     app.add_middleware(HeadAsGet)
+    app.add_middleware(LenientPath)
     app.add_middleware(Admission, most_waiting=max_waiting_requests)
+    if cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(cors_origins),
+            allow_methods=["GET", "POST", "PUT"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+            expose_headers=["Retry-After", HEADER],
+        )
     app.add_middleware(RequestLog, ids=ports.ids)
     _route(app)
     return app
@@ -88,6 +103,7 @@ def _route(app: FastAPI) -> None:
         deployments,
         messages,
         callback,
+        front_page,
     ):
         app.include_router(router)
     app.include_router(calls, prefix=base, dependencies=named, tags=["crews"])

@@ -9,7 +9,7 @@ from http import HTTPStatus
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from orchestrator.api.common.errors import Meaning, answer
+from orchestrator.api.common.errors import Meaning, failure
 
 
 def bounded_http(seconds: float) -> type[H11Protocol]:
@@ -77,10 +77,10 @@ class _BoundedHttp(H11Protocol):
 
 def _too_slow(seconds: float) -> bytes:
     status = HTTPStatus.REQUEST_TIMEOUT
-    told = answer(
+    response = failure(
         Meaning(status, status.phrase, {"Connection": "close"}),
         f"The request was not sent whole within {seconds:g} s.",
     )
-    headers = b"".join(b"%s: %s\r\n" % header for header in told.raw_headers)
+    headers = b"".join(b"%s: %s\r\n" % header for header in response.raw_headers)
     line = f"HTTP/1.1 {status} {status.phrase}\r\n".encode()
-    return line + headers + b"\r\n" + bytes(told.body)
+    return line + headers + b"\r\n" + bytes(response.body)

@@ -22,22 +22,32 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.responses import Response
 
 from orchestrator.api.common.access import Secret, World
+from orchestrator.api.common.openapi import documented_as
 from orchestrator.domain.figures import DURATION_BUCKETS, TaskFigures
+from orchestrator.errors import Unauthorized
 from orchestrator.usecases.operations.delivery_metrics import DeliveryMetrics
 from orchestrator.usecases.operations.metrics import Backlog, Metrics, metrics
-from orchestrator.usecases.operations.tokens import authenticate
+from orchestrator.usecases.operations.tokens import live_token
 
 PREFIX = "crew_orchestrator_"
 
-exposition = APIRouter(include_in_schema=False)
+exposition = APIRouter(tags=["probes"])
 
 
 def _may_read(request: Request, ports: World, secret: Secret) -> None:
     if not request.app.state.metrics_public:
-        authenticate(ports, secret, None)
+        token = live_token(ports, secret)
+        if token.deployment is not None:
+            raise Unauthorized
 
 
-@exposition.get("/metrics", dependencies=[Depends(_may_read)])
+@exposition.get(
+    "/metrics",
+    dependencies=[Depends(_may_read)],
+    response_class=Response,
+    responses=documented_as("text/plain"),
+    summary="Figures for Prometheus",
+)
 def expose(ports: World) -> Response:
     """Everything, in Prometheus' text format."""
     registry = CollectorRegistry()

@@ -15,7 +15,7 @@ from orchestrator.api.v1.delivery_records import (
     pinged,
 )
 from orchestrator.cli.application import Data, DeploymentFile
-from orchestrator.cli.printing import AsJson, print_json, print_records, print_told
+from orchestrator.cli.printing import AsJson, print_json, print_records, print_result
 from orchestrator.cli.world import actor, ports_with
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.endpoint import OLD_SECRETS_LIVE
@@ -100,13 +100,13 @@ def replay(  # noqa: PLR0913 - one parameter for each option
     ports = ports_with(data=data, deployments=deployments)
     if delivery is not None:
         replay_delivery(ports, delivery, actor())
-        print_told({"replayed": 1}, "Replayed.", as_json=as_json)
+        print_result({"replayed": 1}, "Replayed.", as_json=as_json)
         return
     wanted = DeliveryFilter(deployment, execution, endpoint, state, _utc(since), _utc(until))
     if wanted == DeliveryFilter():
         raise Invalid("Name a delivery, or say with options which are meant.")
     count = replay_deliveries(ports, wanted, actor())
-    print_told({"replayed": count}, f"Replayed {count}.", as_json=as_json)
+    print_result({"replayed": count}, f"Replayed {count}.", as_json=as_json)
 
 
 @endpoints.command("list")
@@ -137,7 +137,7 @@ def enable(
     """Send there again."""
     ports = ports_with(data=data, deployments=deployments)
     seeing_to.enable_endpoint(ports, endpoint, actor())
-    print_told({"endpoint_id": endpoint, "state": "ENABLED"}, "Enabled.", as_json=as_json)
+    print_result({"endpoint_id": endpoint, "state": "ENABLED"}, "Enabled.", as_json=as_json)
 
 
 @endpoints.command()
@@ -152,7 +152,7 @@ def disable(
     """Send nothing there any more; what waits there is cancelled."""
     ports = ports_with(data=data, deployments=deployments)
     seeing_to.disable_endpoint(ports, endpoint, actor(), reason)
-    print_told({"endpoint_id": endpoint, "state": "DISABLED"}, "Disabled.", as_json=as_json)
+    print_result({"endpoint_id": endpoint, "state": "DISABLED"}, "Disabled.", as_json=as_json)
 
 
 @endpoints.command()
@@ -178,7 +178,7 @@ def rotate(
         rotated = seeing_to.rotate_endpoint_secret(ports, endpoint, actor(), kept)
     else:
         rotated = seeing_to.rotate_deployment_secret(ports, str(deployment), actor(), kept)
-    print_told(new_secret(rotated), rotated.secret, as_json=as_json)
+    print_result(new_secret(rotated), rotated.secret, as_json=as_json)
 
 
 @endpoints.command()
@@ -193,7 +193,7 @@ def ping(
     ports = ports_with(data=data, deployments=deployments)
     result = seeing_to.ping_endpoint(ports, endpoint, actor())
     outcome = f"{result.status}" if result.status else result.summary
-    print_told(pinged(result), f"{outcome} after {result.seconds:.3f} s", as_json=as_json)
+    print_result(pinged(result), f"{outcome} after {result.seconds:.3f} s", as_json=as_json)
     raise typer.Exit(0 if result.succeeded else 1)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.api.v1.records import entry_record, execution_line
 from orchestrator.cli.application import Data, DeploymentFile
-from orchestrator.cli.printing import AsJson, print_json, print_records, print_told
+from orchestrator.cli.printing import AsJson, print_json, print_records, print_result
 from orchestrator.cli.world import CHANNEL, actor, ports_with
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.errors import Invalid
@@ -78,8 +78,8 @@ def kickoff(
     ports = ports_with(data=data, deployments=deployments)
     body = parse(KickoffBody, {"inputs": _inputs(inputs or [], inputs_json)})
     name = deployment or _default(ports)
-    told = kicking_off.kickoff(ports, kicking_off.Kickoff(name, body, actor(), CHANNEL))
-    print_told(told, str(told["kickoff_id"]), as_json=as_json)
+    begun = kicking_off.kickoff(ports, kicking_off.Kickoff(name, body, actor(), CHANNEL))
+    print_result(begun, str(begun["kickoff_id"]), as_json=as_json)
 
 
 def _default(ports: Ports) -> str:
@@ -99,10 +99,10 @@ def status(
 ) -> None:
     """Show where an execution stands, as JSON."""
     found = snapshot(ports_with(data=data, deployments=deployments), execution)
-    print_json({key: value for key, value in _told(found).items() if value not in (None, [])})
+    print_json({key: value for key, value in _shown(found).items() if value not in (None, [])})
 
 
-def _told(found: Snapshot) -> dict[str, Any]:
+def _shown(found: Snapshot) -> dict[str, Any]:
     return {
         "kickoff_id": found.execution.id,
         "deployment": found.execution.deployment,
@@ -169,7 +169,7 @@ def retry(
 
 
 def _print_turned(execution: Execution, sentence: str, *, as_json: bool) -> None:
-    print_told(execution_line(execution), sentence, as_json=as_json)
+    print_result(execution_line(execution), sentence, as_json=as_json)
 
 
 def _inputs(pairs: list[str], whole: str | None) -> dict[str, Any]:

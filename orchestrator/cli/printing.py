@@ -32,10 +32,10 @@ def print_records(
     Console(soft_wrap=True).print(table)
 
 
-def print_told(told: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
+def print_result(record: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
     """Print what was done, as a record for scripts or as a sentence."""
     if as_json:
-        print_json(dict(told))
+        print_json(dict(record))
     else:
         typer.echo(sentence)
 

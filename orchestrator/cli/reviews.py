@@ -10,7 +10,7 @@ import typer
 from orchestrator.api.v1.records import pending_record, review_record
 from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.executions import ExecutionId, Limit, OfDeployment
-from orchestrator.cli.printing import AsJson, print_json, print_records, print_told
+from orchestrator.cli.printing import AsJson, print_json, print_records, print_result
 from orchestrator.cli.world import CHANNEL, actor, ports_with
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.errors import Invalid, NotPending
@@ -100,8 +100,8 @@ def answer(  # noqa: PLR0913 - a parameter is an option
         "outcome": outcome,
         "edited_output": edited_output,
     }
-    told = _answer(ports, found.deployment, body)
-    print_told(told, str(told["message"]), as_json=as_json)
+    answered = _answer(ports, found.deployment, body)
+    print_result(answered, str(answered["message"]), as_json=as_json)
 
 
 def resume(  # noqa: PLR0913 - a parameter is an option
@@ -127,8 +127,8 @@ def resume(  # noqa: PLR0913 - a parameter is an option
         "is_approve": approve,
         "outcome": outcome,
     }
-    told = _answer(ports, found.execution.deployment, body)
-    print_told(told, str(told["message"]), as_json=as_json)
+    answered = _answer(ports, found.execution.deployment, body)
+    print_result(answered, str(answered["message"]), as_json=as_json)
 
 
 def _answer(ports: Ports, deployment: str, body: JsonObject) -> JsonObject:

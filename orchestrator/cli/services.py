@@ -84,6 +84,7 @@ def api(
         max_request_bytes=settings.max_request_bytes,
         max_waiting_requests=settings.max_waiting_requests,
         metrics_public=settings.metrics_public,
+        cors_origins=settings.cors_origins,
     )
     allow_many_connections()
     uvicorn.run(

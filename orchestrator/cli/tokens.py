@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.application import Data, DeploymentFile
-from orchestrator.cli.printing import AsJson, print_records, print_told
+from orchestrator.cli.printing import AsJson, print_records, print_result
 from orchestrator.cli.world import actor, ports_with
 from orchestrator.domain.token import Token
 from orchestrator.usecases.operations.tokens import create_token, list_tokens, revoke_token
@@ -31,7 +31,7 @@ def create(
     """Make a token, and print it this once."""
     ports = ports_with(data=data, deployments=deployments)
     token, secret = create_token(ports, name, deployment, actor())
-    print_told({**_record(token), "token": secret}, secret, as_json=as_json)
+    print_result({**_record(token), "token": secret}, secret, as_json=as_json)
 
 
 @application.command("list")
@@ -54,7 +54,7 @@ def revoke(
 ) -> None:
     """End a token: from now on it is worth nothing."""
     revoke_token(ports_with(data=data, deployments=deployments), token, actor())
-    print_told({"id": token, "revoked": True}, "Revoked.", as_json=as_json)
+    print_result({"id": token, "revoked": True}, "Revoked.", as_json=as_json)
 
 
 def _record(token: Token) -> dict[str, str | None]:

@@ -96,10 +96,10 @@ def _services(settings: Settings, *, watched: bool) -> list[Child]:
         ),
     }
     grace = settings.shutdown_grace + GRACE_AFTER_GRACE
-    told = ["--task-events"] if watched else []
-    crews = _worker(jobs.CREWS, "--concurrency", str(settings.concurrency), *told)
-    webhooks = _worker(jobs.WEBHOOKS, "--pool", "threads", "--concurrency", "16", *told)
-    intake = _worker(jobs.INTAKE, "--pool", "threads", "--concurrency", "2", *told)
+    events = ["--task-events"] if watched else []
+    crews = _worker(jobs.CREWS, "--concurrency", str(settings.concurrency), *events)
+    webhooks = _worker(jobs.WEBHOOKS, "--pool", "threads", "--concurrency", "16", *events)
+    intake = _worker(jobs.INTAKE, "--pool", "threads", "--concurrency", "2", *events)
     module = [sys.executable, "-m", "orchestrator"]
     return [
         Child("crews", crews, environment, grace=grace),

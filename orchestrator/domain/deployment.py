@@ -73,7 +73,6 @@ class Deployment:
             "on_code_change": str(self.on_code_change),
             "outcome_model": self.outcome_model,
             "one_by_one": self.one_by_one,
-            "status_form": str(self.status_form),
             "delays": [delay.total_seconds() for delay in rules.delays],
             "notice_delays": [delay.total_seconds() for delay in rules.notice_delays],
             "stop_on_4xx": rules.stop_on_4xx,
@@ -101,7 +100,6 @@ class Deployment:
             on_code_change=OnCodeChange(found["on_code_change"]),
             outcome_model=found["outcome_model"],
             one_by_one=found["one_by_one"],
-            status_form=StatusForm(found["status_form"]),
             delivery_rules=DeliveryRules(delays, notices, found["stop_on_4xx"]),
         )
 

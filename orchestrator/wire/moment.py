@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+
+_BEGINS_WITH_A_DATE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+
+
+def _no_number(given: object) -> object:
+    """A number would be read as seconds or milliseconds since 1970, by its size."""
+    if isinstance(given, str) and _BEGINS_WITH_A_DATE.match(given):
+        return given
+    raise ValueError("must be a time such as '2026-01-31T12:00:00Z'")
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -15,5 +25,5 @@ def _in_utc(at: datetime) -> datetime:
         raise ValueError("lies outside the years 1 to 9999 in UTC") from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
 """A time with its zone; one whose UTC has no form is refused."""

@@ -21,6 +21,8 @@ from pydantic import (
 )
 
 from orchestrator.errors import Invalid
+from orchestrator.wire.findings import by_field, in_a_sentence
+from orchestrator.wire.ids import as_stored
 
 
 def _blank_is_absent(value: Any) -> Any:
@@ -118,10 +120,21 @@ class _WithWebhooks(_Body):
 
 
 class KickoffBody(_WithWebhooks):
-    """The body of ``POST /kickoff``."""
+    """The body of ``POST /kickoff``. Null ``inputs`` are none."""
 
-    inputs: dict[str, Any]
+    inputs: dict[str, Any] = Field(json_schema_extra={"type": ["object", "null"]})
     meta: dict[str, Any] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_null_inputs(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "inputs" in given and given["inputs"] is None:
+            return {**given, "inputs": {}}
+        return given
+
+
+DECISIONS = ("is_approve", "outcome", "edited_output", "human_feedback")
+"""What decides a review, by its kind: a body has to have one of them at least."""
 
 
 class AnswerBody(_WithWebhooks):
@@ -140,17 +153,22 @@ class AnswerBody(_WithWebhooks):
     outcome: Annotated[StrictStr, Field(max_length=1000)] | None = None
     reviewer: Annotated[StrictStr, Field(max_length=200)] | None = None
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether all that could decide is absent: an empty text is there."""
+        return not self.model_fields_set.intersection(DECISIONS)
+
 
 class ResumeBody(AnswerBody):
     """The body of ``POST /resume``. It names a task, or better a review."""
 
-    execution_id: Annotated[StrictStr, Field(max_length=200)] = Field(
+    execution_id: Annotated[StrictStr, Field(max_length=200), as_stored] = Field(
         validation_alias=_either("execution_id", "executionId")
     )
-    task_id: Annotated[StrictStr, Field(max_length=1000)] | None = Field(
+    task_id: Annotated[StrictStr, Field(max_length=1000), as_stored] | None = Field(
         None, validation_alias=_either("task_id", "taskId")
     )
-    review_id: Annotated[StrictStr, Field(max_length=200)] | None = Field(
+    review_id: Annotated[StrictStr, Field(max_length=200), as_stored] | None = Field(
         None, validation_alias=_either("review_id", "reviewId")
     )
 
@@ -177,9 +195,5 @@ def parse(model: type[B], body: Any) -> B:
 
 def explain(error: ValidationError) -> tuple[str, dict[str, str]]:
     """Turn pydantic's findings into one sentence, and a mapping of fields to findings."""
-    details: dict[str, str] = {}
-    for finding in error.errors(include_url=False, include_input=False, include_context=False):
-        field = ".".join(str(part) for part in finding["loc"]) or "body"
-        details.setdefault(field, finding["msg"])
-    sentence = "; ".join(f"{field}: {message}" for field, message in details.items())
-    return f"The request is not valid: {sentence}", details
+    details = by_field(error.errors(include_url=False, include_input=False, include_context=False))
+    return in_a_sentence(details), details

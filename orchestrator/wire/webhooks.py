@@ -39,13 +39,13 @@ def task_body(path: str, name: str, output: Output, seconds: float | None) -> Js
 
 def crew_body(execution: Execution, result: Output | None, usage: JsonObject) -> JsonObject:
     """The execution ended, well or not."""
-    return {
+    body: dict[str, Json] = {
         "status": STATUS[execution.state],
         "result": result.raw if result else "",
         "result_json": result.json if result else None,
         "token_usage": usage,
-        "error": execution.error,
     }
+    return body if execution.error is None else {**body, "error": execution.error}
 
 
 def human_input_body(

@@ -10,7 +10,7 @@ from orchestrator.adapters.deployment_file import (
     load_deployments,
 )
 from orchestrator.domain.delivery_policy import DeliveryRules
-from orchestrator.domain.deployment import Deployment, OnCodeChange
+from orchestrator.domain.deployment import Deployment, OnCodeChange, StatusForm
 from orchestrator.errors import InvalidSettings, UnknownDeployment
 
 SMALLEST = '[deployments.research]\ncrew = "my_project.crew:ResearchCrew"\n'
@@ -44,6 +44,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         review_timeout = "7d"
         carry_webhooks = true
         on_code_change = "refuse"
+        status_form = "documented"
     """
     assert load(tmp_path, text).get("glue") == Deployment(
         name="glue",
@@ -55,6 +56,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         review_timeout=timedelta(days=7),
         carry_webhooks=True,
         on_code_change=OnCodeChange.REFUSE,
+        status_form=StatusForm.DOCUMENTED,
     )
 
 
@@ -76,7 +78,9 @@ def test_other_durations_are_refused(tmp_path: Path, written: str) -> None:
 @pytest.mark.parametrize(
     ("added", "said"),
     [
-        ("max_atempts = 3", "max_atempts: there is no such key"),
+        ("max_atempts = 3", "max_atempts: there is no such key; did you mean 'max_attempts'?"),
+        ("zzz = 3", "zzz: there is no such key"),
+        ('status_form = "x"', "status_form: Input should be 'live' or 'documented'"),
         ("max_attempts = 0", "max_attempts: Input should be greater than 0"),
         ("max_attempts = true", "max_attempts: Input should be a valid integer"),
         ('carry_webhooks = "no"', "carry_webhooks: Input should be a valid boolean"),
@@ -89,6 +93,11 @@ def test_other_durations_are_refused(tmp_path: Path, written: str) -> None:
 )
 def test_a_wrong_key_is_named_in_one_sentence(tmp_path: Path, added: str, said: str) -> None:
     assert refusal(tmp_path, SMALLEST + added) == f": deployment 'research': {said}"
+
+
+def test_a_misspelt_table_is_told_as_one(tmp_path: Path) -> None:
+    said = refusal(tmp_path, SMALLEST.replace("[deployments.", "[deployment."))
+    assert said == ": deployment: there is no such key; did you mean [deployments.NAME]?"
 
 
 def test_a_deployment_that_runs_nothing_is_refused(tmp_path: Path) -> None:

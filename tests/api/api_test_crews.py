@@ -32,6 +32,7 @@ def give_up() -> str:
 article = FunctionCrew([research, write, publish], inputs=["topic"])
 quote = FunctionCrew([decide])
 plain = FunctionCrew([lambda: "done"])
+silent = FunctionCrew([lambda: ""])
 doomed = FunctionCrew([give_up])
 
 

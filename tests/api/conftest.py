@@ -150,6 +150,13 @@ def deployments() -> DeploymentFile:
             "api_test_crews:article",
             status_form=StatusForm.DOCUMENTED,
         ),
+        "formal-doomed": Deployment(
+            "formal-doomed",
+            RunnerKind.FUNCTIONS,
+            "api_test_crews:doomed",
+            status_form=StatusForm.DOCUMENTED,
+        ),
+        "silent": Deployment("silent", RunnerKind.FUNCTIONS, "api_test_crews:silent"),
         "quote": Deployment("quote", RunnerKind.FUNCTIONS, "api_test_crews:quote"),
         "plain": Deployment("plain", RunnerKind.FUNCTIONS, "api_test_crews:plain"),
         "doomed": Deployment("doomed", RunnerKind.FUNCTIONS, "api_test_crews:doomed"),

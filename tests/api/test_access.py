@@ -79,7 +79,6 @@ def test_a_token_of_one_deployment_is_valid_for_no_other(service: Service) -> No
     assert service.get("/crews/plain/", secret).status_code == 200
     assert service.get("/crews/article/", secret).status_code == 401
     assert service.get("/crews/unknown/", secret).status_code == 401
-    assert service.get("/", secret).status_code == 401
 
 
 def test_a_revoked_token_is_not_valid(service: Service) -> None:
@@ -128,9 +127,22 @@ def test_a_root_without_default_lists_where_to_go(undecided: Service) -> None:
     assert "https://crews.example/crews/a, https://crews.example/crews/b" in answer.text
 
 
-def test_that_list_has_only_what_the_token_is_valid_for(undecided: Service) -> None:
-    secret = create_token(undecided.ports, "alice", "b")[1]
+def test_nobody_sees_that_list_without_a_token(undecided: Service) -> None:
+    assert undecided.client.get("/inputs").status_code == 401
 
-    assert "/crews/a" not in undecided.get("/", secret).text
-    assert "/crews/b" in undecided.get("/", secret).text
-    assert undecided.client.get("/").status_code == 401
+
+@pytest.mark.parametrize("path", ["/", "/inputs"])
+def test_the_root_means_the_deployment_of_the_token(undecided: Service, path: str) -> None:
+    undecided.load()
+    secret = create_token(undecided.ports, "alice", "b")[1]
+    assert undecided.get(path, secret).status_code == 200
+
+
+def test_a_client_that_drops_the_path_starts_its_own_crew_and_not_the_default_one(
+    service: Service,
+) -> None:
+    secret = create_token(service.ports, "alice", "plain")[1]
+    execution_id = service.post("/kickoff", {"inputs": {}}, secret).json()["kickoff_id"]
+    assert service.get(f"/crews/plain/status/{execution_id}", secret).status_code == 200
+    assert service.get(f"/status/{execution_id}", secret).status_code == 200
+    assert service.get(f"/crews/article/status/{execution_id}").status_code == 404

@@ -56,16 +56,33 @@ def test_missing_inputs_are_named(service: Service) -> None:
     }
 
 
-@pytest.mark.parametrize("inputs", [None, [], "topic", 1])
+@pytest.mark.parametrize("inputs", [[], "topic", 1])
 def test_inputs_must_be_an_object(service: Service, inputs: Any) -> None:
     answer = service.post("/crews/article/kickoff", {"inputs": inputs})
     assert (answer.status_code, list(answer.json()["details"])) == (422, ["inputs"])
 
 
 def test_inputs_are_required(service: Service) -> None:
-    assert service.post("/crews/plain/kickoff", {}).json()["details"] == {
-        "inputs": "Field required"
-    }
+    assert service.post("/crews/plain/kickoff", {}).json()["details"] == {"inputs": "is required"}
+
+
+def test_null_inputs_are_none(service: Service) -> None:
+    assert service.post("/crews/plain/kickoff", {"inputs": None}).status_code == 200
+    refused = service.post("/crews/article/kickoff", {"inputs": None})
+    assert (refused.status_code, refused.json()["details"]) == (422, {"missing_inputs": ["topic"]})
+
+
+def test_a_misspelt_key_is_told(service: Service) -> None:
+    body = {"inputs": {}, "humanInputWebhookURL": "https://hooks.example/n", "x": 1, "meta": {}}
+    (warning,) = service.post("/crews/plain/kickoff", body).json()["warnings"]
+    assert warning.startswith("'humanInputWebhookURL' is not a key of this call")
+    assert warning.endswith("write 'humanInputWebhookUrl'.")
+
+
+def test_nothing_is_told_of_keys_that_are_known_or_like_none(service: Service) -> None:
+    known = {"crew_webhook_url": "https://hooks.example/n", "carryWebhooks": True, "meta": {}}
+    told = service.post("/crews/plain/kickoff", {"inputs": {}, "priority": 1, **known}).json()
+    assert list(told) == ["kickoff_id"]
 
 
 def test_unknown_keys_are_ignored(service: Service) -> None:

@@ -13,7 +13,7 @@ import pytest
 from starlette.responses import StreamingResponse
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
-from orchestrator.api.common.json_response import AT_ONCE, JsonAnswer, written_as_it_goes
+from orchestrator.api.common.json_response import AT_ONCE, JsonResponse, written_as_it_goes
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import PREVIEW, Output
 from orchestrator.usecases.executions.snapshot import StoredOutputs
@@ -54,7 +54,7 @@ CONTENTS = [
 
 @pytest.mark.parametrize("content", CONTENTS)
 def test_what_is_written_as_it_goes_is_what_would_be_written_at_once(content: Any) -> None:
-    assert written(content) == JsonAnswer(content).body
+    assert written(content) == JsonResponse(content).body
 
 
 def test_a_part_is_made_when_its_turn_comes() -> None:

@@ -30,11 +30,44 @@ CURSORS = [
 
 
 @pytest.mark.parametrize("name", ["since", "until"])
-@pytest.mark.parametrize("at", [BEFORE_TIME, AFTER_TIME, "2026-01-01T00:00:00", "soon"])
+@pytest.mark.parametrize(
+    "at", [BEFORE_TIME, AFTER_TIME, "2026-01-01T00:00:00", "2026-01-01", "soon", "0.5", "1e9", ""]
+)
 def test_a_time_that_has_no_form_in_utc_is_refused(service: Service, name: str, at: str) -> None:
     answer = service.get("/v1/executions", params={name: at})
     assert answer.status_code == 422
     assert name in answer.json()["details"]
+
+
+@pytest.mark.parametrize("at", [0, 0.5, 1767225600, "0", True, []])
+def test_a_number_is_no_time(service: Service, at: object) -> None:
+    answer = service.post("/v1/deliveries/replay", {"since": at})
+    assert answer.status_code == 422
+    assert answer.json()["details"]["since"].startswith("must be a time such as '20")
+
+
+@pytest.mark.parametrize(
+    ("body", "details"),
+    [
+        ({"inputs": "x"}, {"inputs": "must be an object"}),
+        ({"inputs": {}, "crewWebhookUrl": 7}, {"crewWebhookUrl": "must be a string"}),
+        ({"inputs": {}, "carryWebhooks": "yes"}, {"carryWebhooks": "must be true or false"}),
+        (
+            {"inputs": {}, "webhooks": {"url": "https://h.example", "events": "all"}},
+            {"webhooks.events": "must be a list"},
+        ),
+        (
+            {"inputs": {}, "humanInputWebhook": {"url": "https://h.example", "authentication": {}}},
+            {"humanInputWebhook.authentication": "must say its 'strategy'"},
+        ),
+        ({}, {"inputs": "is required"}),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_said_in_words_of_json(
+    service: Service, body: object, details: dict[str, str]
+) -> None:
+    assert service.post("/crews/plain/kickoff", body).json()["details"] == details
 
 
 @pytest.mark.parametrize("at", [BEFORE_TIME, AFTER_TIME])

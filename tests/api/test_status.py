@@ -122,6 +122,35 @@ def test_the_documented_form_has_its_tasks_in_the_result(service: Service) -> No
     assert [task["name"] for task in status["result"]["tasks"]] == ["research", "write", "publish"]
 
 
+def test_the_documented_form_of_a_queued_execution(service: Service) -> None:
+    status = service.status(service.start("formal"), "formal")
+    assert (status["state"], status["status"]) == ("PENDING", "running")
+    assert not {"result", "tasks"} & set(status)
+
+
+def test_the_documented_form_of_a_failed_execution(service: Service) -> None:
+    execution_id = service.halted("formal-doomed")
+    status = service.status(execution_id, "formal-doomed")
+    assert (status["state"], status["status"]) == ("FAILED", "error")
+    assert "The archive is closed" in status["error"]
+    assert not {"result", "tasks"} & set(status)
+
+
+def test_the_documented_form_of_a_stopped_execution(service: Service) -> None:
+    execution_id = service.halted("formal")
+    service.post(f"/crews/formal/stop/{execution_id}")
+    status = service.status(execution_id, "formal")
+    assert (status["state"], status["status"]) == ("REVOKED", "stopped")
+    assert not {"result", "tasks"} & set(status)
+
+
+def test_the_live_form_of_a_result_without_text_is_an_empty_one(service: Service) -> None:
+    execution_id = service.start("silent", inputs={})
+    service.work()
+    status = service.status(execution_id, "silent")
+    assert (status["state"], status["result"]) == ("SUCCESS", "")
+
+
 def test_both_forms_say_the_same_but_for_state_result_and_tasks(service: Service) -> None:
     bodies = [service.status(service.halted(name), name) for name in ("article", "formal")]
     own = {"kickoff_id", "state", "result", "tasks", "pending", "last_executed_task"}

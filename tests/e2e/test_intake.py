@@ -97,7 +97,7 @@ def test_a_message_that_comes_twice_starts_one_execution(
     ("message", "reason"),
     [
         ({"v": 2, "deployment": "plain", "body": {}}, "must have 'v': 1"),
-        ({"v": 1, "deployment": "plain", "body": {}}, "inputs: Field required"),
+        ({"v": 1, "deployment": "plain", "body": {}}, "inputs: is required"),
         ({"v": 1, "deployment": "nobody", "body": {"inputs": {}}}, "No deployment named 'nobody'"),
         ({"v": 1, "deployment": "broken", "body": {"inputs": {}}}, "a_library_that_nobody"),
         ({"v": 1, "deployment": "plain"}, "needs 'deployment'"),

@@ -279,7 +279,7 @@ def test_what_chooses_no_option_is_refused_and_loses_nothing(a_flow: Make, body:
 def test_empty_words_are_the_default_option(a_flow: Make) -> None:
     world = a_flow("loop")
     execution_id = world.halted()
-    world.say(execution_id, "review")
+    world.say(execution_id, "review", human_feedback="")
     assert world.snapshot(execution_id).reviews[0].outcome == "go"
 
 

@@ -73,9 +73,12 @@ class Guard:
         """Judge the URL by its text, without resolving it. Raises BlockedAddress."""
         target = _parsed(url)
         if target.scheme not in self._schemes:
-            raise BlockedAddress(f"The URL has to begin with {' or '.join(self._schemes)}://.")
+            why = " (ORCHESTRATOR_WEBHOOK_HTTPS_ONLY)" if self._schemes == ("https",) else ""
+            raise BlockedAddress(f"The URL has to begin with {' or '.join(self._schemes)}://{why}.")
         if self._ports and target.port not in self._ports:
-            raise BlockedAddress(f"Port {target.port} is not one that may be sent to.")
+            raise BlockedAddress(
+                f"Port {target.port} is none of those in ORCHESTRATOR_WEBHOOK_PORTS."
+            )
         _check_host(target.host)
         return target
 
@@ -103,7 +106,10 @@ class Guard:
             return
         why = objection(address)
         if why:
-            raise BlockedAddress(f"{host} leads to an address that is not public ({why}).")
+            raise BlockedAddress(
+                f"{host} leads to an address that is not public ({why}). An operator may allow its "
+                "network in ORCHESTRATOR_WEBHOOK_ALLOW_NETWORKS."
+            )
 
 
 def _parsed(url: str) -> Target:

@@ -1,1 +1,1 @@
-"""What all calls share: who calls, what they send, how answers and errors look."""
+"""What all calls share: who calls, what they send, how responses and errors look."""

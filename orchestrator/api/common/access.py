@@ -12,7 +12,7 @@ from orchestrator.domain.timeline import token_actor
 from orchestrator.domain.token import Token
 from orchestrator.errors import NotFound, Unauthorized
 from orchestrator.ports import Ports
-from orchestrator.usecases.operations.tokens import authenticate, live_token
+from orchestrator.usecases.operations.tokens import live_token
 
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="bearer", description="A token of the deployment, or of all."
@@ -57,20 +57,26 @@ async def path_names_deployment(
     """Declare the path's parameter; ``crew_caller`` reads it."""
 
 
-def _crew_caller(request: Request, ports: World, secret: Secret) -> CrewCaller:
-    """Find the deployment that the path names, or the default one at the root of the host."""
-    name = request.path_params.get("deployment") or ports.deployments.default()
+def crew_caller(request: Request, ports: World, secret: Secret) -> CrewCaller:
+    """Find the deployment that the path names.
+
+    At the root of the host that is the token's own, and only for a token of all the default one:
+    clients that drop the path must not start another crew than theirs.
+    """
+    token = live_token(ports, secret)
+    named = request.path_params.get("deployment")
+    name = named or token.deployment or ports.deployments.default()
     if name is None:
-        raise _no_default(request, ports, live_token(ports, secret))
-    token = authenticate(ports, secret, name)
+        raise _no_default(request, ports)
+    if not token.allows(name):
+        raise Unauthorized
     ports.deployments.get(name)
     return CrewCaller(ports, token, name)
 
 
-def _no_default(request: Request, ports: Ports, token: Token) -> NotFound:
+def _no_default(request: Request, ports: Ports) -> NotFound:
     base = base_url(request, ports)
-    names = (name for name in ports.deployments.names() if token.allows(name))
-    urls = ", ".join(f"{base}/crews/{name}" for name in names)
+    urls = ", ".join(f"{base}/crews/{name}" for name in ports.deployments.names())
     return NotFound(f"No deployment is the default one here. Use one of: {urls or 'none'}")
 
 
@@ -79,7 +85,7 @@ def base_url(request: Request, ports: Ports) -> str:
     return ports.public_url or str(request.base_url).rstrip("/")
 
 
-Crew = Annotated[CrewCaller, Depends(_crew_caller)]
+Crew = Annotated[CrewCaller, Depends(crew_caller)]
 
 
 @dataclass(frozen=True, slots=True)

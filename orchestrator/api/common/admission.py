@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.api.common.errors import answer_to
+from orchestrator.api.common.errors import response_to
 from orchestrator.api.common.request_log import PROBES
 from orchestrator.errors import Overloaded
 
@@ -19,7 +19,7 @@ class Admission:
     """Lets requests in one after the other. Probes pass by.
 
     A request has its place while it is worked on: not while its client is still sending, and no
-    longer once its answer begins. So neither slow clients nor those who listen to events hold one.
+    longer once its response begins. So neither slow clients nor listeners to events hold one.
     """
 
     def __init__(self, app: ASGIApp, most_waiting: int, at_work: int = AT_WORK) -> None:
@@ -34,7 +34,7 @@ class Admission:
             await self._app(scope, receive, send)
             return
         if self._places.locked() and self._waiting >= self._most_waiting:
-            await answer_to(Overloaded())(scope, receive, send)
+            await response_to(Overloaded())(scope, receive, send)
             return
         self._waiting += 1
         try:
@@ -82,7 +82,7 @@ class _Place:
         return receive_outside
 
     def sending(self, send: Send) -> Send:
-        """Leave the place for good when the answer begins."""
+        """Leave the place for good when the response begins."""
 
         async def send_outside(message: Message) -> None:
             self.leave()

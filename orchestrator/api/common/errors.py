@@ -13,7 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 from orchestrator import errors
-from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.json_response import JsonResponse
+from orchestrator.wire.findings import by_field, in_a_sentence
 
 log = structlog.get_logger()
 
@@ -62,23 +63,23 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
 }
 
 
-def unexpected() -> JsonAnswer:
+def unexpected() -> JsonResponse:
     """What a client is told of an error that nobody planned; the log has the rest."""
     message = "Something went wrong here. The log of the API has it under this X-Request-ID."
-    return answer(Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error"), message)
+    return failure(Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error"), message)
 
 
-async def _on_purpose(_request: Request, error: errors.OrchestratorError) -> JsonAnswer:
-    return answer_to(error)
+async def _on_purpose(_request: Request, error: errors.OrchestratorError) -> JsonResponse:
+    return response_to(error)
 
 
-def answer_to(error: errors.OrchestratorError) -> JsonAnswer:
+def response_to(error: errors.OrchestratorError) -> JsonResponse:
     """What a client is told of an error that was raised on purpose."""
     meaning = next((MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS), None)
     if meaning is None:
         log.error("unexpected error", exc_info=error)
         return unexpected()
-    return answer(meaning, error.message, _particulars(error))
+    return failure(meaning, error.message, _particulars(error))
 
 
 def _particulars(error: errors.OrchestratorError) -> Mapping[str, Any]:
@@ -89,31 +90,29 @@ def _particulars(error: errors.OrchestratorError) -> Mapping[str, Any]:
     return {}
 
 
-async def _unroutable(request: Request, error: HTTPException) -> JsonAnswer:
+async def _unroutable(request: Request, error: HTTPException) -> JsonResponse:
     """There is no such path, or it does not take the method."""
     status = HTTPStatus(error.status_code)
     message = f"{request.method} {request.url.path}: {status.description or status.phrase}"
-    return answer(Meaning(status, status.phrase, error.headers or {}), message)
+    return failure(Meaning(status, status.phrase, error.headers or {}), message)
 
 
-async def _bad_parameters(_request: Request, error: RequestValidationError) -> JsonAnswer:
-    details = {str(finding["loc"][-1]): finding["msg"] for finding in error.errors()}
-    sentence = "; ".join(f"{name}: {what}" for name, what in details.items())
-    message = f"The request is not valid: {sentence}"
-    return answer(MEANINGS[errors.Invalid], message, {"details": details})
+async def _bad_parameters(_request: Request, error: RequestValidationError) -> JsonResponse:
+    details = by_field(error.errors(), skip=1)
+    return failure(MEANINGS[errors.Invalid], in_a_sentence(details), {"details": details})
 
 
-async def _gone(_request: Request, _error: ClientDisconnect) -> JsonAnswer:
+async def _gone(_request: Request, _error: ClientDisconnect) -> JsonResponse:
     """The client hung up while it sent its body: nobody reads this."""
-    return answer(MEANINGS[errors.Malformed], "The body ended early.")
+    return failure(MEANINGS[errors.Malformed], "The body ended early.")
 
 
-def answer(
+def failure(
     meaning: Meaning, message: str, particulars: Mapping[str, Any] | None = None
-) -> JsonAnswer:
+) -> JsonResponse:
     """Tell a failure, in the form that all failures have."""
-    told = {"error": meaning.title, "message": message, "detail": message, **(particulars or {})}
-    return JsonAnswer(told, meaning.status, dict(meaning.headers))
+    body = {"error": meaning.title, "message": message, "detail": message, **(particulars or {})}
+    return JsonResponse(body, meaning.status, dict(meaning.headers))
 
 
 HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Any]] = {

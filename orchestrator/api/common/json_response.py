@@ -1,4 +1,4 @@
-"""How answers are written."""
+"""How responses are written."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, TypeAlias
 from starlette.responses import Response, StreamingResponse
 
 Later: TypeAlias = Callable[[], Any]
-"""A part of an answer that is made when its turn to be written comes."""
+"""A part of a response that is made when its turn to be written comes."""
 
 AT_ONCE = 256 * 1024
-"""Characters of an answer that go out together; a smaller answer is sent whole, with its length."""
+"""Characters of a response that go out together; a smaller one is sent whole, with its length."""
 
 
-class JsonAnswer(Response):
-    """A JSON answer. A lone surrogate, which has no UTF-8 form, goes out as the escape it was."""
+class JsonResponse(Response):
+    """A JSON response. A lone surrogate, which has no UTF-8 form, goes out as the escape it was."""
 
     media_type = "application/json"
 
@@ -27,17 +27,17 @@ class JsonAnswer(Response):
 
 
 def written_as_it_goes(content: Any) -> Response:
-    """A JSON answer whose parts may be functions, called when their turn comes.
+    """A JSON response whose parts may be functions, called when their turn comes.
 
-    So one large text is in memory at a time, however many the answer has. A key is left out whose
+    So one large text is in memory at a time, however many the response has. A key is left out whose
     function returns None. What goes wrong in the first ``AT_ONCE`` characters is raised here; later
     it ends the connection, since the status is out.
     """
     parts = _joined(_pieces(content))
     begun = list(islice(parts, 2))
     if len(begun) == 1:
-        return Response(begun[0], media_type=JsonAnswer.media_type)
-    return StreamingResponse(_in_turn(begun, parts), media_type=JsonAnswer.media_type)
+        return Response(begun[0], media_type=JsonResponse.media_type)
+    return StreamingResponse(_in_turn(begun, parts), media_type=JsonResponse.media_type)
 
 
 def _in_turn(begun: list[bytes], parts: Iterator[bytes]) -> Iterator[bytes]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from fastapi import FastAPI
 from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
 from orchestrator.api.common.responses import Failure, RefusedAnswer, ValidationFailure
 from orchestrator.usecases.executions.kickoff_batch import BatchBody
 from orchestrator.usecases.executions.stop_batch import StopBody
 from orchestrator.usecases.webhooks.delivery_bodies import EndpointSettingsBody, ReplayBody
-from orchestrator.wire.requests import AnswerBody, KickoffBody, RespondBody, ResumeBody
+from orchestrator.wire.requests import DECISIONS, AnswerBody, KickoffBody, RespondBody, ResumeBody
 
 _BODIES: tuple[type[BaseModel], ...] = (
     KickoffBody,
@@ -24,6 +26,15 @@ _BODIES: tuple[type[BaseModel], ...] = (
     ReplayBody,
     EndpointSettingsBody,
 )
+_ONE_AT_LEAST: Mapping[type[BaseModel], Sequence[Sequence[str]]] = {
+    ResumeBody: (("task_id", "review_id"), DECISIONS),
+    AnswerBody: (DECISIONS,),
+    RespondBody: ((*DECISIONS, "feedback"),),
+    StopBody: (tuple(StopBody.model_fields),),
+    ReplayBody: (tuple(ReplayBody.model_fields),),
+}
+"""Keys of which a body has to have one, in each group."""
+
 _REF = "#/components/schemas/{model}"
 
 Responses: TypeAlias = dict[int | str, dict[str, Any]]
@@ -35,25 +46,34 @@ _FAILURES: Responses = {
     409: {"model": RefusedAnswer, "description": "Another decision won, or the output changed"},
     413: {"model": Failure, "description": "The body is over the limit"},
     422: {"model": ValidationFailure, "description": "The request is not valid"},
-    503: {"model": Failure, "description": "The deployment is not loaded, or does not load"},
+    503: {
+        "model": Failure,
+        "description": "Busy, or the deployment is not loaded: Retry-After says when to try again",
+    },
 }
 
 BODY = (400, 413, 422)
 """The ways in which a call with a body may fail before it is understood."""
 
 
+_ANYWHERE = (401, 503)
+"""How every call that wants a token may fail."""
+
+
 def documented(model: type[BaseModel], *failures: int) -> Responses:
-    """Declare a call's answers: 200 with that model, 401, and those failures."""
-    return {200: {"model": model}, **{status: _FAILURES[status] for status in (401, *failures)}}
+    """Declare a call's responses: 200 with that model, 401, 503, and those failures."""
+    failed: Responses = {status: _FAILURES[status] for status in (*_ANYWHERE, *failures)}
+    return {200: {"model": model}, **failed}
 
 
-def documented_text(*failures: int) -> Responses:
-    """Declare the failures, in JSON as ever, of a call that answers with plain text."""
+def documented_as(media_type: str, *failures: int) -> Responses:
+    """Declare the responses of a call that gives no JSON; its failures are in JSON as ever."""
     content = {"application/json": {"schema": {"$ref": _REF.format(model=Failure.__name__)}}}
-    return {
+    failed: Responses = {
         status: {"description": _FAILURES[status]["description"], "content": content}
-        for status in (401, *failures)
+        for status in (*_ANYWHERE, *failures)
     }
+    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}, **failed}
 
 
 def body_of(model: type[BaseModel]) -> dict[str, Any]:
@@ -81,8 +101,8 @@ def _drop_foreign_failures(paths: dict[str, Any]) -> None:
     """FastAPI declares a 422 of its own for every call with a parameter."""
     for path in paths.values():
         for call in path.values():
-            answer = call["responses"].get("422", {})
-            if "HTTPValidationError" in str(answer.get("content")):
+            response = call["responses"].get("422", {})
+            if "HTTPValidationError" in str(response.get("content")):
                 del call["responses"]["422"]
 
 
@@ -92,21 +112,35 @@ def _body_schemas() -> dict[str, Any]:
     )
     schemas: dict[str, Any] = document["$defs"]
     for model in _BODIES:
-        _tell_both_casings(model, schemas[model.__name__])
+        _complete(model, schemas[model.__name__])
     return schemas
 
 
-def _tell_both_casings(model: type[BaseModel], schema: dict[str, Any]) -> None:
-    """Pydantic's schema knows the first spelling of a key only; say that any will do."""
+def _complete(model: type[BaseModel], schema: dict[str, Any]) -> None:
+    """Say what pydantic's schema does not: any spelling will do, and one of some keys."""
+    spellings = {name: _spellings(name, field) for name, field in model.model_fields.items()}
     required = set(schema.pop("required", ()))
-    for field in model.model_fields.values():
-        if not isinstance(field.validation_alias, AliasChoices):
-            continue
-        first, *others = (str(choice) for choice in field.validation_alias.choices)
+    groups = [
+        [spelling for name in group for spelling in spellings[name]]
+        for group in _ONE_AT_LEAST.get(model, ())
+    ]
+    for first, *others in spellings.values():
         for other in others:
             schema["properties"][other] = schema["properties"][first]
-        if first in required:
+        if first in required and others:
             required.remove(first)
-            schema["anyOf"] = [{"required": [name]} for name in (first, *others)]
+            groups.append([first, *others])
     if required:
         schema["required"] = sorted(required)
+    if groups:
+        schema["allOf"] = [{"anyOf": [_has(name) for name in group]} for group in groups]
+
+
+def _spellings(name: str, field: FieldInfo) -> list[str]:
+    alias = field.validation_alias
+    return [str(choice) for choice in alias.choices] if isinstance(alias, AliasChoices) else [name]
+
+
+def _has(name: str) -> dict[str, Any]:
+    """Null says as little as a key that is not there."""
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}

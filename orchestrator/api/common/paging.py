@@ -45,7 +45,7 @@ def position_of(cursor: str | None) -> Position | None:
     try:
         place = json.loads(base64.urlsafe_b64decode(cursor.encode()))
         if not isinstance(place, list):
-            raise TypeError("not a list")  # noqa: TRY301 - one answer for all that is wrong with it
+            raise TypeError("not a list")  # noqa: TRY301 - one message for all that is wrong with it
         at, row_id = place
         return Position(_aware(at).astimezone(UTC), _storable(row_id))
     except (ValueError, TypeError, OverflowError, RecursionError):

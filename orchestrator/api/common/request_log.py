@@ -53,7 +53,7 @@ class RequestLog:
 
 
 class _Exchange:
-    """One request and its answer."""
+    """One request and its response."""
 
     def __init__(self, app: ASGIApp, scope: Scope, send: Send, request_id: str) -> None:
         self._app = app
@@ -76,7 +76,7 @@ class _Exchange:
 
     async def _send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self._status = int(message["status"])  # an enum has another text on the console
             MutableHeaders(scope=message)[HEADER] = self._request_id
         await self._send_on(message)
 

@@ -1,4 +1,4 @@
-"""The forms of the answers, as the OpenAPI document tells them."""
+"""The forms of the responses, as the OpenAPI document tells them."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ class RefusedAnswer(Failure):
 
 
 class KickedOff(BaseModel):
-    """The execution was accepted."""
+    """The execution was accepted; ``warnings`` name the keys of the call that were ignored."""
 
     kickoff_id: str
+    warnings: list[str] | None = None
 
 
 class NeededInputs(BaseModel):
@@ -54,7 +55,7 @@ class NeededInputs(BaseModel):
 
 
 class Resumed(BaseModel):
-    """The decision was taken; ``warnings`` name the webhooks that are told nothing any more."""
+    """The decision was taken; ``warnings`` name webhooks that get no more, and ignored keys."""
 
     status: Literal["resumed", "retrying", "completed"]
     message: str
@@ -168,9 +169,13 @@ class Responded(BaseModel):
 
 
 class ServiceHealth(BaseModel):
-    """Whether executions can be taken and carried on; ``message`` says what is missing."""
+    """Whether executions can be taken and carried on; ``message`` says what is missing.
+
+    ``broken`` are deployments whose code does not load: their kickoffs fail, the others' do not.
+    """
 
     status: Literal["ok", "unavailable"]
     message: str
     not_loaded: list[str]
+    broken: list[str]
     crew_workers: list[str]

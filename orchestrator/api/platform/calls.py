@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from fastapi import APIRouter
+from pydantic import BaseModel
 from starlette.responses import PlainTextResponse, Response
 
 from orchestrator.api.common.access import Crew
-from orchestrator.api.common.json_response import JsonAnswer, written_as_it_goes
-from orchestrator.api.common.openapi import BODY, body_of, documented, documented_text
+from orchestrator.api.common.json_response import JsonResponse, written_as_it_goes
+from orchestrator.api.common.openapi import BODY, body_of, documented, documented_as
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
 from orchestrator.api.common.responses import KickedOff, NeededInputs, Resumed, Status, Stopped
 from orchestrator.api.platform.status import status_body
+from orchestrator.domain.canonical import JsonObject
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.executions.snapshot import snapshot
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.operations.manifests import plan_of
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
+from orchestrator.wire.ids import Id
+from orchestrator.wire.misspelt import misspelt_keys
 from orchestrator.wire.requests import KickoffBody, ResumeBody, parse
 
 CHANNEL = "api"
@@ -28,7 +35,7 @@ calls = APIRouter()
 @calls.get(
     "/",
     response_class=PlainTextResponse,
-    responses=documented_text(404),
+    responses=documented_as("text/plain", 404),
     summary="Say that the deployment is there",
 )
 def healthy(_caller: Crew) -> PlainTextResponse:
@@ -38,22 +45,22 @@ def healthy(_caller: Crew) -> PlainTextResponse:
 
 @calls.get(
     "/inputs",
-    responses=documented(NeededInputs, 404, 503),
+    responses=documented(NeededInputs, 404),
     summary="The names of the inputs that kickoff takes",
 )
-def inputs(caller: Crew) -> JsonAnswer:
+def inputs(caller: Crew) -> JsonResponse:
     """A crew needs all of them, a flow none."""
-    return JsonAnswer({"inputs": list(plan_of(caller.ports, caller.deployment).inputs)})
+    return JsonResponse({"inputs": list(plan_of(caller.ports, caller.deployment).inputs)})
 
 
 @calls.post(
     "/kickoff",
-    responses=documented(KickedOff, 404, 503, *BODY),
+    responses=documented(KickedOff, 404, *BODY),
     openapi_extra=body_of(KickoffBody),
     summary="Start an execution",
 )
-def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
-    """Answers as soon as the execution is safely stored."""
+def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
+    """Answers as soon as the execution is safely stored; ``warnings`` name misspelt keys."""
     body = parse_json(raw)
     asked = Kickoff(
         deployment=caller.deployment,
@@ -62,7 +69,7 @@ def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
         origin=CHANNEL,
         key=key_of(key, "kickoff", body),
     )
-    return JsonAnswer(kickoff(caller.ports, asked))
+    return JsonResponse(_with_warnings(kickoff(caller.ports, asked), KickoffBody, body))
 
 
 @calls.get("/{kickoff_id}/status", include_in_schema=False)
@@ -71,7 +78,7 @@ def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
     responses=documented(Status, 404),
     summary="How an execution stands",
 )
-def status(caller: Crew, kickoff_id: str) -> Response:
+def status(caller: Crew, kickoff_id: Id) -> Response:
     """Keys that have no value yet are left out."""
     found = snapshot(caller.ports, kickoff_id, caller.deployment)
     form = caller.ports.deployments.get(caller.deployment).status_form
@@ -84,7 +91,7 @@ def status(caller: Crew, kickoff_id: str) -> Response:
     openapi_extra=body_of(ResumeBody),
     summary="Answer a review",
 )
-def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
+def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
     """One decision per review: whoever comes later is told who won."""
     body = parse_json(raw)
     given = Answer(
@@ -94,7 +101,7 @@ def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
         channel=CHANNEL,
         key=key_of(key, "resume", body),
     )
-    return JsonAnswer(answer(caller.ports, given))
+    return JsonResponse(_with_warnings(answer(caller.ports, given), ResumeBody, body))
 
 
 @calls.post(
@@ -102,7 +109,17 @@ def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
     responses=documented(Stopped, 400, 404),
     summary="Stop an execution for good",
 )
-def stop_execution(caller: Crew, kickoff_id: str) -> JsonAnswer:
+def stop_execution(caller: Crew, kickoff_id: Id) -> JsonResponse:
     """What its workers still give is refused."""
     stopped = stop(caller.ports, caller.deployment, kickoff_id, caller.actor)
-    return JsonAnswer({"status": "stopped", "kickoffId": stopped.id})
+    return JsonResponse({"status": "stopped", "kickoffId": stopped.id})
+
+
+def _with_warnings(
+    response: JsonObject, model: type[BaseModel], body: Mapping[str, Any]
+) -> JsonObject:
+    """Name the keys that were ignored beside what else there is to warn of."""
+    ignored = misspelt_keys(model, body)
+    given = response.get("warnings")
+    warnings = [*(given if isinstance(given, list) else []), *ignored]
+    return {**response, "warnings": warnings} if warnings else response

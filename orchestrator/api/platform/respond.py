@@ -7,12 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from orchestrator.api.common.access import World
-from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.request_body import RawBody, parse_json
 from orchestrator.api.common.responses import Responded
 from orchestrator.domain.review import Review
 from orchestrator.usecases.reviews.respond import Response, respond
+from orchestrator.wire.ids import Id
 from orchestrator.wire.requests import RespondBody, parse
 
 callback = APIRouter(tags=["crews"])
@@ -26,10 +27,10 @@ Token = Annotated[str, Query(max_length=500, description="The token of the notic
     openapi_extra=body_of(RespondBody),
     summary="Answer a review from its notice",
 )
-def respond_to_review(ports: World, review_id: str, raw: RawBody, token: Token = "") -> JsonAnswer:
+def respond_to_review(ports: World, review_id: Id, raw: RawBody, token: Token = "") -> JsonResponse:
     """A decision spends the token; words that a model has to weigh first do not."""
     response = Response(review_id, token, parse(RespondBody, parse_json(raw)))
-    return JsonAnswer(_responded(respond(ports, response)))
+    return JsonResponse(_responded(respond(ports, response)))
 
 
 def _responded(review: Review) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from orchestrator.api.common.access import AnyVisitor
-from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
 from orchestrator.api.common.request_body import RawBody, parse_json
@@ -29,11 +29,13 @@ from orchestrator.usecases.webhooks.deliveries import (
     replay_delivery,
 )
 from orchestrator.usecases.webhooks.delivery_bodies import ReplayBody
+from orchestrator.wire.ids import Id
 from orchestrator.wire.requests import parse
 
 deliveries = APIRouter(prefix="/v1/deliveries", tags=["deliveries"])
 
 Wanted = Annotated[str | None, Query(max_length=200)]
+WantedId = Annotated[Id | None, Query(max_length=200)]
 
 
 @deliveries.get("", responses=documented(DeliveryPage, 422), summary="List deliveries")
@@ -41,18 +43,18 @@ def list_page(  # noqa: PLR0913 - one parameter for each that the query takes
     visitor: AnyVisitor,
     *,
     deployment: Wanted = None,
-    execution_id: Wanted = None,
-    endpoint_id: Wanted = None,
+    execution_id: WantedId = None,
+    endpoint_id: WantedId = None,
     state: DeliveryState | None = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> JsonAnswer:
+) -> JsonResponse:
     """Newest first."""
     visible = visitor.narrowed(deployment)
     wanted = DeliveryFilter(visible, execution_id, endpoint_id, state)
     found = list_deliveries(visitor.ports, wanted, position_of(cursor), limit + 1)
     page, more = cut(found, limit)
-    return JsonAnswer({"deliveries": [delivery_line(one) for one in page], **more})
+    return JsonResponse({"deliveries": [delivery_line(one) for one in page], **more})
 
 
 @deliveries.post(
@@ -61,10 +63,10 @@ def list_page(  # noqa: PLR0913 - one parameter for each that the query takes
     openapi_extra=body_of(ReplayBody),
     summary="Send many deliveries again",
 )
-def replay_many(visitor: AnyVisitor, raw: RawBody) -> JsonAnswer:
+def replay_many(visitor: AnyVisitor, raw: RawBody) -> JsonResponse:
     """Each gets the full schedule anew, under the id that it had."""
     wanted = _filter(visitor, parse_json(raw))
-    return JsonAnswer({"replayed": replay_deliveries(visitor.ports, wanted, visitor.actor)})
+    return JsonResponse({"replayed": replay_deliveries(visitor.ports, wanted, visitor.actor)})
 
 
 def _filter(visitor: AnyVisitor, said: Any) -> DeliveryFilter:
@@ -80,10 +82,10 @@ def _filter(visitor: AnyVisitor, said: Any) -> DeliveryFilter:
     responses=documented(DeliveryRecord, 404),
     summary="A delivery with all its tries",
 )
-def read_one(visitor: AnyVisitor, delivery_id: str) -> JsonAnswer:
+def read_one(visitor: AnyVisitor, delivery_id: Id) -> JsonResponse:
     """What was sent, when, how long it took, and how the receiver's answer begins."""
     found, tries = read_delivery(visitor.ports, delivery_id, visitor.only)
-    return JsonAnswer(delivery_record(found, tries))
+    return JsonResponse(delivery_record(found, tries))
 
 
 @deliveries.post(
@@ -91,7 +93,7 @@ def read_one(visitor: AnyVisitor, delivery_id: str) -> JsonAnswer:
     responses=documented(DeliveryLine, 404, 409),
     summary="Send a delivery again",
 )
-def replay_one(visitor: AnyVisitor, delivery_id: str) -> JsonAnswer:
+def replay_one(visitor: AnyVisitor, delivery_id: Id) -> JsonResponse:
     """The full schedule anew, under the id that it had."""
     replayed = replay_delivery(visitor.ports, delivery_id, visitor.actor, visitor.only)
-    return JsonAnswer(delivery_line(replayed))
+    return JsonResponse(delivery_line(replayed))

@@ -1,4 +1,4 @@
-"""How deliveries and endpoints are shown under ``/v1``, and the forms of these answers."""
+"""How deliveries and endpoints are shown under ``/v1``, and the forms of these responses."""
 
 from __future__ import annotations
 

@@ -7,17 +7,17 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from orchestrator.api.common.access import AnyVisitor, base_url
-from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.platform.status import given
-from orchestrator.api.v1.record_answers import DeploymentList
+from orchestrator.api.v1.record_models import DeploymentList
 from orchestrator.usecases.operations.manifests import Described, described
 
 deployments = APIRouter(prefix="/v1/deployments", tags=["deployments"])
 
 
 @deployments.get("", responses=documented(DeploymentList), summary="List the deployments")
-def list_deployments(request: Request, visitor: AnyVisitor) -> JsonAnswer:
+def list_deployments(request: Request, visitor: AnyVisitor) -> JsonResponse:
     """Those that the token is valid for, with the inputs that they need, or why not."""
     base = base_url(request, visitor.ports)
     default = visitor.ports.deployments.default()
@@ -30,7 +30,7 @@ def list_deployments(request: Request, visitor: AnyVisitor) -> JsonAnswer:
         }
         for found in described(visitor.ports, visitor.only)
     ]
-    return JsonAnswer({"deployments": records})
+    return JsonResponse({"deployments": records})
 
 
 def _condition(found: Described) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from orchestrator.api.common.access import AnyVisitor
-from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
 from orchestrator.api.common.request_body import RawBody, parse_json
@@ -33,6 +33,7 @@ from orchestrator.usecases.webhooks.endpoints import (
     rotate_endpoint_secret,
     set_up_endpoint,
 )
+from orchestrator.wire.ids import Id
 from orchestrator.wire.requests import parse
 
 endpoints = APIRouter(prefix="/v1/endpoints", tags=["endpoints"])
@@ -52,20 +53,20 @@ def list_page(
     deployment: OneDeployment = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> JsonAnswer:
+) -> JsonResponse:
     """Newest first, with how they do."""
     visible = visitor.narrowed(deployment)
     found = list_endpoints(visitor.ports, visible, position_of(cursor), limit + 1)
     page, more = cut(found, limit)
-    return JsonAnswer({"endpoints": [endpoint_record(one) for one in page], **more})
+    return JsonResponse({"endpoints": [endpoint_record(one) for one in page], **more})
 
 
 @endpoints.get(
     "/{endpoint_id}", responses=documented(EndpointRecord, 404), summary="An endpoint's health"
 )
-def read_one(visitor: AnyVisitor, endpoint_id: str) -> JsonAnswer:
+def read_one(visitor: AnyVisitor, endpoint_id: Id) -> JsonResponse:
     """Whether it is enabled, how it did lately, and how many deliveries wait there."""
-    return _told(visitor, endpoint_id)
+    return _shown(visitor, endpoint_id)
 
 
 @endpoints.post(
@@ -73,19 +74,19 @@ def read_one(visitor: AnyVisitor, endpoint_id: str) -> JsonAnswer:
     responses=documented(EndpointRecord, 404, 422),
     summary="Send nothing there any more",
 )
-def disable(visitor: AnyVisitor, endpoint_id: str, reason: Reason = "") -> JsonAnswer:
+def disable(visitor: AnyVisitor, endpoint_id: Id, reason: Reason = "") -> JsonResponse:
     """What waits there is cancelled."""
     disable_endpoint(visitor.ports, endpoint_id, visitor.actor, reason, visitor.only)
-    return _told(visitor, endpoint_id)
+    return _shown(visitor, endpoint_id)
 
 
 @endpoints.post(
     "/{endpoint_id}/enable", responses=documented(EndpointRecord, 404), summary="Send there again"
 )
-def enable(visitor: AnyVisitor, endpoint_id: str) -> JsonAnswer:
+def enable(visitor: AnyVisitor, endpoint_id: Id) -> JsonResponse:
     """Its failures are forgotten. What was cancelled meanwhile stays so until it is replayed."""
     enable_endpoint(visitor.ports, endpoint_id, visitor.actor, visitor.only)
-    return _told(visitor, endpoint_id)
+    return _shown(visitor, endpoint_id)
 
 
 @endpoints.put(
@@ -94,12 +95,12 @@ def enable(visitor: AnyVisitor, endpoint_id: str) -> JsonAnswer:
     openapi_extra=body_of(EndpointSettingsBody),
     summary="Replace an endpoint's settings",
 )
-def set_up(visitor: AnyVisitor, endpoint_id: str, raw: RawBody) -> JsonAnswer:
+def set_up(visitor: AnyVisitor, endpoint_id: Id, raw: RawBody) -> JsonResponse:
     """Whether a 4xx ends a delivery, and how many requests it may get at a time."""
     body = parse(EndpointSettingsBody, parse_json(raw))
     settings = EndpointSettings(body.stop_on_4xx, body.most_sends)
     set_up_endpoint(visitor.ports, endpoint_id, settings, visitor.actor, visitor.only)
-    return _told(visitor, endpoint_id)
+    return _shown(visitor, endpoint_id)
 
 
 @endpoints.post(
@@ -107,20 +108,20 @@ def set_up(visitor: AnyVisitor, endpoint_id: str, raw: RawBody) -> JsonAnswer:
     responses=documented(NewSecret, 404, 422),
     summary="Make a new signing secret for an endpoint",
 )
-def rotate(visitor: AnyVisitor, endpoint_id: str, keep_old: KeepOld = DAY) -> JsonAnswer:
+def rotate(visitor: AnyVisitor, endpoint_id: Id, keep_old: KeepOld = DAY) -> JsonResponse:
     """It is told this once."""
     kept = timedelta(seconds=keep_old)
     rotated = rotate_endpoint_secret(visitor.ports, endpoint_id, visitor.actor, kept, visitor.only)
-    return JsonAnswer(new_secret(rotated))
+    return JsonResponse(new_secret(rotated))
 
 
 @endpoints.post(
     "/{endpoint_id}/ping", responses=documented(Pinged, 404, 409), summary="Send a test request"
 )
-def ping(visitor: AnyVisitor, endpoint_id: str) -> JsonAnswer:
+def ping(visitor: AnyVisitor, endpoint_id: Id) -> JsonResponse:
     """Signed, once, now, whatever the endpoint's state; answers with what came of it."""
     result = ping_endpoint(visitor.ports, endpoint_id, visitor.actor, visitor.only)
-    return JsonAnswer(pinged(result))
+    return JsonResponse(pinged(result))
 
 
 @secrets.post(
@@ -128,13 +129,13 @@ def ping(visitor: AnyVisitor, endpoint_id: str) -> JsonAnswer:
     responses=documented(NewSecret, 404, 422),
     summary="Make a new signing secret for a deployment",
 )
-def rotate_for_all(visitor: AnyVisitor, deployment: str, keep_old: KeepOld = DAY) -> JsonAnswer:
+def rotate_for_all(visitor: AnyVisitor, deployment: str, keep_old: KeepOld = DAY) -> JsonResponse:
     """It signs for all endpoints of the deployment, and is told this once."""
     visitor.narrowed(deployment)
     kept = timedelta(seconds=keep_old)
     rotated = rotate_deployment_secret(visitor.ports, deployment, visitor.actor, kept)
-    return JsonAnswer(new_secret(rotated))
+    return JsonResponse(new_secret(rotated))
 
 
-def _told(visitor: AnyVisitor, endpoint_id: str) -> JsonAnswer:
-    return JsonAnswer(endpoint_record(read_endpoint(visitor.ports, endpoint_id, visitor.only)))
+def _shown(visitor: AnyVisitor, endpoint_id: str) -> JsonResponse:
+    return JsonResponse(endpoint_record(read_endpoint(visitor.ports, endpoint_id, visitor.only)))

@@ -1,8 +1,7 @@
 """Server-sent events: what happens to an execution, to a deployment, or to reviews, as it happens.
 
 Each event has the number of its line in the timeline as id, so that a listener that sends
-``Last-Event-ID`` misses nothing. A stream ends when its token is revoked. Not in the OpenAPI
-document: these answers have no end.
+``Last-Event-ID`` misses nothing. A stream ends when its token is revoked.
 """
 
 from __future__ import annotations
@@ -16,12 +15,14 @@ from starlette.responses import Response, StreamingResponse
 
 from orchestrator.api.common.access import AnyVisitor, Visitor
 from orchestrator.api.common.head import is_head
+from orchestrator.api.common.openapi import documented_as
 from orchestrator.api.v1.feed import Feed
 from orchestrator.api.v1.records import entry_record
 from orchestrator.domain.timeline import Entry
 from orchestrator.errors import Transient
 from orchestrator.ports import EntryFilter
 from orchestrator.usecases.executions.find import find_execution
+from orchestrator.wire.ids import Id
 
 SECONDS_BETWEEN_SIGNS = 15.0
 """A line that means nothing goes out that often, so that nobody on the way hangs up."""
@@ -29,21 +30,33 @@ SECONDS_BETWEEN_SIGNS = 15.0
 MOST_LISTENERS = 2000
 MEDIA_TYPE = "text/event-stream"
 
-events = APIRouter(prefix="/v1", include_in_schema=False)
+events = APIRouter(prefix="/v1", tags=["events"])
+
+_FEED = documented_as(MEDIA_TYPE, 404, 422)
 
 LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0)]
 
 
-@events.get("/executions/{execution_id}/events")
+@events.get(
+    "/executions/{execution_id}/events",
+    response_class=Response,
+    responses=_FEED,
+    summary="Listen to an execution",
+)
 def of_execution(
-    request: Request, visitor: AnyVisitor, execution_id: str, last: LastEventId = None
+    request: Request, visitor: AnyVisitor, execution_id: Id, last: LastEventId = None
 ) -> Response:
     """What happens to one execution."""
     found = find_execution(visitor.ports, execution_id, visitor.only)
     return _stream(request, visitor, EntryFilter(execution_id=found.id), last)
 
 
-@events.get("/deployments/{name}/events")
+@events.get(
+    "/deployments/{name}/events",
+    response_class=Response,
+    responses=_FEED,
+    summary="Listen to a deployment",
+)
 def of_deployment(
     request: Request, visitor: AnyVisitor, name: str, last: LastEventId = None
 ) -> Response:
@@ -52,7 +65,12 @@ def of_deployment(
     return _stream(request, visitor, EntryFilter(deployment=visible), last)
 
 
-@events.get("/reviews/events")
+@events.get(
+    "/reviews/events",
+    response_class=Response,
+    responses=_FEED,
+    summary="Listen to reviews",
+)
 def of_reviews(request: Request, visitor: AnyVisitor, last: LastEventId = None) -> Response:
     """The reviews that are opened, answered, expired or withdrawn."""
     return _stream(request, visitor, EntryFilter(deployment=visitor.only, reviews=True), last)
@@ -65,11 +83,11 @@ def _stream(request: Request, visitor: Visitor, wanted: EntryFilter, last: int |
     unbuffered = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     if is_head(request):
         return Response(media_type=MEDIA_TYPE, headers=unbuffered)
-    told = _told(feed, wanted, visitor.token.id, last)
-    return StreamingResponse(told, media_type=MEDIA_TYPE, headers=unbuffered)
+    lines = _lines(feed, wanted, visitor.token.id, last)
+    return StreamingResponse(lines, media_type=MEDIA_TYPE, headers=unbuffered)
 
 
-async def _told(
+async def _lines(
     feed: Feed, wanted: EntryFilter, token_id: str, last: int | None
 ) -> AsyncIterator[str]:
     async with feed.listen(wanted, token_id) as (listener, now):

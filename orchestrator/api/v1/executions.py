@@ -9,15 +9,16 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from orchestrator.api.common.access import AnyVisitor
-from orchestrator.api.common.json_response import JsonAnswer, written_as_it_goes
+from orchestrator.api.common.json_response import JsonResponse, written_as_it_goes
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
-from orchestrator.api.v1.record_answers import ExecutionPage, ExecutionRecord, TimelineRecord
+from orchestrator.api.v1.record_models import ExecutionPage, ExecutionRecord, TimelineRecord
 from orchestrator.api.v1.records import entry_record, execution_line, execution_record
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.ports import ExecutionFilter
 from orchestrator.usecases.executions.find import list_executions
 from orchestrator.usecases.executions.snapshot import history, timeline
+from orchestrator.wire.ids import Id
 from orchestrator.wire.moment import Moment
 
 executions = APIRouter(prefix="/v1/executions", tags=["executions"])
@@ -46,12 +47,12 @@ def list_page(
     wanted: Wanted,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> JsonAnswer:
+) -> JsonResponse:
     """Newest first."""
     visible = replace(wanted, deployment=visitor.narrowed(wanted.deployment))
     found = list_executions(visitor.ports, visible, position_of(cursor), limit + 1)
     page, more = cut(found, limit)
-    return JsonAnswer({"executions": [execution_line(one) for one in page], **more})
+    return JsonResponse({"executions": [execution_line(one) for one in page], **more})
 
 
 @executions.get(
@@ -59,7 +60,7 @@ def list_page(
     responses=documented(ExecutionRecord, 404),
     summary="An execution with all that happened to it",
 )
-def read_execution(visitor: AnyVisitor, execution_id: str) -> Response:
+def read_execution(visitor: AnyVisitor, execution_id: Id) -> Response:
     """Its tasks with their rounds, its reviews, its result, what it cost, and its timeline."""
     snapshot, entries = history(visitor.ports, execution_id, visitor.only)
     return written_as_it_goes(execution_record(snapshot, entries))
@@ -70,8 +71,8 @@ def read_execution(visitor: AnyVisitor, execution_id: str) -> Response:
     responses=documented(TimelineRecord, 404),
     summary="What happened to an execution",
 )
-def read_timeline(visitor: AnyVisitor, execution_id: str) -> JsonAnswer:
+def read_timeline(visitor: AnyVisitor, execution_id: Id) -> JsonResponse:
     """In order, with who did it."""
     execution, entries = timeline(visitor.ports, execution_id, visitor.only)
-    told = [entry_record(entry) for entry in entries]
-    return JsonAnswer({"execution_id": execution.id, "timeline": told})
+    lines = [entry_record(entry) for entry in entries]
+    return JsonResponse({"execution_id": execution.id, "timeline": lines})

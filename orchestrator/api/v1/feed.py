@@ -64,16 +64,16 @@ class Look(NamedTuple):
 class Feed:
     """Entries in the order of their numbers, for as long as somebody listens.
 
-    None is told before all those with lower numbers are settled: a slow transaction delays what
-    others wrote since, and nothing is lost. All methods belong to one event loop; the database is
-    read in a thread.
+    None is passed on before all those with lower numbers are settled: a slow transaction delays
+    what others wrote since, and nothing is lost. All methods belong to one event loop; the database
+    is read in a thread.
     """
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
         self._listeners: set[Listener] = set()
         self._poller: asyncio.Task[None] | None = None
-        self._told = 0
+        self._passed_on = 0
         self._starting = asyncio.Lock()
 
     @property
@@ -85,15 +85,15 @@ class Feed:
     async def listen(
         self, wanted: EntryFilter, token_id: str
     ) -> AsyncIterator[tuple[Listener, int]]:
-        """Listen from now on: gives the listener, and the number after which it is told all."""
+        """Listen from now on: gives the listener, and the number after which it gets all."""
         async with self._starting:
             if self._poller is None:
-                self._told = await asyncio.to_thread(self._settled)
+                self._passed_on = await asyncio.to_thread(self._settled)
                 self._poller = asyncio.create_task(self._poll())
         listener = Listener(wanted, token_id)
         self._listeners.add(listener)
         try:
-            yield listener, self._told
+            yield listener, self._passed_on
         finally:
             self._listeners.discard(listener)
             if not self._listeners and self._poller is not None:
@@ -122,16 +122,16 @@ class Feed:
                 log.exception("timelines could not be read; it goes on")
 
     async def _catch_up(self) -> None:
-        """Tell all that is settled, and cut off whose token was revoked: before they are told."""
+        """Pass on all that is settled; whose token was revoked is cut off before."""
         settled = await asyncio.to_thread(self._settled)
         while True:
             tokens = {listener.token_id for listener in self._listeners}
             page, live = await asyncio.to_thread(
-                self._look, EVERY_ENTRY, self._told, settled, tokens
+                self._look, EVERY_ENTRY, self._passed_on, settled, tokens
             )
             self._tell(page, tokens - live)
             if len(page) < PAGE:
-                self._told = max(self._told, settled)
+                self._passed_on = max(self._passed_on, settled)
                 return
 
     def _tell(self, page: Sequence[Entry], revoked: Collection[str] = ()) -> None:
@@ -141,7 +141,7 @@ class Feed:
             for entry in page:
                 listener.tell(entry)
         if page:
-            self._told = _number(page[-1])
+            self._passed_on = _number(page[-1])
 
     def _settled(self) -> int:
         return self._ports.store.read(lambda tx: tx.timeline.settled())

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from orchestrator.api.common.access import AnyVisitor
-from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.common.paging import Limit
 from orchestrator.api.v1.executions import OneDeployment
-from orchestrator.api.v1.record_answers import MessageList
+from orchestrator.api.v1.record_models import MessageList
 from orchestrator.api.v1.records import message_record
 from orchestrator.ports import IntakeState
 from orchestrator.usecases.operations.messages import list_messages
@@ -23,7 +23,7 @@ def list_newest(
     state: IntakeState | None = None,
     deployment: OneDeployment = None,
     limit: Limit = 50,
-) -> JsonAnswer:
+) -> JsonResponse:
     """Newest first, with the reason of each that was refused or waits."""
     found = list_messages(visitor.ports, state, visitor.narrowed(deployment), limit)
-    return JsonAnswer({"messages": [message_record(one) for one in found]})
+    return JsonResponse({"messages": [message_record(one) for one in found]})

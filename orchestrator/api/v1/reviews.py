@@ -8,19 +8,20 @@ from typing import Any
 from fastapi import APIRouter
 
 from orchestrator.api.common.access import AnyVisitor
-from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
 from orchestrator.api.common.responses import Resumed
 from orchestrator.api.platform.calls import CHANNEL
 from orchestrator.api.v1.executions import OneDeployment
-from orchestrator.api.v1.record_answers import PendingRecord, ReviewPage
+from orchestrator.api.v1.record_models import PendingRecord, ReviewPage
 from orchestrator.api.v1.records import pending_record, review_record
 from orchestrator.domain.review import Review
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.usecases.reviews.find import find_review, list_pending, reviewed_output
+from orchestrator.wire.ids import Id
 from orchestrator.wire.requests import AnswerBody, ResumeBody, parse
 
 reviews = APIRouter(prefix="/v1/reviews", tags=["reviews"])
@@ -34,12 +35,12 @@ def list_page(
     deployment: OneDeployment = None,
     cursor: Cursor = None,
     limit: Limit = 50,
-) -> JsonAnswer:
+) -> JsonResponse:
     """Oldest first."""
     visible = visitor.narrowed(deployment)
     found = list_pending(visitor.ports, visible, position_of(cursor), limit + 1)
     page, more = cut(found, limit)
-    return JsonAnswer({"reviews": [pending_record(pending) for pending in page], **more})
+    return JsonResponse({"reviews": [pending_record(pending) for pending in page], **more})
 
 
 @reviews.get(
@@ -47,11 +48,11 @@ def list_page(
     responses=documented(PendingRecord, 404),
     summary="A review with the whole text that is judged",
 )
-def read_review(visitor: AnyVisitor, review_id: str) -> JsonAnswer:
+def read_review(visitor: AnyVisitor, review_id: Id) -> JsonResponse:
     """Open or closed, with the decision where there is one."""
     review = find_review(visitor.ports, review_id, visitor.only)
     output = reviewed_output(visitor.ports, review)
-    return JsonAnswer({**review_record(review), "task_output": output.raw})
+    return JsonResponse({**review_record(review), "task_output": output.raw})
 
 
 @reviews.post(
@@ -61,8 +62,8 @@ def read_review(visitor: AnyVisitor, review_id: str) -> JsonAnswer:
     summary="Answer a review",
 )
 def answer_review(
-    visitor: AnyVisitor, review_id: str, raw: RawBody, key: KeyHeader = None
-) -> JsonAnswer:
+    visitor: AnyVisitor, review_id: Id, raw: RawBody, key: KeyHeader = None
+) -> JsonResponse:
     """As ``POST /resume`` does; the path names the review, and nothing else has to."""
     review = find_review(visitor.ports, review_id, visitor.only)
     body = parse_json(raw)
@@ -73,7 +74,7 @@ def answer_review(
         channel=CHANNEL,
         key=key_of(key, f"answer {review.id}", body),
     )
-    return JsonAnswer(answer(visitor.ports, given))
+    return JsonResponse(answer(visitor.ports, given))
 
 
 def _about(review: Review, body: Any) -> Any:

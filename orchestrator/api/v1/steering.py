@@ -8,11 +8,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from orchestrator.api.common.access import AnyVisitor
-from orchestrator.api.common.json_response import JsonAnswer
+from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
 from orchestrator.api.platform.calls import CHANNEL
-from orchestrator.api.v1.record_answers import ExecutionLine
+from orchestrator.api.v1.record_models import ExecutionLine
 from orchestrator.api.v1.records import execution_line, preview
 from orchestrator.usecases.executions.kickoff import Kickoff
 from orchestrator.usecases.executions.kickoff_batch import (
@@ -23,6 +23,7 @@ from orchestrator.usecases.executions.kickoff_batch import (
 )
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.stop_batch import StopBody, stop_batch
+from orchestrator.wire.ids import Id
 from orchestrator.wire.requests import parse
 
 steering = APIRouter(prefix="/v1", tags=["executions"])
@@ -63,10 +64,10 @@ class Batch(BaseModel):
     responses=documented(ExecutionLine, 404, 409),
     summary="Retry an execution that failed",
 )
-def retry(visitor: AnyVisitor, execution_id: str) -> JsonAnswer:
+def retry(visitor: AnyVisitor, execution_id: Id) -> JsonResponse:
     """From its last checkpoint: what is committed does not run again."""
     retried = retry_execution(visitor.ports, visitor.only, execution_id, visitor.actor)
-    return JsonAnswer(execution_line(retried))
+    return JsonResponse(execution_line(retried))
 
 
 @steering.post(
@@ -75,20 +76,20 @@ def retry(visitor: AnyVisitor, execution_id: str) -> JsonAnswer:
     openapi_extra=body_of(StopBody),
     summary="Stop many executions for good",
 )
-def stop_many(visitor: AnyVisitor, raw: RawBody) -> JsonAnswer:
+def stop_many(visitor: AnyVisitor, raw: RawBody) -> JsonResponse:
     """Those that meet every condition that is given; at least one must be."""
     asked = parse(StopBody, parse_json(raw))
     visible = visitor.narrowed(asked.deployment)
-    return JsonAnswer({"stopped": stop_batch(visitor.ports, asked, visible, visitor.actor)})
+    return JsonResponse({"stopped": stop_batch(visitor.ports, asked, visible, visitor.actor)})
 
 
 @steering.post(
     "/batches",
-    responses=documented(BatchKickedOff, 404, 503, *BODY),
+    responses=documented(BatchKickedOff, 404, *BODY),
     openapi_extra=body_of(BatchBody),
     summary="Start an execution for each of many inputs",
 )
-def kick_off_batch(visitor: AnyVisitor, raw: RawBody, key: KeyHeader = None) -> JsonAnswer:
+def kick_off_batch(visitor: AnyVisitor, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
     """All of them or none."""
     body = parse_json(raw)
     wanted = parse(BatchBody, body)
@@ -100,7 +101,7 @@ def kick_off_batch(visitor: AnyVisitor, raw: RawBody, key: KeyHeader = None) -> 
         origin=CHANNEL,
         key=key_of(key, "batch", body),
     )
-    return JsonAnswer(kickoff_batch(visitor.ports, asked, wanted))
+    return JsonResponse(kickoff_batch(visitor.ports, asked, wanted))
 
 
 @steering.get(
@@ -108,10 +109,10 @@ def kick_off_batch(visitor: AnyVisitor, raw: RawBody, key: KeyHeader = None) -> 
     responses=documented(Batch, 404),
     summary="The executions of a batch",
 )
-def show_batch(visitor: AnyVisitor, batch_id: str) -> JsonAnswer:
+def show_batch(visitor: AnyVisitor, batch_id: Id) -> JsonResponse:
     """In the order of their inputs, each with its result once it has succeeded."""
     members = read_batch(visitor.ports, batch_id, visitor.only)
-    return JsonAnswer({"batch_id": batch_id, "executions": [_line(each) for each in members]})
+    return JsonResponse({"batch_id": batch_id, "executions": [_line(each) for each in members]})
 
 
 def _line(member: BatchMember) -> dict[str, Any]:

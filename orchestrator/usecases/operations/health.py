@@ -14,22 +14,32 @@ SEEN_WITHIN = timedelta(seconds=45)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What was found: deployments without a manifest, and the crew workers that were seen."""
+    """What was found: deployments by how they stand, and the crew workers that were seen.
 
+    ``not_loaded`` has no manifest yet, ``broken`` has code that does not load.
+    """
+
+    loaded: tuple[str, ...]
     not_loaded: tuple[str, ...]
+    broken: tuple[str, ...]
     crew_workers: tuple[str, ...]
 
     @property
     def is_ready(self) -> bool:
-        """Every deployment was loaded (or says why not), and a crew worker consumes."""
-        return not self.not_loaded and bool(self.crew_workers)
+        """No deployment is yet to be loaded, one at least can be used, a crew worker consumes."""
+        return bool(self.loaded and self.crew_workers) and not self.not_loaded
 
 
 def health(ports: Ports) -> Health:
     """Read how things stand."""
 
     def read(tx: Transaction) -> Health:
-        missing = [n for n in ports.deployments.names() if tx.manifests.get(n) is None]
-        return Health(tuple(missing), tx.workers.consuming(jobs.CREWS, SEEN_WITHIN))
+        found = {name: tx.manifests.get(name) for name in ports.deployments.names()}
+        return Health(
+            loaded=tuple(name for name, each in found.items() if each and each.plan),
+            not_loaded=tuple(name for name, each in found.items() if each is None),
+            broken=tuple(name for name, each in found.items() if each and each.plan is None),
+            crew_workers=tx.workers.consuming(jobs.CREWS, SEEN_WITHIN),
+        )
 
     return ports.store.read(read)

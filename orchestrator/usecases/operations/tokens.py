@@ -106,14 +106,3 @@ def _replace_bootstrap(ports: Ports, tx: Transaction, given: str) -> None:
 def _bootstrap(ports: Ports, secret: str) -> Token:
     now = ports.clock.now()
     return Token(ports.ids.new(), "bootstrap", hash_of(secret), None, now, bootstrap=True)
-
-
-def authenticate(ports: Ports, secret: str | None, deployment: str | None) -> Token:
-    """Return the live token with that secret, if it is valid for the deployment.
-
-    ``deployment`` None asks for a token of all deployments. Raises Unauthorized.
-    """
-    token = live_token(ports, secret)
-    if token.deployment not in (None, deployment):
-        raise Unauthorized
-    return token

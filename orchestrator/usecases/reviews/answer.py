@@ -47,7 +47,7 @@ def answer(ports: Ports, given: Answer) -> JsonObject:
     """
     if given.body.task_id is None and given.body.review_id is None:
         message = "Name the task ('task_id') or the review ('review_id') that is answered."
-        raise Invalid(message, {"task_id": "Field required"})
+        raise Invalid(message, {"task_id": "is required"})
     vet(ports, named_webhooks(given.body))
     scope = (given.deployment, "resume")
     return ports.store.transact(

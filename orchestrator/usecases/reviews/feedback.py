@@ -38,6 +38,9 @@ def read_feedback(given: Answer, review: Review, most_rounds: int | None) -> Fee
 
     Raises Invalid for what does not answer this kind of question.
     """
+    if given.body.says_nothing:
+        message = "Say 'is_approve', 'outcome', 'edited_output' or 'human_feedback'."
+        raise Invalid(message, {"is_approve": "is required, or another that decides"})
     if review.kind is QuestionKind.JUDGE:
         return _verdict(given, review, most_rounds)
     if review.kind is QuestionKind.CHOICE:
@@ -55,7 +58,7 @@ def _verdict(given: Answer, review: Review, most_rounds: int | None) -> Feedback
     _require_no_outcome(body)
     if body.is_approve is None and body.edited_output is None and not body.human_feedback.strip():
         message = "Say 'is_approve' true or false, or give 'human_feedback'."
-        raise Invalid(message, {"is_approve": "Field required"})
+        raise Invalid(message, {"is_approve": "is required"})
     unsaid = body.edited_output is not None or reads_as_approval(body.human_feedback)
     approved = unsaid if body.is_approve is None else body.is_approve
     if body.edited_output is not None and not approved:

@@ -39,10 +39,11 @@ def respond(ports: Ports, response: Response) -> Review:
     if not review.is_open:
         raise AlreadyAnswered(review.summary(), review.winner())
     said = response.body.model_dump(include=set(ResumeBody.model_fields), exclude_unset=True)
+    if "feedback" in response.body.model_fields_set:
+        said["human_feedback"] = response.body.feedback or response.body.human_feedback
     body = ResumeBody.model_validate(
         {
             **said,
-            "human_feedback": response.body.feedback or response.body.human_feedback,
             "execution_id": review.execution_id,
             "review_id": review.id,
             "carry_webhooks": True,

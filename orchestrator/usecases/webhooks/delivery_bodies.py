@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from orchestrator.domain.delivery import DeliveryState
+from orchestrator.wire.ids import Id
 from orchestrator.wire.moment import Moment
 
 
@@ -18,8 +19,8 @@ class ReplayBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     deployment: str | None = Field(None, max_length=200)
-    execution_id: str | None = Field(None, max_length=200)
-    endpoint_id: str | None = Field(None, max_length=200)
+    execution_id: Id | None = Field(None, max_length=200)
+    endpoint_id: Id | None = Field(None, max_length=200)
     state: DeliveryState | None = None
     since: Moment | None = None
     until: Moment | None = None

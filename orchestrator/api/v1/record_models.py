@@ -1,4 +1,4 @@
-"""The forms of the answers under ``/v1``, as the OpenAPI document tells them."""
+"""The forms of the responses under ``/v1``, as the OpenAPI document tells them."""
 
 from __future__ import annotations
 
