@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.util import Retry
 
 from orchestrator.errors import OrchestratorError
 
 ENDED = frozenset({"completed", "error", "stopped"})
 """The statuses that do not change any more by themselves."""
+
+MOST_IN_A_PAGE = 100
 
 _READS_AGAIN = Retry(total=2, allowed_methods={"GET"})
 """What reads is repeated when its connection breaks; a kept one may be closed as it is used."""
@@ -72,16 +74,24 @@ class ExecutionStatus:
 class Client:
     """Calls one Crew Orchestrator. May be shared by threads no more than ``requests`` sessions may.
 
-    ``url`` is the service's root, without a deployment. Every method raises CallRefused for what
+    ``url`` is the service's root, without a deployment. ``transport`` carries the calls where
+    ``requests``' own does not. Every method raises CallRefused for what
     the service refuses, and ``requests``' errors where it cannot be reached.
     """
 
-    def __init__(self, url: str, token: str, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        timeout: float = 30.0,
+        transport: BaseAdapter | None = None,
+    ) -> None:
         self._url = url.rstrip("/")
         self._timeout = timeout
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=_READS_AGAIN))
+            self._session.mount(scheme, transport or HTTPAdapter(max_retries=_READS_AGAIN))
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def __enter__(self) -> Self:
@@ -96,7 +106,7 @@ class Client:
 
     def inputs(self, deployment: str) -> list[str]:
         """The names of the inputs that a deployment needs."""
-        names: list[str] = self._call("GET", f"/crews/{deployment}/inputs")["inputs"]
+        names: list[str] = self.call("GET", f"/crews/{deployment}/inputs")["inputs"]
         return names
 
     def kickoff(
@@ -113,12 +123,12 @@ class Client:
         ``meta``, ``taskWebhookUrl``, ``webhooks`` and so on.
         """
         body = {"inputs": dict(inputs), **options}
-        told = self._call("POST", f"/crews/{deployment}/kickoff", body, key)
-        return str(told["kickoff_id"])
+        begun = self.call("POST", f"/crews/{deployment}/kickoff", body, key)
+        return str(begun["kickoff_id"])
 
     def status(self, deployment: str, execution_id: str) -> ExecutionStatus:
         """Where an execution stands."""
-        body = self._call("GET", f"/crews/{deployment}/status/{execution_id}")
+        body = self.call("GET", f"/crews/{deployment}/status/{execution_id}")
         return ExecutionStatus(
             id=body["kickoff_id"],
             status=body["status"],
@@ -182,11 +192,11 @@ class Client:
 
     def stop(self, deployment: str, execution_id: str) -> None:
         """Stop an execution for good."""
-        self._call("POST", f"/crews/{deployment}/stop/{execution_id}")
+        self.call("POST", f"/crews/{deployment}/stop/{execution_id}")
 
     def timeline(self, execution_id: str) -> list[dict[str, Any]]:
         """What happened to an execution, in order."""
-        entries: list[dict[str, Any]] = self._call("GET", f"/v1/executions/{execution_id}")[
+        entries: list[dict[str, Any]] = self.call("GET", f"/v1/executions/{execution_id}")[
             "timeline"
         ]
         return entries
@@ -209,22 +219,44 @@ class Client:
             "human_feedback": words,
             **more,
         }
-        return str(self._call("POST", f"/crews/{deployment}/resume", body)["status"])
+        return str(self.call("POST", f"/crews/{deployment}/resume", body)["status"])
 
-    def _call(
-        self, method: str, path: str, body: object = None, key: str | None = None
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        key: str | None = None,
+        **query: Any,
     ) -> dict[str, Any]:
+        """Any call of the API: its path below the root; a ``query`` that is None is left out."""
         headers = {"Idempotency-Key": key} if key else {}
-        answer = self._session.request(
-            method, self._url + path, json=body, headers=headers, timeout=self._timeout
+        response = self._session.request(
+            method,
+            self._url + path,
+            json=body,
+            params=query,
+            headers=headers,
+            timeout=self._timeout,
         )
         try:
-            told = answer.json()
+            read = response.json()
         except ValueError:
-            told = {"message": answer.text[:200]}
-        if not answer.ok:
-            raise CallRefused(answer.status_code, told)
-        return dict(told)
+            read = {"message": response.text[:200]}
+        if not response.ok:
+            raise CallRefused(response.status_code, read)
+        return dict(read)
+
+    def listed(self, path: str, limit: int, **query: Any) -> Iterator[dict[str, Any]]:
+        """The first of what a call lists, read page by page."""
+        (name,) = path.strip("/").split("/")[-1:]
+        while limit > 0:
+            page = self.call("GET", path, limit=min(limit, MOST_IN_A_PAGE), **query)
+            yield from page[name]
+            limit -= len(page[name])
+            if "next" not in page:
+                return
+            query["cursor"] = page["next"]
 
 
 def _text_of(result: object) -> str | None:

@@ -59,7 +59,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         chance=SystemChance(),
         sender=_make_sender(settings),
         signer=StandardSigner(settings.webhook_secrets),
-        runners=_make_runners(settings),
+        runners=make_runners(settings),
         crash_point=crash_point,
         public_url=settings.public_url,
         max_request_bytes=settings.max_request_bytes,
@@ -74,7 +74,8 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
     )
 
 
-def _make_runners(settings: Settings) -> Mapping[str, Runner]:
+def make_runners(settings: Settings) -> Mapping[str, Runner]:
+    """What runs the deployments, by the name under which they say so."""
     return {
         RunnerKind.CREWAI: CrewaiRunner(settings.data / "crewai"),
         RunnerKind.FLOW: CrewaiRunner(settings.data / "crewai", flows=True),

@@ -45,12 +45,14 @@ def create_app(
     max_waiting_requests: int = 100,
     metrics_public: bool = False,
     cors_origins: Sequence[str] = (),
+    operator: str | None = None,
 ) -> FastAPI:
     """Make the ASGI app.
 
     A body of more than ``max_request_bytes`` is refused with 413, and a request that finds
     ``max_waiting_requests`` waiting with 503. ``metrics_public`` lets anybody read ``/metrics``.
-    Pages of the ``cors_origins`` may call from a browser.
+    Pages of the ``cors_origins`` may call from a browser. Where an ``operator`` is named, every
+    call is theirs, without a token: only for an app that no socket serves.
     """
     app = DescribedApp(
         title="Crew Orchestrator",
@@ -66,6 +68,7 @@ def create_app(
     app.state.ports = ports
     app.state.max_request_bytes = max_request_bytes
     app.state.metrics_public = metrics_public
+    app.state.operator = operator
     app.state.feed = Feed(ports)
     app.add_middleware(HeadAsGet)
     app.add_middleware(LenientPath)
@@ -78,7 +81,8 @@ def create_app(
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
             expose_headers=["Retry-After", HEADER],
         )
-    app.add_middleware(RequestLog, ids=ports.ids)
+    if operator is None:  # else what fails is the caller's to see
+        app.add_middleware(RequestLog, ids=ports.ids)
     _route(app)
     return app
 

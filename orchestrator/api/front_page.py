@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
-from orchestrator.api.common.access import Secret, World, crew_caller
+from orchestrator.api.common.access import CrewCaller, Secret, World, crew_caller, known_caller
 from orchestrator.api.platform.calls import healthy
 from orchestrator.api.probes import message_of, read_health
 
@@ -47,4 +47,8 @@ async def at_the_root(request: Request, ports: World, secret: Secret) -> Respons
     if secret is None and "text/html" in request.headers.get("accept", ""):
         standing = message_of(await read_health(ports))
         return HTMLResponse(_PAGE.format(standing=escape(standing)), headers=_HEADERS)
-    return healthy(await run_in_threadpool(crew_caller, request, ports, secret))
+    return healthy(await run_in_threadpool(_crew_caller, request, ports, secret))
+
+
+def _crew_caller(request: Request, ports: World, secret: Secret) -> CrewCaller:
+    return crew_caller(request, ports, known_caller(request, ports, secret))

@@ -1,10 +1,12 @@
-"""The command ``orchestrator``."""
+"""The command ``orchestrator``.
+
+Modules here import little: what a command needs beyond that it imports when it runs, so that help
+and completion answer at once.
+"""
 
 from __future__ import annotations
 
 import sys
-
-from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.cli import (
     audit,
@@ -13,6 +15,7 @@ from orchestrator.cli import (
     deployments,
     doctor,
     executions,
+    login,
     messages,
     reviews,
     services,
@@ -29,6 +32,8 @@ executions.add_to(application)
 reviews.add_to(application)
 application.command()(watch.watch)
 application.command()(messages.messages)
+application.command()(login.login)
+application.command()(login.logout)
 application.command()(demo.demo)
 application.command()(doctor.doctor)
 application.command()(audit.audit)
@@ -41,13 +46,22 @@ application.add_typer(deliveries.endpoints, name="endpoints")
 def main() -> None:
     """Run the command; what went wrong is one line on standard error, and exit status 1."""
     try:
-        application()
+        application(prog_name="orchestrator")
     except DatabaseAway as error:
         _fail_for_database(error.__cause__ or error)
     except OrchestratorError as error:
         _fail(error.message)
-    except SQLAlchemyError as error:
-        _fail_for_database(error)
+    except Exception as error:
+        if _is_of(error, "sqlalchemy.exc", "SQLAlchemyError"):
+            _fail_for_database(error)
+        if _is_of(error, "requests", "RequestException"):
+            _fail(f"The service cannot be reached: {error}")
+        raise
+
+
+def _is_of(error: Exception, module: str, kind: str) -> bool:
+    """Whether it is an error of a library, which was imported if it is."""
+    return module in sys.modules and isinstance(error, getattr(sys.modules[module], kind))
 
 
 def _fail_for_database(error: BaseException) -> None:

@@ -10,7 +10,6 @@ from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_records
 from orchestrator.cli.world import ports_with
 from orchestrator.domain.audit import AuditEntry
-from orchestrator.usecases.operations.audit import newest_entries
 
 
 def audit(
@@ -20,7 +19,12 @@ def audit(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show who changed endpoints, signing secrets and tokens, newest first."""
+    """Show who changed endpoints, secrets and tokens.
+
+    The newest first.
+    """
+    from orchestrator.usecases.operations.audit import newest_entries
+
     found = newest_entries(ports_with(data=data, deployments=deployments), limit)
     columns = ("number", "at", "actor", "event", "subject", "deployment", "details")
     print_records(map(_record, found), columns, as_json=as_json)

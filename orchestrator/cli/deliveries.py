@@ -1,33 +1,21 @@
-"""Deliveries and endpoints, from the machine that the service runs on."""
+"""Deliveries and endpoints: what arrived, what did not and why, and seeing to it."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
-from orchestrator.api.v1.delivery_records import (
-    delivery_line,
-    delivery_record,
-    endpoint_record,
-    new_secret,
-    pinged,
-)
-from orchestrator.cli.application import Data, DeploymentFile
-from orchestrator.cli.printing import AsJson, print_json, print_records, print_result
-from orchestrator.cli.world import actor, ports_with
+from orchestrator.cli.connection import on_service
+from orchestrator.cli.printing import AsJson, print_json, print_record, print_records, print_result
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.endpoint import OLD_SECRETS_LIVE
 from orchestrator.errors import Invalid
-from orchestrator.ports import DeliveryFilter
-from orchestrator.usecases.webhooks import endpoints as seeing_to
-from orchestrator.usecases.webhooks.deliveries import (
-    list_deliveries,
-    read_delivery,
-    replay_deliveries,
-    replay_delivery,
-)
+
+if TYPE_CHECKING:
+    from orchestrator.client import Client
 
 deliveries = typer.Typer(help="Webhooks: what arrived, what did not and why.", no_args_is_help=True)
 endpoints = typer.Typer(help="Receivers of webhooks, and how they do.", no_args_is_help=True)
@@ -38,52 +26,48 @@ Deployment = Annotated[str | None, typer.Option(help="Only those of this deploym
 Execution = Annotated[str | None, typer.Option(help="Only those of this execution.")]
 AtEndpoint = Annotated[str | None, typer.Option("--endpoint", help="Only those for this endpoint.")]
 State = Annotated[DeliveryState | None, typer.Option(help="Only those in this state.")]
-Limit = Annotated[int, typer.Option(min=1, help="How many to show at most.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show at most.")]
 Time = Annotated[datetime | None, typer.Option(help="A time in UTC, such as 2026-11-22T12:00:00.")]
 
 
 @deliveries.command("list")
+@on_service
 def list_some(  # noqa: PLR0913 - one parameter for each option
+    service: Client,
     *,
     deployment: Deployment = None,
     execution: Execution = None,
     endpoint: AtEndpoint = None,
     state: State = None,
     limit: Limit = 50,
-    data: Data = None,
-    deployments: DeploymentFile = None,
     as_json: AsJson = False,
 ) -> None:
     """List deliveries, newest first."""
-    ports = ports_with(data=data, deployments=deployments)
-    wanted = DeliveryFilter(deployment, execution, endpoint, state)
-    found = list_deliveries(ports, wanted, None, limit)
+    wanted = _wanted(deployment, execution, endpoint, state)
+    found = service.listed("/v1/deliveries", limit, **wanted)
     columns = ("delivery_id", "kind", "state", "attempts", "created_at", "reason")
-    print_records(map(delivery_line, found), columns, as_json=as_json)
+    print_records(found, columns, as_json=as_json)
 
 
 @deliveries.command()
-def show(
-    delivery: DeliveryId,
-    data: Data = None,
-    deployments: DeploymentFile = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
+@on_service
+def show(service: Client, delivery: DeliveryId, *, as_json: AsJson = False) -> None:
     """Show a delivery with all its tries."""
-    found, tries = read_delivery(ports_with(data=data, deployments=deployments), delivery)
-    record = delivery_record(found, tries)
+    record = service.call("GET", f"/v1/deliveries/{quote(delivery, safe='')}")
     if as_json:
         print_json(record)
         return
-    for name, value in record.items():
-        if name not in ("body", "tries"):
-            typer.echo(f"{name:<12} {value}")
-    print_records(record["tries"], ("number", "at", "status", "seconds", "error"), as_json=False)
+    tries = record.pop("tries")
+    record.pop("body")
+    print_record(record, as_json=False)
+    typer.echo()
+    print_records(tries, ("number", "at", "status", "seconds", "error"), as_json=False)
 
 
 @deliveries.command()
+@on_service
 def replay(  # noqa: PLR0913 - one parameter for each option
+    service: Client,
     delivery: Annotated[str | None, typer.Argument(help="One delivery; or give options.")] = None,
     *,
     deployment: Deployment = None,
@@ -92,71 +76,70 @@ def replay(  # noqa: PLR0913 - one parameter for each option
     state: State = None,
     since: Time = None,
     until: Time = None,
-    data: Data = None,
-    deployments: DeploymentFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Send again what has ended, under the same id. Without --state: what did not arrive."""
-    ports = ports_with(data=data, deployments=deployments)
     if delivery is not None:
-        replay_delivery(ports, delivery, actor())
+        service.call("POST", f"/v1/deliveries/{quote(delivery, safe='')}/replay")
         print_result({"replayed": 1}, "Replayed.", as_json=as_json)
         return
-    wanted = DeliveryFilter(deployment, execution, endpoint, state, _utc(since), _utc(until))
-    if wanted == DeliveryFilter():
+    wanted = _wanted(deployment, execution, endpoint, state)
+    body = {**wanted, "since": _utc(since), "until": _utc(until)}
+    if not any(body.values()):
         raise Invalid("Name a delivery, or say with options which are meant.")
-    count = replay_deliveries(ports, wanted, actor())
-    print_result({"replayed": count}, f"Replayed {count}.", as_json=as_json)
+    replayed = service.call("POST", "/v1/deliveries/replay", body)
+    print_result(replayed, f"Replayed {replayed['replayed']}.", as_json=as_json)
+
+
+def _wanted(
+    deployment: str | None, execution: str | None, endpoint: str | None, state: DeliveryState | None
+) -> dict[str, Any]:
+    return {
+        "deployment": deployment,
+        "execution_id": execution,
+        "endpoint_id": endpoint,
+        "state": state.value if state else None,
+    }
 
 
 @endpoints.command("list")
+@on_service
 def list_endpoints(
-    deployment: Deployment = None,
-    limit: Limit = 50,
-    data: Data = None,
-    deployments: DeploymentFile = None,
-    *,
-    as_json: AsJson = False,
+    service: Client, deployment: Deployment = None, limit: Limit = 50, *, as_json: AsJson = False
 ) -> None:
     """List endpoints, newest first, with how they do."""
-    ports = ports_with(data=data, deployments=deployments)
-    reports = seeing_to.list_endpoints(ports, deployment, None, limit)
+    found = service.listed("/v1/endpoints", limit, deployment=deployment)
     columns = ("endpoint_id", "deployment", "state", "waiting", "failing_since", "reason")
     health = ("last_status", "last_error")
-    print_records(map(endpoint_record, reports), (*columns, *health), as_json=as_json)
+    print_records(found, (*columns, *health), as_json=as_json)
 
 
 @endpoints.command()
-def enable(
-    endpoint: EndpointId,
-    data: Data = None,
-    deployments: DeploymentFile = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
+@on_service
+def enable(service: Client, endpoint: EndpointId, *, as_json: AsJson = False) -> None:
     """Send there again."""
-    ports = ports_with(data=data, deployments=deployments)
-    seeing_to.enable_endpoint(ports, endpoint, actor())
-    print_result({"endpoint_id": endpoint, "state": "ENABLED"}, "Enabled.", as_json=as_json)
+    enabled = _do(service, endpoint, "enable")
+    print_result(enabled, "Enabled.", as_json=as_json)
 
 
 @endpoints.command()
+@on_service
 def disable(
+    service: Client,
     endpoint: EndpointId,
     reason: Annotated[str, typer.Option(help="Why; whoever looks will read it.")] = "",
-    data: Data = None,
-    deployments: DeploymentFile = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Send nothing there any more; what waits there is cancelled."""
-    ports = ports_with(data=data, deployments=deployments)
-    seeing_to.disable_endpoint(ports, endpoint, actor(), reason)
-    print_result({"endpoint_id": endpoint, "state": "DISABLED"}, "Disabled.", as_json=as_json)
+    disabled = _do(service, endpoint, "disable", reason=reason)
+    print_result(disabled, "Disabled.", as_json=as_json)
 
 
 @endpoints.command()
+@on_service
 def rotate(
+    service: Client,
     endpoint: Annotated[str | None, typer.Argument(help="The id of the endpoint.")] = None,
     *,
     deployment: Annotated[
@@ -165,37 +148,32 @@ def rotate(
     keep_old: Annotated[
         int, typer.Option(min=0, help="Seconds that the secrets before it still sign.")
     ] = int(OLD_SECRETS_LIVE.total_seconds()),
-    data: Data = None,
-    deployments: DeploymentFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a new signing secret, and print it this once."""
-    ports = ports_with(data=data, deployments=deployments)
-    kept = timedelta(seconds=keep_old)
-    if (endpoint is None) == (deployment is None):
-        raise Invalid("Name an endpoint, or a deployment with --deployment.")
-    if endpoint is not None:
-        rotated = seeing_to.rotate_endpoint_secret(ports, endpoint, actor(), kept)
+    if endpoint is not None and deployment is None:
+        rotated = _do(service, endpoint, "rotate", keep_old=keep_old)
+    elif deployment is not None and endpoint is None:
+        path = f"/v1/deployments/{quote(deployment, safe='')}/rotate-secret"
+        rotated = service.call("POST", path, keep_old=keep_old)
     else:
-        rotated = seeing_to.rotate_deployment_secret(ports, str(deployment), actor(), kept)
-    print_result(new_secret(rotated), rotated.secret, as_json=as_json)
+        raise Invalid("Name an endpoint, or a deployment with --deployment.")
+    print_result(rotated, rotated["secret"], as_json=as_json)
 
 
 @endpoints.command()
-def ping(
-    endpoint: EndpointId,
-    data: Data = None,
-    deployments: DeploymentFile = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
+@on_service
+def ping(service: Client, endpoint: EndpointId, *, as_json: AsJson = False) -> None:
     """Send a signed test request, once; exit status 1 where it was not taken."""
-    ports = ports_with(data=data, deployments=deployments)
-    result = seeing_to.ping_endpoint(ports, endpoint, actor())
-    outcome = f"{result.status}" if result.status else result.summary
-    print_result(pinged(result), f"{outcome} after {result.seconds:.3f} s", as_json=as_json)
-    raise typer.Exit(0 if result.succeeded else 1)
+    result = _do(service, endpoint, "ping")
+    outcome = result.get("status") or result.get("error")
+    print_result(result, f"{outcome} after {result['seconds']:.3f} s", as_json=as_json)
+    raise typer.Exit(0 if result["succeeded"] else 1)
 
 
-def _utc(time: datetime | None) -> datetime | None:
-    return time.replace(tzinfo=UTC) if time else None
+def _do(service: Client, endpoint: str, what: str, **query: Any) -> dict[str, Any]:
+    return service.call("POST", f"/v1/endpoints/{quote(endpoint, safe='')}/{what}", **query)
+
+
+def _utc(time: datetime | None) -> str | None:
+    return time.replace(tzinfo=UTC).isoformat() if time else None

@@ -1,18 +1,21 @@
-"""The deployments, from the machine that the service runs on."""
+"""The deployments: how they stand, and whether their code loads on this machine."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.application import Data, DeploymentFile
+from orchestrator.cli.application import Data, DeploymentFile, settings_with
+from orchestrator.cli.completion import deployment_names
+from orchestrator.cli.connection import on_service
 from orchestrator.cli.printing import AsJson, print_records
-from orchestrator.cli.world import ports_with
-from orchestrator.usecases.operations.manifests import Described, described
+
+if TYPE_CHECKING:
+    from orchestrator.client import Client
 
 SECONDS_TO_LOAD = 180
 """CrewAI alone takes up to 7 to import."""
@@ -30,27 +33,24 @@ class Checked:
 
 
 @deployments.command("list")
-def list_all(data: Data = None, file: DeploymentFile = None, *, as_json: AsJson = False) -> None:
+@on_service
+def list_all(service: Client, *, as_json: AsJson = False) -> None:
     """List the deployments, as the crew workers found them."""
-    found = described(ports_with(data=data, deployments=file))
+    found = service.call("GET", "/v1/deployments")["deployments"]
+    records = [{"deployment": each.pop("name"), **each} for each in found]
     columns = ("deployment", "health", "inputs", "tasks", "error")
-    print_records(map(_record, found), columns, as_json=as_json)
-
-
-def _record(found: Described) -> dict[str, object]:
-    manifest = found.manifest
-    if manifest is None:
-        return {"deployment": found.name, "health": "not loaded"}
-    if manifest.plan is None:
-        return {"deployment": found.name, "health": "broken", "error": manifest.error}
-    inputs, tasks = ", ".join(manifest.plan.inputs), ", ".join(manifest.plan.names)
-    return {"deployment": found.name, "health": "ready", "inputs": inputs, "tasks": tasks}
+    print_records(records, columns, as_json=as_json)
 
 
 @deployments.command()
 def check(
     only: Annotated[
-        list[str] | None, typer.Argument(metavar="DEPLOYMENT", help="Which; all if none is named.")
+        list[str] | None,
+        typer.Argument(
+            metavar="DEPLOYMENT",
+            help="Which; all if none is named.",
+            autocompletion=deployment_names,
+        ),
     ] = None,
     data: Data = None,
     file: DeploymentFile = None,
@@ -61,10 +61,10 @@ def check(
 
     Exit status 1 when one does not load.
     """
-    ports = ports_with(data=data, deployments=file)
-    checked = [
-        _check(ports.deployments.get(name).name) for name in only or ports.deployments.names()
-    ]
+    from orchestrator.adapters.deployment_file import load_deployments
+
+    declared = load_deployments(settings_with(data=data, deployments=file).deployments)
+    checked = [_check(declared.get(name).name) for name in only or declared.names()]
     columns = ("deployment", "loads", "says")
     print_records(map(asdict, checked), columns, as_json=as_json)
     raise typer.Exit(int(not all(each.loads for each in checked)))
@@ -87,7 +87,10 @@ def _check(name: str) -> Checked:
 @deployments.command(hidden=True)
 def load(name: str) -> None:
     """Load one deployment here, and print its tasks on the last line."""
-    ports = ports_with()
-    deployment = ports.deployments.get(name)
-    plan = ports.runners[deployment.runner].plan(deployment)
+    from orchestrator.adapters.deployment_file import load_deployments
+    from orchestrator.wiring import make_runners
+
+    settings = settings_with()
+    deployment = load_deployments(settings.deployments).get(name)
+    plan = make_runners(settings)[deployment.runner].plan(deployment)
     typer.echo(f"tasks: {', '.join(plan.names)}; inputs: {', '.join(plan.inputs) or 'none'}")

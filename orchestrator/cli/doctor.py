@@ -2,154 +2,41 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-import requests
 import typer
-from kombu.exceptions import KombuError
-from rich.console import Console
-from rich.markup import escape
-from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.adapters.celery import make_celery, queue_lengths
-from orchestrator.adapters.sql import migrate
-from orchestrator.cli.application import Data, DeploymentFile, settings_with
+from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_json
-from orchestrator.errors import OrchestratorError
-from orchestrator.settings import Settings, make_data_folder, require_writable
-from orchestrator.usecases.operations.doctor import Finding, examine
-from orchestrator.wiring import make_ports
 
-FULL_QUEUE = 1000
-"""Messages in one queue that are too many: the database has the work, messages only wake."""
-
-LEAST_FREE = 256
-"""MiB on the data folder's disk that are too few: SQLite and the broker's log need room to work."""
-
-SECONDS_TO_ANSWER = 5.0
+if TYPE_CHECKING:
+    from orchestrator.usecases.operations.doctor import Finding
 
 
 def doctor(
     data: Data = None, deployments: DeploymentFile = None, *, as_json: AsJson = False
 ) -> None:
-    """Say what is wrong and how to mend it; exit status 1 when something is."""
-    findings = list(_findings(data=data, deployments=deployments))
+    """Say what is wrong and how to mend it.
+
+    Exit status 1 when something is.
+    """
+    from orchestrator.cli.checks import findings
+
+    found = list(findings(data=data, deployments=deployments))
     if as_json:
-        print_json([asdict(finding) for finding in findings])
+        print_json([asdict(finding) for finding in found])
     else:
-        _show(findings)
-    raise typer.Exit(int(any(finding.is_wrong for finding in findings)))
+        _show(found)
+    raise typer.Exit(int(any(finding.is_wrong for finding in found)))
 
 
 def _show(findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
     console = Console(soft_wrap=True, highlight=False)
     for finding in findings:
         mark = "[red]wrong[/red]" if finding.is_wrong else "[green]ok[/green]   "
         mend = f" [bold]{escape(finding.mend)}.[/bold]" if finding.mend else ""
         console.print(f"{mark} {finding.check}: {escape(finding.says)}.{mend}")
-
-
-def _findings(**given: object) -> Iterator[Finding]:
-    """Check from the ground up; what stands on something broken is not checked."""
-    try:
-        settings = settings_with(**given)
-    except OrchestratorError as error:
-        yield Finding("settings", error.message, "Correct it in the environment")
-        return
-    yield from _settings(settings)
-    yield from _data_folder(settings)
-    yield _broker(settings)
-    yield from _public_url(settings)
-    database = _database(settings)
-    yield database
-    if not database.is_wrong:
-        yield from _inside(settings)
-
-
-def _settings(settings: Settings) -> Iterator[Finding]:
-    shared = settings.database_url is not None and not settings.database_url.startswith("sqlite")
-    if shared and settings.secret_key is None:
-        mend = "Set the same ORCHESTRATOR_SECRET_KEY for every process"
-        yield Finding("settings", "each machine would make an encryption key of its own", mend)
-    if shared and settings.broker_url is None:
-        mend = "Set ORCHESTRATOR_BROKER_URL for every process"
-        yield Finding("settings", "the database is shared, the broker is this machine's own", mend)
-    yield Finding("settings", f"data in {settings.data}, deployments in {settings.deployments}")
-
-
-def _data_folder(settings: Settings) -> Iterator[Finding]:
-    if not settings.keeps_data_here:
-        return
-    try:
-        make_data_folder(settings.data)
-        require_writable(settings.data)
-    except OrchestratorError as error:
-        yield Finding("data", error.message.rstrip("."), "Then restart every process")
-        return
-    free = shutil.disk_usage(settings.data).free // 1024**2
-    mend = f"Make room on the disk of {settings.data}" if free < LEAST_FREE else None
-    yield Finding("data", f"{free} MiB are free on its disk", mend)
-
-
-def _broker(settings: Settings) -> Finding:
-    try:
-        lengths = queue_lengths(
-            make_celery(settings.resolved_broker_url, patience=SECONDS_TO_ANSWER)
-        )
-    except (KombuError, OSError) as error:
-        mend = "Start it (`orchestrator up` brings one), or correct ORCHESTRATOR_BROKER_URL"
-        return Finding("broker", f"cannot be reached: {error}", mend)
-    says = ", ".join(f"{queue} {length}" for queue, length in lengths.items())
-    full = [queue for queue, length in lengths.items() if length > FULL_QUEUE]
-    more = f"Start more workers on: {', '.join(full)}" if full else None
-    return Finding("broker", f"messages that wait: {says}", more)
-
-
-def _public_url(settings: Settings) -> Iterator[Finding]:
-    """Knock at our own door from outside; the operator named it, so it needs no guard."""
-    if settings.public_url is None:
-        yield Finding("public URL", "not set: links in webhooks lead to this machine only")
-        return
-    mend = "Correct ORCHESTRATOR_PUBLIC_URL, or what stands between it and the API"
-    url = f"{settings.public_url}/livez"
-    try:
-        status = requests.get(url, timeout=SECONDS_TO_ANSWER).status_code
-    except requests.RequestException as error:
-        yield Finding("public URL", f"{url} cannot be reached: {type(error).__name__}", mend)
-        return
-    says = f"{url} answers {status}"
-    yield Finding("public URL", says, None if status == requests.codes.ok else mend)
-
-
-def _database(settings: Settings) -> Finding:
-    url = settings.resolved_database_url
-    try:
-        found, needed = migrate.current(url), migrate.head()
-    except (SQLAlchemyError, OSError) as error:
-        mend = "Start it, or correct ORCHESTRATOR_DATABASE_URL"
-        why = " ".join(str(error).split())[:200]
-        return Finding("database", f"cannot be read: {why}", mend)
-    if found != needed:
-        says = f"is at revision {found or 'none'}, this version needs {needed}"
-        return Finding("database", says, "Run: orchestrator migrate")
-    try:
-        migrate.write_something(url)
-    except (SQLAlchemyError, OSError) as error:
-        mend = "Make room on its disk, or see to it that it may be written: is it a replica?"
-        why = " ".join(str(error).split())[:200]
-        return Finding("database", f"cannot be written: {why}", mend)
-    return Finding("database", f"is at revision {found}")
-
-
-def _inside(settings: Settings) -> Iterator[Finding]:
-    try:
-        ports = make_ports(settings)
-    except OrchestratorError as error:
-        yield Finding("settings", error.message, "Correct it, then restart every process")
-        return
-    try:
-        yield from examine(ports)
-    finally:
-        ports.store.dispose()

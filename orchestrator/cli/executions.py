@@ -1,30 +1,32 @@
-"""Executions, from the machine that the service runs on."""
+"""Executions: kick off, look, stop, retry."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
-from orchestrator.api.v1.records import entry_record, execution_line
-from orchestrator.cli.application import Data, DeploymentFile
-from orchestrator.cli.printing import AsJson, print_json, print_records, print_result
-from orchestrator.cli.world import CHANNEL, actor, ports_with
-from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.cli.completion import deployment_names, execution_ids
+from orchestrator.cli.connection import on_service
+from orchestrator.cli.printing import AsJson, print_record, print_records, print_result
+from orchestrator.domain.execution import ExecutionState
 from orchestrator.errors import Invalid
-from orchestrator.ports import ExecutionFilter, Ports
-from orchestrator.usecases.executions import kickoff as kicking_off
-from orchestrator.usecases.executions.find import list_executions
-from orchestrator.usecases.executions.retry import retry_execution
-from orchestrator.usecases.executions.snapshot import Snapshot, snapshot
-from orchestrator.usecases.executions.snapshot import timeline as read_timeline
-from orchestrator.usecases.executions.stop import stop as stop_execution
-from orchestrator.wire.requests import KickoffBody, parse
-from orchestrator.wire.words import STATUS
 
-ExecutionId = Annotated[str, typer.Argument(metavar="EXECUTION", help="The id of the execution.")]
-OfDeployment = Annotated[str | None, typer.Option(help="Only those of this deployment.")]
+if TYPE_CHECKING:
+    from orchestrator.client import Client
+
+ExecutionId = Annotated[
+    str,
+    typer.Argument(
+        metavar="EXECUTION", help="The id of the execution.", autocompletion=execution_ids
+    ),
+]
+OfDeployment = Annotated[
+    str | None,
+    typer.Option(help="Only those of this deployment.", autocompletion=deployment_names),
+]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show at most.")]
 
 executions = typer.Typer(help="The executions.", no_args_is_help=True)
@@ -43,25 +45,28 @@ def _group() -> None:
 
 
 @executions.command("list")
+@on_service
 def list_page(
+    service: Client,
     *,
     deployment: OfDeployment = None,
     state: Annotated[ExecutionState | None, typer.Option(help="Only those in this state.")] = None,
     limit: Limit = 50,
-    data: Data = None,
-    deployments: DeploymentFile = None,
     as_json: AsJson = False,
 ) -> None:
     """List executions, newest first."""
-    ports = ports_with(data=data, deployments=deployments)
-    found = list_executions(ports, ExecutionFilter(deployment, state), None, limit)
+    wanted = {"deployment": deployment, "state": state.value if state else None}
+    found = service.listed("/v1/executions", limit, **wanted)
     columns = ("execution_id", "deployment", "state", "created_at", "error")
-    print_records(map(execution_line, found), columns, as_json=as_json)
+    print_records(found, columns, as_json=as_json)
 
 
+@on_service
 def kickoff(
+    service: Client,
     deployment: Annotated[
-        str | None, typer.Argument(help="Which; the default one if absent.")
+        str | None,
+        typer.Argument(help="Which; the default one if absent.", autocompletion=deployment_names),
     ] = None,
     inputs: Annotated[
         list[str] | None, typer.Option("--input", "-i", help="An input as NAME=TEXT; repeatable.")
@@ -70,69 +75,81 @@ def kickoff(
         str | None, typer.Option("--inputs", help="All inputs as one JSON object.")
     ] = None,
     *,
-    data: Data = None,
-    deployments: DeploymentFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Kick off an execution, and print its id."""
-    ports = ports_with(data=data, deployments=deployments)
-    body = parse(KickoffBody, {"inputs": _inputs(inputs or [], inputs_json)})
-    name = deployment or _default(ports)
-    begun = kicking_off.kickoff(ports, kicking_off.Kickoff(name, body, actor(), CHANNEL))
+    body = {"inputs": _inputs(inputs or [], inputs_json)}
+    name = deployment or _default(service)
+    begun = service.call("POST", f"/crews/{quote(name, safe='')}/kickoff", body)
     print_result(begun, str(begun["kickoff_id"]), as_json=as_json)
 
 
-def _default(ports: Ports) -> str:
-    name = ports.deployments.default()
-    if name is None:
-        known = ", ".join(ports.deployments.names())
-        raise Invalid(f"Name the deployment; there are several: {known}")
-    return name
+def _default(service: Client) -> str:
+    found = service.call("GET", "/v1/deployments")["deployments"]
+    for each in found:
+        if each["default"] or len(found) == 1:
+            return str(each["name"])
+    known = ", ".join(each["name"] for each in found)
+    raise Invalid(f"Name the deployment; there are several: {known}")
 
 
-def status(
-    execution: ExecutionId,
-    data: Data = None,
-    deployments: DeploymentFile = None,
-    *,
-    as_json: AsJson = False,  # noqa: ARG001 - accepted, as everywhere: there is no other form
-) -> None:
-    """Show where an execution stands, as JSON."""
-    found = snapshot(ports_with(data=data, deployments=deployments), execution)
-    print_json({key: value for key, value in _shown(found).items() if value not in (None, [])})
-
-
-def _shown(found: Snapshot) -> dict[str, Any]:
-    return {
-        "kickoff_id": found.execution.id,
-        "deployment": found.execution.deployment,
-        "status": STATUS[found.execution.state],
-        "current_task": found.current_task,
-        "completed_tasks": [done.path for done in found.committed],
-        "pending": [
-            {
-                "review_id": pending.review.id,
-                "task_name": pending.review.task_name,
-                "round": pending.review.round,
-                "task_output": pending.output.raw,
-            }
-            for pending in found.pending
-        ],
-        "result": found.result.raw if found.result else None,
-        "error": found.execution.error,
+@on_service
+def status(service: Client, execution: ExecutionId, *, as_json: AsJson = False) -> None:
+    """Show where an execution stands, and what it waits for."""
+    found = read_execution(service, execution)
+    shown = {
+        "execution_id": found["execution_id"],
+        "deployment": found["deployment"],
+        "status": found["status"],
+        "current_task": found.get("current_task"),
+        "completed_tasks": _completed(found),
+        "pending": [_pending(service, each) for each in open_reviews(found)],
+        "result": found.get("result", {}).get("text"),
+        "error": found.get("error"),
     }
+    given = {name: value for name, value in shown.items() if value not in (None, [])}
+    if not as_json:
+        given["pending"] = "\n".join(map(_asked, given.pop("pending", [])))
+    print_record(given, as_json=as_json)
 
 
-def timeline(
-    execution: ExecutionId,
-    data: Data = None,
-    deployments: DeploymentFile = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
+def _completed(found: dict[str, Any]) -> list[str]:
+    """The paths of what is final: the steps of a flow, the tasks of a crew."""
+    if "steps" in found:
+        return [step["path"] for step in found["steps"]]
+    return [
+        task["name"]
+        for task in found["tasks"]
+        if any(each["state"] == "COMMITTED" for each in task["rounds"])
+    ]
+
+
+def _pending(service: Client, review: dict[str, Any]) -> dict[str, Any]:
+    whole = service.call("GET", f"/v1/reviews/{review['review_id']}")
+    names = ("review_id", "task_name", "round", "kind", "message", "options", "task_output")
+    return {name: whole[name] for name in names if name in whole}
+
+
+def _asked(review: dict[str, Any]) -> str:
+    options = f" ({', '.join(review['options'])})" if review.get("options") else ""
+    return f"{review['review_id']}  {review['task_name']}, round {review['round']}{options}"
+
+
+def read_execution(service: Client, execution: str) -> dict[str, Any]:
+    """An execution with all that happened to it."""
+    return service.call("GET", f"/v1/executions/{quote(execution, safe='')}")
+
+
+def open_reviews(found: dict[str, Any]) -> list[dict[str, Any]]:
+    """The reviews of an execution that wait for a person."""
+    return [review for review in found["reviews"] if review["state"] == "PENDING"]
+
+
+@on_service
+def timeline(service: Client, execution: ExecutionId, *, as_json: AsJson = False) -> None:
     """Show what happened to an execution, by whom, in order."""
-    _, entries = read_timeline(ports_with(data=data, deployments=deployments), execution)
-    records = [_with_reason(entry_record(entry)) for entry in entries]
+    found = service.call("GET", f"/v1/executions/{quote(execution, safe='')}/timeline")
+    records = [_with_reason(entry) for entry in found["timeline"]]
     print_records(records, ("at", "event", "task_name", "round", "actor", "why"), as_json=as_json)
 
 
@@ -143,33 +160,26 @@ def _with_reason(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "why": why} if why else record
 
 
-def stop(
-    execution: ExecutionId,
-    data: Data = None,
-    deployments: DeploymentFile = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
+@on_service
+def stop(service: Client, execution: ExecutionId, *, as_json: AsJson = False) -> None:
     """Stop an execution for good."""
-    ports = ports_with(data=data, deployments=deployments)
-    _print_turned(stop_execution(ports, None, execution, actor()), "Stopped.", as_json=as_json)
+    found = read_execution(service, execution)
+    deployment = quote(found["deployment"], safe="")
+    service.call("POST", f"/crews/{deployment}/stop/{found['execution_id']}")
+    stopped = read_execution(service, execution)
+    print_result(_line(stopped), "Stopped.", as_json=as_json)
 
 
-def retry(
-    execution: ExecutionId,
-    data: Data = None,
-    deployments: DeploymentFile = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Have a failed execution go on from its last checkpoint."""
-    ports = ports_with(data=data, deployments=deployments)
-    retried = retry_execution(ports, None, execution, actor())
-    _print_turned(retried, "It goes on from its last checkpoint.", as_json=as_json)
+@on_service
+def retry(service: Client, execution: ExecutionId, *, as_json: AsJson = False) -> None:
+    """Have a failed execution go on where it was."""
+    retried = service.call("POST", f"/v1/executions/{quote(execution, safe='')}/retry")
+    print_result(retried, "It goes on from its last checkpoint.", as_json=as_json)
 
 
-def _print_turned(execution: Execution, sentence: str, *, as_json: bool) -> None:
-    print_result(execution_line(execution), sentence, as_json=as_json)
+def _line(found: dict[str, Any]) -> dict[str, Any]:
+    """An execution as lists show it."""
+    return {name: value for name, value in found.items() if not isinstance(value, list | dict)}
 
 
 def _inputs(pairs: list[str], whole: str | None) -> dict[str, Any]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+BETWEEN = "  "
 
 
 def print_json(value: object) -> None:
@@ -22,14 +24,33 @@ def print_json(value: object) -> None:
 def print_records(
     records: Iterable[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool
 ) -> None:
-    """Print records whole as JSON, or these columns of them as a table."""
+    """Print records whole as JSON, or these columns of them as a table.
+
+    Nothing is cut: where a table is wider than the terminal, each record is a paragraph of lines.
+    """
+    found = [dict(record) for record in records]
     if as_json:
-        print_json([dict(record) for record in records])
+        print_json(found)
         return
-    table = Table(*(column.replace("_", " ") for column in columns), box=None, pad_edge=False)
-    for record in records:
-        table.add_row(*(escape(_cell(record.get(column))) for column in columns))
-    Console(soft_wrap=True).print(table)
+    titles = [column.replace("_", " ") for column in columns]
+    rows = [[_cell(record.get(column)) for column in columns] for record in found]
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    room = _width()
+    if room is None or sum(widths) + len(BETWEEN) * (len(widths) - 1) <= room:
+        for row in (titles, *rows):
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            typer.echo(BETWEEN.join(cells).rstrip())
+    else:
+        typer.echo("\n\n".join(_paragraph(titles, row) for row in rows))
+
+
+def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print one record: a line for each of its values, a long text on lines of its own."""
+    if as_json:
+        print_json(dict(record))
+        return
+    names = [name.replace("_", " ") for name in record]
+    typer.echo(_paragraph(names, [_cell(value) for value in record.values()]))
 
 
 def print_result(record: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
@@ -40,7 +61,29 @@ def print_result(record: Mapping[str, Any], sentence: str, *, as_json: bool) -> 
         typer.echo(sentence)
 
 
+def _paragraph(names: Sequence[str], values: Sequence[str]) -> str:
+    width = max(map(len, names), default=0)
+    lines = []
+    for name, value in zip(names, values, strict=True):
+        if "\n" in value:
+            lines += [f"{name}:", *(f"    {line}" for line in value.splitlines())]
+        elif value:
+            lines.append(f"{name.ljust(width)}{BETWEEN}{value}")
+    return "\n".join(lines)
+
+
+def _width() -> int | None:
+    """The columns of the terminal; None where a file or another command reads."""
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        return shutil.get_terminal_size().columns
+    return None
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return "yes" if value is True else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(_cell, value))
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -1,38 +1,56 @@
-"""The reviews that wait for a person, from the machine that the service runs on."""
+"""The reviews that wait for a person: look at them, answer them."""
 
 from __future__ import annotations
 
 import getpass
-from typing import Annotated
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
 
-from orchestrator.api.v1.records import pending_record, review_record
-from orchestrator.cli.application import Data, DeploymentFile
-from orchestrator.cli.executions import ExecutionId, Limit, OfDeployment
-from orchestrator.cli.printing import AsJson, print_json, print_records, print_result
-from orchestrator.cli.world import CHANNEL, actor, ports_with
-from orchestrator.domain.canonical import JsonObject
+from orchestrator.cli.completion import review_ids
+from orchestrator.cli.connection import on_service
+from orchestrator.cli.executions import (
+    ExecutionId,
+    Limit,
+    OfDeployment,
+    open_reviews,
+    read_execution,
+)
+from orchestrator.cli.printing import AsJson, print_json, print_record, print_records, print_result
 from orchestrator.errors import Invalid, NotPending
-from orchestrator.ports import Ports
-from orchestrator.usecases.executions.snapshot import PendingReview, snapshot
-from orchestrator.usecases.reviews.answer import answer as take_answer
-from orchestrator.usecases.reviews.feedback import Answer
-from orchestrator.usecases.reviews.find import find_review, list_pending, reviewed_output
-from orchestrator.wire.requests import ResumeBody, parse
+
+if TYPE_CHECKING:
+    from orchestrator.client import Client
 
 reviews = typer.Typer(help="What waits for a person.", no_args_is_help=True)
 
-ReviewId = Annotated[str, typer.Argument(metavar="REVIEW", help="The id of the review.")]
+ReviewId = Annotated[
+    str,
+    typer.Argument(metavar="REVIEW", help="The id of the review.", autocompletion=review_ids),
+]
 Approve = Annotated[
     bool | None, typer.Option("--approve/--reject", help="Approve, or ask for changes.")
 ]
 Outcome = Annotated[
     str | None, typer.Option("--outcome", help="Choose this one of the options of a review.")
 ]
-Words = Annotated[str, typer.Option("--feedback", "-f", help="What the person says.")]
+Words = Annotated[
+    str | None, typer.Option("--feedback", "-f", help="What the person says: next tasks read it.")
+]
 Edited = Annotated[
-    str | None, typer.Option("--edited-output", help="Approve this text instead of the model's.")
+    str | None,
+    typer.Option(
+        "--edited-output",
+        metavar="FILE",
+        help="Approve the text in this file instead of the model's; - reads standard input.",
+    ),
+]
+Edit = Annotated[
+    bool, typer.Option("--edit", help="Edit the text in $EDITOR, and approve what you saved.")
 ]
 
 
@@ -43,68 +61,100 @@ def add_to(application: typer.Typer) -> None:
 
 
 @reviews.command("list")
+@on_service
 def list_open(
+    service: Client,
     *,
     deployment: OfDeployment = None,
     limit: Limit = 50,
-    data: Data = None,
-    deployments: DeploymentFile = None,
     as_json: AsJson = False,
 ) -> None:
     """List the open reviews, oldest first."""
-    ports = ports_with(data=data, deployments=deployments)
-    found = map(pending_record, list_pending(ports, deployment, None, limit))
-    columns = ("review_id", "deployment", "task_name", "round", "created_at", "expires_at")
-    print_records(found, columns, as_json=as_json)
+    found = service.listed("/v1/reviews", limit, deployment=deployment)
+    columns = ("review_id", "execution_id", "deployment", "task_name", "round", "created_at")
+    print_records(found, (*columns, "expires_at"), as_json=as_json)
 
 
 @reviews.command()
-def show(
-    review: ReviewId,
-    data: Data = None,
-    deployments: DeploymentFile = None,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Show a review: the text that is judged, or how it was judged."""
-    ports = ports_with(data=data, deployments=deployments)
-    found = find_review(ports, review, None)
-    record = {**review_record(found), "task_output": reviewed_output(ports, found).raw}
+@on_service
+def show(service: Client, review: ReviewId, *, as_json: AsJson = False) -> None:
+    """Show a review, and the rounds before it.
+
+    With the text that is judged, and what was said of the earlier ones.
+    """
+    found = _read(service, review)
+    earlier = list(_earlier_rounds(service, found))
     if as_json:
-        print_json(record)
+        print_json({**found, "earlier_rounds": earlier})
         return
-    for name, value in record.items():
-        typer.echo(f"{name}: {value}")
+    for each in earlier:
+        print_record(each, as_json=False)
+        typer.echo()
+    print_record(found, as_json=False)
+
+
+def _read(service: Client, review: str) -> dict[str, Any]:
+    return service.call("GET", f"/v1/reviews/{quote(review, safe='')}")
+
+
+def _earlier_rounds(service: Client, review: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The reviews of the same task before this one, with their texts."""
+    for each in read_execution(service, review["execution_id"])["reviews"]:
+        same = each["task_name"] == review["task_name"] and each["round"] < review["round"]
+        if same:
+            whole = _read(service, each["review_id"])
+            names = ("round", "task_output", "approved", "outcome", "feedback", "actor")
+            yield {name: whole[name] for name in names if name in whole}
 
 
 @reviews.command()
+@on_service
 def answer(  # noqa: PLR0913 - a parameter is an option
+    service: Client,
     review: ReviewId,
     *,
     approve: Approve = None,
     outcome: Outcome = None,
-    feedback: Words = "",
+    feedback: Words = None,
     edited_output: Edited = None,
-    data: Data = None,
-    deployments: DeploymentFile = None,
+    edit: Edit = False,
     as_json: AsJson = False,
 ) -> None:
     """Answer a review, and print what follows."""
-    ports = ports_with(data=data, deployments=deployments)
-    found = find_review(ports, review, None)
+    found = _read(service, review)
+    text = _edited(found["task_output"]) if edit else _text_in(edited_output)
     body = {
-        "execution_id": found.execution_id,
-        "review_id": found.id,
         "human_feedback": feedback,
         "is_approve": approve,
         "outcome": outcome,
-        "edited_output": edited_output,
+        "edited_output": text,
+        "output_digest": found["output_digest"],
     }
-    answered = _answer(ports, found.deployment, body)
-    print_result(answered, str(answered["message"]), as_json=as_json)
+    _answer(service, found["review_id"], body, as_json=as_json)
 
 
+def _text_in(file: str | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise Invalid(f"--edited-output: {error}") from error
+
+
+def _edited(text: str) -> str:
+    """What a person made of it in their editor. Raises Invalid where they saved nothing."""
+    import click
+
+    edited = click.edit(text, require_save=True, extension=".md")
+    if edited is None:
+        raise Invalid("Nothing was saved, so nothing was answered.")
+    return edited.rstrip("\n")
+
+
+@on_service
 def resume(  # noqa: PLR0913 - a parameter is an option
+    service: Client,
     execution: ExecutionId,
     task: Annotated[
         str | None, typer.Argument(help="The task or the review; not needed if one is open.")
@@ -112,34 +162,36 @@ def resume(  # noqa: PLR0913 - a parameter is an option
     *,
     approve: Approve = None,
     outcome: Outcome = None,
-    feedback: Words = "",
-    data: Data = None,
-    deployments: DeploymentFile = None,
+    feedback: Words = None,
     as_json: AsJson = False,
 ) -> None:
-    """Answer an open review of an execution, and print what follows."""
-    ports = ports_with(data=data, deployments=deployments)
-    found = snapshot(ports, execution)
-    body = {
-        "execution_id": execution,
-        "task_id": task or _only_review(found.pending),
-        "human_feedback": feedback,
-        "is_approve": approve,
-        "outcome": outcome,
-    }
-    answered = _answer(ports, found.execution.deployment, body)
-    print_result(answered, str(answered["message"]), as_json=as_json)
+    """Answer an open review of an execution."""
+    review = _meant(service, execution, task)
+    body = {"human_feedback": feedback, "is_approve": approve, "outcome": outcome}
+    _answer(service, review, body, as_json=as_json)
 
 
-def _answer(ports: Ports, deployment: str, body: JsonObject) -> JsonObject:
-    said = parse(ResumeBody, {**body, "reviewer": getpass.getuser()})
-    return take_answer(ports, Answer(deployment, said, actor(), CHANNEL))
-
-
-def _only_review(pending: tuple[PendingReview, ...]) -> str:
-    if len(pending) > 1:
-        names = ", ".join(each.review.task_name for each in pending)
+def _meant(service: Client, execution: str, task: str | None) -> str:
+    """The id of the one open review that is meant. Raises Invalid, NotPending."""
+    found = open_reviews(read_execution(service, execution))
+    meant = [each for each in found if task in (None, each["task_name"], each["review_id"])]
+    if len(meant) > 1:
+        names = ", ".join(each["task_name"] for each in meant)
         raise Invalid(f"Several reviews are open; name the task: {names}")
-    if not pending:
+    if meant:
+        return str(meant[0]["review_id"])
+    if task is None or not found:
         raise NotPending
-    return pending[0].review.id
+    names = ", ".join(each["task_name"] for each in found)
+    raise Invalid(f"No review of {task!r} is open; these are: {names}")
+
+
+def _answer(service: Client, review: str, body: dict[str, Any], *, as_json: bool) -> None:
+    said = {name: value for name, value in body.items() if value is not None}
+    if not said.keys() - {"output_digest"}:
+        raise Invalid("Say --approve, --reject, --outcome, --edited-output or --feedback.")
+    said["reviewer"] = getpass.getuser()
+    answered = service.call("POST", f"/v1/reviews/{review}/answer", said)
+    print_result(answered, str(answered["message"]), as_json=as_json)
+    for warning in answered.get("warnings", ()):
+        typer.echo(f"WARNING: {warning}", err=True)

@@ -10,7 +10,6 @@ from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_records, print_result
 from orchestrator.cli.world import actor, ports_with
 from orchestrator.domain.token import Token
-from orchestrator.usecases.operations.tokens import create_token, list_tokens, revoke_token
 
 application = typer.Typer(help="API tokens: who may call what.", no_args_is_help=True)
 
@@ -29,7 +28,9 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token, and print it this once."""
-    ports = ports_with(data=data, deployments=deployments)
+    from orchestrator.usecases.operations.tokens import create_token
+
+    ports = ports_with(may_make_folder=True, data=data, deployments=deployments)
     token, secret = create_token(ports, name, deployment, actor())
     print_result({**_record(token), "token": secret}, secret, as_json=as_json)
 
@@ -39,6 +40,8 @@ def list_all(
     data: Data = None, deployments: DeploymentFile = None, *, as_json: AsJson = False
 ) -> None:
     """List the tokens, oldest first; their secrets are not kept."""
+    from orchestrator.usecases.operations.tokens import list_tokens
+
     found = list_tokens(ports_with(data=data, deployments=deployments))
     columns = ("id", "name", "deployment", "created_at", "revoked_at")
     print_records(map(_record, found), columns, as_json=as_json)
@@ -53,6 +56,8 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """End a token: from now on it is worth nothing."""
+    from orchestrator.usecases.operations.tokens import revoke_token
+
     revoke_token(ports_with(data=data, deployments=deployments), token, actor())
     print_result({"id": token, "revoked": True}, "Revoked.", as_json=as_json)
 

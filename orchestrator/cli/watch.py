@@ -5,93 +5,114 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from orchestrator.api.v1.records import entry_record
-from orchestrator.cli.application import Data, DeploymentFile
-from orchestrator.cli.executions import ExecutionId
+from orchestrator.cli.connection import on_service
+from orchestrator.cli.executions import ExecutionId, read_execution
 from orchestrator.cli.printing import AsJson
-from orchestrator.cli.world import ports_with
-from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.timeline import Entry
-from orchestrator.ports import Ports
-from orchestrator.usecases.executions.snapshot import Snapshot, history
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from orchestrator.client import Client
 
 SECONDS_BETWEEN_LOOKS = 0.5
+FAILED = "error"
 
 UntilHalt = Annotated[
     bool, typer.Option("--until-halt", help="End also when a person is asked, not only at the end.")
 ]
 
 
+@on_service
 def watch(
+    service: Client,
     execution: ExecutionId,
-    data: Data = None,
-    deployments: DeploymentFile = None,
     *,
     until_halt: UntilHalt = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show an execution as it goes on, until it ends; exit status 1 when it failed.
+    """Show an execution as it goes on, until it ends.
+
+    Exit status 1 when it failed.
 
     With --json every line is one entry of the timeline.
     """
-    looks = _looks(ports_with(data=data, deployments=deployments), execution, until_halt=until_halt)
+    looks = _looks(service, execution, until_halt=until_halt)
     last = _follow_in_lines(looks) if as_json else _follow_with_bar(looks)
-    raise typer.Exit(int(last is ExecutionState.FAILED))
+    raise typer.Exit(int(last == FAILED))
 
 
-Look = tuple[Snapshot, tuple[Entry, ...]]
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How an execution stands, and the entries that are new since the last look."""
+
+    status: dict[str, Any]
+    entries: list[dict[str, Any]]
 
 
-def _looks(ports: Ports, execution_id: str, *, until_halt: bool) -> Iterator[Look]:
-    """Look again and again: how it stands, and the entries that are new since the last look."""
+def _looks(service: Client, execution: str, *, until_halt: bool) -> Iterator[Look]:
+    found = read_execution(service, execution)
+    deployment, execution_id = quote(found["deployment"], safe=""), found["execution_id"]
+    ends = ["completed", "error", "stopped", *(["pending_human_input"] if until_halt else [])]
     seen = 0
     while True:
-        found, entries = history(ports, execution_id)
-        yield found, entries[seen:]
+        # The status first: what happens in between comes with the next look, or was the end.
+        status = service.call("GET", f"/crews/{deployment}/status/{execution_id}")
+        entries = service.call("GET", f"/v1/executions/{execution_id}/timeline")["timeline"]
+        yield Look(status, entries[seen:])
         seen = len(entries)
-        halted = found.execution.state is ExecutionState.PENDING_HUMAN_INPUT
-        if not found.execution.is_open or (until_halt and halted):
+        if status["status"] in ends:
             return
         time.sleep(SECONDS_BETWEEN_LOOKS)
 
 
-def _follow_in_lines(looks: Iterator[Look]) -> ExecutionState | None:
-    state = None
-    for found, entries in looks:
-        state = found.execution.state
-        for entry in entries:
-            typer.echo(json.dumps(entry_record(entry), ensure_ascii=False))
-    return state
+def _follow_in_lines(looks: Iterator[Look]) -> str | None:
+    status = None
+    for look in looks:
+        status = look.status["status"]
+        for entry in look.entries:
+            typer.echo(json.dumps(entry, ensure_ascii=False))
+    return status
 
 
-def _follow_with_bar(looks: Iterator[Look]) -> ExecutionState | None:
-    state = None
-    with _bar(Console(highlight=False)) as progress:
+def _follow_with_bar(looks: Iterator[Look]) -> str | None:
+    status = None
+    with _bar() as progress:
         bar = progress.add_task("", total=None)
-        for found, entries in looks:
-            state = found.execution.state
-            for entry in entries:
-                progress.console.print(_line(entry_record(entry)), markup=False)
-            done = len(found.committed)
-            total = None if found.plan.is_flow else len(found.plan.names)
-            progress.update(bar, completed=done, total=total, description=_now(found))
-    return state
+        for look in looks:
+            status = look.status["status"]
+            for entry in look.entries:
+                progress.console.print(_line(entry), markup=False, soft_wrap=True)
+            done = look.status["progress"]
+            completed, total = done["completed"], done.get("total")
+            progress.update(bar, completed=completed, total=total, description=_now(look.status))
+    return status
 
 
-def _bar(console: Console) -> Progress:
+def _bar() -> Progress:
+    # Rich takes a tenth of a second to import, which other commands do not need.
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
     columns: list[Any] = [TextColumn("{task.description}"), BarColumn()]
+    console = Console(highlight=False)
     return Progress(*columns, MofNCompleteColumn(), TimeElapsedColumn(), console=console)
 
 
-def _now(found: Snapshot) -> str:
-    state = found.execution.state.value.replace("_", " ").lower()
-    return f"{state}: {found.current_task}" if found.current_task else state
+def _now(status: dict[str, Any]) -> str:
+    standing = str(status["status"]).replace("_", " ")
+    return f"{standing}: {status['current_task']}" if "current_task" in status else standing
 
 
 def _line(record: dict[str, Any]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Protocol
 
 from orchestrator.domain.audit import AuditEntry
@@ -21,6 +20,7 @@ from orchestrator.domain.figures import (
     TryFigures,
     Waiting,
 )
+from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.token import Token
@@ -98,28 +98,6 @@ class Keys(Protocol):
     def put(self, deployment: str, call: str, key: str, kept: StoredResponse, at: datetime) -> None:
         """Keep an answer. Raises StaleWrite when another transaction used the key meanwhile."""
         ...
-
-
-class IntakeState(StrEnum):
-    """What became of a message."""
-
-    ACCEPTED = "ACCEPTED"
-    REFUSED = "REFUSED"
-    WAITING = "WAITING"
-
-
-@dataclass(frozen=True, slots=True)
-class IntakeMessage:
-    """One message of a producer: what it asked for, and what became of it."""
-
-    id: str
-    job: str
-    deployment: str
-    body: JsonObject
-    state: IntakeState
-    reason: str | None
-    execution_id: str | None
-    received_at: datetime
 
 
 class Intake(Protocol):

@@ -33,7 +33,7 @@ def test_deployments_are_listed_as_workers_found_them(command: Command) -> None:
     assert (listed["deployment"], listed["health"], listed["tasks"]) == (
         "article",
         "ready",
-        "write",
+        ["write"],
     )
 
 

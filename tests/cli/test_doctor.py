@@ -49,7 +49,7 @@ def test_a_database_that_is_away(command: Command, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_disk_that_is_nearly_full(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("orchestrator.cli.doctor.LEAST_FREE", 2**63)
+    monkeypatch.setattr("orchestrator.cli.checks.LEAST_FREE", 2**63)
     assert "Make room" in wrong(command)["data"]["mend"]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,8 +73,12 @@ def test_a_review_is_answered(command: Command, halted: str) -> None:
     assert command.json("status", halted)["status"] == "completed"
 
 
-def test_a_review_is_answered_with_an_own_text(command: Command, halted: str) -> None:
-    command("reviews", "answer", pending(command)["review_id"], "--edited-output", "Mine")
+def test_a_review_is_answered_with_an_own_text(
+    command: Command, halted: str, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.md").write_text("Mine")
+    review = pending(command)["review_id"]
+    command("reviews", "answer", review, "--edited-output", str(tmp_path / "mine.md"))
     assert command.json("status", halted)["result"] == "Mine"
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import delete
 from work import Work
 
 from orchestrator.adapters.sql.schema import manifests
-from orchestrator.ports import IntakeMessage
+from orchestrator.domain.intake import IntakeMessage
 from orchestrator.settings import embedded_broker_url
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("e2e")]

@@ -11,9 +11,9 @@ import pytest
 from world import World
 
 from orchestrator.domain.canonical import digest
+from orchestrator.domain.intake import IntakeState
 from orchestrator.errors import KeyReused, OrchestratorError
 from orchestrator.jobs import ANSWER
-from orchestrator.ports import IntakeState
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.idempotency import IdempotencyKey
 from orchestrator.usecases.operations.intake import Message, take

@@ -14,9 +14,9 @@ from world import World
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.errors import DatabaseAway
 from orchestrator.jobs import ANSWER, KICKOFF
-from orchestrator.ports import IntakeMessage, IntakeState
 from orchestrator.usecases.operations import intake
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.intake import Message, take

@@ -8,8 +8,8 @@ from post import MoodyReceiver, Post
 from world import World
 
 from orchestrator.domain.canonical import digest
+from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.domain.output import Output
-from orchestrator.ports import IntakeMessage, IntakeState
 from orchestrator.usecases.operations.purge import purge
 
 

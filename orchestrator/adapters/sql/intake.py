@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, update
 from orchestrator.adapters.sql.rows import Rows, upsert, values_of
 from orchestrator.adapters.sql.schema import intake_messages, intake_waits, manifests
 from orchestrator.domain.figures import Waiting
-from orchestrator.ports import IntakeMessage, IntakeState
+from orchestrator.domain.intake import IntakeMessage, IntakeState
 
 _c = intake_messages.c
 

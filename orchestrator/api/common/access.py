@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
@@ -38,17 +39,49 @@ Secret = Annotated[str | None, Depends(_secret)]
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: ``actor`` as the timeline says, ``channel`` as executions and answers do."""
+
+    token: Token
+    actor: str
+    channel: str
+
+
+def known_caller(request: Request, ports: World, secret: Secret) -> Caller:
+    """Whoever holds a live token; or the operator of this machine, where the app is served to none.
+
+    Raises Unauthorized.
+    """
+    operator: str | None = request.app.state.operator
+    if operator is not None:
+        return Caller(_OPERATOR, operator, "cli")
+    token = live_token(ports, secret)
+    return Caller(token, token_actor(token.name), "api")
+
+
+_OPERATOR = Token("", "operator", "", None, datetime.fromtimestamp(0, UTC))
+"""Stands for the right of whoever may read the database anyway."""
+
+Known = Annotated[Caller, Depends(known_caller)]
+
+
+@dataclass(frozen=True, slots=True)
 class CrewCaller:
     """A caller of one deployment's own calls."""
 
     ports: Ports
-    token: Token
+    caller: Caller
     deployment: str
 
     @property
     def actor(self) -> str:
         """Who the timeline says it was."""
-        return token_actor(self.token.name)
+        return self.caller.actor
+
+    @property
+    def channel(self) -> str:
+        """Where executions and answers that come through here come from."""
+        return self.caller.channel
 
 
 async def path_names_deployment(
@@ -57,13 +90,13 @@ async def path_names_deployment(
     """Declare the path's parameter; ``crew_caller`` reads it."""
 
 
-def crew_caller(request: Request, ports: World, secret: Secret) -> CrewCaller:
+def crew_caller(request: Request, ports: World, caller: Known) -> CrewCaller:
     """Find the deployment that the path names.
 
     At the root of the host that is the token's own, and only for a token of all the default one:
     clients that drop the path must not start another crew than theirs.
     """
-    token = live_token(ports, secret)
+    token = caller.token
     named = request.path_params.get("deployment")
     name = named or token.deployment or ports.deployments.default()
     if name is None:
@@ -71,7 +104,7 @@ def crew_caller(request: Request, ports: World, secret: Secret) -> CrewCaller:
     if not token.allows(name):
         raise Unauthorized
     ports.deployments.get(name)
-    return CrewCaller(ports, token, name)
+    return CrewCaller(ports, caller, name)
 
 
 def _no_default(request: Request, ports: Ports) -> NotFound:
@@ -93,7 +126,12 @@ class Visitor:
     """A caller of what spans deployments: sees those that the token is valid for."""
 
     ports: Ports
-    token: Token
+    caller: Caller
+
+    @property
+    def token(self) -> Token:
+        """What lets the visitor in."""
+        return self.caller.token
 
     @property
     def only(self) -> str | None:
@@ -103,7 +141,12 @@ class Visitor:
     @property
     def actor(self) -> str:
         """Who the timeline says it was."""
-        return token_actor(self.token.name)
+        return self.caller.actor
+
+    @property
+    def channel(self) -> str:
+        """Where executions and answers that come through here come from."""
+        return self.caller.channel
 
     def narrowed(self, deployment: str | None) -> str | None:
         """What remains visible where the caller asks for one deployment. Raises Unauthorized."""
@@ -114,8 +157,8 @@ class Visitor:
         return deployment
 
 
-def _visitor(ports: World, secret: Secret) -> Visitor:
-    return Visitor(ports, live_token(ports, secret))
+def _visitor(ports: World, caller: Known) -> Visitor:
+    return Visitor(ports, caller)
 
 
 AnyVisitor = Annotated[Visitor, Depends(_visitor)]

@@ -26,9 +26,6 @@ from orchestrator.wire.ids import Id
 from orchestrator.wire.misspelt import misspelt_keys
 from orchestrator.wire.requests import KickoffBody, ResumeBody, parse
 
-CHANNEL = "api"
-"""Where executions and answers that come through here come from."""
-
 calls = APIRouter()
 
 
@@ -66,7 +63,7 @@ def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
         deployment=caller.deployment,
         body=parse(KickoffBody, body),
         actor=caller.actor,
-        origin=CHANNEL,
+        origin=caller.channel,
         key=key_of(key, "kickoff", body),
     )
     return JsonResponse(_with_warnings(kickoff(caller.ports, asked), KickoffBody, body))
@@ -98,7 +95,7 @@ def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
         deployment=caller.deployment,
         body=parse(ResumeBody, body),
         actor=caller.actor,
-        channel=CHANNEL,
+        channel=caller.channel,
         key=key_of(key, "resume", body),
     )
     return JsonResponse(_with_warnings(answer(caller.ports, given), ResumeBody, body))

@@ -11,7 +11,7 @@ from orchestrator.api.common.paging import Limit
 from orchestrator.api.v1.executions import OneDeployment
 from orchestrator.api.v1.record_models import MessageList
 from orchestrator.api.v1.records import message_record
-from orchestrator.ports import IntakeState
+from orchestrator.domain.intake import IntakeState
 from orchestrator.usecases.operations.messages import list_messages
 
 messages = APIRouter(prefix="/v1/messages", tags=["messages"])

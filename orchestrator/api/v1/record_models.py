@@ -144,6 +144,7 @@ class TimelineRecord(BaseModel):
 class ExecutionRecord(ExecutionLine):
     """An execution with all that happened to it."""
 
+    current_task: str | None = None
     inputs: dict[str, Any]
     meta: dict[str, Any]
     tasks: list[TaskRecord]

@@ -9,12 +9,12 @@ from typing import Any
 from orchestrator.api.common.json_response import Later
 from orchestrator.api.platform.status import given
 from orchestrator.domain.execution import Execution
+from orchestrator.domain.intake import IntakeMessage
 from orchestrator.domain.output import Preview
 from orchestrator.domain.plan import PlannedTask
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
-from orchestrator.ports import IntakeMessage
 from orchestrator.usecases.executions.snapshot import CommittedStep, Snapshot
 from orchestrator.usecases.reviews.find import ListedReview
 from orchestrator.wire.words import STATUS
@@ -42,6 +42,7 @@ def execution_record(snapshot: Snapshot, timeline: Iterable[Entry]) -> dict[str,
     """An execution with all that happened to it; its outputs are read as they are written."""
     record = {
         **execution_line(snapshot.execution),
+        "current_task": snapshot.current_task,
         "inputs": snapshot.execution.inputs,
         "meta": snapshot.execution.meta,
         "tasks": [_task(snapshot, task) for task in snapshot.plan.tasks],

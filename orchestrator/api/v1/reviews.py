@@ -13,7 +13,6 @@ from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
 from orchestrator.api.common.responses import Resumed
-from orchestrator.api.platform.calls import CHANNEL
 from orchestrator.api.v1.executions import OneDeployment
 from orchestrator.api.v1.record_models import PendingRecord, ReviewPage
 from orchestrator.api.v1.records import pending_record, review_record
@@ -71,7 +70,7 @@ def answer_review(
         deployment=review.deployment,
         body=parse(ResumeBody, _about(review, body)),
         actor=visitor.actor,
-        channel=CHANNEL,
+        channel=visitor.channel,
         key=key_of(key, f"answer {review.id}", body),
     )
     return JsonResponse(answer(visitor.ports, given))

@@ -11,7 +11,6 @@ from orchestrator.api.common.access import AnyVisitor
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
-from orchestrator.api.platform.calls import CHANNEL
 from orchestrator.api.v1.record_models import ExecutionLine
 from orchestrator.api.v1.records import execution_line, preview
 from orchestrator.usecases.executions.kickoff import Kickoff
@@ -98,7 +97,7 @@ def kick_off_batch(visitor: AnyVisitor, raw: RawBody, key: KeyHeader = None) -> 
         deployment=wanted.deployment,
         body=wanted,
         actor=visitor.actor,
-        origin=CHANNEL,
+        origin=visitor.channel,
         key=key_of(key, "batch", body),
     )
     return JsonResponse(kickoff_batch(visitor.ports, asked, wanted))

@@ -15,8 +15,9 @@ import structlog
 
 from orchestrator import jobs
 from orchestrator.domain.canonical import JsonObject, digest, encode
+from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.errors import DeploymentNotReady, Invalid, OrchestratorError, Transient
-from orchestrator.ports import IntakeMessage, IntakeState, Ports
+from orchestrator.ports import Ports
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.idempotency import IdempotencyKey
 from orchestrator.usecases.reviews.answer import answer

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from orchestrator.ports import IntakeMessage, IntakeState, Ports
+from orchestrator.domain.intake import IntakeMessage, IntakeState
+from orchestrator.ports import Ports
 
 
 def list_messages(

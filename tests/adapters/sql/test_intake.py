@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.figures import Waiting
-from orchestrator.ports import IntakeMessage, IntakeState
+from orchestrator.domain.intake import IntakeMessage, IntakeState
 
 
 def message(message_id: str, at: datetime, state: str = IntakeState.WAITING) -> IntakeMessage:

@@ -6,7 +6,7 @@ from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Tabl
 
 from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
 from orchestrator.adapters.sql.schema.base import Number, in_state, metadata, partial_index
-from orchestrator.ports import IntakeState
+from orchestrator.domain.intake import IntakeState
 
 plans = Table(
     "plans",

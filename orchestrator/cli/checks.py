@@ -1,0 +1,136 @@
+"""What ``orchestrator doctor`` checks: what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import requests
+from kombu.exceptions import KombuError
+from sqlalchemy.exc import SQLAlchemyError
+
+from orchestrator.adapters.celery import make_celery, queue_lengths
+from orchestrator.adapters.sql import migrate
+from orchestrator.cli.application import settings_with
+from orchestrator.errors import OrchestratorError
+from orchestrator.settings import Settings, make_data_folder, require_writable
+from orchestrator.usecases.operations.doctor import Finding, examine
+from orchestrator.wiring import make_ports
+
+FULL_QUEUE = 1000
+"""Messages in one queue that are too many: the database has the work, messages only wake."""
+
+LEAST_FREE = 256
+"""MiB on the data folder's disk that are too few: SQLite and the broker's log need room to work."""
+
+SECONDS_TO_ANSWER = 5.0
+
+
+def findings(**given: object) -> Iterator[Finding]:
+    """Check from the ground up; what stands on something broken is not checked."""
+    try:
+        settings = settings_with(**given)
+    except OrchestratorError as error:
+        yield Finding("settings", error.message, "Correct it in the environment")
+        return
+    yield from _settings(settings)
+    yield from _data_folder(settings)
+    if settings.keeps_data_here and not settings.data.exists():
+        return  # there is nothing to look into
+    yield _broker(settings)
+    yield from _public_url(settings)
+    database = _database(settings)
+    yield database
+    if not database.is_wrong:
+        yield from _inside(settings)
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    shared = settings.database_url is not None and not settings.database_url.startswith("sqlite")
+    if shared and settings.secret_key is None:
+        mend = "Set the same ORCHESTRATOR_SECRET_KEY for every process"
+        yield Finding("settings", "each machine would make an encryption key of its own", mend)
+    if shared and settings.broker_url is None:
+        mend = "Set ORCHESTRATOR_BROKER_URL for every process"
+        yield Finding("settings", "the database is shared, the broker is this machine's own", mend)
+    yield Finding("settings", f"data in {settings.data}, deployments in {settings.deployments}")
+
+
+def _data_folder(settings: Settings) -> Iterator[Finding]:
+    if not settings.keeps_data_here:
+        return
+    if not settings.data.exists():
+        missing = "`orchestrator up` makes it; or name another with ORCHESTRATOR_DATA"
+        yield Finding("data", f"there is no folder {settings.data}", missing)
+        return
+    try:
+        make_data_folder(settings.data)  # says what is wrong with one that is none
+        require_writable(settings.data)
+    except OrchestratorError as error:
+        yield Finding("data", error.message.rstrip("."), "Then restart every process")
+        return
+    free = shutil.disk_usage(settings.data).free // 1024**2
+    mend = f"Make room on the disk of {settings.data}" if free < LEAST_FREE else None
+    yield Finding("data", f"{free} MiB are free on its disk", mend)
+
+
+def _broker(settings: Settings) -> Finding:
+    try:
+        lengths = queue_lengths(
+            make_celery(settings.resolved_broker_url, patience=SECONDS_TO_ANSWER)
+        )
+    except (KombuError, OSError) as error:
+        mend = "Start it (`orchestrator up` brings one), or correct ORCHESTRATOR_BROKER_URL"
+        return Finding("broker", f"cannot be reached: {error}", mend)
+    says = ", ".join(f"{queue} {length}" for queue, length in lengths.items())
+    full = [queue for queue, length in lengths.items() if length > FULL_QUEUE]
+    more = f"Start more workers on: {', '.join(full)}" if full else None
+    return Finding("broker", f"messages that wait: {says}", more)
+
+
+def _public_url(settings: Settings) -> Iterator[Finding]:
+    """Knock at our own door from outside; the operator named it, so it needs no guard."""
+    if settings.public_url is None:
+        yield Finding("public URL", "not set: links in webhooks lead to this machine only")
+        return
+    mend = "Correct ORCHESTRATOR_PUBLIC_URL, or what stands between it and the API"
+    url = f"{settings.public_url}/livez"
+    try:
+        status = requests.get(url, timeout=SECONDS_TO_ANSWER).status_code
+    except requests.RequestException as error:
+        yield Finding("public URL", f"{url} cannot be reached: {type(error).__name__}", mend)
+        return
+    says = f"{url} answers {status}"
+    yield Finding("public URL", says, None if status == requests.codes.ok else mend)
+
+
+def _database(settings: Settings) -> Finding:
+    url = settings.resolved_database_url
+    try:
+        found, needed = migrate.current(url), migrate.head()
+    except (SQLAlchemyError, OSError) as error:
+        mend = "Start it, or correct ORCHESTRATOR_DATABASE_URL"
+        why = " ".join(str(error).split())[:200]
+        return Finding("database", f"cannot be read: {why}", mend)
+    if found != needed:
+        says = f"is at revision {found or 'none'}, this version needs {needed}"
+        return Finding("database", says, "Run: orchestrator migrate")
+    try:
+        migrate.write_something(url)
+    except (SQLAlchemyError, OSError) as error:
+        mend = "Make room on its disk, or see to it that it may be written: is it a replica?"
+        why = " ".join(str(error).split())[:200]
+        return Finding("database", f"cannot be written: {why}", mend)
+    return Finding("database", f"is at revision {found}")
+
+
+def _inside(settings: Settings) -> Iterator[Finding]:
+    try:
+        ports = make_ports(settings)
+    except OrchestratorError as error:
+        yield Finding("settings", error.message, "Correct it, then restart every process")
+        return
+    try:
+        yield from examine(ports)
+    finally:
+        ports.store.dispose()

@@ -1,0 +1,75 @@
+"""The processes that are no Celery workers: the API and the sweep."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import structlog
+import uvicorn
+
+from orchestrator.adapters.logs import configure_logging
+from orchestrator.adapters.system import give_back_large_memory
+from orchestrator.adapters.telemetry import tracing
+from orchestrator.api.app import create_app
+from orchestrator.api.connections import allow_many_connections, bounded_http
+from orchestrator.settings import Settings
+from orchestrator.usecases.operations.secret_key import sealed_warning
+from orchestrator.usecases.operations.sweep import Swept, sweep
+from orchestrator.usecases.operations.tokens import ensure_first_token
+from orchestrator.wiring import make_ports
+
+log = structlog.get_logger()
+
+SWEEP_EVERY = 1.0
+"""Seconds between two sweeps."""
+
+KEEP_ALIVE = 75
+"""Seconds that an idle connection is kept: longer than proxies keep theirs (60 s as a rule), or
+their next request meets a connection that is just being closed."""
+
+
+def serve_api(settings: Settings) -> None:
+    """Serve the HTTP API."""
+    configure_logging(settings)
+    give_back_large_memory()
+    ports = make_ports(settings)
+    if settings.given_api_token is not None:
+        ensure_first_token(ports, settings.given_api_token)
+    sealed_warning(ports)
+    app = create_app(
+        ports,
+        max_request_bytes=settings.max_request_bytes,
+        max_waiting_requests=settings.max_waiting_requests,
+        metrics_public=settings.metrics_public,
+        cors_origins=settings.cors_origins,
+    )
+    allow_many_connections()
+    uvicorn.run(
+        tracing().requests(app),
+        http=bounded_http(settings.request_timeout),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=int(settings.shutdown_grace),
+        timeout_keep_alive=KEEP_ALIVE,
+    )
+
+
+def sweep_for_ever(settings: Settings) -> None:
+    """See to what is due or was lost, every second. Safe to run many times."""
+    configure_logging(settings)
+    ports = make_ports(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    while not stop.is_set():
+        try:
+            swept = sweep(ports)
+        except Exception:
+            log.exception("sweep failed; it goes on")
+        else:
+            if swept != Swept():
+                log.info("swept", **{name: n for name, n in swept.counts().items() if n})
+        stop.wait(SWEEP_EVERY)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.cli.printing import print_record, print_records
+
+RECORDS = [
+    {"execution_id": "01a21529-dede-709e-8c61-b6fcfa66d74e", "state": "RUNNING", "error": None},
+    {"execution_id": "01a21529-57bb-77e7-b097-0bb8ab5960ee", "state": "FAILED", "error": "no ink"},
+]
+COLUMNS = ("execution_id", "state", "error")
+
+
+def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_table_that_has_room_is_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    print_records(RECORDS, COLUMNS, as_json=False)
+    assert printed(capsys) == [
+        "execution id                          state    error",
+        "01a21529-dede-709e-8c61-b6fcfa66d74e  RUNNING",
+        "01a21529-57bb-77e7-b097-0bb8ab5960ee  FAILED   no ink",
+    ]
+
+
+def test_a_table_without_room_is_lines_and_nothing_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    print_records(RECORDS, COLUMNS, as_json=False)
+    assert printed(capsys) == [
+        "execution id  01a21529-dede-709e-8c61-b6fcfa66d74e",
+        "state         RUNNING",
+        "",
+        "execution id  01a21529-57bb-77e7-b097-0bb8ab5960ee",
+        "state         FAILED",
+        "error         no ink",
+    ]
+
+
+def test_what_another_command_reads_is_a_table_of_any_width(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_records([{**RECORDS[1], "error": "x" * 300}], COLUMNS, as_json=False)
+    assert printed(capsys)[1].endswith("FAILED  " + "x" * 300)
+
+
+def test_a_long_text_has_lines_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    print_record({"task_output": "one\ntwo", "approved": False, "note": None}, as_json=False)
+    assert printed(capsys) == ["task output:", "    one", "    two", "approved     no"]
