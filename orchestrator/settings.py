@@ -202,6 +202,16 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log lines that are written."
     )
+    log_file: AbsolutePath | None = Field(
+        default=None,
+        description="File that log lines go to as well, as JSON. `orchestrator up` has one in the "
+        "data folder, which `orchestrator logs` reads; it is kept under 64 MiB.",
+    )
+    log_console_level: Literal["debug", "info", "warning", "error"] | None = Field(
+        default=None,
+        description="Least severe log lines on standard error, where a file has all. Without it: "
+        "all; `orchestrator up` on a terminal: warnings.",
+    )
 
     def __init__(self, **values: Any) -> None:
         try:

@@ -20,6 +20,7 @@ from orchestrator import jobs
 from orchestrator.adapters.deployment_file import RunnerKind, load_deployments
 from orchestrator.adapters.logs import configure_logging
 from orchestrator.adapters.runners.crewai.environment import prepare_environment
+from orchestrator.adapters.schema_lock import await_migration
 from orchestrator.adapters.system import give_back_large_memory
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
@@ -33,6 +34,10 @@ _HOW_IT_ENDED = re.compile(r"exited prematurely: (.+) Job:")
 """In what Celery says of a lost child: ``signal 9 (SIGKILL)`` or ``exitcode 1``."""
 
 
+_IDS = ("execution_id", "task_run_id", "endpoint_id")
+"""The arguments of jobs that log lines carry."""
+
+
 def connect(settings: Settings) -> None:
     """Have Celery's signals lead here."""
     give_back_large_memory()
@@ -42,6 +47,8 @@ def connect(settings: Settings) -> None:
     signals.worker_process_init.connect(_begin_child, weak=False)
     signals.worker_ready.connect(_begin_without_children, weak=False)
     signals.worker_ready.connect(_note_pool_size, weak=False)
+    signals.task_prerun.connect(_bind_ids, weak=False)
+    signals.task_postrun.connect(_unbind_ids, weak=False)
     signals.task_failure.connect(_end_claim_of_lost_child, weak=False)
 
 
@@ -74,6 +81,8 @@ def _runs_crews(settings: Settings) -> bool:
 
 def _begin_child(**_: Any) -> None:
     """A child has been forked: it shares nothing with its parent that could be in use."""
+    if current.settings is not None:
+        await_migration(current.settings.data)
     current.forget()
     current.get()
 
@@ -87,6 +96,16 @@ def _begin_without_children(sender: Any, **_: Any) -> None:
 def _note_pool_size(sender: Any, **_: Any) -> None:
     """Celery 5.6 asks the pool for its size once more after a cold shutdown has let go of it."""
     sender.controller.max_concurrency = sender.pool.num_processes
+
+
+def _bind_ids(kwargs: Mapping[str, Any] | None = None, **_: Any) -> None:
+    """Have each log line of a job say what it is about, those of users' code too."""
+    ids = {name: value for name, value in (kwargs or {}).items() if name in _IDS}
+    structlog.contextvars.bind_contextvars(**ids)
+
+
+def _unbind_ids(**_: Any) -> None:
+    structlog.contextvars.unbind_contextvars(*_IDS)
 
 
 def _end_claim_of_lost_child(

@@ -1,9 +1,16 @@
-"""Log lines: JSON for machines, readable on a terminal, every one with what is bound to it."""
+"""Log lines: JSON for machines, readable on a terminal, every one with what is bound to it.
+
+Where a file is kept, all processes of a service append to one, and any may move it aside: whoever
+writes next opens it anew.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
+from logging.handlers import WatchedFileHandler
+from pathlib import Path
 
 import structlog
 from structlog.typing import Processor
@@ -16,6 +23,14 @@ SHARED: tuple[Processor, ...] = (
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
+
+
+MOST_BYTES = 16 * 1024**2
+PRINTED = "output.log"
+"""The file beside it that has what processes print themselves."""
+
+KEPT_FILES = 3
+"""Full files beside the one that is written: four times MOST_BYTES are the most in all."""
 
 
 def configure_logging(settings: Settings) -> None:
@@ -33,12 +48,41 @@ def configure_logging(settings: Settings) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_formatter(as_json=as_json))
-    logging.basicConfig(handlers=[handler], level=settings.log_level.upper(), force=True)
+    console = logging.StreamHandler(sys.stderr)
+    console.setFormatter(_formatter(as_json=as_json))
+    console.setLevel((settings.log_console_level or settings.log_level).upper())
+    handlers: list[logging.Handler] = [console]
+    if settings.log_file is not None:
+        file = WatchedFileHandler(settings.log_file, encoding="utf-8", delay=True)
+        file.setFormatter(_formatter(as_json=True))
+        handlers.append(file)
+    logging.basicConfig(handlers=handlers, level=settings.log_level.upper(), force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     # It logs URLs with their queries at lower levels, and receivers keep tokens there.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
+
+
+def log_files(newest: Path) -> list[Path]:
+    """The files of that log that are there, the oldest first."""
+    aside = [newest.with_name(f"{newest.name}.{n}") for n in range(KEPT_FILES, 0, -1)]
+    return [path for path in (*aside, newest) if path.exists()]
+
+
+def keep_bounded(newest: Path) -> None:
+    """Move a full log file aside, and drop the oldest. One process of a service does so.
+
+    What processes print beside their log lines is kept open by them, so that file begins anew.
+    """
+    printed = newest.with_name(PRINTED)
+    if printed.exists() and printed.stat().st_size > MOST_BYTES:
+        os.truncate(printed, 0)
+    if not newest.exists() or newest.stat().st_size < MOST_BYTES:
+        return
+    for number in range(KEPT_FILES, 1, -1):
+        earlier = newest.with_name(f"{newest.name}.{number - 1}")
+        if earlier.exists():
+            earlier.replace(newest.with_name(f"{newest.name}.{number}"))
+    newest.replace(newest.with_name(f"{newest.name}.1"))
 
 
 def _formatter(*, as_json: bool) -> structlog.stdlib.ProcessorFormatter:

@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -36,7 +37,9 @@ class Child:
 
     ``env`` is added to the supervisor's own. On a stop it gets ``stop_signal`` and ``grace``
     seconds. Where ``ready`` is given, the children after it lean on it: they are started only when
-    it returns True, and have ended before this one is stopped.
+    it returns True, and have ended before this one is stopped. Before ``waits_for`` returns True
+    neither this child is started nor those after it. What it prints goes to the end of the file
+    ``output``, or where the supervisor's own goes.
     """
 
     name: str
@@ -45,6 +48,8 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     grace: float = 10.0
     ready: Callable[[], bool] | None = None
+    waits_for: Callable[[], bool] | None = None
+    output: Path | None = None
 
 
 def restart_delay(deaths: int) -> float:
@@ -57,10 +62,13 @@ class Supervisor:
 
     Each child leads a process group, so that Ctrl-C reaches the supervisor alone and nothing that
     a child started outlives it. On Linux children die with a supervisor that is killed.
+
+    ``is_up`` is asked again and again, once all were started, until it is True.
     """
 
-    def __init__(self, children: Sequence[Child]) -> None:
+    def __init__(self, children: Sequence[Child], is_up: Callable[[], bool] = lambda: True) -> None:
         self._kept = [_Kept(child) for child in children]
+        self._is_up = is_up
         self._killed = False
 
     def run(self) -> int:
@@ -72,6 +80,7 @@ class Supervisor:
         with _Signals() as signals:
             try:
                 self._start_in_order(signals)
+                self._tend_until(self._is_up, self._kept, signals)
                 while not signals.stops:
                     signals.wait(self._tend(self._kept))
             finally:
@@ -79,8 +88,10 @@ class Supervisor:
             return STOPPED_AT_ONCE if signals.stops > 1 else int(self._killed)
 
     def _start_in_order(self, signals: _Signals) -> None:
-        for started, kept in enumerate(self._kept, start=1):
-            self._tend_until(kept.is_ready, self._kept[:started], signals)
+        for place, kept in enumerate(self._kept):
+            if kept.child.waits_for is not None:
+                self._tend_until(kept.child.waits_for, self._kept[:place], signals)
+            self._tend_until(kept.is_ready, self._kept[: place + 1], signals)
 
     def _tend_until(
         self, is_ready: Callable[[], bool], started: Sequence[_Kept], signals: _Signals
@@ -220,13 +231,16 @@ class _Signals:
 
 
 def _spawn(child: Child) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(  # noqa: S603 - commands are the caller's own
-        child.argv,
-        env={**os.environ, **child.env},
-        stdin=subprocess.DEVNULL,
-        process_group=0,
-        preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 - the supervisor has one thread
-    )
+    with child.output.open("ab") if child.output else nullcontext() as output:
+        return subprocess.Popen(  # noqa: S603 - commands are the caller's own
+            child.argv,
+            env={**os.environ, **child.env},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            process_group=0,
+            preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 - the supervisor has one thread
+        )
 
 
 def _dying_with(parent: int) -> Callable[[], None] | None:

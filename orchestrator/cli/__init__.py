@@ -16,6 +16,7 @@ from orchestrator.cli import (
     doctor,
     executions,
     login,
+    logs,
     messages,
     reviews,
     services,
@@ -34,6 +35,7 @@ application.command()(watch.watch)
 application.command()(messages.messages)
 application.command()(login.login)
 application.command()(login.logout)
+application.command()(logs.logs)
 application.command()(demo.demo)
 application.command()(doctor.doctor)
 application.command()(audit.audit)

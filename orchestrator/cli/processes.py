@@ -1,4 +1,4 @@
-"""The processes that are no Celery workers: the API and the sweep."""
+"""What runs beside Celery's workers: the API, the sweep, and what comes before all of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import signal
 import threading
 
 import structlog
+import typer
 import uvicorn
 
-from orchestrator.adapters.logs import configure_logging
+from orchestrator.adapters.logs import configure_logging, keep_bounded
+from orchestrator.adapters.sql import migrate
 from orchestrator.adapters.system import give_back_large_memory
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.api.app import create_app
@@ -57,6 +59,26 @@ def serve_api(settings: Settings) -> None:
     )
 
 
+def prepare(settings: Settings) -> None:
+    """Bring the database to this version's schema, and see to it that somebody can call.
+
+    Stores the token of the environment; without one, makes the first token and prints it once. Says
+    so where the secret key is not the one that wrote what is encrypted.
+    """
+    configure_logging(settings)
+    migrate.upgrade(settings.resolved_database_url)
+    ports = make_ports(settings)
+    try:
+        made = ensure_first_token(ports, settings.given_api_token)
+        warning = sealed_warning(ports)
+    finally:
+        ports.store.dispose()
+    if made:
+        typer.echo(f"API token (shown this once): {made}")
+    if warning:
+        typer.echo(f"WARNING: {warning}")
+
+
 def sweep_for_ever(settings: Settings) -> None:
     """See to what is due or was lost, every second. Safe to run many times."""
     configure_logging(settings)
@@ -65,6 +87,8 @@ def sweep_for_ever(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
+        if settings.log_file is not None:
+            keep_bounded(settings.log_file)
         try:
             swept = sweep(ports)
         except Exception:

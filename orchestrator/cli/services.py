@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from orchestrator.cli.application import Data, DeploymentFile, settings_with
+
+LOG_FILE = "service.jsonl"
 
 Host = Annotated[str | None, typer.Option(help="Address that the API listens on.")]
 Port = Annotated[int | None, typer.Option(help="Port that the API listens on.")]
@@ -17,6 +20,7 @@ def add_to(application: typer.Typer) -> None:
     """Add these commands."""
     for command in (up, api, sweep, migrate):
         application.command()(command)
+    application.command(hidden=True)(prepare)
 
 
 def up(  # noqa: PLR0913 - a parameter is an option
@@ -42,6 +46,10 @@ def up(  # noqa: PLR0913 - a parameter is an option
         deployments=_absolute(deployments),
         concurrency=concurrency,
     )
+    if settings.log_file is None:
+        settings = settings_with(log_file=settings.data / "logs" / LOG_FILE)
+    if sys.stdout.isatty() and settings.log_console_level is None:
+        settings = settings_with(log_console_level="warning")
     configure_logging(settings)
     raise typer.Exit(run_everything(settings, flower_port if flower else None))
 
@@ -57,6 +65,13 @@ def api(
             host=host, port=port, data=_absolute(data), deployments=_absolute(deployments)
         )
     )
+
+
+def prepare() -> None:
+    """Make the database ready for all other processes, as the first step of `up`."""
+    from orchestrator.cli.processes import prepare as prepare_database
+
+    prepare_database(settings_with())
 
 
 def sweep(data: Data = None, deployments: DeploymentFile = None) -> None:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import subprocess
 import sys
+import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, Self
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import typer
 
 from orchestrator import jobs
-from orchestrator.adapters.sql import migrate
+from orchestrator.adapters.deployment_file import load_deployments
+from orchestrator.adapters.logs import PRINTED
+from orchestrator.adapters.schema_lock import migrating
 from orchestrator.adapters.supervisor import Child, Supervisor
 from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.cli.flower import LOOPBACK, flower_child
 from orchestrator.errors import AddressInUse
 from orchestrator.settings import PREFIX, Settings, make_data_folder, require_writable
-from orchestrator.usecases.operations.secret_key import sealed_warning
-from orchestrator.usecases.operations.tokens import ensure_first_token
-from orchestrator.wiring import make_ports
+
+LATE = 20.0
+"""Seconds after which the other processes start, ready or not."""
 
 GRACE_AFTER_GRACE = 20.0
 """Seconds that a worker has, after its jobs' grace, to give its claims back and end."""
@@ -28,6 +37,8 @@ GRACE_AFTER_GRACE = 20.0
 def run_everything(settings: Settings, flower_port: int | None = None) -> int:
     """Run all processes until a signal, with Flower where it has a port; returns the exit status.
 
+    What takes longest to import starts first: the crew worker, while the database is migrated. What
+    nobody waits for starts once the service is ready.
     Raises AddressInUse, AlreadyRunning, BrokerFailed and InvalidSettings before anything starts.
     """
     _require_free_address(settings.host, settings.port)
@@ -35,19 +46,117 @@ def run_everything(settings: Settings, flower_port: int | None = None) -> int:
         _require_free_address(LOOPBACK, flower_port, "--flower-port")
     make_data_folder(settings.data)
     require_writable(settings.data)
+    if settings.log_file is not None:
+        settings.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    load_deployments(settings.deployments)
+    flower = None if flower_port is None else flower_child(flower_port)
     with ExitStack() as held:
         children = []
         if settings.broker_url is None:
             broker = EmbeddedBroker(settings.data)
             held.enter_context(broker.reserved())
             children.append(Child("broker", broker.argv, ready=broker.answers))
-        migrate.upgrade(settings.resolved_database_url)
-        _check_secrets(settings)
-        _announce(settings)
-        children += _services(settings, watched=flower_port is not None)
-        if flower_port is not None:
-            children.append(flower_child(flower_port))
-        return Supervisor(children).run()
+        preparation = held.enter_context(Preparation(settings.data))
+        announcement = _Announcement(settings)
+        crews, api, first, *others = _services(settings, watched=flower is not None)
+        children += [
+            crews,
+            replace(api, waits_for=preparation.is_done),
+            replace(first, waits_for=announcement.is_made_or_late),
+            *others,
+            *([flower] if flower else []),
+        ]
+        if settings.log_file is not None and sys.stdout.isatty():  # a person reads, not a journal
+            printed = settings.log_file.with_name(PRINTED)
+            children = [replace(child, output=printed) for child in children]
+        return Supervisor(children, announcement.is_made).run()
+
+
+class Preparation:
+    """``orchestrator prepare`` in a process of its own; workers keep off the database meanwhile."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._held.enter_context(migrating(self._data))
+        command = [sys.executable, "-m", "orchestrator", "prepare"]
+        self._process = subprocess.Popen(command)  # noqa: S603 - our own command
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._held.close()
+
+    def is_done(self) -> bool:
+        """Whether the database can be used. Raises SystemExit where it said that it cannot."""
+        status = self._process.poll()
+        if status:
+            raise SystemExit(status)
+        if status == 0:
+            self._held.close()
+        return status == 0
+
+
+class _Announcement:
+    """Says that the service is ready, once it is, and what a person needs next."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._url = _base_url(settings)
+        self._said = ""
+        self._made = False
+        self._late_at = time.monotonic() + LATE
+
+    def is_made_or_late(self) -> bool:
+        """Whether to wait no longer."""
+        return self.is_made() or time.monotonic() > self._late_at
+
+    def is_made(self) -> bool:
+        """Say it where it is true by now and was not said."""
+        self._made = self._made or self._is_ready()
+        return self._made
+
+    def _is_ready(self) -> bool:
+        health = self._health()
+        if health is None:
+            return False
+        if health["status"] == "ok":
+            self._say_ready(health)
+            return True
+        if health["broken"] and not health["not_loaded"] and health["message"] != self._said:
+            self._said = str(health["message"])
+            typer.echo(f"Not ready: {self._said}", err=True)
+        return False
+
+    def _health(self) -> dict[str, Any] | None:
+        """What the API says of all; None while it does not answer."""
+        try:
+            with urlopen(f"{self._url}/healthz", timeout=2) as response:  # noqa: S310 - our own
+                return dict(json.load(response))
+        except HTTPError as refused:
+            return dict(json.load(refused))
+        except (OSError, ValueError):
+            return None
+
+    def _say_ready(self, health: dict[str, Any]) -> None:
+        settings = self._settings
+        log_files = settings.log_file.parent if settings.log_file else "standard error"
+        made = "the one shown at the first start; `orchestrator token create` makes more"
+        token = "that of ORCHESTRATOR_API_TOKEN" if settings.given_api_token else made
+        typer.echo(
+            f"Crew Orchestrator is ready on {self._url}\n"
+            f"  token       {token}\n"
+            f"  calls       {self._url}/openapi.json\n"
+            f"  data        {settings.data}\n"
+            f"  logs        {log_files}; `orchestrator logs EXECUTION` shows one execution's"
+        )
+        if health["broken"]:
+            broken = ", ".join(health["broken"])
+            typer.echo(f"  NOT LOADED  {broken}: `orchestrator deployments list` says why")
+        sys.stdout.flush()
 
 
 def _require_free_address(host: str, port: int, option: str = "--port") -> None:
@@ -58,28 +167,6 @@ def _require_free_address(host: str, port: int, option: str = "--port") -> None:
             probe.bind((host, port))
         except OSError as error:
             raise AddressInUse(host, port, error.strerror or str(error), option) from None
-
-
-def _check_secrets(settings: Settings) -> None:
-    """Store the token of the environment; without one, make the first token and print it once.
-
-    Says so where the secret key is not the one that wrote what is encrypted.
-    """
-    ports = make_ports(settings)
-    try:
-        made = ensure_first_token(ports, settings.given_api_token)
-        warning = sealed_warning(ports)
-    finally:
-        ports.store.dispose()
-    if made:
-        typer.echo(f"API token (shown this once): {made}")
-    if warning:
-        typer.echo(f"WARNING: {warning}")
-
-
-def _announce(settings: Settings) -> None:
-    typer.echo(f"Crew Orchestrator on {_base_url(settings)} (data in {settings.data})")
-    sys.stdout.flush()
 
 
 def _base_url(settings: Settings) -> str:
@@ -103,14 +190,14 @@ def _services(settings: Settings, *, watched: bool) -> list[Child]:
     module = [sys.executable, "-m", "orchestrator"]
     return [
         Child("crews", crews, environment, grace=grace),
+        Child("api", [*module, "api"], environment, grace=grace),
         Child("webhooks", webhooks, environment, grace=grace),
         Child("intake", intake, environment, grace=grace),
         Child("sweep", [*module, "sweep"], environment),
-        Child("api", [*module, "api"], environment, grace=grace),
     ]
 
 
 def _worker(queue: str, *options: str) -> list[str]:
-    celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "workers.app", "worker"]
     quiet = ["--without-mingle", "--without-gossip", "--loglevel", "WARNING"]
     return [*celery, "-Q", queue, "-n", f"{queue}@%h", *quiet, *options]

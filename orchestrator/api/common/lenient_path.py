@@ -21,6 +21,6 @@ class LenientPath:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on under the path that is meant."""
         if scope["type"] == "http":
-            path = _SLASHES.sub("/", scope["path"]).rstrip("/") or "/"
-            scope = {**scope, "path": path}
+            # In place: whoever is outside, such as tracing, finds the route there.
+            scope["path"] = _SLASHES.sub("/", scope["path"]).rstrip("/") or "/"
         await self._app(scope, receive, send)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from orchestrator.adapters import logs
+
+
+def fill(path: Path, text: str) -> None:
+    path.write_text(text * logs.MOST_BYTES)
+
+
+def test_a_full_log_is_moved_aside_and_the_oldest_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "MOST_BYTES", 10)
+    newest = tmp_path / "service.jsonl"
+    for letter in "abcde":
+        fill(newest, letter)
+        logs.keep_bounded(newest)
+    newest.write_text("f")
+    logs.keep_bounded(newest)
+    assert [path.read_text()[0] for path in logs.log_files(newest)] == ["c", "d", "e", "f"]
+    assert len(list(tmp_path.iterdir())) == 1 + logs.KEPT_FILES
+
+
+def test_what_processes_print_begins_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MOST_BYTES", 10)
+    printed = tmp_path / logs.PRINTED
+    with printed.open("ab", buffering=0) as file:
+        file.write(b"x" * 11)
+        logs.keep_bounded(tmp_path / "service.jsonl")
+        file.write(b"y")
+    assert printed.read_bytes() == b"y"
