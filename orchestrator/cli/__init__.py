@@ -15,6 +15,7 @@ from orchestrator.cli import (
     deployments,
     doctor,
     executions,
+    init,
     login,
     logs,
     messages,
@@ -33,6 +34,7 @@ executions.add_to(application)
 reviews.add_to(application)
 application.command()(watch.watch)
 application.command()(messages.messages)
+application.command()(init.init)
 application.command()(login.login)
 application.command()(login.logout)
 application.command()(logs.logs)

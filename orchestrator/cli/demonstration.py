@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import requests
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -22,6 +12,7 @@ from rich.table import Table
 import orchestrator.demo
 from orchestrator.client import Client, ExecutionStatus, OpenReview
 from orchestrator.errors import OrchestratorError
+from orchestrator.testing import running_service
 
 CREW, FLOW = "article", "letter"
 SEND, REVISE = "send", "revise"
@@ -30,7 +21,7 @@ SEND, REVISE = "send", "revise"
 FIRST_CHANGE = "Mention barn owls, and keep it short."
 """What the demo asks for by itself where there is no terminal to ask at."""
 
-SECONDS_TO_START = 180.0
+SECONDS_TO_WAIT = 180.0
 
 console = Console()
 
@@ -41,57 +32,14 @@ class DemoFailed(OrchestratorError):
 
 def show_everything(topic: str) -> None:
     """Run a crew and then a flow, and ask the person here about what they wrote."""
-    with tempfile.TemporaryDirectory(prefix="orchestrator-demo-") as folder:
-        with _service(Path(folder)) as client:
-            console.rule("A crew: a researcher, a writer, an editor")
-            _show_execution(client, CREW, topic)
-            console.rule("A flow: a letter, with a review that offers options")
-            _show_execution(client, FLOW, topic)
-        console.print("The service has stopped in order. That was all of it.")
-
-
-@contextmanager
-def _service(folder: Path) -> Iterator[Client]:
-    """Run ``orchestrator up`` on a free port for as long as the context lasts."""
-    port, token = _free_port(), secrets.token_urlsafe(32)
-    environment = {**os.environ, "ORCHESTRATOR_API_TOKEN": token}
+    console.print("Starting the service …")
     deployments = Path(orchestrator.demo.__file__).with_name("deployments.toml")
-    command = [sys.executable, "-m", "orchestrator", "up", "--port", str(port)]
-    command += ["--data", str(folder / "data"), "--deployments", str(deployments)]
-    log_path = folder / "up.log"
-    with log_path.open("wb") as log:
-        service = subprocess.Popen(command, env=environment, stdout=log, stderr=log)  # noqa: S603
-        try:
-            url = f"http://127.0.0.1:{port}"
-            console.print(f"Starting the service on {url} …")
-            _await_health(url, service, log_path)
-            with Client(url, token) as client:
-                yield client
-        finally:
-            service.send_signal(signal.SIGTERM)
-            status = service.wait()
-    if status != 0:
-        raise DemoFailed(f"the service ended with status {status}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _await_health(url: str, service: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < until and service.poll() is None:
-        try:
-            if requests.get(f"{url}/healthz", timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            pass
-        time.sleep(0.2)
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-    raise DemoFailed(f"the service did not become ready. Its last lines:\n{tail}")
+    with running_service(deployments) as client:
+        console.rule("A crew: a researcher, a writer, an editor")
+        _show_execution(client, CREW, topic)
+        console.rule("A flow: a letter, with a review that offers options")
+        _show_execution(client, FLOW, topic)
+    console.print("The service has stopped in order. That was all of it.")
 
 
 def _show_execution(client: Client, deployment: str, topic: str) -> None:
@@ -107,7 +55,7 @@ def _answer_until_the_end(client: Client, deployment: str, execution_id: str) ->
     words = ""
     while True:
         done = frozenset(review.id for review in answered)
-        status = client.wait(deployment, execution_id, seconds=SECONDS_TO_START, answered=done)
+        status = client.wait(deployment, execution_id, seconds=SECONDS_TO_WAIT, answered=done)
         if status.has_ended:
             _require_a_true_run(status, answered)
             return status

@@ -47,7 +47,7 @@ def enter(monkeypatch: pytest.MonkeyPatch) -> Iterator[Enter]:
 
     def go(folder: str) -> Deployment:
         monkeypatch.chdir(EXAMPLES / folder)
-        declared = load_deployments(Path("deployments.toml"))
+        declared = load_deployments(Path("config/deployments.toml"))
         (name,) = declared.names()
         return declared.get(name)
 

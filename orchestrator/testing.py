@@ -1,0 +1,92 @@
+"""For tests of your own crews and flows: the whole service, for as long as a test needs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+from orchestrator.client import Client
+from orchestrator.errors import OrchestratorError
+
+__all__ = ["ServiceFailed", "running_service"]
+
+SECONDS_TO_START = 180.0
+"""CrewAI alone imports for seconds, on a busy machine for half a minute."""
+
+
+class ServiceFailed(OrchestratorError):
+    """The service did not start, or did not end, as it must."""
+
+
+@contextmanager
+def running_service(
+    deployments: str | Path = "config/deployments.toml",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Client]:
+    """Run ``orchestrator up`` on a free port and a new data folder; gives a client of it.
+
+    Modules that the deployment file names are found from the working directory. ``environment``
+    adds to that of this process. Raises ServiceFailed with the end of the service's log.
+    """
+    port, token = _free_port(), secrets.token_urlsafe(32)
+    url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
+        command = [sys.executable, "-m", "orchestrator", "up", "--port", str(port)]
+        command += ["--data", f"{folder}/data", "--deployments", str(deployments)]
+        log = Path(folder) / "up.log"
+        with log.open("wb") as written:
+            service = subprocess.Popen(  # noqa: S603 - our own command
+                command,
+                env={**os.environ, **(environment or {}), "ORCHESTRATOR_API_TOKEN": token},
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=written,
+            )
+        try:
+            _await_ready(url, service, log)
+            with Client(url, token) as client:
+                yield client
+        finally:
+            service.send_signal(signal.SIGTERM)
+            status = service.wait()
+        if status != 0:
+            raise ServiceFailed(f"the service ended with status {status}:\n{_end_of(log)}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await_ready(url: str, service: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < until and service.poll() is None:
+        try:
+            with urlopen(f"{url}/healthz", timeout=5):  # noqa: S310 - our own service
+                return
+        except HTTPError as refused:
+            health = json.load(refused)
+            if health.get("broken") and not health.get("not_loaded"):
+                break  # it will not get better
+        except OSError:
+            pass
+        time.sleep(0.1)
+    raise ServiceFailed(f"the service did not become ready. Its last lines:\n{_end_of(log)}")
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
