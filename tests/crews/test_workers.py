@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,26 +16,9 @@ pytestmark = [
     pytest.mark.skipif(find_spec("crewai") is None, reason="needs the extra crewai"),
 ]
 
-CREWS = {
-    "meeting": "projects.meeting:crew",
-    "marketing": "projects.marketing.crew:MarketingCrew",
-    "trip": "projects.trip:make_crew",
-}
 MEETING = {"participants": "Ada", "subject": "owls", "objective": "peace"}
 CUSTOMER = {"customer": "a bank", "project": "a card"}
 TRIP = {"cities": "Lisbon", "range": "May", "origin": "Oslo", "interests": "owls"}
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service whose crew worker has two children, which are replaced every five jobs."""
-    folder = tmp_path_factory.mktemp("crews")
-    service = Service(folder, crews=CREWS, concurrency="2", max_jobs_per_child="5")
-    path = [str(Path(__file__).parent), service.environment["PYTHONPATH"]]
-    service.environment["PYTHONPATH"] = os.pathsep.join(path)
-    service.environment["SCRIPTED_CALLS"] = str(folder / "calls")
-    with service:
-        yield service
 
 
 def calls(service: Service) -> list[tuple[int, str]]:

@@ -16,6 +16,7 @@ from orchestrator.adapters.deployment_file import _Entry
 from orchestrator.adapters.sql.schema import metadata
 from orchestrator.adapters.system import CRASH_POINT, CRASH_POINT_ONCE
 from orchestrator.cli import application
+from orchestrator.cli.connection import TOKEN_VARIABLE, URL_VARIABLE
 from orchestrator.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +87,7 @@ def test_every_table_of_the_database_is_described_and_nothing_else() -> None:
 def test_a_variable_that_a_page_names_is_a_setting(name: str) -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     named = set(re.findall(rf"{PREFIX}[A-Z0-9_]*[A-Z0-9]\b(?!_)", TEXTS[name]))
-    assert named <= {*known, CRASH_POINT, CRASH_POINT_ONCE}
+    assert named <= {*known, CRASH_POINT, CRASH_POINT_ONCE, URL_VARIABLE, TOKEN_VARIABLE}
 
 
 @pytest.mark.parametrize("name", TEXTS)
