@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer.main
+from documented_lines import typed_lines
 from typer.core import TyperGroup
 
 from orchestrator.adapters.deployment_file import _Entry
@@ -44,10 +45,9 @@ def rows(text: str, heading: str) -> dict[str, list[str]]:
 
 def commands() -> list[str]:
     """Every command of ours that a page tells the reader to type."""
-    typed = [line.strip()[2:] for _, block in blocks("console") for line in block.splitlines()]
-    inside = [re.sub(r"^[A-Z]+=\$?\(?", "", line) for line in typed]
+    inside = [re.sub(r"^([A-Z_]+=\S+ +)+", "", line) for _, line in typed_lines()]
     ours = [re.split(r"[|>;)]|&&", line)[0].strip() for line in inside]
-    return sorted({line for line in ours if line.startswith("orchestrator ")})
+    return sorted({line for line in ours if re.match(r"orchestrator \w", line)})
 
 
 @pytest.mark.parametrize("name", TEXTS)
