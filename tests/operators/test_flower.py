@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,15 @@ def test_every_queue_has_its_length(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["AWAITING-INPUT", "task_run.commit", "PENDING_HUMAN_INPUT", "write"]
+    "part",
+    [
+        "AWAITING-INPUT",
+        "task_run.commit",
+        "PENDING_HUMAN_INPUT",
+        "Under review: write, round 1",
+        "Model text",
+        "&quot;topic&quot;: &quot;bees&quot;",
+    ],
 )
 def test_our_page_shows_an_execution(service: Service, halted: str, part: str) -> None:
     assert part in service.in_flower(f"/execution/{halted}")
@@ -82,9 +91,31 @@ def test_nothing_is_shown_without_the_password(service: Service, halted: str, pa
     assert answer.status_code == 401
 
 
-def test_an_unknown_execution_is_not_found(service: Service) -> None:
-    with pytest.raises(requests.HTTPError, match="404"):
-        service.in_flower("/execution/01a203d7-d322-7166-875c-000000000000")
+def test_an_unknown_execution_is_not_found_on_a_page_like_all_others(service: Service) -> None:
+    path = "/execution/01a203d7-d322-7166-875c-000000000000"
+    answer = requests.get(service.flower + path, auth=("operator", "a-password"), timeout=10)
+    assert answer.status_code == 404
+    assert "No execution found with ID: 01a203d7" in answer.text
+    assert 'class="app-body"' in answer.text
+
+
+@pytest.mark.parametrize("path", ["/tasks", "/task/{}", "/execution/{}"])
+def test_each_page_makes_links_of_executions_ids(service: Service, halted: str, path: str) -> None:
+    shown = service.jobs_of(halted)[0]["uuid"] if "task" in path else halted
+    page = service.in_flower(path.format(shown))
+    assert '<script src="/execution_links.js"' in page
+    script = service.in_flower("/execution_links.js")
+    assert "/execution/" in script
+
+
+def test_a_jobs_arguments_have_the_form_that_the_script_looks_for(
+    service: Service, halted: str
+) -> None:
+    (pattern,) = re.findall(r"const id = /(.*)/;", service.in_flower("/execution_links.js"))
+    for job in service.jobs_of(halted):
+        found = re.search(pattern, job["kwargs"])
+        assert found
+        assert found[1] == halted
 
 
 def test_flower_does_not_start_without_a_password(tmp_path: Path) -> None:

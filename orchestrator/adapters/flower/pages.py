@@ -1,8 +1,12 @@
-"""The page ``/execution/<id>``: what the database says of an execution, and its jobs beside it."""
+"""The page ``/execution/<id>``: what the database says of an execution, and its jobs beside it.
+
+The jobs on Flower's own pages lead there.
+"""
 
 from __future__ import annotations
 
 import importlib.resources
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +25,11 @@ from orchestrator.ports import Ports
 from orchestrator.usecases.executions.snapshot import Snapshot, history
 
 NAME = "execution"
+MOST_SHOWN = 10_000
+"""Characters of an output: more of it is what the API is for."""
+
+_SCRIPT = Path(__file__).with_name("execution_links.js")
+_HERE = {"path": str(_SCRIPT.parent)}
 _FRAME = ("base.html", "navbar.html", "404.html", "error.html")
 
 
@@ -33,6 +42,23 @@ def add_execution_page(ports: Ports) -> None:
     """Add the page to Flower, which has not made its application yet."""
     path = rf"/{NAME}/([0-9A-Fa-f-]+)"
     urls.handlers.insert(0, web.url(path, ExecutionPage, {"ports": ports}, name=NAME))
+    urls.handlers.insert(0, web.url(rf"/({_SCRIPT.name})", web.StaticFileHandler, _HERE))
+    BaseHandler.prepare = _add_links
+
+
+class _Links(web.UIModule):
+    """The script that makes links of executions' ids, on each page."""
+
+    def render(self) -> str:
+        return ""
+
+    def javascript_files(self) -> str:
+        flower: Any = self.handler.application
+        return f"{flower.options.url_prefix or ''}/{_SCRIPT.name}"
+
+
+def _add_links(handler: BaseHandler) -> None:
+    handler._active_modules = {"links": _Links(handler)}  # noqa: SLF001 - as Tornado's own loader does
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +74,7 @@ class JobLine:
 
 
 class ExecutionPage(BaseHandler):  # type: ignore[misc]  # Flower has no types
-    """One execution, without a word of its inputs and outputs."""
+    """One execution. Flower asked for a password: what models and people said is shown, too."""
 
     def initialize(self, ports: Ports) -> None:
         """Take what the route was made with."""
@@ -72,8 +98,15 @@ class ExecutionPage(BaseHandler):  # type: ignore[misc]  # Flower has no types
         try:
             found, entries = await IOLoop.current().run_in_executor(None, self._read, execution_id)
         except UnknownExecution as unknown:
-            raise web.HTTPError(404, reason=unknown.message) from None
-        self.render("execution.html", found=found, entries=entries, jobs=self._jobs(execution_id))
+            raise web.HTTPError(404, unknown.message) from None
+        self.render(
+            "execution.html",
+            found=found,
+            entries=entries,
+            jobs=self._jobs(execution_id),
+            inputs=json.dumps(found.execution.inputs, indent=2, ensure_ascii=False),
+            pending=[(each.review, _beginning(each.output.raw)) for each in found.pending],
+        )
 
     def _read(self, execution_id: str) -> tuple[Snapshot, tuple[Entry, ...]]:
         return history(self._ports, execution_id.lower())
@@ -85,6 +118,10 @@ class ExecutionPage(BaseHandler):  # type: ignore[misc]  # Flower has no types
             mine[execution_id] = events.state.tasks[execution_id]
         lines = [_line(job_id, job) for job_id, job in mine.items()]
         return sorted(lines, key=lambda line: mine[line.id].timestamp or 0)
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]} …"
 
 
 def _line(job_id: str, job: Any) -> JobLine:
