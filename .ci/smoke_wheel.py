@@ -61,7 +61,17 @@ def install(wheel: Path, folder: Path) -> Path:
     subprocess.run([UV, "venv", "--quiet", "--python", sys.executable, environment], check=True)
     python = environment / "bin" / "python"
     subprocess.run([UV, "pip", "install", "--quiet", "--python", python, wheel], check=True)
+    make_a_project(python, folder)
     return python
+
+
+def make_a_project(python: Path, folder: Path) -> None:
+    """The wheel has the examples that ``orchestrator init`` copies, the hidden file among them."""
+    command = [python.with_name("orchestrator"), "init", folder / "first"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    made = {path.name for path in (folder / "first").iterdir()}
+    if not {".env.example", "config", "newsletter.py", "test_newsletter.py"} <= made:
+        raise SystemExit(f"a new project has only {sorted(made)}")
 
 
 def run_a_crew(python: Path, folder: Path) -> None:
