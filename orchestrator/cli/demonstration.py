@@ -7,9 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.table import Table
 
 import orchestrator.demo
+from orchestrator.cli.printing import print_records
 from orchestrator.client import Client, ExecutionStatus, OpenReview
 from orchestrator.errors import OrchestratorError
 from orchestrator.testing import running_service
@@ -107,11 +107,6 @@ def _show_review(review: OpenReview) -> None:
 
 
 def _show_timeline(client: Client, execution_id: str) -> None:
-    table = Table("at", "event", "task", "round", "by", title="Timeline")
-    for entry in client.timeline(execution_id):
-        round_ = entry.get("round")
-        at = str(entry["at"])[11:23]
-        table.add_row(
-            at, entry["event"], entry.get("task_name") or "", str(round_ or ""), entry["actor"]
-        )
-    console.print(table)
+    console.print("Timeline")
+    entries = [{**each, "at": str(each["at"])[11:23]} for each in client.timeline(execution_id)]
+    print_records(entries, ("at", "event", "task_name", "round", "actor"), as_json=False)
