@@ -64,12 +64,12 @@ LONGEST_CAUSE = 500
 def cause(error: BaseException) -> str:
     """What a foreign error says, on one line, bounded, without a stack trace."""
     try:
-        told = " ".join(str(error).split())
+        text = " ".join(str(error).split())
     except Exception:  # noqa: BLE001 - its ``__str__`` is foreign code too
-        told = ""
-    if isinstance(error, ModuleNotFoundError) and told:
-        return told
-    sentence = f"{type(error).__name__}: {told}" if told else type(error).__name__
+        text = ""
+    if isinstance(error, ModuleNotFoundError) and text:
+        return text
+    sentence = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return sentence if len(sentence) <= LONGEST_CAUSE else sentence[: LONGEST_CAUSE - 1] + "…"
 
 

@@ -59,7 +59,7 @@ class ChildEnds(BaseException):
 class RunningTask:
     """What a runner tells of one claimed task run, and is told. Kept by the thread.
 
-    Telling costs the runner's thread next to nothing: the keeper's thread writes. ``hurry`` is
+    StepReporter costs the runner's thread next to nothing: the keeper's thread writes. ``hurry`` is
     called for what should not wait for the next look.
     """
 
@@ -287,7 +287,7 @@ class ThreadLeaseKeeper:
             if events:
                 emit_events(self._ports, running.run, self._worker, events)
         except Exception:
-            log.exception("steps could not be told", task_run_id=running.run.id)
+            log.exception("steps could not be written", task_run_id=running.run.id)
 
     def _say_that_it_lives(self) -> None:
         self._seen_at = time.monotonic()

@@ -181,7 +181,7 @@ class Review:
 
     def winner(self) -> dict[str, Any]:
         """What the loser of a race is told about the decision that won: who, when, how."""
-        told = {
+        decision = {
             "review_id": self.id,
             "round": self.round,
             "state": self.state.value,
@@ -192,7 +192,7 @@ class Review:
             "via": self.channel,
             "at": self.closed_at.isoformat() if self.closed_at else None,
         }
-        return {key: value for key, value in told.items() if value is not None}
+        return {key: value for key, value in decision.items() if value is not None}
 
     def summary(self) -> str:
         """The same as a sentence."""

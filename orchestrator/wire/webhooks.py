@@ -84,7 +84,7 @@ def _new_request(
     asked: AskedReview, flow: str, url: Json, response_token: str | None
 ) -> dict[str, Json]:
     review, question = asked.review, asked.review.question
-    told: dict[str, Json] = {
+    shared: dict[str, Json] = {
         "id": review.id,
         "flow_id": review.execution_id,
         "method_name": review.task_name,
@@ -94,10 +94,10 @@ def _new_request(
         "created_at": review.created_at.isoformat(),
     }
     return {
-        **told,
+        **shared,
         "event": "new_request",
         "event_type": "new_request",
-        "request": {**told, "emit_options": list(question.options)},
+        "request": {**shared, "emit_options": list(question.options)},
         "deployment": {"id": review.deployment, "name": review.deployment, "organization_id": None},
         "status": "pending",
         "flow_class": flow,

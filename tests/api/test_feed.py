@@ -20,11 +20,11 @@ def entry(number: int) -> Entry:
 
 @pytest.fixture
 def heard() -> tuple[Feed, Listener]:
-    """A feed that has told number 1, and one who listens to it."""
+    """A feed that has passed on number 1, and one who listens to it."""
     feed = Feed(ports=None)  # type: ignore[arg-type]
     listener = Listener(EVERY_ENTRY, "t")
     feed._listeners.add(listener)
-    feed._tell([entry(1)])
+    feed._pass_on([entry(1)])
     asyncio.run(listener.next(0.01))
     return feed, listener
 
@@ -41,19 +41,19 @@ def numbers(listener: Listener) -> list[Any]:
 
 def test_a_gap_holds_nobody_up(heard: tuple[Feed, Listener]) -> None:
     feed, listener = heard
-    feed._tell([entry(3)])
+    feed._pass_on([entry(3)])
     assert numbers(listener) == [3]
 
 
 def test_who_does_not_read_is_cut_off(heard: tuple[Feed, Listener]) -> None:
     feed, listener = heard
-    feed._tell([entry(number) for number in range(2, feeding.MOST_UNREAD + 3)])
+    feed._pass_on([entry(number) for number in range(2, feeding.MOST_UNREAD + 3)])
     assert listener.is_cut_off
 
 
 def test_what_was_read_with_a_revocation_is_not_told(heard: tuple[Feed, Listener]) -> None:
     feed, listener = heard
-    feed._tell([entry(2)])
-    feed._tell([entry(3)], revoked={"t"})
+    feed._pass_on([entry(2)])
+    feed._pass_on([entry(3)], revoked={"t"})
     assert listener.is_cut_off
     assert numbers(listener) == []

@@ -84,8 +84,8 @@ class GuardedSender:
         except (BlockedAddress, Invalid) as error:
             return SendResult(None, monotonic() - began, error.message, blocked=True)
         except (OSError, HTTPError, HTTPException) as error:
-            told, late = self._told(error, began), timed_out(error)
-            return SendResult(None, monotonic() - began, told, timed_out=late)
+            reason, late = self._reason(error, began), timed_out(error)
+            return SendResult(None, monotonic() - began, reason, timed_out=late)
 
     def close(self) -> None:
         """Close the connections that are kept alive."""
@@ -118,7 +118,7 @@ class GuardedSender:
 
     def _result(self, began: float, response: Response) -> SendResult:
         text, failure = read_text(response, self._limits.read, self._limits.kept)
-        cut_short = f"answer cut short: {self._told(failure, began)}" if failure else None
+        cut_short = f"answer cut short: {self._reason(failure, began)}" if failure else None
         return SendResult(
             response.status_code,
             monotonic() - began,
@@ -127,7 +127,7 @@ class GuardedSender:
             response=text,
         )
 
-    def _told(self, error: Exception, began: float) -> str:
+    def _reason(self, error: Exception, began: float) -> str:
         if not timed_out(error):
             return sentence(error)
         if monotonic() - began < self._limits.total:

@@ -118,11 +118,11 @@ class FlowRun:
 
     def _ended(self, path: str, output: Output) -> None:
         self._last = output
-        self._tell(name_of(path))
+        self._report(name_of(path))
         if output.extra.get(OUTCOME):
-            self._tell(str(output.extra[OUTCOME]))
+            self._report(str(output.extra[OUTCOME]))
 
-    def _tell(self, event: str) -> None:
+    def _report(self, event: str) -> None:
         """Something happened: call each step that has waited for this."""
         for step in self.flow.steps:
             happened = self._happened.setdefault(step.name, set())

@@ -69,11 +69,11 @@ class SqlExecutions:
 
     def to_purge(self, finished_before: datetime, limit: int) -> tuple[str, ...]:
         """Ids of executions that finished before then, were not purged, and have told all."""
-        telling = exists().where(deliveries.c.execution_id == executions.c.id, delivery_waits)
+        still_sending = exists().where(deliveries.c.execution_id == executions.c.id, delivery_waits)
         query = (
             select(executions.c.id)
             .where(executions.c.purged_at.is_(None), executions.c.finished_at < finished_before)
-            .where(~telling)
+            .where(~still_sending)
             .order_by(executions.c.finished_at)
             .limit(limit)
         )

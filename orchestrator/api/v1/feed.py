@@ -30,7 +30,7 @@ class Listener:
         self._unread: asyncio.Queue[Entry | None] = asyncio.Queue(MOST_UNREAD)
         self.is_cut_off = False
 
-    def tell(self, entry: Entry) -> None:
+    def take(self, entry: Entry) -> None:
         """Hand over an entry, if it is wanted; whoever does not read is cut off."""
         if self.is_cut_off or not self.wanted.matches(entry):
             return
@@ -129,17 +129,17 @@ class Feed:
             page, live = await asyncio.to_thread(
                 self._look, EVERY_ENTRY, self._passed_on, settled, tokens
             )
-            self._tell(page, tokens - live)
+            self._pass_on(page, tokens - live)
             if len(page) < PAGE:
                 self._passed_on = max(self._passed_on, settled)
                 return
 
-    def _tell(self, page: Sequence[Entry], revoked: Collection[str] = ()) -> None:
+    def _pass_on(self, page: Sequence[Entry], revoked: Collection[str] = ()) -> None:
         for listener in self._listeners:
             if listener.token_id in revoked:
                 listener.cut_off()
             for entry in page:
-                listener.tell(entry)
+                listener.take(entry)
         if page:
             self._passed_on = _number(page[-1])
 

@@ -17,9 +17,9 @@ def note(
     **details: Json,
 ) -> None:
     """Add a line to the audit log, in the transaction of what it tells. Never a secret."""
-    told = {name: value for name, value in details.items() if value is not None}
+    given = {name: value for name, value in details.items() if value is not None}
     now = ports.clock.now()
-    tx.audit.add(AuditEntry(now, actor, event, subject_id, deployment, told))
+    tx.audit.add(AuditEntry(now, actor, event, subject_id, deployment, given))
 
 
 def newest_entries(ports: Ports, limit: int) -> tuple[AuditEntry, ...]:

@@ -113,7 +113,7 @@ def _keep(ports: Ports, message: IntakeMessage) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What is told of a failure; one that nobody foresaw may quote the message, secrets too."""
+    """What is begun of a failure; one that nobody foresaw may quote the message, secrets too."""
     if isinstance(error, OrchestratorError):
         return error.message
     log.error("message failed unexpectedly", exc_info=error)
@@ -202,14 +202,16 @@ def _unreadable(ports: Ports, message_id: str, message: Message, reason: str) ->
 
 def _carry_out(ports: Ports, message: IntakeMessage) -> IntakeMessage:
     try:
-        told = _kick_off(ports, message) if message.job == jobs.KICKOFF else _answer(ports, message)
+        begun = (
+            _kick_off(ports, message) if message.job == jobs.KICKOFF else _answer(ports, message)
+        )
     except Transient:
         raise
     except DeploymentNotReady as error:
         return replace(message, reason=error.message)
     except Exception as error:  # noqa: BLE001 - it is logged, and what raised it is kept
         return replace(message, state=IntakeState.REFUSED, reason=_reason(error))
-    execution_id = str(told["kickoff_id"])
+    execution_id = str(begun["kickoff_id"])
     return replace(message, state=IntakeState.ACCEPTED, reason=None, execution_id=execution_id)
 
 

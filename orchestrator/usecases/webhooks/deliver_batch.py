@@ -132,7 +132,9 @@ class _Round:
         verdict = judge(result, before, self.endpoint, rules, self.now, jitter)
         attempt = _attempt(tried, verdict.delivery.attempts)
         if before.kind != WebhookKind.STREAM or verdict.transition not in _USUAL:
-            self._note(f"delivery.{verdict.transition}", before, before.id, _told(before, attempt))
+            self._note(
+                f"delivery.{verdict.transition}", before, before.id, _attempted(before, attempt)
+            )
         if self.endpoint.is_enabled and not verdict.endpoint.is_enabled:
             self._tell_owner(before, verdict.endpoint)
         self.endpoint = verdict.endpoint
@@ -141,9 +143,15 @@ class _Round:
     def _tell_owner(self, delivery: Delivery, disabled: Endpoint) -> None:
         """In the timeline of the execution that met it, in the log; the metrics read the row."""
         self._note("endpoint.disable", delivery, disabled.id, {"reason": disabled.reason})
-        actor, told = worker_actor(self.work.worker), {"reason": disabled.reason}
+        actor, details = worker_actor(self.work.worker), {"reason": disabled.reason}
         note(
-            self.ports, self.tx, actor, "endpoint.disable", disabled.id, disabled.deployment, **told
+            self.ports,
+            self.tx,
+            actor,
+            "endpoint.disable",
+            disabled.id,
+            disabled.deployment,
+            **details,
         )
         log.error(
             "endpoint disabled",
@@ -321,7 +329,7 @@ def _attempt(tried: Tried, number: int) -> DeliveryAttempt:
     )
 
 
-def _told(delivery: Delivery, attempt: DeliveryAttempt) -> JsonObject:
+def _attempted(delivery: Delivery, attempt: DeliveryAttempt) -> JsonObject:
     return {
         "kind": delivery.kind,
         "attempt": attempt.number,

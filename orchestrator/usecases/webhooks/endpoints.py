@@ -82,8 +82,8 @@ def disable_endpoint(
         now = tx.now()
         said = f"{actor}: {reason}" if reason else f"Disabled by {actor}"
         after = tx.endpoints.save(before, before.disable(now, said))
-        told = {"reason": reason or None}
-        note(ports, tx, actor, "endpoint.disable", endpoint_id, after.deployment, **told)
+        details = {"reason": reason or None}
+        note(ports, tx, actor, "endpoint.disable", endpoint_id, after.deployment, **details)
         wake_endpoints(tx, [endpoint_id], now)
         return after
 
@@ -132,8 +132,8 @@ def set_up_endpoint(
     def decide(tx: Transaction) -> Endpoint:
         before = _visible(tx.endpoints.lock(endpoint_id), endpoint_id, deployment)
         after = replace(before, stop_on_4xx=settings.stop_on_4xx, most_sends=settings.most_sends)
-        told = asdict(settings)
-        note(ports, tx, actor, "endpoint.set_up", endpoint_id, before.deployment, **told)
+        details = asdict(settings)
+        note(ports, tx, actor, "endpoint.set_up", endpoint_id, before.deployment, **details)
         return tx.endpoints.save(before, after)
 
     return ports.store.transact(decide)
@@ -158,8 +158,10 @@ def rotate_endpoint_secret(
 
     def decide(tx: Transaction) -> Rotated:
         endpoint = _visible(tx.endpoints.get(endpoint_id), endpoint_id, deployment)
-        told = {"keep_old": keep_old.total_seconds()}
-        note(ports, tx, actor, "endpoint.rotate_secret", endpoint_id, endpoint.deployment, **told)
+        details = {"keep_old": keep_old.total_seconds()}
+        note(
+            ports, tx, actor, "endpoint.rotate_secret", endpoint_id, endpoint.deployment, **details
+        )
         return _rotate(ports, tx, endpoint.deployment, endpoint_id, keep_old)
 
     return ports.store.transact(decide)
@@ -175,8 +177,8 @@ def rotate_deployment_secret(
     ports.deployments.get(deployment)
 
     def decide(tx: Transaction) -> Rotated:
-        told = {"keep_old": keep_old.total_seconds()}
-        note(ports, tx, actor, "deployment.rotate_secret", deployment, deployment, **told)
+        details = {"keep_old": keep_old.total_seconds()}
+        note(ports, tx, actor, "deployment.rotate_secret", deployment, deployment, **details)
         return _rotate(ports, tx, deployment, None, keep_old)
 
     return ports.store.transact(decide)
@@ -205,9 +207,11 @@ def ping_endpoint(
     )
     body = encode({"type": "ping", "endpoint_id": endpoint_id, "deployment": endpoint.deployment})
     result = send_signed(ports, endpoint, secrets, ports.ids.new(), body)
-    told = {"status": result.status, "error": result.error}
+    details = {"status": result.status, "error": result.error}
     ports.store.transact(
-        lambda tx: note(ports, tx, actor, "endpoint.ping", endpoint_id, endpoint.deployment, **told)
+        lambda tx: note(
+            ports, tx, actor, "endpoint.ping", endpoint_id, endpoint.deployment, **details
+        )
     )
     return result
 

@@ -30,7 +30,7 @@ LARGEST_BODY = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RunnerEvent:
-    """An event of a runner's bus, by the name that it has there, and when it was told."""
+    """An event of a runner's bus, by the name that it has there, and when it was event."""
 
     kind: str
     data: JsonObject
@@ -84,18 +84,18 @@ def _announce(locked: LockedExecution, events: Sequence[RunnerEvent]) -> None:
     stream = locked.execution.subscriptions.stream
     if stream is None:
         return
-    told = (_event(locked, each) for each in events if stream.wants(each.kind))
-    for batch in _batches(told, 1 if stream.realtime else MOST_EVENTS):
+    wanted = (_event(locked, each) for each in events if stream.wants(each.kind))
+    for batch in _batches(wanted, 1 if stream.realtime else MOST_EVENTS):
         locked.announce(WebhookKind.STREAM, {"events": batch})
 
 
-def _event(locked: LockedExecution, told: RunnerEvent) -> JsonObject:
+def _event(locked: LockedExecution, event: RunnerEvent) -> JsonObject:
     return {
-        "id": told.data.get("event_id") or locked.ports.ids.new(),
+        "id": event.data.get("event_id") or locked.ports.ids.new(),
         "execution_id": locked.execution.id,
-        "timestamp": told.data.get("timestamp") or told.at.isoformat(),
-        "type": told.kind,
-        "data": told.data,
+        "timestamp": event.data.get("timestamp") or event.at.isoformat(),
+        "type": event.kind,
+        "data": event.data,
     }
 
 

@@ -12,8 +12,8 @@ from crewai.agents.agent_builder.base_agent import BaseAgent
 from crewai.tasks.task_output import TaskOutput
 
 from orchestrator.adapters.runners.crewai import internals, outputs
+from orchestrator.adapters.runners.crewai.reporting import StepReporter
 from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
-from orchestrator.adapters.runners.crewai.telling import Telling
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import TaskKind
 from orchestrator.domain.work import Work
@@ -25,7 +25,7 @@ class CrewRun:
 
     crew: Crew
     work: Work
-    telling: Telling
+    reporter: StepReporter
 
     @property
     def offset(self) -> int:
@@ -80,11 +80,11 @@ class CrewRun:
 def prepare(run: CrewRun) -> None:
     """Bring the crew to where a kickoff would have it when this planned task is due."""
     if run.begins_kickoff:
-        internals.listen(run.telling.event)
+        internals.listen(run.reporter.event)
     internals.prepare(run.crew, run.inputs)
     retry_in_one_place(run.crew)
     if not run.begins_kickoff:
-        internals.listen(run.telling.event)
+        internals.listen(run.reporter.event)
     _put_back_plans(run)
     _put_back_outputs(run)
 
@@ -92,19 +92,19 @@ def prepare(run: CrewRun) -> None:
 def tell_steps(run: CrewRun) -> None:
     """Tell of the agents' steps. Before ``prepare``, which hands the callbacks on."""
     for agent in _distinct([*run.crew.agents, *(task.agent for task in run.crew.tasks)]):
-        _tell_steps_of(agent, run, run.crew.step_callback)
+        _report_steps_of(agent, run, run.crew.step_callback)
 
 
-def tell_steps_of_manager(run: CrewRun) -> None:
+def report_steps_of_manager(run: CrewRun) -> None:
     """Tell of the manager's steps. After ``prepare``, which may make one."""
     manager = run.crew.manager_agent
     if manager:
-        _tell_steps_of(manager, run, None)
+        _report_steps_of(manager, run, None)
 
 
-def _tell_steps_of(agent: BaseAgent, run: CrewRun, crews_own: Any) -> None:
+def _report_steps_of(agent: BaseAgent, run: CrewRun, crews_own: Any) -> None:
     own = getattr(agent, "step_callback", None) or crews_own
-    callback = run.telling.step_callback(own)
+    callback = run.reporter.step_callback(own)
     if "step_callback" in type(agent).model_fields:
         setattr(agent, "step_callback", callback)  # noqa: B010 - not every kind of agent has it
 

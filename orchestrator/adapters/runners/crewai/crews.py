@@ -19,12 +19,12 @@ from orchestrator.adapters.runners.crewai.building import BuiltCrews, own_copy
 from orchestrator.adapters.runners.crewai.crew_run import (
     CrewRun,
     prepare,
+    report_steps_of_manager,
     tell_steps,
-    tell_steps_of_manager,
 )
 from orchestrator.adapters.runners.crewai.plans import read_plan
+from orchestrator.adapters.runners.crewai.reporting import Abandoned, StepReporter
 from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
-from orchestrator.adapters.runners.crewai.telling import Abandoned, Telling
 from orchestrator.adapters.runners.loading import kind_of
 from orchestrator.domain.canonical import encode
 from orchestrator.domain.deployment import Deployment
@@ -50,7 +50,7 @@ class Crews:
     def run(self, deployment: Deployment, work: Work, context: RunContext) -> Ended:
         """Run the task that is due. Raises TaskFailed, ClaimLost or DeploymentBroken."""
         crew = own_copy(self._built.of(deployment))
-        run = CrewRun(crew, work, Telling(context))
+        run = CrewRun(crew, work, StepReporter(context))
         # CrewAI keeps the scopes of its events in context variables, and closes them at the end of
         # a kickoff only.
         return contextvars.copy_context().run(_ended_as_ours, run)
@@ -69,7 +69,7 @@ class Crews:
 def _ended_as_ours(run: CrewRun) -> Ended:
     """Run, and turn every way in which it can fail into one of ours."""
     try:
-        run.telling.check()
+        run.reporter.check()
         with (
             internals.kickoff_of(run.crew, run.work.execution_id),
             internals.knowledge_of(run.work.deployment),
@@ -84,7 +84,7 @@ def _ended_as_ours(run: CrewRun) -> Ended:
 
 
 def _before_kickoff(run: CrewRun) -> Ended:
-    internals.listen(run.telling.event)
+    internals.listen(run.reporter.event)
     meter = metering.TokenMeter(run.crew)
     inputs: Any = dict(run.work.inputs)
     for callback in run.crew.before_kickoff_callbacks:
@@ -109,22 +109,22 @@ def _planning(run: CrewRun) -> Ended:
     retry_in_one_place(run.crew, model)
     meter = metering.TokenMeter(run.crew, model)
     texts = internals.plan_texts(run.crew, model)
-    told = "\n\n".join(f"Task {n}: {text}" for n, text in enumerate(texts, start=1) if text)
+    joined = "\n\n".join(f"Task {n}: {text}" for n, text in enumerate(texts, start=1) if text)
     usage = meter.spent()
-    return Ended(Output(told, json=texts, extra={"usage": usage}), usage)
+    return Ended(Output(joined, json=texts, extra={"usage": usage}), usage)
 
 
 def _task(run: CrewRun) -> Ended:
     tell_steps(run)
     prepare(run)
-    tell_steps_of_manager(run)
+    report_steps_of_manager(run)
     meter = metering.TokenMeter(run.crew)
     added = run.work.added_context()
     empty = internals.skipped(run.task, run.earlier)
     skipped = empty is not None
-    run.telling.prompt = run.task.description
+    run.reporter.prompt = run.task.description
     output = empty or internals.execute(run.crew, run.task, run.earlier, added)
-    run.telling.tell_tools_used()
+    run.reporter.report_tools_used()
     usage = meter.spent()
     asks = run.work.task.human_input and not skipped
     question = judge(run.work.path, run.work.path) if asks else None

@@ -261,8 +261,8 @@ class _Encoding:
 
     def _instance(self, value: Any, kind: type, path: str) -> Json:
         if isinstance(value, Enum):
-            told = {"is": value.value} if isinstance(value.value, str | int | float) else {}
-            return {TAG: "enum", "t": self._name(value, path), "v": value.name, **told}
+            held = {"is": value.value} if isinstance(value.value, str | int | float) else {}
+            return {TAG: "enum", "t": self._name(value, path), "v": value.name, **held}
         if isinstance(value, BaseModel):
             name = self._name(value, path)
             return {TAG: "model", "t": name, **self._fields(_parts_of_model(value), path)}

@@ -23,8 +23,8 @@ from orchestrator.adapters.runners.crewai.flows import internals, reviews
 from orchestrator.adapters.runners.crewai.flows.codec import Unstorable
 from orchestrator.adapters.runners.crewai.flows.journal import Record
 from orchestrator.adapters.runners.crewai.flows.replay import Replay
+from orchestrator.adapters.runners.crewai.flows.reporting import of_task, report_steps_of
 from orchestrator.adapters.runners.crewai.flows.scope import Paused, Scope, current
-from orchestrator.adapters.runners.crewai.flows.telling import of_task, tell_steps_of
 from orchestrator.adapters.runners.crewai.retries import agents_of, retry_in_one_place
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.history import Answered, Asked
@@ -93,7 +93,7 @@ def _prepare(crew: Crew, scope: Scope) -> None:
     retry_in_one_place(crew)
     scope.replay.run.spending.watch(crew)
     for agent in agents_of(crew):
-        tell_steps_of(agent, crew.step_callback)
+        report_steps_of(agent, crew.step_callback)
 
 
 # Tasks of crews --------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ class _TaskRun:
         """Begin to run; returns the context, with what people said so far."""
         self._since = self._run.begun(self._record.path)
         if self._agent is not None:
-            tell_steps_of(self._agent, None)
+            report_steps_of(self._agent, None)
         return DIVIDERS.join(part for part in (context, *self._remarks()) if part) or context
 
     def _remarks(self) -> tuple[str, ...]:
@@ -313,9 +313,9 @@ class Inputs:
         if record.answer is not None:
             return record.answer.words
         if not record.is_open:
-            told = reviews.as_json(scope.replay.run.codec, metadata)
+            shown = reviews.as_json(scope.replay.run.codec, metadata)
             question = Question(
-                QuestionKind.INPUT, record.path, record.path, message, metadata=told
+                QuestionKind.INPUT, record.path, record.path, message, metadata=shown
             )
             ask_inside(scope, question, Output(message))
         raise Paused

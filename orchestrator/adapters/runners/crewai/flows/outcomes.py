@@ -66,5 +66,5 @@ def _option_in(answer: Any, options: Sequence[str]) -> str | None:
         parsed = json.loads(text)
     except ValueError:
         parsed = text
-    told = parsed.get("outcome") if isinstance(parsed, dict) else parsed
-    return exact(told, options) if isinstance(told, str) else None
+    outcome = parsed.get("outcome") if isinstance(parsed, dict) else parsed
+    return exact(outcome, options) if isinstance(outcome, str) else None

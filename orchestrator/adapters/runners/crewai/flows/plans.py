@@ -183,7 +183,7 @@ def _method(flow_class: type[AnyFlow], name: str, definition: FlowMethodDefiniti
     return MethodShape(
         name=name,
         is_start=definition.is_start,
-        listens_to="" if condition in (None, True, False) else _told(condition),
+        listens_to="" if condition in (None, True, False) else _in_words(condition),
         is_router=definition.router,
         asks=feedback is not None,
         emit=tuple(emit),
@@ -191,13 +191,13 @@ def _method(flow_class: type[AnyFlow], name: str, definition: FlowMethodDefiniti
     )
 
 
-def _told(condition: Any, *, inner: bool = False) -> str:
+def _in_words(condition: Any, *, inner: bool = False) -> str:
     """A condition for people: ``a and (b or c)``."""
     if not isinstance(condition, Mapping):
         return str(condition)
     word = "and" if "and" in condition else "or"
-    told = f" {word} ".join(_told(part, inner=True) for part in condition[word])
-    return f"({told})" if inner else told
+    words = f" {word} ".join(_in_words(part, inner=True) for part in condition[word])
+    return f"({words})" if inner else words
 
 
 def _source(flow_class: type[AnyFlow], name: str) -> str:

@@ -80,8 +80,8 @@ def shown_state(state: JsonObject | None) -> JsonObject | None:
 
 def as_json(codec: Codec, metadata: Any) -> JsonObject:
     """Metadata as clients read it."""
-    told = plain(codec.encode_or_lose(metadata or {}, "metadata"))
-    return told if isinstance(told, dict) else {"metadata": told}
+    stored = plain(codec.encode_or_lose(metadata or {}, "metadata"))
+    return stored if isinstance(stored, dict) else {"metadata": stored}
 
 
 def recorded_body(replay: Replay, record: Record) -> Callable[..., Awaitable[Any]]:

@@ -17,10 +17,10 @@ from orchestrator.adapters.runners.crewai.flows.journal import Journal, method_o
 from orchestrator.adapters.runners.crewai.flows.loop import run_apart
 from orchestrator.adapters.runners.crewai.flows.plans import codec_of, flow_class_of, flow_plan
 from orchestrator.adapters.runners.crewai.flows.replay import Replay
+from orchestrator.adapters.runners.crewai.flows.reporting import FlowReporter
 from orchestrator.adapters.runners.crewai.flows.reviews import Reviewers
 from orchestrator.adapters.runners.crewai.flows.run import Options, Run
 from orchestrator.adapters.runners.crewai.flows.scope import Interrupted, Paused
-from orchestrator.adapters.runners.crewai.flows.telling import FlowTelling
 from orchestrator.adapters.runners.crewai.flows.values import to_result
 from orchestrator.adapters.runners.crewai.internals import knowledge_of, listen
 from orchestrator.domain.deployment import Deployment
@@ -110,7 +110,7 @@ def _ended_as_ours(run: Run, flow_class: type[internals.AnyFlow], work: Work) ->
             internals.kickoff_of_flow(run.execution_id),
         ):
             run.check()
-            listen(FlowTelling(run).event)
+            listen(FlowReporter(run).event)
             return Ended(to_result(run.codec, _result(run, flow_class, work)), run.usage())
     except Paused:
         return Halted(run.usage())

@@ -86,13 +86,13 @@ def reviewed(codec: Codec, feedback: HumanFeedbackResult, outcome: Any, path: st
 
 
 def to_result(codec: Codec, value: Any) -> Output:
-    """The result of a whole flow. What has no stored form is told by its text."""
+    """The result of a whole flow. What has no stored form is output by its text."""
     if isinstance(value, BaseModel) and not isinstance(value, CrewOutput | TaskOutput):
         return to_output(codec, value, "result")
     if isinstance(value, HumanFeedbackResult):
-        told = to_output(codec, value.output, "result")
+        output = to_output(codec, value.output, "result")
         data = {
-            "output": told.raw if told.json is None else told.json,
+            "output": output.raw if output.json is None else output.json,
             "feedback": value.feedback,
             "outcome": value.outcome,
             "method_name": value.method_name,

@@ -21,30 +21,30 @@ from orchestrator.ports import Progress, Step
 LONGEST_TEXT = 16_000
 """Characters of one text in an event's data."""
 LARGEST_DATA = 256 * 1024
-"""Bytes of one event's data; a larger one is told by its plain fields alone."""
+"""Bytes of one event's data; a larger one is passed on by its plain fields alone."""
 
 _OBJECTS = frozenset(
     {"agent", "available_functions", "callbacks", "crew", "from_agent", "from_task", "task"}
     | {"response_model", "tool_class", "tools", "type"}
 )
-"""Fields of events that hold CrewAI's live objects (and ``type``, which is told as the name)."""
+"""Fields of events that hold CrewAI's live objects (and ``type``, which becomes the name)."""
 
 _BEFORE_COSTS = frozenset({"agent_execution_started", "llm_call_started", "tool_usage_started"})
 
 
 class Abandoned(BaseException):
-    """Carries ClaimLost out of CrewAI, which tries again, or tells its model, for any Exception."""
+    """Carries ClaimLost out of CrewAI, which tries again, or shows its model, for any Exception."""
 
     def __init__(self, claim_lost: ClaimLost) -> None:
         super().__init__(str(claim_lost))
         self.claim_lost = claim_lost
 
 
-class Telling:
+class StepReporter:
     """Passes on steps and events of one run. Events come from whichever thread emits them.
 
     A model that calls tools by functions has CrewAI tell its step callback of no tool, so a tool's
-    step is made from the event of its use, and told once nothing better follows.
+    step is made from the event of its use, and reported once nothing better follows.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -61,43 +61,47 @@ class Telling:
             raise Abandoned(lost) from lost
 
     def step_callback(self, own: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
-        """Make an agent's step callback that tells, then calls the author's own."""
+        """Make an agent's step callback that reports, then calls the author's own."""
 
-        def tell(told: Any) -> Any:
+        def report(output: Any) -> Any:
             self.check()
-            self._tell(told)
-            return own(told) if own else None
+            self._report(output)
+            return own(output) if own else None
 
-        return tell
+        return report
 
     def event(self, _source: object, event: BaseEvent) -> None:
         """Pass on one event of CrewAI's bus."""
         if event.type in _BEFORE_COSTS:
             self.check()
-            self.tell_tools_used()
+            self.report_tools_used()
         if isinstance(event, ToolUsageFinishedEvent | ToolUsageErrorEvent):
             self._tools_used.append(self._tool_step(event))
         self._progress.event(event.type, _data(event))
 
-    def tell_tools_used(self) -> None:
-        """Tell of the tools whose use no step callback told."""
+    def report_tools_used(self) -> None:
+        """Report the tools whose use no step callback reported."""
         used, self._tools_used = self._tools_used, []
         for step in used:
             self._progress.step(step)
 
-    def _tell(self, told: Any) -> None:
-        if isinstance(told, ToolResult):
+    def _report(self, output: Any) -> None:
+        if isinstance(output, ToolResult):
             return  # the action, or the answer that it is, follows
-        if isinstance(told, AgentAction):
+        if isinstance(output, AgentAction):
             self._tools_used = []
             step = Step(
-                self.prompt, told.thought, told.tool, str(told.tool_input), told.result or ""
+                self.prompt,
+                output.thought,
+                output.tool,
+                str(output.tool_input),
+                output.result or "",
             )
-        elif isinstance(told, AgentFinish):
-            step = Step(self.prompt, thought=told.thought, result=_text(told.output))
+        elif isinstance(output, AgentFinish):
+            step = Step(self.prompt, thought=output.thought, result=_text(output.output))
         else:
-            step = Step(self.prompt, result=str(told))
-        self.tell_tools_used()
+            step = Step(self.prompt, result=str(output))
+        self.report_tools_used()
         self._progress.step(step)
 
     def _tool_step(self, event: ToolUsageFinishedEvent | ToolUsageErrorEvent) -> Step:
@@ -122,11 +126,11 @@ def _text(value: Any) -> str:
 def _data(event: BaseEvent) -> JsonObject:
     """The event as JSON: without live objects, with long texts cut."""
     fields = {name: getattr(event, name, None) for name in type(event).model_fields}
-    told = {name: value for name, value in fields.items() if name not in _OBJECTS}
+    plain = {name: value for name, value in fields.items() if name not in _OBJECTS}
     try:
-        data = {name: _bounded(to_serializable(value)) for name, value in told.items()}
+        data = {name: _bounded(to_serializable(value)) for name, value in plain.items()}
         size = len(encode(data))
-    except Exception as error:  # noqa: BLE001 - an event that cannot be told must not end the task
+    except Exception as error:  # noqa: BLE001 - an event that cannot be passed on must not end the task
         return {"event_id": event.event_id, "unreadable": cause(error)}
     return data if size <= LARGEST_DATA else _plain(data)
 

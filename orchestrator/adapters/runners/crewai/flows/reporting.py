@@ -13,31 +13,31 @@ from crewai.events.base_events import BaseEvent
 from orchestrator.adapters.runners.crewai.flows import internals
 from orchestrator.adapters.runners.crewai.flows.run import Run
 from orchestrator.adapters.runners.crewai.flows.scope import current
-from orchestrator.adapters.runners.crewai.telling import Telling
+from orchestrator.adapters.runners.crewai.reporting import StepReporter
 
 _OF_FLOW = frozenset({"flow_created", "flow_started"})
 _OF_BODY = frozenset(
     {"crew_kickoff_started", "crew_kickoff_completed", "flow_created", "flow_started"}
     | {"flow_finished", "flow_input_requested", "flow_input_received"}
 )
-"""What a body tells again when it runs again, up to where it has come before."""
+"""What a body emits again when it runs again, up to where it has come before."""
 
-_of_task: ContextVar[Telling | None] = ContextVar("_of_task", default=None)
+_of_task: ContextVar[StepReporter | None] = ContextVar("_of_task", default=None)
 
 
-class FlowTelling:
+class FlowReporter:
     """Passes on the events of one run, and those of the crews inside it with their steps."""
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._of_flow = Telling(run)
+        self._of_flow = StepReporter(run)
 
     def event(self, source: object, event: BaseEvent) -> None:
-        """Pass on an event of CrewAI's bus, unless an earlier run told of it."""
-        if not self._was_told(source, event.type):
+        """Pass on an event of CrewAI's bus, unless an earlier run emitted it."""
+        if not self._was_reported(source, event.type):
             (_of_task.get() or self._of_flow).event(source, event)
 
-    def _was_told(self, source: object, kind: str) -> bool:
+    def _was_reported(self, source: object, kind: str) -> bool:
         scope = current()
         if kind in _OF_FLOW and scope is None:
             return bool(self._run.journal)
@@ -51,18 +51,18 @@ class FlowTelling:
 @contextmanager
 def of_task(run: Run, prompt: str) -> Iterator[None]:
     """Tell of one task's steps and events: tasks side by side do not mix."""
-    telling = Telling(run)
-    telling.prompt = prompt
-    token = _of_task.set(telling)
+    reporter = StepReporter(run)
+    reporter.prompt = prompt
+    token = _of_task.set(reporter)
     try:
         yield
-        telling.tell_tools_used()
+        reporter.report_tools_used()
     finally:
         _of_task.reset(token)
 
 
-def tell_steps_of(agent: BaseAgent, crews_own: Any) -> None:
-    """Have an agent's steps told while it works in a flow of ours; elsewhere nothing changes."""
+def report_steps_of(agent: BaseAgent, crews_own: Any) -> None:
+    """Have an agent's steps reported while it works in a flow of ours, and only there."""
     own = getattr(agent, "step_callback", None) or crews_own
     if "step_callback" in type(agent).model_fields and not isinstance(own, _StepCallback):
         setattr(agent, "step_callback", _StepCallback(own))  # noqa: B010 - not every kind has it
@@ -72,8 +72,8 @@ class _StepCallback:
     def __init__(self, own: Any) -> None:
         self._own = own
 
-    def __call__(self, told: Any) -> Any:
-        telling = _of_task.get()
-        if telling is not None:
-            return telling.step_callback(self._own)(told)
-        return self._own(told) if self._own else None
+    def __call__(self, output: Any) -> Any:
+        reporter = _of_task.get()
+        if reporter is not None:
+            return reporter.step_callback(self._own)(output)
+        return self._own(output) if self._own else None
