@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3.util import Retry
 
 from orchestrator.errors import OrchestratorError
+from orchestrator.wire.paths import path_part
 
 ENDED = frozenset({"completed", "error", "stopped"})
 """The statuses that do not change any more by themselves."""
@@ -71,6 +73,38 @@ class ExecutionStatus:
         return self.status in ENDED
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceHealth:
+    """What ``/healthz`` says; ``said`` is empty where nothing sensible came."""
+
+    said: Mapping[str, Any]
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether executions can be taken and carried on."""
+        return self.said.get("status") == "ok"
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether it will not get better by itself: no deployment's code loads."""
+        return bool(self.said.get("broken")) and not self.said.get("not_loaded") and not self.is_ok
+
+
+def read_health(url: str, timeout: float = 2.0) -> ServiceHealth:
+    """Ask the service at that root how it does; no proxy is asked for what is on this machine."""
+    with requests.Session() as session:
+        session.trust_env = not _is_here(url)
+        try:
+            said = session.get(f"{url.rstrip('/')}/healthz", timeout=timeout).json()
+        except (requests.RequestException, ValueError):
+            return ServiceHealth({})
+    return ServiceHealth(said if isinstance(said, dict) else {})
+
+
+def _is_here(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+
+
 class Client:
     """Calls one Crew Orchestrator. May be shared by threads no more than ``requests`` sessions may.
 
@@ -90,6 +124,7 @@ class Client:
         self._url = url.rstrip("/")
         self._timeout = timeout
         self._session = requests.Session()
+        self._session.trust_env = not _is_here(url)  # no proxy for what is on this machine
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, transport or HTTPAdapter(max_retries=_READS_AGAIN))
         self._session.headers["Authorization"] = f"Bearer {token}"
@@ -106,7 +141,7 @@ class Client:
 
     def inputs(self, deployment: str) -> list[str]:
         """The names of the inputs that a deployment needs."""
-        names: list[str] = self.call("GET", f"/crews/{deployment}/inputs")["inputs"]
+        names: list[str] = self.call("GET", f"/crews/{path_part(deployment)}/inputs")["inputs"]
         return names
 
     def kickoff(
@@ -123,12 +158,12 @@ class Client:
         ``meta``, ``taskWebhookUrl``, ``webhooks`` and so on.
         """
         body = {"inputs": dict(inputs), **options}
-        begun = self.call("POST", f"/crews/{deployment}/kickoff", body, key)
+        begun = self.call("POST", f"/crews/{path_part(deployment)}/kickoff", body, key)
         return str(begun["kickoff_id"])
 
     def status(self, deployment: str, execution_id: str) -> ExecutionStatus:
         """Where an execution stands."""
-        body = self.call("GET", f"/crews/{deployment}/status/{execution_id}")
+        body = self.call("GET", f"/crews/{path_part(deployment)}/status/{path_part(execution_id)}")
         return ExecutionStatus(
             id=body["kickoff_id"],
             status=body["status"],
@@ -192,13 +227,13 @@ class Client:
 
     def stop(self, deployment: str, execution_id: str) -> None:
         """Stop an execution for good."""
-        self.call("POST", f"/crews/{deployment}/stop/{execution_id}")
+        self.call("POST", f"/crews/{path_part(deployment)}/stop/{path_part(execution_id)}")
 
     def timeline(self, execution_id: str) -> list[dict[str, Any]]:
         """What happened to an execution, in order."""
-        entries: list[dict[str, Any]] = self.call("GET", f"/v1/executions/{execution_id}")[
-            "timeline"
-        ]
+        entries: list[dict[str, Any]] = self.call(
+            "GET", f"/v1/executions/{path_part(execution_id)}"
+        )["timeline"]
         return entries
 
     def _answer(
@@ -219,7 +254,7 @@ class Client:
             "human_feedback": words,
             **more,
         }
-        return str(self.call("POST", f"/crews/{deployment}/resume", body)["status"])
+        return str(self.call("POST", f"/crews/{path_part(deployment)}/resume", body)["status"])
 
     def call(
         self,
@@ -242,10 +277,15 @@ class Client:
         try:
             read = response.json()
         except ValueError:
-            read = {"message": response.text[:200]}
+            read = None
+        if not isinstance(read, dict):
+            message = (
+                f"{self._url} answered {response.status_code} with no JSON object: is it ours?"
+            )
+            raise CallRefused(response.status_code, {"message": message})
         if not response.ok:
             raise CallRefused(response.status_code, read)
-        return dict(read)
+        return read
 
     def listed(self, path: str, limit: int, **query: Any) -> Iterator[dict[str, Any]]:
         """The first of what a call lists, read page by page."""

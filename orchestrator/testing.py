@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import signal
@@ -14,11 +13,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
-from orchestrator.client import Client
+from orchestrator.client import Client, read_health
 from orchestrator.errors import OrchestratorError
+
+PREFIX = "ORCHESTRATOR_"
 
 __all__ = ["ServiceFailed", "running_service"]
 
@@ -37,8 +36,9 @@ def running_service(
 ) -> Iterator[Client]:
     """Run ``orchestrator up`` on a free port and a new data folder; gives a client of it.
 
-    Modules that the deployment file names are found from the working directory. ``environment``
-    adds to that of this process. Raises ServiceFailed with the end of the service's log.
+    Modules that the deployment file names are found from the working directory. The service has the
+    environment of this process, but no settings of ours that stand in it: those are another
+    service's. ``environment`` adds to it. Raises ServiceFailed with the end of the service's log.
     """
     port, token = _free_port(), secrets.token_urlsafe(32)
     url = f"http://127.0.0.1:{port}"
@@ -49,7 +49,7 @@ def running_service(
         with log.open("wb") as written:
             service = subprocess.Popen(  # noqa: S603 - our own command
                 command,
-                env={**os.environ, **(environment or {}), "ORCHESTRATOR_API_TOKEN": token},
+                env={**_inherited(), **(environment or {}), f"{PREFIX}API_TOKEN": token},
                 stdin=subprocess.DEVNULL,
                 stdout=written,
                 stderr=written,
@@ -65,6 +65,10 @@ def running_service(
             raise ServiceFailed(f"the service ended with status {status}:\n{_end_of(log)}")
 
 
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -75,15 +79,11 @@ def _free_port() -> int:
 def _await_ready(url: str, service: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < until and service.poll() is None:
-        try:
-            with urlopen(f"{url}/healthz", timeout=5):  # noqa: S310 - our own service
-                return
-        except HTTPError as refused:
-            health = json.load(refused)
-            if health.get("broken") and not health.get("not_loaded"):
-                break  # it will not get better
-        except OSError:
-            pass
+        health = read_health(url)
+        if health.is_ok:
+            return
+        if health.is_hopeless:
+            break
         time.sleep(0.1)
     raise ServiceFailed(f"the service did not become ready. Its last lines:\n{_end_of(log)}")
 

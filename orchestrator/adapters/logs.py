@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
@@ -69,15 +70,19 @@ def log_files(newest: Path) -> list[Path]:
 
 
 def keep_bounded(newest: Path) -> None:
-    """Move a full log file aside, and drop the oldest. One process of a service does so.
+    """Move a full log file aside, and drop the oldest.
 
     What processes print beside their log lines is kept open by them, so that file begins anew.
     """
     printed = newest.with_name(PRINTED)
     if printed.exists() and printed.stat().st_size > MOST_BYTES:
         os.truncate(printed, 0)
-    if not newest.exists() or newest.stat().st_size < MOST_BYTES:
-        return
+    with suppress(FileNotFoundError):  # there is none, or another process does the same
+        if newest.stat().st_size >= MOST_BYTES:
+            _move_aside(newest)
+
+
+def _move_aside(newest: Path) -> None:
     for number in range(KEPT_FILES, 1, -1):
         earlier = newest.with_name(f"{newest.name}.{number - 1}")
         if earlier.exists():

@@ -176,7 +176,7 @@ class _Kept:
     def _start(self, now: float) -> None:
         self._started_at, self._due_at = now, None
         try:
-            self._process = _spawn(self.child)
+            self._process = spawn(self.child)
         except OSError as wrong:
             self._process = None
             log.error("child cannot be started", child=self.child.name, error=str(wrong))  # noqa: TRY400 - the message says all
@@ -230,7 +230,8 @@ class _Signals:
             self.stops += 1
 
 
-def _spawn(child: Child) -> subprocess.Popen[bytes]:
+def spawn(child: Child) -> subprocess.Popen[bytes]:
+    """Start its process: in a group of its own, which ends with this process where it is killed."""
     with child.output.open("ab") if child.output else nullcontext() as output:
         return subprocess.Popen(  # noqa: S603 - commands are the caller's own
             child.argv,

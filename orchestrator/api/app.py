@@ -71,7 +71,6 @@ def create_app(
     app.state.operator = operator
     app.state.feed = Feed(ports)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(LenientPath)
     app.add_middleware(Admission, most_waiting=max_waiting_requests)
     if cors_origins:
         app.add_middleware(
@@ -83,6 +82,7 @@ def create_app(
         )
     if operator is None:  # else what fails is the caller's to see
         app.add_middleware(RequestLog, ids=ports.ids)
+    app.add_middleware(LenientPath)  # the outermost: all others see the path that is meant
     _route(app)
     return app
 

@@ -72,5 +72,7 @@ def message_of(found: Health) -> str:
         missing.append("No crew worker was seen lately.")
     ready = [] if missing or not found.loaded else ["Ready."]
     if found.broken:
-        missing.append(f"Does not load: {', '.join(found.broken)} (`orchestrator deployments`).")
+        missing.append(
+            f"Does not load: {', '.join(found.broken)} (`orchestrator deployments list` says why)."
+        )
     return " ".join([*ready, *missing])

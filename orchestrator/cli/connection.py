@@ -85,32 +85,66 @@ def connected(
 
     Raises InvalidSettings where no service is meant.
     """
-    named = url is not None and data is None
-    if not named and (is_here(data) or (data or deployments)):
+    profile = meant(url, token, data, deployments)
+    if profile is None:
         with _here(data=data, deployments=deployments) as service:
             yield service
         return
-    profile = _named(url, token) if named else read_profile()
-    if profile is None:
-        raise InvalidSettings(
-            f"There is no service here: {data_folder(data)} does not exist. Name one: --url URL "
-            "--token TOKEN (or `orchestrator login URL`) for one that runs elsewhere, "
-            "--data FOLDER for one on this machine; `orchestrator up` starts one."
-        )
     from orchestrator.client import Client
 
     with Client(profile.url, profile.token) as service:
         yield service
 
 
-def _named(url: str | None, token: str | None) -> Profile:
+def meant(
+    url: str | None, token: str | None, data: Path | None, deployments: Path | None = None
+) -> Profile | None:
+    """The service elsewhere that is meant; None for the one on this machine.
+
+    What says two things is refused rather than read one way. Raises InvalidSettings.
+    """
+    local = data is not None or deployments is not None
+    if url is not None and local:
+        raise InvalidSettings(
+            f"Say --url (or {URL_VARIABLE}) for a service elsewhere, or --data and --deployments "
+            "for one on this machine: not both."
+        )
+    if url is not None:
+        return _named(url, token)
+    if local or _is_here():
+        if token is not None:
+            raise InvalidSettings(
+                f"--token (or {TOKEN_VARIABLE}) needs --url: the service on this machine is asked "
+                "past its API, where a token limits nothing."
+            )
+        return None
+    kept = read_profile()
+    if kept is None:
+        raise InvalidSettings(
+            f"There is no service here: {data_folder(data)} does not exist. Name one: --url URL "
+            "--token TOKEN (or `orchestrator login URL`) for one that runs elsewhere, "
+            "--data FOLDER for one on this machine; `orchestrator up` starts one."
+        )
+    return kept if token is None else checked(kept.url, token)
+
+
+def _named(url: str, token: str | None) -> Profile:
     """What options and environment name; the token of a login to the same address will do."""
-    known = read_profile()
+    kept = read_profile()
     if token is not None:
-        return Profile(str(url), token)
-    if known is not None and known.url.rstrip("/") == str(url).rstrip("/"):
-        return known
+        return checked(url, token)
+    if kept is not None and kept.url == url.rstrip("/"):
+        return kept
     raise InvalidSettings(f"--url needs a token: --token or {TOKEN_VARIABLE}.")
+
+
+def checked(url: str, token: str) -> Profile:
+    """A service and a token that can be sent. Raises InvalidSettings."""
+    if not url.startswith(("http://", "https://")):
+        raise InvalidSettings(f"{url} is no URL: it begins with https:// or http://.")
+    if not token.isascii() or not token.isprintable():
+        raise InvalidSettings("The token has characters that no token has.")
+    return Profile(url.rstrip("/"), token)
 
 
 def data_folder(data: Path | None = None) -> Path:
@@ -118,9 +152,9 @@ def data_folder(data: Path | None = None) -> Path:
     return Path(data or os.environ.get("ORCHESTRATOR_DATA") or ".orchestrator").expanduser()
 
 
-def is_here(data: Path | None = None) -> bool:
+def _is_here() -> bool:
     """Whether a service on this machine is meant: it has a data folder, or a database is named."""
-    return data_folder(data).exists() or bool(os.environ.get("ORCHESTRATOR_DATABASE_URL"))
+    return data_folder().exists() or bool(os.environ.get("ORCHESTRATOR_DATABASE_URL"))
 
 
 @contextmanager

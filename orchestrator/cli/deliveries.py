@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 import typer
 
@@ -13,6 +12,7 @@ from orchestrator.cli.printing import AsJson, print_json, print_record, print_re
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.endpoint import OLD_SECRETS_LIVE
 from orchestrator.errors import Invalid
+from orchestrator.wire.paths import path_part
 
 if TYPE_CHECKING:
     from orchestrator.client import Client
@@ -53,7 +53,7 @@ def list_some(  # noqa: PLR0913 - one parameter for each option
 @on_service
 def show(service: Client, delivery: DeliveryId, *, as_json: AsJson = False) -> None:
     """Show a delivery with all its tries."""
-    record = service.call("GET", f"/v1/deliveries/{quote(delivery, safe='')}")
+    record = service.call("GET", f"/v1/deliveries/{path_part(delivery)}")
     if as_json:
         print_json(record)
         return
@@ -80,7 +80,7 @@ def replay(  # noqa: PLR0913 - one parameter for each option
 ) -> None:
     """Send again what has ended, under the same id. Without --state: what did not arrive."""
     if delivery is not None:
-        service.call("POST", f"/v1/deliveries/{quote(delivery, safe='')}/replay")
+        service.call("POST", f"/v1/deliveries/{path_part(delivery)}/replay")
         print_result({"replayed": 1}, "Replayed.", as_json=as_json)
         return
     wanted = _wanted(deployment, execution, endpoint, state)
@@ -154,7 +154,7 @@ def rotate(
     if endpoint is not None and deployment is None:
         rotated = _do(service, endpoint, "rotate", keep_old=keep_old)
     elif deployment is not None and endpoint is None:
-        path = f"/v1/deployments/{quote(deployment, safe='')}/rotate-secret"
+        path = f"/v1/deployments/{path_part(deployment)}/rotate-secret"
         rotated = service.call("POST", path, keep_old=keep_old)
     else:
         raise Invalid("Name an endpoint, or a deployment with --deployment.")
@@ -172,7 +172,7 @@ def ping(service: Client, endpoint: EndpointId, *, as_json: AsJson = False) -> N
 
 
 def _do(service: Client, endpoint: str, what: str, **query: Any) -> dict[str, Any]:
-    return service.call("POST", f"/v1/endpoints/{quote(endpoint, safe='')}/{what}", **query)
+    return service.call("POST", f"/v1/endpoints/{path_part(endpoint)}/{what}", **query)
 
 
 def _utc(time: datetime | None) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 import typer
 
@@ -13,6 +12,7 @@ from orchestrator.cli.connection import on_service
 from orchestrator.cli.printing import AsJson, print_record, print_records, print_result
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.errors import Invalid
+from orchestrator.wire.paths import path_part
 
 if TYPE_CHECKING:
     from orchestrator.client import Client
@@ -80,7 +80,7 @@ def kickoff(
     """Kick off an execution, and print its id."""
     body = {"inputs": _inputs(inputs or [], inputs_json)}
     name = deployment or _default(service)
-    begun = service.call("POST", f"/crews/{quote(name, safe='')}/kickoff", body)
+    begun = service.call("POST", f"/crews/{path_part(name)}/kickoff", body)
     print_result(begun, str(begun["kickoff_id"]), as_json=as_json)
 
 
@@ -137,7 +137,7 @@ def _asked(review: dict[str, Any]) -> str:
 
 def read_execution(service: Client, execution: str) -> dict[str, Any]:
     """An execution with all that happened to it."""
-    return service.call("GET", f"/v1/executions/{quote(execution, safe='')}")
+    return service.call("GET", f"/v1/executions/{path_part(execution)}")
 
 
 def open_reviews(found: dict[str, Any]) -> list[dict[str, Any]]:
@@ -148,7 +148,7 @@ def open_reviews(found: dict[str, Any]) -> list[dict[str, Any]]:
 @on_service
 def timeline(service: Client, execution: ExecutionId, *, as_json: AsJson = False) -> None:
     """Show what happened to an execution, by whom, in order."""
-    found = service.call("GET", f"/v1/executions/{quote(execution, safe='')}/timeline")
+    found = service.call("GET", f"/v1/executions/{path_part(execution)}/timeline")
     records = [_with_reason(entry) for entry in found["timeline"]]
     print_records(records, ("at", "event", "task_name", "round", "actor", "why"), as_json=as_json)
 
@@ -164,7 +164,7 @@ def _with_reason(record: dict[str, Any]) -> dict[str, Any]:
 def stop(service: Client, execution: ExecutionId, *, as_json: AsJson = False) -> None:
     """Stop an execution for good."""
     found = read_execution(service, execution)
-    deployment = quote(found["deployment"], safe="")
+    deployment = path_part(found["deployment"])
     service.call("POST", f"/crews/{deployment}/stop/{found['execution_id']}")
     stopped = read_execution(service, execution)
     print_result(_line(stopped), "Stopped.", as_json=as_json)
@@ -173,7 +173,7 @@ def stop(service: Client, execution: ExecutionId, *, as_json: AsJson = False) ->
 @on_service
 def retry(service: Client, execution: ExecutionId, *, as_json: AsJson = False) -> None:
     """Have a failed execution go on where it was."""
-    retried = service.call("POST", f"/v1/executions/{quote(execution, safe='')}/retry")
+    retried = service.call("POST", f"/v1/executions/{path_part(execution)}/retry")
     print_result(retried, "It goes on from its last checkpoint.", as_json=as_json)
 
 

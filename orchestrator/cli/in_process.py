@@ -10,7 +10,7 @@ from http.client import responses as reasons
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from requests import PreparedRequest, Response
+from requests import ConnectionError, PreparedRequest, Response  # noqa: A004 - as requests raises it
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from starlette.types import ASGIApp, Message, Scope
@@ -38,10 +38,12 @@ class InProcess(BaseAdapter):
         unread = [body.encode() if isinstance(body, str) else bytes(body)]
         response = Response()
         written = bytearray()
+        ended = asyncio.Event()
 
         async def receive() -> Message:
             if unread:
                 return {"type": "http.request", "body": unread.pop(), "more_body": False}
+            await ended.wait()  # nobody hangs up before
             return {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
@@ -51,8 +53,12 @@ class InProcess(BaseAdapter):
                 response.headers = CaseInsensitiveDict(headers)
             else:
                 written.extend(message.get("body", b""))
+                if not message.get("more_body", False):
+                    ended.set()
 
         await self._app(_scope(request), receive, send)
+        if not ended.is_set():
+            raise ConnectionError("the response was cut short")
         response._content = bytes(written)  # noqa: SLF001 - as adapters of other protocols do
         response.encoding = "utf-8"
         response.reason = reasons.get(response.status_code, "")

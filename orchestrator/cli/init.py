@@ -35,7 +35,10 @@ def init(
         raise Invalid(f"{name} is there already: name a new folder.")
     examples = next(path for path in (_SHIPPED, _OF_A_CHECKOUT) if path.exists())
     ignored = shutil.ignore_patterns("__pycache__", ".*cache", ".orchestrator")
-    shutil.copytree(examples / kind.value, name, ignore=ignored, dirs_exist_ok=True)
+    try:
+        shutil.copytree(examples / kind.value, name, ignore=ignored, dirs_exist_ok=True)
+    except (OSError, shutil.Error) as error:
+        raise Invalid(f"{name} cannot be made: {error}") from error
     needs = (
         "" if kind is Kind.FUNCTIONS else "    (it needs the extra: crew-orchestrator[crewai])\n"
     )

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.connection import TOKEN_VARIABLE
-from orchestrator.cli.profile import Profile, forget_profile, profile_path, write_profile
+from orchestrator.cli.connection import TOKEN_VARIABLE, checked
+from orchestrator.cli.profile import forget_profile, profile_path, write_profile
+from orchestrator.errors import InvalidSettings
 
 Url = Annotated[str, typer.Argument(help="Root of the API, such as https://crews.example.")]
 Secret = Annotated[
@@ -29,9 +30,12 @@ def login(url: Url, token: Secret) -> None:
     """
     from orchestrator.client import Client
 
-    with Client(url, token) as service:
-        found = service.call("GET", "/v1/deployments")["deployments"]
-    write_profile(Profile(url.rstrip("/"), token))
+    profile = checked(url, token)
+    with Client(profile.url, profile.token) as service:
+        found = service.call("GET", "/v1/deployments").get("deployments")
+    if found is None:
+        raise InvalidSettings(f"{url} answers, but not as a Crew Orchestrator does.")
+    write_profile(profile)
     names = ", ".join(each["name"] for each in found)
     typer.echo(f"Logged in to {url} (deployments: {names}). Kept in {profile_path()}.")
 

@@ -14,7 +14,7 @@ import typer
 from orchestrator.cli.application import Data
 from orchestrator.cli.completion import execution_ids
 from orchestrator.cli.connection import data_folder
-from orchestrator.cli.printing import AsJson
+from orchestrator.cli.printing import AsJson, harmless
 from orchestrator.errors import InvalidSettings
 
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -49,19 +49,23 @@ def logs(
             f"There is no log at {newest}; `orchestrator up` keeps one. Name its data with --data."
         )
     try:
-        for line in _lines(files, follow=follow):
+        for line in _lines(files, newest, follow=follow):
             if execution is None or execution in line:
                 print(line if as_json else _readable(line, execution), flush=follow)  # noqa: T201 - a command
     except KeyboardInterrupt:
         raise typer.Exit from None
 
 
-def _lines(files: list[Path], *, follow: bool) -> Iterator[str]:
+def _lines(files: list[Path], newest: Path, *, follow: bool) -> Iterator[str]:
     """The lines of the files in turn; then those that are written, whatever file they go to."""
-    *earlier, newest = files
-    for path in earlier:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            yield from map(str.rstrip, file)
+    for path in files:
+        if path != newest:
+            with path.open(encoding="utf-8", errors="replace") as file:
+                yield from map(str.rstrip, file)
+    while not newest.exists():
+        if not follow:
+            return
+        time.sleep(SECONDS_BETWEEN_LOOKS)
     file = newest.open(encoding="utf-8", errors="replace")
     while True:
         yield from _whole_lines(file)
@@ -98,11 +102,11 @@ def _readable(line: str, execution: str | None) -> str:
     try:
         said = json.loads(line)
     except ValueError:
-        return line
+        return harmless(line)
     first = "  ".join(str(said.get(name, "")) for name in _SHOWN_FIRST)
     rest = " ".join(
         f"{name}={value}"
         for name, value in said.items()
         if name not in _LEFT_OUT and value != execution
     )
-    return f"{first}  {rest}".rstrip()
+    return harmless(f"{first}  {rest}".rstrip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +15,16 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 BETWEEN = "  "
+
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def harmless(text: str) -> str:
+    """A text without what makes a terminal show something else than it says.
+
+    It may be a model's, or a stranger's, and somebody decides by it.
+    """
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def print_json(value: object) -> None:
@@ -33,7 +44,7 @@ def print_records(
         print_json(found)
         return
     titles = [column.replace("_", " ") for column in columns]
-    rows = [[_cell(record.get(column)) for column in columns] for record in found]
+    rows = [[_first_line(_cell(record.get(column))) for column in columns] for record in found]
     widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
     room = _width()
     if room is None or sum(widths) + len(BETWEEN) * (len(widths) - 1) <= room:
@@ -41,7 +52,8 @@ def print_records(
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             typer.echo(BETWEEN.join(cells).rstrip())
     else:
-        typer.echo("\n\n".join(_paragraph(titles, row) for row in rows))
+        whole = [[_cell(record.get(column)) for column in columns] for record in found]
+        typer.echo("\n\n".join(_paragraph(titles, row) for row in whole))
 
 
 def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
@@ -58,7 +70,12 @@ def print_result(record: Mapping[str, Any], sentence: str, *, as_json: bool) -> 
     if as_json:
         print_json(dict(record))
     else:
-        typer.echo(sentence)
+        typer.echo(harmless(sentence))
+
+
+def _first_line(text: str) -> str:
+    first, newline, _ = text.partition("\n")
+    return f"{first} …" if newline else first
 
 
 def _paragraph(names: Sequence[str], values: Sequence[str]) -> str:
@@ -85,5 +102,7 @@ def _cell(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_cell, value))
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+        return harmless(json.dumps(value, ensure_ascii=False))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return harmless(str(value))

@@ -87,9 +87,9 @@ def sweep_for_ever(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     while not stop.is_set():
-        if settings.log_file is not None:
-            keep_bounded(settings.log_file)
         try:
+            if settings.log_file is not None:
+                keep_bounded(settings.log_file)
             swept = sweep(ports)
         except Exception:
             log.exception("sweep failed; it goes on")

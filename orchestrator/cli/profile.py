@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,10 +37,10 @@ def write_profile(profile: Profile) -> None:
     """Keep it, in place of the one before."""
     path = profile_path()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
+    draft, name = tempfile.mkstemp(dir=path.parent)  # nobody else may read it from the beginning
+    with os.fdopen(draft, "w") as file:
         json.dump(asdict(profile), file)
-    draft.replace(path)
+    Path(name).replace(path)
 
 
 def forget_profile() -> None:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 import typer
 
@@ -22,6 +21,7 @@ from orchestrator.cli.executions import (
 )
 from orchestrator.cli.printing import AsJson, print_json, print_record, print_records, print_result
 from orchestrator.errors import Invalid, NotPending
+from orchestrator.wire.paths import path_part
 
 if TYPE_CHECKING:
     from orchestrator.client import Client
@@ -94,7 +94,7 @@ def show(service: Client, review: ReviewId, *, as_json: AsJson = False) -> None:
 
 
 def _read(service: Client, review: str) -> dict[str, Any]:
-    return service.call("GET", f"/v1/reviews/{quote(review, safe='')}")
+    return service.call("GET", f"/v1/reviews/{path_part(review)}")
 
 
 def _earlier_rounds(service: Client, review: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -121,6 +121,8 @@ def answer(  # noqa: PLR0913 - a parameter is an option
     as_json: AsJson = False,
 ) -> None:
     """Answer a review, and print what follows."""
+    if edit and edited_output is not None:
+        raise Invalid("Give --edit or --edited-output, not both.")
     found = _read(service, review)
     text = _edited(found["task_output"]) if edit else _text_in(edited_output)
     body = {
@@ -146,7 +148,12 @@ def _edited(text: str) -> str:
     """What a person made of it in their editor. Raises Invalid where they saved nothing."""
     import click
 
-    edited = click.edit(text, require_save=True, extension=".md")
+    if not sys.stdin.isatty():
+        raise Invalid("--edit needs a terminal; --edited-output takes a file.")
+    try:
+        edited = click.edit(text, require_save=True, extension=".md")
+    except click.ClickException as error:
+        raise Invalid(f"The editor could not be used: {error.message}") from error
     if edited is None:
         raise Invalid("Nothing was saved, so nothing was answered.")
     return edited.rstrip("\n")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
-from urllib.error import HTTPError
-from urllib.request import urlopen
 
 import typer
 
@@ -21,14 +19,21 @@ from orchestrator import jobs
 from orchestrator.adapters.deployment_file import load_deployments
 from orchestrator.adapters.logs import PRINTED
 from orchestrator.adapters.schema_lock import migrating
-from orchestrator.adapters.supervisor import Child, Supervisor
+from orchestrator.adapters.supervisor import Child, Supervisor, spawn
 from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.cli.flower import LOOPBACK, flower_child
+from orchestrator.client import read_health
 from orchestrator.errors import AddressInUse
 from orchestrator.settings import PREFIX, Settings, make_data_folder, require_writable
 
 LATE = 20.0
 """Seconds after which the other processes start, ready or not."""
+
+GRACE_OF_A_MIGRATION = 10.0
+"""Seconds that it has to come to an end when `up` is told to stop."""
+
+BETWEEN_LOOKS, BETWEEN_LATE_LOOKS = 0.1, 5.0
+"""Seconds between two looks at the health, and where it has not become good for long."""
 
 GRACE_AFTER_GRACE = 20.0
 """Seconds that a worker has, after its jobs' grace, to give its claims back and end."""
@@ -82,12 +87,16 @@ class Preparation:
     def __enter__(self) -> Self:
         self._held.enter_context(migrating(self._data))
         command = [sys.executable, "-m", "orchestrator", "prepare"]
-        self._process = subprocess.Popen(command)  # noqa: S603 - our own command
+        self._process = spawn(Child("prepare", command))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
+        self._process.terminate()
+        try:
+            self._process.wait(GRACE_OF_A_MIGRATION)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._held.close()
 
     def is_done(self) -> bool:
@@ -108,6 +117,7 @@ class _Announcement:
         self._url = _base_url(settings)
         self._said = ""
         self._made = False
+        self._look_at = 0.0
         self._late_at = time.monotonic() + LATE
 
     def is_made_or_late(self) -> bool:
@@ -120,28 +130,19 @@ class _Announcement:
         return self._made
 
     def _is_ready(self) -> bool:
-        health = self._health()
-        if health is None:
+        now = time.monotonic()
+        if now < self._look_at:
             return False
-        if health["status"] == "ok":
-            self._say_ready(health)
-            return True
-        if health["broken"] and not health["not_loaded"] and health["message"] != self._said:
-            self._said = str(health["message"])
+        self._look_at = now + (BETWEEN_LOOKS if now < self._late_at else BETWEEN_LATE_LOOKS)
+        health = read_health(self._url)
+        if health.is_ok:
+            self._say_ready(health.said)
+        elif health.is_hopeless and health.said.get("message") != self._said:
+            self._said = str(health.said.get("message"))
             typer.echo(f"Not ready: {self._said}", err=True)
-        return False
+        return health.is_ok
 
-    def _health(self) -> dict[str, Any] | None:
-        """What the API says of all; None while it does not answer."""
-        try:
-            with urlopen(f"{self._url}/healthz", timeout=2) as response:  # noqa: S310 - our own
-                return dict(json.load(response))
-        except HTTPError as refused:
-            return dict(json.load(refused))
-        except (OSError, ValueError):
-            return None
-
-    def _say_ready(self, health: dict[str, Any]) -> None:
+    def _say_ready(self, health: Mapping[str, Any]) -> None:
         settings = self._settings
         log_files = settings.log_file.parent if settings.log_file else "standard error"
         made = "the one shown at the first start; `orchestrator token create` makes more"
@@ -153,7 +154,7 @@ class _Announcement:
             f"  data        {settings.data}\n"
             f"  logs        {log_files}; `orchestrator logs EXECUTION` shows one execution's"
         )
-        if health["broken"]:
+        if health.get("broken"):
             broken = ", ".join(health["broken"])
             typer.echo(f"  NOT LOADED  {broken}: `orchestrator deployments list` says why")
         sys.stdout.flush()

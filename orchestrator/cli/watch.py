@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 import typer
 
 from orchestrator.cli.connection import on_service
 from orchestrator.cli.executions import ExecutionId, read_execution
-from orchestrator.cli.printing import AsJson
+from orchestrator.cli.printing import AsJson, harmless
+from orchestrator.wire.paths import path_part
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -57,7 +57,7 @@ class Look:
 
 def _looks(service: Client, execution: str, *, until_halt: bool) -> Iterator[Look]:
     found = read_execution(service, execution)
-    deployment, execution_id = quote(found["deployment"], safe=""), found["execution_id"]
+    deployment, execution_id = path_part(found["deployment"]), found["execution_id"]
     ends = ["completed", "error", "stopped", *(["pending_human_input"] if until_halt else [])]
     seen = 0
     while True:
@@ -119,4 +119,4 @@ def _line(record: dict[str, Any]) -> str:
     task = f" {record['task_name']} (round {record['round']})" if "task_name" in record else ""
     error = record["details"].get("error")
     why = f": {error}" if error else ""
-    return f"{record['at'][11:23]} {record['event']}{task} by {record['actor']}{why}"
+    return harmless(f"{record['at'][11:23]} {record['event']}{task} by {record['actor']}{why}")

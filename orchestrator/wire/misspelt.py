@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel
+
+from orchestrator.domain.canonical import JsonObject
+
+MOST, LONGEST = 20, 64
+"""Unknown keys that are looked at, and how long they may be: a body may be full of them."""
 
 ALIKE = 0.85
 """How much of two keys has to be the same, in any casing, for one to be meant by the other."""
@@ -19,9 +25,10 @@ def misspelt_keys(model: type[BaseModel], body: Mapping[str, Any]) -> list[str]:
     ["'crewWebhookURL' is not a key of this call, and was ignored: write 'crewWebhookUrl'."]
     """
     spellings = list(_spellings(model))
+    unknown = (key for key in body if key not in spellings and len(key) <= LONGEST)
     found = []
-    for key in body:
-        meant = None if key in spellings else _meant(key, spellings)
+    for key in islice(unknown, MOST):
+        meant = _meant(key, spellings)
         if meant is not None:
             found.append(f"{key!r} is not a key of this call, and was ignored: write {meant!r}.")
     return found
@@ -43,3 +50,12 @@ def _spellings(model: type[BaseModel]) -> Iterator[str]:
 
 def _letters(key: str) -> str:
     return "".join(letter for letter in key.lower() if letter.isalnum())
+
+
+def with_warnings(
+    response: JsonObject, model: type[BaseModel], body: Mapping[str, Any]
+) -> JsonObject:
+    """A response that names the keys that were ignored, beside what else it warns of."""
+    given = response.get("warnings")
+    warnings = [*(given if isinstance(given, list) else []), *misspelt_keys(model, body)]
+    return {**response, "warnings": warnings} if warnings else response

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,18 @@ def test_what_processes_print_begins_anew(tmp_path: Path, monkeypatch: pytest.Mo
         logs.keep_bounded(tmp_path / "service.jsonl")
         file.write(b"y")
     assert printed.read_bytes() == b"y"
+
+
+def test_two_that_keep_it_bounded_do_not_end_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "MOST_BYTES", 10)
+    newest = tmp_path / "service.jsonl"
+
+    def keep(_: int) -> None:
+        newest.write_text("x" * 11)
+        logs.keep_bounded(newest)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(keep, range(400)))
+    assert len(logs.log_files(newest)) <= 1 + logs.KEPT_FILES

@@ -79,6 +79,12 @@ def test_a_misspelt_key_is_told(service: Service) -> None:
     assert warning.endswith("write 'humanInputWebhookUrl'.")
 
 
+def test_a_body_that_is_full_of_unknown_keys_is_looked_at_in_part(service: Service) -> None:
+    keys = {f"crewWebhookUrl{n}": 1 for n in range(300)}
+    told = service.post("/crews/plain/kickoff", {"inputs": {}, **keys}).json()
+    assert len(told["warnings"]) == 20
+
+
 def test_nothing_is_told_of_keys_that_are_known_or_like_none(service: Service) -> None:
     known = {"crew_webhook_url": "https://hooks.example/n", "carryWebhooks": True, "meta": {}}
     told = service.post("/crews/plain/kickoff", {"inputs": {}, "priority": 1, **known}).json()

@@ -35,6 +35,13 @@ def test_the_body_of_a_call_with_such_a_path_is_kept(service: Service, path: str
     assert service.post(path, {"inputs": {}}).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/executions/", "/v1/executions//timeline", "/v1/deliveries//"]
+)
+def test_an_id_that_is_missing_leads_to_no_other_call(service: Service, path: str) -> None:
+    assert service.get(path).status_code == 404
+
+
 def test_a_resume_may_write_ids_in_capitals(service: Service) -> None:
     execution_id = service.halted()
     review_id = service.pending(execution_id)["task_id"]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from orchestrator.errors import Invalid
+
 if TYPE_CHECKING:
     from conftest import Command
 
@@ -105,3 +107,21 @@ def test_watching_ends_with_the_execution(command: Command, failed: str) -> None
 def test_watching_until_somebody_is_asked(command: Command, halted: str) -> None:
     lines = command("watch", halted, "--until-halt", "--json").splitlines()
     assert '"event": "execution.halt"' in lines[-1]
+
+
+def test_a_text_that_is_sent_in_pieces_is_shown_whole(command: Command, work: Work) -> None:
+    topic = "owl " * 100_000
+    execution_id = command("kickoff", "article", "-i", f"topic={topic}")
+    work()
+    review = pending(command)["review_id"]
+    assert topic.strip() in command("reviews", "show", review)
+    assert command.json("status", execution_id)["pending"][0]["review_id"] == review
+
+
+@pytest.mark.parametrize(
+    "arguments", [("status", ""), ("stop", "."), ("timeline", ".."), ("reviews", "show", "")]
+)
+def test_an_id_that_is_none_leads_nowhere(command: Command, arguments: tuple[str, ...]) -> None:
+    refused = command.run(*arguments)
+    assert isinstance(refused.exception, Invalid)
+    assert "is no id" in str(refused.exception)

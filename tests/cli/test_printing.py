@@ -53,3 +53,16 @@ def test_what_another_command_reads_is_a_table_of_any_width(
 def test_a_long_text_has_lines_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     print_record({"task_output": "one\ntwo", "approved": False, "note": None}, as_json=False)
     assert printed(capsys) == ["task output:", "    one", "    two", "approved     no"]
+
+
+def test_a_cell_with_several_lines_is_one_in_a_table(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_records([{**RECORDS[1], "error": "one\ntwo"}], COLUMNS, as_json=False)
+    assert printed(capsys)[1].endswith("FAILED  one …")
+
+
+def test_what_a_model_wrote_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    print_record({"task_output": "a\x1b[2Jb\rc\x07\u202ed\x9be"}, as_json=False)
+    assert printed(capsys) == [r"task output  a\x1b[2Jb\rc\x07\u202ed\x9be"]

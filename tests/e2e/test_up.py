@@ -20,7 +20,7 @@ COMMAND = Path(sys.executable).with_name("orchestrator")
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One without a token of its own, as at a first start."""
+    """The usual one of the tests."""
     service = Service(tmp_path_factory.mktemp("up"))
     with service:
         yield service
@@ -81,6 +81,7 @@ def test_the_log_is_followed_also_when_its_file_is_moved_aside(
 
 def test_on_a_terminal_only_what_a_person_needs_is_shown(tmp_path: Path) -> None:
     service = Service(tmp_path, functions={"plain": "user_crews:plain"})
+    del service.environment["ORCHESTRATOR_API_TOKEN"]  # a first start
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         service.command,
@@ -110,5 +111,8 @@ def test_on_a_terminal_only_what_a_person_needs_is_shown(tmp_path: Path) -> None
         process.terminate()
         process.wait()
         os.close(leader)
-    assert shown.splitlines()[0] == f"Crew Orchestrator is ready on {service.url}"
+    token, ready, which, *_ = shown.splitlines()
+    assert token.startswith("API token (shown this once): ")
+    assert ready == f"Crew Orchestrator is ready on {service.url}"
+    assert "the one shown at the first start" in which
     assert "Running upgrade" in (service.data / "logs" / "service.jsonl").read_text()

@@ -10,9 +10,10 @@ _SLASHES = re.compile("/{2,}")
 
 
 class LenientPath:
-    """Has a path mean the same with doubled slashes or a closing one.
+    """Has a path of the platform's calls mean the same with doubled slashes or a closing one.
 
-    It is read that way, not redirected: a redirect would lose the body of a POST.
+    It is read that way, not redirected: a redirect would lose the body of a POST. Paths under
+    ``/v1`` are as they are: an id that is missing there must not lead to another call.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -22,5 +23,7 @@ class LenientPath:
         """Pass the request on under the path that is meant."""
         if scope["type"] == "http":
             # In place: whoever is outside, such as tracing, finds the route there.
-            scope["path"] = _SLASHES.sub("/", scope["path"]).rstrip("/") or "/"
+            path = scope["path"]
+            if not path.lstrip("/").startswith("v1/"):
+                scope["path"] = _SLASHES.sub("/", path).rstrip("/") or "/"
         await self._app(scope, receive, send)

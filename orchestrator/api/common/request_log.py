@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 HEADER = "X-Request-ID"
 _USABLE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-PROBES = ("/healthz", "/livez")
+PROBES = ("/healthz", "/livez", "/healthcheck")
 
 
 async def bind_path_ids(request: Request) -> None:

@@ -166,6 +166,7 @@ class Responded(BaseModel):
 
     status: Literal["accepted"]
     request: RespondedRequest
+    warnings: list[str] | None = None
 
 
 class ServiceHealth(BaseModel):

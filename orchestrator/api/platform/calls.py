@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from fastapi import APIRouter
-from pydantic import BaseModel
 from starlette.responses import PlainTextResponse, Response
 
 from orchestrator.api.common.access import Crew
@@ -15,7 +11,6 @@ from orchestrator.api.common.openapi import BODY, body_of, documented, documente
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
 from orchestrator.api.common.responses import KickedOff, NeededInputs, Resumed, Status, Stopped
 from orchestrator.api.platform.status import status_body
-from orchestrator.domain.canonical import JsonObject
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.executions.snapshot import snapshot
 from orchestrator.usecases.executions.stop import stop
@@ -23,7 +18,7 @@ from orchestrator.usecases.operations.manifests import plan_of
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.wire.ids import Id
-from orchestrator.wire.misspelt import misspelt_keys
+from orchestrator.wire.misspelt import with_warnings
 from orchestrator.wire.requests import KickoffBody, ResumeBody, parse
 
 calls = APIRouter()
@@ -66,7 +61,7 @@ def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
         origin=caller.channel,
         key=key_of(key, "kickoff", body),
     )
-    return JsonResponse(_with_warnings(kickoff(caller.ports, asked), KickoffBody, body))
+    return JsonResponse(with_warnings(kickoff(caller.ports, asked), KickoffBody, body))
 
 
 @calls.get("/{kickoff_id}/status", include_in_schema=False)
@@ -98,7 +93,7 @@ def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
         channel=caller.channel,
         key=key_of(key, "resume", body),
     )
-    return JsonResponse(_with_warnings(answer(caller.ports, given), ResumeBody, body))
+    return JsonResponse(with_warnings(answer(caller.ports, given), ResumeBody, body))
 
 
 @calls.post(
@@ -110,13 +105,3 @@ def stop_execution(caller: Crew, kickoff_id: Id) -> JsonResponse:
     """What its workers still give is refused."""
     stopped = stop(caller.ports, caller.deployment, kickoff_id, caller.actor)
     return JsonResponse({"status": "stopped", "kickoffId": stopped.id})
-
-
-def _with_warnings(
-    response: JsonObject, model: type[BaseModel], body: Mapping[str, Any]
-) -> JsonObject:
-    """Name the keys that were ignored beside what else there is to warn of."""
-    ignored = misspelt_keys(model, body)
-    given = response.get("warnings")
-    warnings = [*(given if isinstance(given, list) else []), *ignored]
-    return {**response, "warnings": warnings} if warnings else response

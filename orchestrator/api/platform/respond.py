@@ -14,6 +14,7 @@ from orchestrator.api.common.responses import Responded
 from orchestrator.domain.review import Review
 from orchestrator.usecases.reviews.respond import Response, respond
 from orchestrator.wire.ids import Id
+from orchestrator.wire.misspelt import with_warnings
 from orchestrator.wire.requests import RespondBody, parse
 
 callback = APIRouter(tags=["crews"])
@@ -29,8 +30,9 @@ Token = Annotated[str, Query(max_length=500, description="The token of the notic
 )
 def respond_to_review(ports: World, review_id: Id, raw: RawBody, token: Token = "") -> JsonResponse:
     """A decision spends the token; words that a model has to weigh first do not."""
-    response = Response(review_id, token, parse(RespondBody, parse_json(raw)))
-    return JsonResponse(_responded(respond(ports, response)))
+    body = parse_json(raw)
+    response = Response(review_id, token, parse(RespondBody, body))
+    return JsonResponse(with_warnings(_responded(respond(ports, response)), RespondBody, body))
 
 
 def _responded(review: Review) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.usecases.reviews.find import find_review, list_pending, reviewed_output
 from orchestrator.wire.ids import Id
+from orchestrator.wire.misspelt import with_warnings
 from orchestrator.wire.requests import AnswerBody, ResumeBody, parse
 
 reviews = APIRouter(prefix="/v1/reviews", tags=["reviews"])
@@ -73,7 +74,7 @@ def answer_review(
         channel=visitor.channel,
         key=key_of(key, f"answer {review.id}", body),
     )
-    return JsonResponse(answer(visitor.ports, given))
+    return JsonResponse(with_warnings(answer(visitor.ports, given), AnswerBody, body))
 
 
 def _about(review: Review, body: Any) -> Any:

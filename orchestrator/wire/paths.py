@@ -1,0 +1,14 @@
+"""Ids and names in the paths of calls."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from orchestrator.errors import Invalid
+
+
+def path_part(text: str) -> str:
+    """An id or a name as one part of a path. Raises Invalid for what would lead elsewhere."""
+    if text in ("", ".", ".."):
+        raise Invalid(f"{text!r} is no id and no name.")
+    return quote(text, safe="")

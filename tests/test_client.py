@@ -1,0 +1,80 @@
+"""What the client makes of servers that are not quite ours."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_httpserver import HTTPServer
+
+from orchestrator import CallRefused, Client
+from orchestrator.client import read_health
+from orchestrator.errors import Invalid
+from orchestrator.testing import _inherited
+
+
+@pytest.mark.parametrize("status", [200, 500])
+@pytest.mark.parametrize("answer", ["<html>", "[]", "7", ""])
+def test_what_is_no_json_object_is_refused(
+    httpserver: HTTPServer, status: int, answer: str
+) -> None:
+    httpserver.expect_request("/v1/deployments").respond_with_data(answer, status)
+    with (
+        Client(httpserver.url_for("/"), "t") as service,
+        pytest.raises(CallRefused, match="is it ours"),
+    ):
+        service.call("GET", "/v1/deployments")
+
+
+def test_the_text_of_a_result_is_read_in_both_forms(httpserver: HTTPServer) -> None:
+    known = {"kickoff_id": "x", "status": "completed"}
+    for path, result in (("a", "text"), ("b", {"output": "text", "tasks": []}), ("c", None)):
+        answer = {**known, "result": result}
+        httpserver.expect_request(f"/crews/{path}/status/x").respond_with_json(answer)
+    with Client(httpserver.url_for("/"), "t") as service:
+        assert [service.status(path, "x").result for path in "abc"] == ["text", "text", None]
+
+
+def test_an_empty_id_is_no_other_call(httpserver: HTTPServer) -> None:
+    with Client(httpserver.url_for("/"), "t") as service, pytest.raises(Invalid, match="is no id"):
+        service.status("article", "")
+    assert httpserver.log == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "found"),
+    [
+        ('{"status": "ok", "broken": ["x"], "not_loaded": []}', 200, (True, False)),
+        ('{"status": "unavailable", "broken": ["x"], "not_loaded": []}', 503, (False, True)),
+        ('{"status": "unavailable", "broken": ["x"], "not_loaded": ["y"]}', 503, (False, False)),
+        ('{"error": "Busy"}', 503, (False, False)),
+        ("<html>", 502, (False, False)),
+        ("[]", 200, (False, False)),
+    ],
+)
+def test_health_is_read_whatever_comes(
+    httpserver: HTTPServer, answer: str, status: int, found: tuple[bool, bool]
+) -> None:
+    httpserver.expect_request("/healthz").respond_with_data(answer, status)
+    health = read_health(httpserver.url_for("/"))
+    assert (health.is_ok, health.is_hopeless) == found
+
+
+def test_health_of_nobody_is_not_known() -> None:
+    assert not read_health("http://127.0.0.1:9").said
+
+
+def test_no_proxy_is_asked_for_what_is_on_this_machine(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    httpserver.expect_request("/healthz").respond_with_json({"status": "ok"})
+    httpserver.expect_request("/v1/deployments").respond_with_json({"deployments": []})
+    assert read_health(httpserver.url_for("/")).is_ok
+    with Client(httpserver.url_for("/"), "t") as service:
+        assert service.call("GET", "/v1/deployments") == {"deployments": []}
+
+
+def test_a_service_for_tests_has_no_settings_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", "sqlite:////somewhere/real.db")
+    monkeypatch.setenv("OPENAI_API_KEY", "x")
+    assert "OPENAI_API_KEY" in _inherited()
+    assert not any(name.startswith("ORCHESTRATOR_") for name in _inherited())
