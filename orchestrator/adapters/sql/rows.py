@@ -111,7 +111,7 @@ def inserting(table: Table) -> Insert:
 @cache
 def _selecting(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
     # The label counts where a column is named otherwise in the database than here.
-    return select(*(table.c[field.name].label(field.name) for field in fields(noun)))
+    return select(*(table.c[name].label(name) for name in _names(noun)))
 
 
 @cache
@@ -127,7 +127,12 @@ def _of_execution(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
 
 def values_of(noun: DataclassInstance) -> dict[str, Any]:
     """The fields of a noun by name; what is in them stays as it is."""
-    return {field.name: getattr(noun, field.name) for field in fields(noun)}
+    return {name: getattr(noun, name) for name in _names(type(noun))}
+
+
+@cache
+def _names(noun: type[DataclassInstance]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(noun))
 
 
 def overwrite(connection: Connection, table: Table, before: V, after: V) -> V | None:
