@@ -271,6 +271,10 @@ class Figures(Protocol):
         """The newest tries since then, 10,000 at most, by the hundreds of their status."""
         ...
 
+    def grew_long(self) -> bool:
+        """Whether ``fold`` would do something."""
+        ...
+
     def fold(self) -> int:
         """Add up what was counted lately, so that reading stays quick; returns how much it was.
 

@@ -36,7 +36,7 @@ from orchestrator.adapters.sql.schema import (
     task_runs,
 )
 from orchestrator.adapters.sql.schema.base import in_state
-from orchestrator.adapters.sql.tallies import counted, fold
+from orchestrator.adapters.sql.tallies import are_many, counted, fold
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.endpoint import EndpointState
 from orchestrator.domain.execution import ExecutionState
@@ -202,6 +202,10 @@ class SqlFigures:
             TryFigures(int(row[0]), int(row[1]), float(row[2]), tuple(map(int, row[3:])))
             for row in rows
         )
+
+    def grew_long(self) -> bool:
+        """Whether ``fold`` would do something."""
+        return are_many(self._connection, _FOLDED_FROM)
 
     def fold(self) -> int:
         """Add up what was counted lately, where that is much; returns how many deltas it was."""

@@ -27,13 +27,19 @@ def counted(*what: str, labels: Sequence[str] | None = None) -> Select[tuple[str
     return select(*key, amount.label("amount")).group_by(*key).having(amount != 0)
 
 
+def are_many(connection: Connection, least: int) -> bool:
+    """Whether that many deltas have come; it looks at no more."""
+    some = select(_d.id).limit(least).subquery()
+    count: int = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return count >= least
+
+
 def fold(connection: Connection, least: int, most: int) -> int:
     """Add up to ``most`` deltas to what they change, where ``least`` have come; returns how many.
 
     Deltas that another sweep folds just now are left to it.
     """
-    some = select(_d.id).limit(least).subquery()
-    if connection.execute(select(func.count()).select_from(some)).scalar_one() < least:
+    if not are_many(connection, least):
         return 0
     oldest = select(_d.id).order_by(_d.id).limit(most).with_for_update(skip_locked=True)
     taken = delete(tally_deltas).where(_d.id.in_(oldest))

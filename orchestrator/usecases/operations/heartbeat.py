@@ -19,9 +19,14 @@ log = structlog.get_logger()
 
 def beat(ports: Ports) -> None:
     """Write the heartbeat, where it is time for one. Raises DatabaseAway."""
-    last, now = ports.store.read(lambda tx: (tx.sweeps.last_beat(), tx.now()))
-    if last is None or not timedelta() <= now - last < retry.HEARTBEAT:
+    if ports.store.read(is_due):
         ports.store.transact(_beat)
+
+
+def is_due(tx: Transaction) -> bool:
+    """Whether it is time for a heartbeat."""
+    last, now = tx.sweeps.last_beat(), tx.now()
+    return last is None or not timedelta() <= now - last < retry.HEARTBEAT
 
 
 def _beat(tx: Transaction) -> None:

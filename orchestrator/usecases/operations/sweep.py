@@ -16,6 +16,7 @@ from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import job_of
 from orchestrator.usecases.executions.claims import end_lapsed_claim
 from orchestrator.usecases.executions.locked_execution import runs_flow
+from orchestrator.usecases.operations import heartbeat
 from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
@@ -50,6 +51,8 @@ class Swept:
 
 def sweep(ports: Ports) -> Swept:
     """See once to everything that is due now; a step that fails keeps none of the others back."""
+    if _is_idle(ports):
+        return Swept()
     steps: dict[str, Callable[[Ports], int]] = {
         "lapsed_claims": _end_lapsed_claims,
         "task_runs": _publish_task_runs,
@@ -70,6 +73,31 @@ def sweep(ports: Ports) -> Swept:
     if failed:
         _note(ports, failed)
     return Swept(**done, failed_steps=len(failed))
+
+
+def _is_idle(ports: Ports) -> bool:
+    """Look once whether any step would find something: most of the time there is nothing."""
+    names, keep = ports.deployments.names(), ports.keep_finished
+
+    def look(tx: Transaction) -> bool:
+        now = tx.now()
+        return not (
+            heartbeat.is_due(tx)
+            or tx.task_runs.lapsed(1)
+            or tx.task_runs.to_wake(now, 1)
+            or tx.deliveries.to_wake(now, 1)
+            or tx.endpoints.past_pause(now, 1)
+            or tx.drains.lapsed(1)
+            or tx.reviews.overdue(now, 1)
+            or tx.intake.waiting(names, 1)
+            or (keep is not None and tx.executions.to_purge(now - keep, 1))
+            or tx.figures.grew_long()
+        )
+
+    try:
+        return ports.store.read(look)
+    except Exception:  # noqa: BLE001 - the steps find out which of them it is, and say so
+        return False
 
 
 def _note(ports: Ports, failed: Mapping[str, str]) -> None:
