@@ -8,6 +8,7 @@ from typing import TypeAlias
 import pytest
 from flow_world import Crash, FlowExecution
 
+from orchestrator.domain.history import Committed
 from orchestrator.errors import ClaimLost, TaskFailed
 from orchestrator.ports import Ended, Halted
 
@@ -84,6 +85,158 @@ def test_a_crash_in_a_race_changes_nothing(flow: Begin, crash_at: int) -> None:
     assert result.output.raw == "right"
     assert execution.cuts == ["left#1"]
     assert not execution.open
+
+
+CLOSE = """
+class F(Flow):
+    suppress_flow_events = True
+
+    @start()
+    def begin(self):
+        return "go"
+
+    @listen(begin)
+    def left(self):
+        return "left"
+
+    @listen(begin)
+    async def right(self):
+        while not self.state.get("winner"):
+            await asyncio.sleep(0.0005)
+        return "right"
+
+    @listen(or_(left, right))
+    async def winner(self):
+        self.state["winner"] = "yes"
+        for _ in range({steps}):
+            await asyncio.sleep(0.0005)
+        return "winner"
+"""
+
+
+@pytest.mark.parametrize("steps", range(4))
+def test_who_ends_just_before_it_is_cut_leaves_nothing(flow: Begin, steps: int) -> None:
+    execution = flow(CLOSE.replace("{steps}", str(steps)))
+    result = execution.run()
+    assert isinstance(result, Ended)
+    last = execution.history[-1]
+    assert isinstance(last, Committed)
+    assert result.output.raw == last.output.raw
+
+
+TWICE = """
+class F(Flow):
+    @start()
+    def left(self):
+        return "left"
+
+    @start()
+    def right(self):
+        return "right"
+
+    @router(left)
+    def after_left(self):
+        return "on"
+
+    @router(right)
+    def after_right(self):
+        return "on"
+
+    @listen("on")
+    async def count(self):
+        mine = self.state["calls"] = self.state.get("calls", 0) + 1
+        while self.state["calls"] < 2:
+            await asyncio.sleep(0.001)
+        return mine
+"""
+
+
+def test_calls_of_one_method_that_end_at_one_time_keep_what_each_of_them_gave(flow: Begin) -> None:
+    execution = flow(TWICE)
+    assert isinstance(execution.run(), Ended)
+    entries = [entry for entry in execution.history if isinstance(entry, Committed)]
+    assert {entry.output.json for entry in entries if "count" in entry.path} == {1, 2}
+
+
+AGAIN = """
+GATE = []
+
+class F(Flow):
+    @start()
+    def first(self):
+        return "first"
+
+    @router(first)
+    def after_first(self):
+        return "on"
+
+    @start()
+    async def second(self):
+        while not GATE:
+            await asyncio.sleep(0.001)
+        return "second"
+
+    @router(second)
+    async def after_second(self):
+        GATE[0].set()
+        return "on"
+
+    @listen("on")
+    async def work(self):
+        if not GATE:
+            GATE.append(asyncio.Event())
+            await GATE[0].wait()
+        self.state["works"] = self.state.get("works", 0) + 1
+        return "work"
+
+    @start()
+    async def third(self):
+        while self.state.get("works") != 2:
+            await asyncio.sleep(0.001)
+        return "third"
+
+    @listen(or_(first, third))
+    def either(self):
+        return "either"
+
+    @listen(third)
+    @human_feedback(message="?")
+    def asks(self):
+        return "asks"
+"""
+
+
+@pytest.mark.parametrize("_", range(3))
+def test_a_method_that_is_called_again_as_it_ends_is_replayed_so(flow: Begin, _: int) -> None:
+    execution = flow(AGAIN)
+    assert isinstance(execution.run(), Halted)
+    execution.answer("asks#1", "fine")
+    assert isinstance(execution.run(), Ended)
+
+
+ALONE = """
+class F(Flow):
+    @start()
+    def one(self):
+        self.state["seen"] = [*self.state.get("seen", []), "one"]
+        return self.state["seen"]
+
+    @start()
+    def two(self):
+        self.state["seen"] = [*self.state.get("seen", []), "two"]
+        return self.state["seen"]
+"""
+
+
+def test_after_a_commit_that_failed_nothing_more_is_begun_or_committed(flow: Begin) -> None:
+    execution = flow(ALONE, options={"one_by_one": True})
+    with pytest.raises(Crash):
+        execution.run(crash_at=1)
+    assert execution.committed == []
+    assert isinstance(execution.run(), Ended)
+    entries = [entry for entry in execution.history if isinstance(entry, Committed)]
+    seen = [entry.output.json for entry in entries]
+    assert sorted(map(len, seen)) == [1, 2]  # type: ignore[arg-type]  # these are lists
 
 
 FAILS = """

@@ -4,7 +4,8 @@ The engine calls a method; what stands in the place of ``_execute_method`` decid
 committed gives its output when its turn comes: completions reach the engine one at a time, in the
 order in which they were committed, and the engine has done all that follows before the next. Any
 other step waits until all of the journal is replayed and the state is restored. Then it runs, and
-its end is committed in the same manner, one at a time: so a replay sees what the first run saw.
+its end reaches the engine and the journal in the same manner, one at a time: so a replay sees what
+the first run saw. Until its turn comes, the engine knows nothing of a body that ended.
 
 A step whose output a person reviews is noted as asked, and stays where it is; the others go on.
 When nothing is left that runs, one answered review is given to the engine, with all that follows
@@ -50,7 +51,10 @@ CHANGED = (
 
 @dataclass(slots=True)
 class Step:
-    """One call of a method. ``turn`` lets it go on: with its answer, or to raise its failure."""
+    """One call of a method. ``turn`` lets it go on: with its answer, or to raise its failure.
+
+    ``ends`` says that it is the one whose end the engine and the journal are told of now.
+    """
 
     path: str
     record: Record
@@ -58,6 +62,7 @@ class Step:
     task: asyncio.Task[Any] | None
     scope: Scope
     failure: BaseException | None = None
+    ends: bool = False
     gone: bool = False
 
 
@@ -276,16 +281,20 @@ class Replay:
         self.working(+1)
         try:
             async with self._alone:
+                self._check_interrupted()
                 since = self.run.begun(step.path)
                 self._check_arguments(step)
                 with inside(step.scope):
                     executed = await self._body(step, method)
                 if executed is not None:
-                    await self._commit(step, since)
+                    self._commit(step, since)
         except Interrupted as error:
             self._interrupt(error)
             executed = None
         finally:
+            if step.ends:
+                step.ends = False
+                self._loop.create_task(self._open_turnstile())
             self.working(-1)
         if executed is not None and step.failure is None:
             return executed
@@ -300,7 +309,10 @@ class Replay:
         before = self._state_before()
         try:
             return await self._engine.execute_method(
-                method_of(step.path), method, *step.scope.args, **step.scope.kwargs
+                method_of(step.path),
+                self._ending_in_turn(step, method),
+                *step.scope.args,
+                **step.scope.kwargs,
             )
         except HumanFeedbackPending as pending:
             step.failure = reviews.ask(self, step.path, pending.context)
@@ -316,24 +328,43 @@ class Replay:
             step.failure = TaskFailed(cause(error))
         return None
 
-    async def _commit(self, step: Step, since: float) -> None:
-        """Commit the step; what follows from the one before has happened."""
+    def _ending_in_turn(self, step: Step, method: Callable[..., Any]) -> Callable[..., Any]:
+        """The body, whose result the engine has when it is its turn; one that is reviewed, later.
+
+        The engine calls it in a thread, and awaits what that gives.
+        """
+        if internals.feedback_definition(self.flow, method_of(step.path)) is not None:
+            return method
+
+        async def ended(result: Any) -> Any:
+            if asyncio.iscoroutine(result):
+                result = await result
+            await self._end(step)
+            return result
+
+        return lambda *args, **kwargs: ended(method(*args, **kwargs))
+
+    async def _end(self, step: Step) -> None:
+        """Wait until what follows from the one before has happened. Raises Interrupted."""
         await self._turnstile.acquire()
+        step.ends = True
+        self._check_interrupted()
+
+    def _commit(self, step: Step, since: float) -> None:
         try:
             output, state = reviews.final_output(self, step.path), self.stored_state()
             self.run.commit(step.path, output, state, since)
         except Unstorable as error:
-            self._turnstile.release()
             step.failure = TaskFailed(f"The flow cannot halt: {error}", retryable=False)
-            return
-        except BaseException:
-            self._turnstile.release()
-            raise
-        self._loop.create_task(self._open_turnstile())
 
     async def _open_turnstile(self) -> None:
         await self._settle()
         self._turnstile.release()
+
+    def _check_interrupted(self) -> None:
+        """Begin and end nothing more once the run cannot go on: it would see what was not kept."""
+        if self._interrupted:
+            raise self._interrupted
 
     async def _park(self) -> Never:
         self._changed.set()
@@ -366,9 +397,18 @@ class Replay:
 
     async def _review(self, name: str, definition: FlowHumanFeedbackDefinition, output: Any) -> Any:
         scope = current()
-        if scope is not None and scope.answering:
+        assert scope is not None  # noqa: S101 - a review is inside its method's step
+        if scope.answering:
             record = self.journal.of(scope.path)
-            return await reviews.answered(self._engine, record, definition, output)
+            result = await reviews.answered(self._engine, record, definition, output)
+        else:
+            result = await self._reviewed(name, definition, output)
+        await self._end(self._steps[scope.path])
+        return result
+
+    async def _reviewed(
+        self, name: str, definition: FlowHumanFeedbackDefinition, output: Any
+    ) -> Any:
         if not definition.learn and definition.provider is None:
             # The engine would build a model for the outcome, and nobody asks it.
             definition = definition.model_copy(update={"llm": internals.NO_MODEL})
