@@ -93,7 +93,7 @@ def test_a_killed_worker_costs_the_step_that_was_under_way_alone(
     (work.folder / "trouble").write_text(trouble)
     execution_id = kickoff(call, work)
     pending(service, call, execution_id)
-    for method, more in (("draft", {"outcome": "accept"}), ("facts", {})):
+    for method, more in (("draft", {"outcome": "accept"}), ("facts", {"human_feedback": ""})):
         call("POST", "/resume", execution_id=execution_id, task_id=method, **more)
     assert finished(service, execution_id).status == "completed"
     runs = Counter(work.runs)
@@ -108,7 +108,7 @@ def test_everything_is_killed_while_reviews_wait(
     service.kill()
     service.start()
     service.await_ready()
-    for method, more in (("facts", {}), ("draft", {"outcome": "accept"})):
+    for method, more in (("facts", {"human_feedback": ""}), ("draft", {"outcome": "accept"})):
         call("POST", "/resume", execution_id=execution_id, task_id=method, **more)
     assert finished(service, execution_id).status == "completed"
     assert Counter(work.runs) == {"begin": 1, "draft": 1, "facts": 1, "slow": 1, "publish": 1}
