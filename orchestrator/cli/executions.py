@@ -81,7 +81,8 @@ def kickoff(
     body = {"inputs": _inputs(inputs or [], inputs_json)}
     name = deployment or _default(service)
     begun = service.call("POST", f"/crews/{path_part(name)}/kickoff", body)
-    print_result(begun, str(begun["kickoff_id"]), as_json=as_json)
+    execution_id = begun.pop("kickoff_id")  # the wire's word; commands have one for it
+    print_result({"execution_id": execution_id, **begun}, str(execution_id), as_json=as_json)
 
 
 def _default(service: Client) -> str:

@@ -60,20 +60,20 @@ def test_a_review_is_found_shown_and_answered_after_a_login(
     assert kept.stat().st_mode & 0o777 == 0o600
 
     begun = read(run("kickoff", "article", "-i", f"folder={work.folder}", "--json"))
-    review = service.asked("article", begun["kickoff_id"])
+    review = service.asked("article", begun["execution_id"])
     listed = read(run("reviews", "list", "--json"))
     assert review.id in [each["review_id"] for each in listed]
     assert review.output.splitlines()[0] in run("reviews", "show", review.id).stdout
     rejected = run("reviews", "answer", review.id, "--reject", "-f", "shorter")
     assert "runs again" in rejected.stdout
-    second = service.asked("article", begun["kickoff_id"], review)
+    second = service.asked("article", begun["execution_id"], review)
     (earlier,) = read(run("reviews", "show", second.id, "--json"))["earlier_rounds"]
     assert (earlier["round"], earlier["feedback"], earlier["approved"]) == (1, "shorter", False)
     mine = laptop / "mine.md"
     mine.write_text("My own text")
     run("reviews", "answer", second.id, "--edited-output", str(mine))
-    service.ended("article", begun["kickoff_id"])
-    shown = read(run("status", begun["kickoff_id"], "--json"))
+    service.ended("article", begun["execution_id"])
+    shown = read(run("status", begun["execution_id"], "--json"))
     assert (shown["status"], shown["deployment"]) == ("completed", "article")
 
     late = run("reviews", "answer", second.id, "--approve")
@@ -85,10 +85,10 @@ def test_a_review_is_found_shown_and_answered_after_a_login(
 def test_url_and_token_of_the_environment_will_do(service: Service, run: Run, work: Work) -> None:
     where = {"ORCHESTRATOR_URL": service.url, "ORCHESTRATOR_TOKEN": service.token}
     begun = read(run("kickoff", "plain", "-i", f"folder={work.folder}", "--json", **where))
-    watched = run("watch", begun["kickoff_id"], **where)
+    watched = run("watch", begun["execution_id"], **where)
     assert watched.returncode == 0
     assert "execution.succeed" in watched.stdout
-    stopped = run("stop", begun["kickoff_id"], **where)
+    stopped = run("stop", begun["execution_id"], **where)
     assert stopped.stderr.startswith("orchestrator: Cannot stop execution.")
 
 
