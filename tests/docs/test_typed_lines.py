@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -95,6 +96,7 @@ def test_what_a_reader_types_works(
         "REVIEW": review.id,
         "RESPONSE_TOKEN": response_token,
         "NEXT": first_page.get("next", ""),
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     done = subprocess.run(
         ["bash", "-c", meant],
