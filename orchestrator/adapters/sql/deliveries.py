@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import accumulate
 from typing import Any
 
@@ -27,7 +28,7 @@ from sqlalchemy import (
 from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
-from orchestrator.adapters.sql.rows import Rows, inserting, values_of
+from orchestrator.adapters.sql.rows import MOST, Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import (
     deliveries,
     delivery_attempts,
@@ -194,7 +195,7 @@ class SqlDeliveries:
         query = (
             select(_c.id, _c.size)
             .where(_c.endpoint_id == endpoint_id, delivery_waits, which)
-            .where(_c.due_at <= now, self._free())
+            .where(_c.due_at <= now, _free())
             .order_by(_c.due_at, _c.sequence)
             .limit(limit)
             .with_for_update(skip_locked=True)
@@ -206,7 +207,7 @@ class SqlDeliveries:
         query = (
             select(_c.id)
             .where(_c.endpoint_id == endpoint_id, delivery_waits, is_notice)
-            .where(_c.due_at <= now, self._free())
+            .where(_c.due_at <= now, _free())
             .limit(1)
         )
         return self._connection.execute(query).first() is not None
@@ -233,25 +234,8 @@ class SqlDeliveries:
         Endpoints that are quiet are left in peace. It looks at one delivery of each endpoint where
         any wait, however many do.
         """
-        each = waiting_endpoints()
-        quiet = exists().where(endpoints.c.id == each.c.id, endpoints.c.quiet_until > now)
-        asleep = (
-            select(_c.wake_at)
-            .where(_c.endpoint_id == each.c.id, delivery_waits, _c.wake_at <= now, self._free())
-            .order_by(_c.wake_at)
-            .limit(1)
-            .correlate(each)
-            .scalar_subquery()
-        )
-        since = select(each.c.id, asleep.label("since")).where(each.c.id.is_not(None), ~quiet)
-        found = since.subquery()
-        longest_first = (
-            select(found.c.id)
-            .where(found.c.since.is_not(None))
-            .order_by(found.c.since)
-            .limit(limit)
-        )
-        return tuple(self._connection.execute(longest_first).scalars())
+        found = self._connection.execute(_to_wake(), {"now": now, "most": limit})
+        return tuple(found.scalars())
 
     def woken(self, endpoint_id: str, now: datetime) -> bool:
         """Note that what is due at the endpoint is being published again.
@@ -260,7 +244,7 @@ class SqlDeliveries:
         """
         some = (
             select(_c.id)
-            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.wake_at <= now, self._free())
+            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.wake_at <= now, _free())
             .order_by(_c.wake_at)
             .limit(_WOKEN_AT_A_TIME)
             .with_for_update(skip_locked=True)
@@ -297,9 +281,26 @@ class SqlDeliveries:
         except ValueError:
             return replace(stored, body=None)
 
-    def _free(self) -> ColumnElement[bool]:
-        lapsed = _c.lease_until < last_beat()
-        return _c.claimed_by.is_(None) | lapsed
+
+def _free() -> ColumnElement[bool]:
+    return _c.claimed_by.is_(None) | (_c.lease_until < last_beat())
+
+
+@cache
+def _to_wake() -> Select[tuple[str]]:
+    each, now = waiting_endpoints(), bindparam("now", type_=Utc())
+    quiet = exists().where(endpoints.c.id == each.c.id, endpoints.c.quiet_until > now)
+    asleep = (
+        select(_c.wake_at)
+        .where(_c.endpoint_id == each.c.id, delivery_waits, _c.wake_at <= now, _free())
+        .order_by(_c.wake_at)
+        .limit(1)
+        .correlate(each)
+        .scalar_subquery()
+    )
+    since = select(each.c.id, asleep.label("since")).where(each.c.id.is_not(None), ~quiet)
+    found = since.subquery()
+    return select(found.c.id).where(found.c.since.is_not(None)).order_by(found.c.since).limit(MOST)
 
 
 def waiting_endpoints() -> CTE:

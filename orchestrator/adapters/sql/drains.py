@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
-from orchestrator.adapters.sql.rows import insert_new, upsert
+from orchestrator.adapters.sql.rows import MOST, insert_new, upsert
 from orchestrator.adapters.sql.schema import drains, wakeups
 from orchestrator.adapters.sql.sweeps import last_beat
 from orchestrator.domain.delivery_policy import OtherDrains
@@ -114,16 +114,19 @@ class SqlDrains:
 
     def lapsed(self, limit: int) -> tuple[str, ...]:
         """The ids of endpoints where a lease has ended: its worker is gone, or it has waited."""
-        query = select(_c.endpoint_id).where(self._has_lapsed()).distinct().limit(limit)
-        return tuple(self._connection.execute(query).scalars())
+        return tuple(self._connection.execute(_LAPSED, {"most": limit}).scalars())
 
     def forget_lapsed(self, endpoint_ids: Sequence[str]) -> None:
         """Forget what has lapsed at these endpoints."""
         gone = _c.endpoint_id.in_(endpoint_ids)
-        self._connection.execute(delete(drains).where(gone, self._has_lapsed()))
+        self._connection.execute(delete(drains).where(gone, _has_lapsed()))
 
-    def _has_lapsed(self) -> ColumnElement[bool]:
-        return _c.lease_until < last_beat()
+
+def _has_lapsed() -> ColumnElement[bool]:
+    return _c.lease_until < last_beat()
+
+
+_LAPSED = select(_c.endpoint_id).where(_has_lapsed()).distinct().limit(MOST)
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

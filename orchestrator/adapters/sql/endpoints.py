@@ -7,10 +7,21 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, Row, Select, insert, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    bindparam,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from orchestrator.adapters.sql.cipher import Cipher
-from orchestrator.adapters.sql.rows import insert_new, upsert, values_of
+from orchestrator.adapters.sql.rows import MOST, insert_new, upsert, values_of
 from orchestrator.adapters.sql.schema import endpoints, hosts, signing_secrets
 from orchestrator.domain.canonical import decode, encode, known_fields
 from orchestrator.domain.delivery import Authentication
@@ -25,6 +36,9 @@ _CHANGES = ("state", "reason", "disabled_at", "stop_on_4xx", "most_sends")
 
 _e = endpoints.c
 _s = signing_secrets.c
+_PAST_PAUSE = (
+    select(_e.id).where(_e.quiet_until <= bindparam("now")).order_by(_e.quiet_until).limit(MOST)
+)
 
 
 class SqlEndpoints:
@@ -92,8 +106,8 @@ class SqlEndpoints:
 
     def past_pause(self, now: datetime, limit: int) -> tuple[str, ...]:
         """Ids of endpoints whose time to be left in peace is over."""
-        query = select(_e.id).where(_e.quiet_until <= now).order_by(_e.quiet_until).limit(limit)
-        return tuple(self._connection.execute(query).scalars())
+        found = self._connection.execute(_PAST_PAUSE, {"now": now, "most": limit})
+        return tuple(found.scalars())
 
     def add_secret(self, secret: SigningSecret) -> None:
         """Insert, encrypted."""

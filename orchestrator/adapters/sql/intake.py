@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
-from orchestrator.adapters.sql.rows import Rows, upsert, values_of
+from orchestrator.adapters.sql.rows import MOST, Rows, selecting, upsert, values_of
 from orchestrator.adapters.sql.schema import intake_messages, intake_waits, manifests
 from orchestrator.domain.figures import Waiting
 from orchestrator.domain.intake import IntakeMessage, IntakeState
 
 _c = intake_messages.c
+_WAITING = (
+    selecting(intake_messages, IntakeMessage)
+    .join(manifests, manifests.c.deployment == _c.deployment)
+    .where(manifests.c.deployment.in_(bindparam("deployments", expanding=True)), intake_waits)
+    .order_by(_c.received_at)
+    .limit(MOST)
+)
 
 
 class SqlIntake:
@@ -44,10 +51,7 @@ class SqlIntake:
 
     def waiting(self, deployments: Sequence[str], limit: int) -> tuple[IntakeMessage, ...]:
         """Messages that waited for one of these which a worker has loaded since, oldest first."""
-        loaded = manifests.c.deployment
-        query = self._rows.select().join(manifests, loaded == _c.deployment)
-        query = query.where(loaded.in_(deployments), intake_waits)
-        return self._rows.all(query.order_by(_c.received_at).limit(limit))
+        return self._rows.all(_WAITING, {"deployments": deployments, "most": limit})
 
     def backlog(self) -> tuple[Waiting, ...]:
         """The messages that wait for their deployment, by its name."""

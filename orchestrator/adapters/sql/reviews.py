@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
-from orchestrator.adapters.sql.rows import Rows, save
+from orchestrator.adapters.sql.rows import MOST, Rows, save, selecting
 from orchestrator.adapters.sql.schema import review_is_open, reviews
 from orchestrator.domain.review import Review
 from orchestrator.ports import Position
 
 _c = reviews.c
+_OVERDUE = (
+    selecting(reviews, Review)
+    .where(review_is_open, _c.expires_at <= bindparam("now"))
+    .order_by(_c.expires_at)
+    .limit(MOST)
+)
 
 
 class SqlReviews:
@@ -48,8 +54,7 @@ class SqlReviews:
 
     def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
         """Open reviews whose deadline has passed, the longest ago first."""
-        query = self._rows.select().where(review_is_open, _c.expires_at <= now)
-        return self._rows.all(query.order_by(_c.expires_at).limit(limit))
+        return self._rows.all(_OVERDUE, {"now": now, "most": limit})
 
     def purge(self, execution_id: str) -> None:
         """Take away what people said, and what the runner showed them beside the output."""

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Insert,
+    Integer,
     Select,
     Table,
     Update,
@@ -59,7 +60,7 @@ class Rows(Generic[D]):
 
     def select(self) -> Select[Any]:
         """Begin a query for nouns."""
-        return _selecting(self.table, self.noun)
+        return selecting(self.table, self.noun)
 
     def all(self, query: Select[Any], bound: Mapping[str, Any] | None = None) -> tuple[D, ...]:
         """Read every noun that the query finds, with these values bound."""
@@ -99,7 +100,10 @@ class Rows(Generic[D]):
 
 
 # Building a statement costs more than running it on SQLite: those that every job runs are built
-# once, and their values bound.
+# once, and their values bound. So are those of a sweep, which runs them each second.
+
+MOST = bindparam("most", type_=Integer)
+"""The limit of a statement that is built once."""
 
 
 @cache
@@ -109,19 +113,20 @@ def inserting(table: Table) -> Insert:
 
 
 @cache
-def _selecting(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
+def selecting(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
+    """Begin a query for nouns, to be built once for all transactions."""
     # The label counts where a column is named otherwise in the database than here.
     return select(*(table.c[name].label(name) for name in _names(noun)))
 
 
 @cache
 def _by_id(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
-    return _selecting(table, noun).where(table.c.id == bindparam("id"))
+    return selecting(table, noun).where(table.c.id == bindparam("id"))
 
 
 @cache
 def _of_execution(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
-    query = _selecting(table, noun).where(table.c.execution_id == bindparam("execution_id"))
+    query = selecting(table, noun).where(table.c.execution_id == bindparam("execution_id"))
     return query.order_by(table.c.created_at, table.c.id)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, Select, delete, func, select, union_all
 from sqlalchemy.dialects import postgresql, sqlite
 
+from orchestrator.adapters.sql.rows import MOST
 from orchestrator.adapters.sql.schema import tallies, tally_deltas
 
 _t, _d = tallies.c, tally_deltas.c
@@ -27,10 +28,12 @@ def counted(*what: str, labels: Sequence[str] | None = None) -> Select[tuple[str
     return select(*key, amount.label("amount")).group_by(*key).having(amount != 0)
 
 
+_SO_MANY = select(func.count()).select_from(select(_d.id).limit(MOST).subquery())
+
+
 def are_many(connection: Connection, least: int) -> bool:
     """Whether that many deltas have come; it looks at no more."""
-    some = select(_d.id).limit(least).subquery()
-    count: int = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    count: int = connection.execute(_SO_MANY, {"most": least}).scalar_one()
     return count >= least
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
-from orchestrator.adapters.sql.rows import Rows, save
+from orchestrator.adapters.sql.rows import MOST, Rows, save, selecting
 from orchestrator.adapters.sql.schema import task_run_is_claimed, task_run_waits, task_runs
 from orchestrator.adapters.sql.sweeps import last_beat
 from orchestrator.domain.task_run import TaskRun
@@ -56,9 +56,7 @@ class SqlTaskRuns:
 
     def lapsed(self, limit: int) -> tuple[str, ...]:
         """Ids of the runs whose lease had ended at the last heartbeat, the longest ago first."""
-        ended = select(_c.id).where(task_run_is_claimed, _c.lease_until < last_beat())
-        query = ended.order_by(_c.lease_until).limit(limit)
-        return tuple(self._connection.execute(query).scalars())
+        return tuple(self._connection.execute(_LAPSED, {"most": limit}).scalars())
 
     def claimed_by(self, worker: str) -> tuple[str, ...]:
         """Ids of the runs that this worker holds."""
@@ -67,8 +65,7 @@ class SqlTaskRuns:
 
     def to_wake(self, now: datetime, limit: int) -> tuple[TaskRun, ...]:
         """Runs that are due and were not published, or too long ago."""
-        query = self._rows.select().where(*_asleep(now))
-        return self._rows.all(query.order_by(_c.wake_at).limit(limit))
+        return self._rows.all(_TO_WAKE, {"now": now, "most": limit})
 
     def woken(self, run: TaskRun, now: datetime, wake_at: datetime) -> bool:
         """Note that the run is being published again; False when somebody else just did."""
@@ -85,5 +82,16 @@ class SqlTaskRuns:
         self._connection.execute(waiting.values(publishes=publishes, wake_at=wake_at))
 
 
-def _asleep(now: datetime) -> tuple[ColumnElement[bool], ...]:
+def _asleep(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool], ...]:
     return task_run_waits, _c.wake_at <= now
+
+
+_LAPSED = (
+    select(_c.id)
+    .where(task_run_is_claimed, _c.lease_until < last_beat())
+    .order_by(_c.lease_until)
+    .limit(MOST)
+)
+_TO_WAKE = (
+    selecting(task_runs, TaskRun).where(*_asleep(bindparam("now"))).order_by(_c.wake_at).limit(MOST)
+)
