@@ -21,6 +21,7 @@ from orchestrator.api.metrics import exposition
 from orchestrator.api.platform.calls import calls, healthy
 from orchestrator.api.platform.respond import callback
 from orchestrator.api.probes import probes
+from orchestrator.api.v1.audit import audit
 from orchestrator.api.v1.deliveries import deliveries
 from orchestrator.api.v1.deployments import deployments
 from orchestrator.api.v1.endpoints import endpoints, secrets
@@ -106,6 +107,7 @@ def _route(app: FastAPI) -> None:
         reviews,
         deployments,
         messages,
+        audit,
         callback,
         front_page,
     ):

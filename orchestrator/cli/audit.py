@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.application import Data, DeploymentFile
+from orchestrator.cli.connection import on_service
 from orchestrator.cli.printing import AsJson, print_records
-from orchestrator.cli.world import ports_with
-from orchestrator.domain.audit import AuditEntry
+
+if TYPE_CHECKING:
+    from orchestrator.client import Client
 
 
+@on_service
 def audit(
-    limit: Annotated[int, typer.Option(min=1, help="How many to show at most.")] = 50,
-    data: Data = None,
-    deployments: DeploymentFile = None,
+    service: Client,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to show at most.")] = 50,
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -23,20 +24,6 @@ def audit(
 
     The newest first.
     """
-    from orchestrator.usecases.operations.audit import newest_entries
-
-    found = newest_entries(ports_with(data=data, deployments=deployments), limit)
+    found = service.call("GET", "/v1/audit", limit=limit)["audit"]
     columns = ("number", "at", "actor", "event", "subject", "deployment", "details")
-    print_records(map(_record, found), columns, as_json=as_json)
-
-
-def _record(entry: AuditEntry) -> dict[str, object]:
-    return {
-        "number": entry.number,
-        "at": entry.at.isoformat(),
-        "actor": entry.actor,
-        "event": entry.event,
-        "subject": entry.subject_id,
-        "deployment": entry.deployment,
-        "details": dict(entry.details),
-    }
+    print_records(found, columns, as_json=as_json)

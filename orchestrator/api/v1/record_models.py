@@ -174,6 +174,24 @@ class DeploymentList(BaseModel):
     deployments: list[DeploymentRecord]
 
 
+class AuditRecord(BaseModel):
+    """A change of the service itself. Never with a secret."""
+
+    number: int
+    at: str
+    actor: str
+    event: str
+    subject: str
+    deployment: str | None = None
+    details: dict[str, Any]
+
+
+class AuditList(BaseModel):
+    """The newest changes."""
+
+    audit: list[AuditRecord]
+
+
 class MessageRecord(BaseModel):
     """A producer's message, and what became of it."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.api.common.json_response import Later
 from orchestrator.api.platform.status import given
+from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.intake import IntakeMessage
 from orchestrator.domain.output import Preview
@@ -167,6 +168,19 @@ def entry_record(entry: Entry) -> dict[str, Any]:
 
 def _time(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
+
+
+def audit_record(entry: AuditEntry) -> dict[str, Any]:
+    """A line of the audit log."""
+    return {
+        "number": entry.number,
+        "at": entry.at.isoformat(),
+        "actor": entry.actor,
+        "event": entry.event,
+        "subject": entry.subject_id,
+        "deployment": entry.deployment,
+        "details": dict(entry.details),
+    }
 
 
 def message_record(message: IntakeMessage) -> dict[str, Any]:
