@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,8 @@ def a_world(folder: Path, name: str) -> Any:
 
     made = Path(tempfile.mkdtemp(dir=folder))
     runner = CrewaiRunner(folder / "crewai", flows=True)
+    # A worker process loads a plan once, when it starts.
+    runner.plan = cache(runner.plan)  # type: ignore[method-assign]
     return world_of(f"sqlite:///{migrated(made)}", runner, target=f"bench_flow:{name}")
 
 
