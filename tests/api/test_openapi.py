@@ -26,11 +26,11 @@ NOT_EVERY_INPUT_FITS = [positive_data_acceptance]
 """What the document allows may still lack an input of this crew, or name a closed review."""
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
-"""How often each call is made: `make fuzz` makes it more often, and each time otherwise."""
+"""How often each call is made; with FUZZ_ANEW in the environment each time otherwise."""
 
 BOUNDED = settings(
     max_examples=EXAMPLES,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
+    derandomize="FUZZ_ANEW" not in os.environ,
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
