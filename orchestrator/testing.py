@@ -25,6 +25,10 @@ SECONDS_TO_START = 180.0
 """CrewAI alone imports for seconds, on a busy machine for half a minute."""
 
 
+SECONDS_BETWEEN_LOOKS = 0.1
+"""The service's health can only be asked for."""
+
+
 class ServiceFailed(OrchestratorError):
     """The service did not start, or did not end, as it must."""
 
@@ -84,7 +88,7 @@ def _await_ready(url: str, service: subprocess.Popen[bytes], log: Path) -> None:
             return
         if health.is_hopeless:
             break
-        time.sleep(0.1)
+        time.sleep(SECONDS_BETWEEN_LOOKS)
     raise ServiceFailed(f"the service did not become ready. Its last lines:\n{_end_of(log)}")
 
 

@@ -59,13 +59,19 @@ def main() -> None:
         if _is_of(error, "sqlalchemy.exc", "SQLAlchemyError"):
             _fail_for_database(error)
         if _is_of(error, "requests", "RequestException"):
-            _fail(f"The service cannot be reached: {error}")
+            _fail(f"The service cannot be reached: {_briefly(error)}")
         raise
 
 
 def _is_of(error: Exception, module: str, kind: str) -> bool:
     """Whether it is an error of a library, which was imported if it is."""
     return module in sys.modules and isinstance(error, getattr(sys.modules[module], kind))
+
+
+def _briefly(error: Exception) -> str:
+    """Where it was looked for: what libraries say of a connection is several lines long."""
+    address = getattr(getattr(error, "request", None), "url", None)
+    return f"{address} ({type(error).__name__})" if address else str(error)
 
 
 def _fail_for_database(error: BaseException) -> None:

@@ -18,6 +18,7 @@ from orchestrator.cli.printing import AsJson, harmless
 from orchestrator.errors import InvalidSettings
 
 SECONDS_BETWEEN_LOOKS = 0.2
+"""No system tells portably that a file has grown, or that another one has its name."""
 
 _SHOWN_FIRST = ("timestamp", "level", "event")
 _LEFT_OUT = {*_SHOWN_FIRST, "logger"}

@@ -171,8 +171,9 @@ def _require_free_address(host: str, port: int, option: str = "--port") -> None:
 
 
 def _base_url(settings: Settings) -> str:
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{settings.port}"
+    """How this machine reaches the API: whoever listens on all addresses is reached on none."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _services(settings: Settings, *, watched: bool) -> list[Child]:

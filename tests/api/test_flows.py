@@ -109,6 +109,18 @@ def respond(service: Service, url: str, **body: Any) -> Any:
     return service.client.post(path, json=body)
 
 
+@pytest.mark.parametrize("body", [{}, {"source": "a scanner"}, {"is_approve": None}])
+def test_a_call_that_says_nothing_decides_nothing(published: Service, body: dict[str, Any]) -> None:
+    """Not even where there is a default: programs on the way open addresses, too."""
+    execution_id = published.halted("flow", humanInputWebhookUrl="https://hooks.example/n")
+    assert (
+        respond(published, published.notice(execution_id)["callback_url"], **body).status_code
+        == 422
+    )
+    assert published.resume(execution_id, "flow", task_id="review", **body).status_code == 422
+    assert published.status(execution_id, "flow")["status"] == "pending_human_input"
+
+
 def test_the_callback_decides_without_a_bearer_token(published: Service) -> None:
     execution_id = published.halted("flow", humanInputWebhookUrl=HOOK)
     url = published.notice(execution_id)["callback_url"]

@@ -72,7 +72,7 @@ class Body:
 
 
 def run(state: Any, name: str, got: Any, needs: tuple[str, ...], *, counts: bool) -> dict[str, Any]:
-    """The body of a plain method."""
+    """The body of a plain method: it takes a moment, as work does, so that others come between."""
     body = Body(state, name, got, needs)
     if counts:
         body.count()
