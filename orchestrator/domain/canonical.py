@@ -15,16 +15,18 @@ Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json
 JsonObject: TypeAlias = Mapping[str, Json]
 
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
 def encode(value: Json) -> bytes:
     """Encode as UTF-8 JSON with sorted keys and no spaces, so that equal values have equal bytes.
 
     Raises ValueError for NaN and infinities and TypeError for what JSON has no form for.
     """
-    text = json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
     # A lone surrogate (a model may well produce one) has no UTF-8 form; as a JSON escape it has.
-    return text.encode("utf-8", "backslashreplace")
+    return _ENCODER.encode(value).encode("utf-8", "backslashreplace")
 
 
 def decode(data: bytes | str) -> Json:

@@ -90,7 +90,7 @@ class Plan:
             return tuple(step.name for step in self.steps)
         return tuple(t.name for t in self.tasks if t.kind is TaskKind.TASK)
 
-    @property
+    @cached_property
     def is_flow(self) -> bool:
         """Whether it is a flow: its steps come as they come, and their number is not known."""
         return any(task.kind is TaskKind.FLOW for task in self.tasks)
@@ -118,12 +118,17 @@ class Plan:
         ones directly before it, so these run side by side and are joined by what follows them
         (the order that CrewAI's own sequential process keeps).
         """
-        return tuple(
-            task.name
-            for place, task in enumerate(self.tasks)
-            if task.name not in started
-            and all(_lets(earlier, task, committed) for earlier in self.tasks[:place])
-        )
+        due = []
+        waits_for_asynchronous = False
+        for task in self.tasks:
+            if task.name in committed:
+                continue
+            if task.name not in started and (task.asynchronous or not waits_for_asynchronous):
+                due.append(task.name)
+            if not task.asynchronous:
+                break
+            waits_for_asynchronous = True
+        return tuple(due)
 
     def to_json(self) -> JsonObject:
         """The form in which a plan is stored and digested.
@@ -164,10 +169,6 @@ class Plan:
             ),
             schema=schema,
         )
-
-
-def _lets(earlier: PlannedTask, task: PlannedTask, committed: Collection[str]) -> bool:
-    return earlier.name in committed or (task.asynchronous and earlier.asynchronous)
 
 
 def _planned(stored: Mapping[str, Any]) -> PlannedTask:

@@ -98,6 +98,10 @@ class TaskRuns(Protocol):
         """All of an execution's, in the order in which they were made."""
         ...
 
+    def uncommitted(self, execution_id: str) -> tuple[TaskRun, ...]:
+        """Those that are not committed, whether they still may be or not, in the same order."""
+        ...
+
     def save(self, before: TaskRun, after: TaskRun) -> TaskRun:
         """Write over the state and version of ``before``. Raises StaleWrite as executions do."""
         ...
@@ -147,6 +151,13 @@ class Outputs(Protocol):
         """
         ...
 
+    def committed(self, output_ids: Sequence[str]) -> dict[str, Output]:
+        """The same for outputs that an earlier transaction committed; they may come from memory.
+
+        Raises Unreadable.
+        """
+        ...
+
     def shown(self, output_ids: Sequence[str]) -> dict[str, Output]:
         """The same for people: in place of one that cannot be read stands an output that says so.
 
@@ -175,6 +186,10 @@ class Checkpoints(Protocol):
 
         Raises Unreadable, and WrittenByNewer for a later format.
         """
+        ...
+
+    def of_locked(self, execution: Execution) -> tuple[Checkpoint, ...]:
+        """The same for an execution whose row this transaction has locked, partly from memory."""
         ...
 
     def purge(self, execution_id: str) -> None:

@@ -45,7 +45,7 @@ def write(world: World, *statements: Any) -> None:
     with world.ports.store._writer.begin() as connection:
         for statement in statements:
             connection.execute(statement)
-    world.ports.store._known_plans.clear()
+    world.ports.store._known.forget()
 
 
 def damaged_outputs() -> Update:

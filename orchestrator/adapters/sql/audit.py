@@ -20,7 +20,7 @@ class SqlAudit:
         """Append."""
         values = values_of(entry)
         del values["number"]
-        self._connection.execute(inserting(audit), values)
+        inserting(audit, tuple(values)).run_each(self._connection, [values])
 
     def newest(self, limit: int) -> tuple[AuditEntry, ...]:
         """The newest entries, newest first."""

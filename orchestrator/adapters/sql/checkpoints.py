@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     LargeBinary,
-    RowMapping,
     Text,
     bindparam,
     select,
@@ -16,17 +16,21 @@ from sqlalchemy import (
 )
 
 from orchestrator.adapters.sql.column_types import inflated
+from orchestrator.adapters.sql.known import Known
+from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import Rows
 from orchestrator.adapters.sql.schema import checkpoints
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.checkpoint import FORMAT, Cause, Checkpoint
+from orchestrator.domain.execution import Execution
 from orchestrator.errors import Unreadable, WrittenByNewer, cause
 
 _c = checkpoints.c
 _RAW = {"cause": Text, "usage": Text, "state": LargeBinary}
 """The columns that are read as they lie there, and understood row by row: one may be damaged."""
 
-_OF_EXECUTION = (
+_NAMES = tuple(column.name for column in _c)
+_BEYOND = Prepared(
     select(
         *(
             type_coerce(column, _RAW[column.name]).label(column.name)
@@ -35,7 +39,7 @@ _OF_EXECUTION = (
             for column in _c
         )
     )
-    .where(_c.execution_id == bindparam("execution_id"))
+    .where(_c.execution_id == bindparam("execution_id"), _c.number > bindparam("number"))
     .order_by(_c.number)
 )
 
@@ -43,18 +47,44 @@ _OF_EXECUTION = (
 class SqlCheckpoints:
     """Keeps ``ports.Checkpoints``."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, known: Known) -> None:
         self._connection = connection
         self._rows = Rows(connection, checkpoints, Checkpoint)
+        self._known = known
+        self._added: list[Checkpoint] = []
 
     def add(self, checkpoint: Checkpoint) -> None:
         """Insert."""
         self._rows.add([checkpoint])
+        self._added.append(checkpoint)
 
     def of(self, execution_id: str) -> tuple[Checkpoint, ...]:
         """All of an execution's, in order. Raises Unreadable and WrittenByNewer."""
-        found = self._connection.execute(_OF_EXECUTION, {"execution_id": execution_id})
-        return tuple(map(_checkpoint, found.mappings().all()))
+        return self._beyond(execution_id, 0)
+
+    def of_locked(self, execution: Execution) -> tuple[Checkpoint, ...]:
+        """The same for one whose row is locked: only those are read that are not known yet."""
+        known = self._known.checkpoints(execution.id)
+        if len(known) == execution.checkpoints:
+            return known
+        found = known + self._beyond(execution.id, len(known))
+        if len(found) != execution.checkpoints:  # numbers with gaps are not told apart by a count
+            return self._beyond(execution.id, 0)
+        if not self._added:
+            self._known.keep_checkpoints(execution.id, found)
+        return found
+
+    def committed(self) -> None:
+        """The transaction was committed: what it added is known from now on."""
+        for added in self._added:
+            known = self._known.checkpoints(added.execution_id)
+            if len(known) == added.number - 1:
+                self._known.keep_checkpoints(added.execution_id, (*known, added))
+
+    def _beyond(self, execution_id: str, number: int) -> tuple[Checkpoint, ...]:
+        bound = {"execution_id": execution_id, "number": number}
+        found = _BEYOND.all(self._connection, bound)
+        return tuple(_checkpoint(dict(zip(_NAMES, row, strict=True))) for row in found)
 
     def purge(self, execution_id: str) -> None:
         """Take away what the checkpoints hold of the runner's own; they are still found."""
@@ -62,7 +92,7 @@ class SqlCheckpoints:
         self._connection.execute(update(checkpoints).where(of_execution).values(state=None))
 
 
-def _checkpoint(row: RowMapping) -> Checkpoint:
+def _checkpoint(row: Mapping[str, Any]) -> Checkpoint:
     if row["format"] > FORMAT:
         raise WrittenByNewer("The checkpoint", row["format"], FORMAT)
     if row["format"] != FORMAT:

@@ -49,7 +49,7 @@ class Utc(TypeDecorator[datetime]):
         if value is None:
             return None
         read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-        return read.astimezone(UTC)
+        return read if read.tzinfo is UTC else read.astimezone(UTC)
 
 
 def storable(text: str) -> str:

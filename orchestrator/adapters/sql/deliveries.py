@@ -64,8 +64,10 @@ _WRITE = (
 )
 
 _LINES = select(
-    *(_c[field.name] for field in fields(Delivery) if field.name != "body"),
-    literal(b"").label("body"),
+    *(
+        literal(b"").label("body") if field.name == "body" else _c[field.name]
+        for field in fields(Delivery)
+    )
 )
 """Deliveries without their bodies."""
 
@@ -99,9 +101,8 @@ class SqlDeliveries:
     def add(self, deliveries: Sequence[Delivery]) -> None:
         """Insert."""
         if deliveries:
-            self._connection.execute(
-                inserting(self._rows.table), [self._row(each) for each in deliveries]
-            )
+            rows = [self._row(each) for each in deliveries]
+            inserting(self._rows.table, tuple(rows[0])).run_each(self._connection, rows)
 
     def get(self, delivery_id: str) -> Delivery | None:
         """Read."""

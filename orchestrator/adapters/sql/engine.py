@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
 
 from orchestrator.adapters.sql.limits import ConnectionLimits
+from orchestrator.adapters.sql.prepared import run_plain
 
 _PRAGMAS = (
     "PRAGMA busy_timeout = 5000",  # first: the next one may have to wait
@@ -103,7 +104,7 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
     def _begin(connection: Connection) -> None:
         # A transaction that may write takes the lock before it reads what it decides by.
         options = connection.get_execution_options()
-        connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN IMMEDIATE"))
+        run_plain(connection, options.get("sqlite_begin", "BEGIN IMMEDIATE"))
 
     return engine
 

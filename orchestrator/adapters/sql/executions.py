@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from datetime import datetime
 
 from sqlalchemy import (
@@ -18,13 +17,14 @@ from sqlalchemy import (
 )
 
 from orchestrator.adapters.sql.column_types import storable
-from orchestrator.adapters.sql.rows import Rows, insert_new, save, values_of
+from orchestrator.adapters.sql.prepared import Prepared
+from orchestrator.adapters.sql.rows import Rows, insert_new, save, selecting, values_of
 from orchestrator.adapters.sql.schema import deliveries, delivery_waits, executions
 from orchestrator.domain.execution import Execution
 from orchestrator.ports import ExecutionFilter, Position
 
-_LOCKED = (
-    select(*(executions.c[field.name] for field in fields(Execution)))
+_LOCKED = Prepared(
+    selecting(executions, Execution)
     .where(executions.c.id == bindparam("id"))
     .with_for_update(key_share=True)
 )

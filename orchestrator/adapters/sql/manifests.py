@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Text, select, type_coerce
 
+from orchestrator.adapters.sql.known import Known
 from orchestrator.adapters.sql.rows import insert_new, upsert
 from orchestrator.adapters.sql.schema import manifests, plans
 from orchestrator.domain.canonical import JsonObject, decode
@@ -19,9 +20,9 @@ _BODY = type_coerce(plans.c.body, Text).label("body")
 class SqlManifests:
     """Keeps ``ports.Manifests``. Plans never change: each is read once and then known."""
 
-    def __init__(self, connection: Connection, known_plans: dict[str, Plan]) -> None:
+    def __init__(self, connection: Connection, known: Known) -> None:
         self._connection = connection
-        self._known_plans = known_plans
+        self._known_plans = known.plans
 
     def put(self, manifest: Manifest) -> None:
         """Replace the deployment's manifest; keep its plan for ever."""

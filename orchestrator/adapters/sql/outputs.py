@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import cast
 
 from sqlalchemy import Connection, LargeBinary, bindparam, case, select, type_coerce, update
 
+from orchestrator.adapters.sql.known import Known, StoredOutput
+from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import inserting
 from orchestrator.adapters.sql.schema import outputs
 from orchestrator.domain.canonical import JsonObject, decode, encode
 from orchestrator.domain.output import LARGE, Output, Preview
 from orchestrator.errors import Unreadable, cause
 
-_BY_IDS = select(outputs.c.id, type_coerce(outputs.c.body, LargeBinary)).where(
-    outputs.c.id.in_(bindparam("ids", expanding=True))
-)
+_BODY = select(outputs.c.id, type_coerce(outputs.c.body, LargeBinary))
+_BY_ID = Prepared(_BODY.where(outputs.c.id == bindparam("id")))
+_BY_IDS = _BODY.where(outputs.c.id.in_(bindparam("ids", expanding=True)))
 
 _PREVIEWS = select(
     outputs.c.id,
@@ -35,8 +37,9 @@ PURGED = "Purged: the execution finished longer ago than outputs are kept"
 class SqlOutputs:
     """Keeps ``ports.Outputs``."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, known: Known) -> None:
         self._connection = connection
+        self._known = known
 
     def add(self, output_id: str, execution_id: str, output: Output, at: datetime) -> None:
         """Insert. Raises TaskFailed when it is too large or has no JSON form."""
@@ -48,15 +51,24 @@ class SqlOutputs:
             "created_at": at,
             "preview": asdict(output.preview) if len(body) > LARGE else None,
         }
-        self._connection.execute(inserting(outputs), row)
+        inserting(outputs, tuple(row)).run_each(self._connection, [row])
 
     def get(self, output_ids: Sequence[str]) -> dict[str, Output]:
         """Read several at a time, by id. Raises Unreadable for one that is damaged or gone."""
-        read = self._read(output_ids)
-        for found in read.values():
-            if isinstance(found, Unreadable):
-                raise found
-        return {output_id: found for output_id, found in read.items() if isinstance(found, Output)}
+        return _readable(self._read(output_ids))
+
+    def committed(self, output_ids: Sequence[str]) -> dict[str, Output]:
+        """The same for outputs that an earlier transaction committed: each is read once, and known.
+
+        Raises Unreadable.
+        """
+        known = self._known.outputs(output_ids)
+        bodies = self._bodies([output_id for output_id in output_ids if output_id not in known])
+        new = {output_id: _stored(output_id, body) for output_id, body in bodies.items()}
+        self._known.keep_outputs(new)
+        stored = known | new
+        read = {id_: each.text or _output(id_, each.body) for id_, each in stored.items()}
+        return _readable(read | _missing(output_ids, read))
 
     def shown(self, output_ids: Sequence[str]) -> dict[str, Output]:
         """The same for people: in place of one that cannot be read stands an output that says so.
@@ -69,11 +81,17 @@ class SqlOutputs:
         }
 
     def _read(self, output_ids: Sequence[str]) -> dict[str, Output | Unreadable]:
+        bodies = self._bodies(output_ids)
+        read = {id_: _output(id_, body) for id_, body in bodies.items()}
+        return read | _missing(output_ids, read)
+
+    def _bodies(self, output_ids: Sequence[str]) -> dict[str, bytes]:
         if not output_ids:
             return {}
-        found = self._connection.execute(_BY_IDS, {"ids": list(output_ids)}).all()
-        gone = {output_id: Unreadable(f"Output {output_id} is gone") for output_id in output_ids}
-        return gone | {output_id: _output(output_id, body) for output_id, body in found}
+        if len(output_ids) == 1:
+            body = _BY_ID.first(self._connection, {"id": output_ids[0]})
+            return {} if body is None else {output_ids[0]: body[1]}
+        return dict(self._connection.execute(_BY_IDS, {"ids": list(output_ids)}).tuples().all())
 
     def previews(self, output_ids: Sequence[str]) -> dict[str, Preview]:
         """Several texts, by id: small ones whole, of large ones the beginning."""
@@ -92,6 +110,24 @@ class SqlOutputs:
         self._connection.execute(
             update(outputs).where(of_execution).values(body=nothing, preview=None)
         )
+
+
+def _missing(output_ids: Sequence[str], read: Container[str]) -> dict[str, Output | Unreadable]:
+    gone = (output_id for output_id in output_ids if output_id not in read)
+    return {output_id: Unreadable(f"Output {output_id} is gone") for output_id in gone}
+
+
+def _readable(read: Mapping[str, Output | Unreadable]) -> dict[str, Output]:
+    for found in read.values():
+        if isinstance(found, Unreadable):
+            raise found
+    return {output_id: found for output_id, found in read.items() if isinstance(found, Output)}
+
+
+def _stored(output_id: str, body: bytes) -> StoredOutput:
+    output = _output(output_id, body)
+    is_text = isinstance(output, Output) and output.json is None and not output.extra
+    return StoredOutput(body, output if is_text and isinstance(output, Output) else None)
 
 
 def _preview(output: Output | Unreadable) -> Preview:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Insert,
     Integer,
     Select,
     Table,
-    Update,
     bindparam,
     insert,
     literal,
@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.errors import StaleWrite
 from orchestrator.ports import Position
 
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
             """Where the noun stands."""
 
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
 D = TypeVar("D", bound="DataclassInstance")
 V = TypeVar("V", bound="Versioned")
 
@@ -62,15 +65,17 @@ class Rows(Generic[D]):
         """Begin a query for nouns."""
         return selecting(self.table, self.noun)
 
-    def all(self, query: Select[Any], bound: Mapping[str, Any] | None = None) -> tuple[D, ...]:
+    def all(
+        self, query: Select[Any] | Prepared, bound: Mapping[str, Any] = _NOTHING
+    ) -> tuple[D, ...]:
         """Read every noun that the query finds, with these values bound."""
-        found = self.connection.execute(query, bound).mappings().all()
-        return tuple(self.noun(**row) for row in found)
+        if isinstance(query, Prepared):
+            return tuple(self.noun(*row) for row in query.all(self.connection, bound))
+        return tuple(self.noun(*row) for row in self.connection.execute(query, bound))
 
-    def first(self, query: Select[Any], bound: Mapping[str, Any] | None = None) -> D | None:
+    def first(self, query: Select[Any] | Prepared, bound: Mapping[str, Any] = _NOTHING) -> D | None:
         """Read the first noun that the query finds, with these values bound."""
-        row = self.connection.execute(query, bound).mappings().first()
-        return None if row is None else self.noun(**row)
+        return next(iter(self.all(query, bound)), None)
 
     def page(
         self, query: Select[Any], after: Position | None, limit: int, *, newest_first: bool = False
@@ -88,7 +93,8 @@ class Rows(Generic[D]):
     def add(self, nouns: Sequence[D]) -> None:
         """Insert."""
         if nouns:
-            self.connection.execute(inserting(self.table), [values_of(noun) for noun in nouns])
+            rows = [values_of(noun) for noun in nouns]
+            inserting(self.table, _names(self.noun)).run_each(self.connection, rows)
 
     def by_id(self, noun_id: str) -> D | None:
         """Read the noun with this id."""
@@ -107,32 +113,39 @@ MOST = bindparam("most", type_=Integer)
 
 
 @cache
-def inserting(table: Table) -> Insert:
-    """Insert what it is executed with."""
-    return insert(table)
+def inserting(table: Table, columns: tuple[str, ...]) -> Prepared:
+    """Insert rows of these columns."""
+    return Prepared(insert(table), columns)
 
 
 @cache
 def selecting(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
-    """Begin a query for nouns, to be built once for all transactions."""
+    """Begin a query for nouns: a column for each field, in their order."""
     # The label counts where a column is named otherwise in the database than here.
     return select(*(table.c[name].label(name) for name in _names(noun)))
 
 
 @cache
-def _by_id(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
-    return selecting(table, noun).where(table.c.id == bindparam("id"))
+def _by_id(table: Table, noun: type[DataclassInstance]) -> Prepared:
+    return Prepared(selecting(table, noun).where(table.c.id == bindparam("id")))
 
 
 @cache
-def _of_execution(table: Table, noun: type[DataclassInstance]) -> Select[Any]:
+def _of_execution(table: Table, noun: type[DataclassInstance]) -> Prepared:
     query = selecting(table, noun).where(table.c.execution_id == bindparam("execution_id"))
-    return query.order_by(table.c.created_at, table.c.id)
+    return Prepared(query.order_by(table.c.created_at, table.c.id))
 
 
 def values_of(noun: DataclassInstance) -> dict[str, Any]:
     """The fields of a noun by name; what is in them stays as it is."""
-    return {name: getattr(noun, name) for name in _names(type(noun))}
+    names, read = _reading(type(noun))
+    return dict(zip(names, read(noun), strict=True))
+
+
+@cache
+def _reading(noun: type[DataclassInstance]) -> tuple[tuple[str, ...], attrgetter[Any]]:
+    names = _names(noun)
+    return names, attrgetter(*names)
 
 
 @cache
@@ -150,19 +163,20 @@ def overwrite(connection: Connection, table: Table, before: V, after: V) -> V | 
     was, is_ = values_of(before), values_of(saved)
     changed = {name: value for name, value in is_.items() if value != was[name]}
     expected = {"was_id": before.id, "was_version": before.version, "was_state": before.state}
-    written = connection.execute(_overwriting(table), {**changed, **expected})
-    return saved if written.rowcount else None
+    statement = _overwriting(table, tuple(changed))
+    return saved if statement.run(connection, changed | expected) else None
 
 
 @cache
-def _overwriting(table: Table) -> Update:
-    """The statement without its values: what is executed with it says what is set."""
+def _overwriting(table: Table, columns: tuple[str, ...]) -> Prepared:
+    """Set these columns of the row that is as it was."""
     c = table.c
-    return update(table).where(
+    statement = update(table).where(
         c.id == bindparam("was_id"),
         c.version == bindparam("was_version"),
         c.state == bindparam("was_state"),
     )
+    return Prepared(statement, columns)
 
 
 def save(connection: Connection, table: Table, before: V, after: V) -> V:
@@ -180,12 +194,16 @@ def insert_new(
 
     Waits for a transaction that is about to take the key.
     """
-    statement = _insert(connection, table).values(values)
-    inserted = connection.execute(
-        statement.on_conflict_do_nothing(index_elements=key),
-        execution_options={"preserve_rowcount": True},  # which inserts do not on their own
-    )
-    return inserted.rowcount == 1
+    dialect = connection.dialect.name
+    statement = _inserting_new(dialect, table, tuple(values), tuple(key))
+    return statement.run(connection, values) == 1
+
+
+@cache
+def _inserting_new(
+    dialect: str, table: Table, columns: tuple[str, ...], key: tuple[str, ...]
+) -> Prepared:
+    return Prepared(_insert(dialect, table).on_conflict_do_nothing(index_elements=key), columns)
 
 
 def upsert(
@@ -200,11 +218,10 @@ def upsert(
 
     What the row has in ``keep`` stays.
     """
-    statement = _insert(connection, table).values(values)
+    statement = _insert(connection.dialect.name, table).values(values)
     rest = {name: statement.excluded[name] for name in values if name not in (*key, *keep)}
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=rest, where=where))
 
 
-def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    postgres = connection.dialect.name == "postgresql"
-    return postgresql.insert(table) if postgres else sqlite.insert(table)
+def _insert(dialect: str, table: Table) -> postgresql.Insert | sqlite.Insert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator import ports
 from orchestrator.adapters.sql.audit import SqlAudit
@@ -23,6 +24,7 @@ from orchestrator.adapters.sql.executions import SqlExecutions
 from orchestrator.adapters.sql.figures import SqlFigures
 from orchestrator.adapters.sql.intake import SqlIntake
 from orchestrator.adapters.sql.keys import SqlKeys
+from orchestrator.adapters.sql.known import Known
 from orchestrator.adapters.sql.limits import ConnectionLimits
 from orchestrator.adapters.sql.manifests import SqlManifests
 from orchestrator.adapters.sql.outputs import SqlOutputs
@@ -34,7 +36,6 @@ from orchestrator.adapters.sql.timeline import SqlTimeline
 from orchestrator.adapters.sql.tokens import SqlTokens
 from orchestrator.adapters.sql.unsent import wake_soon
 from orchestrator.adapters.sql.workers import SqlWorkers
-from orchestrator.domain.plan import Plan
 from orchestrator.errors import Transient
 from orchestrator.jobs import Job
 
@@ -46,21 +47,20 @@ log = structlog.get_logger(__name__)
 class SqlTransaction:
     """Keeps ``ports.Transaction``."""
 
-    def __init__(
-        self, connection: Connection, cipher: Cipher, known_plans: dict[str, Plan]
-    ) -> None:
+    def __init__(self, connection: Connection, cipher: Cipher, known: Known) -> None:
         self._connection = connection
         self.jobs: list[Job] = []
         self.executions: ports.Executions = SqlExecutions(connection)
         self.task_runs: ports.TaskRuns = SqlTaskRuns(connection)
-        self.outputs: ports.Outputs = SqlOutputs(connection)
-        self.checkpoints: ports.Checkpoints = SqlCheckpoints(connection)
+        self.outputs: ports.Outputs = SqlOutputs(connection, known)
+        self._checkpoints = SqlCheckpoints(connection, known)
+        self.checkpoints: ports.Checkpoints = self._checkpoints
         self.reviews: ports.Reviews = SqlReviews(connection)
         self.deliveries: ports.Deliveries = SqlDeliveries(connection, cipher)
         self.drains: ports.Drains = SqlDrains(connection)
         self.endpoints: ports.Endpoints = SqlEndpoints(connection, cipher)
         self.timeline: ports.Timeline = SqlTimeline(connection)
-        self.manifests: ports.Manifests = SqlManifests(connection, known_plans)
+        self.manifests: ports.Manifests = SqlManifests(connection, known)
         self.tokens: ports.Tokens = SqlTokens(connection)
         self.keys: ports.Keys = SqlKeys(connection)
         self.intake: ports.Intake = SqlIntake(connection)
@@ -77,6 +77,10 @@ class SqlTransaction:
         """Have a job sent once this transaction is committed, and not otherwise."""
         self.jobs.append(job)
 
+    def committed(self) -> None:
+        """The database has taken it all."""
+        self._checkpoints.committed()
+
 
 class SqlStore:
     """Keeps ``ports.Store``."""
@@ -91,7 +95,7 @@ class SqlStore:
         self._writer = engine
         self._reader = reading(engine)
         self._cipher = cipher
-        self._known_plans: dict[str, Plan] = {}
+        self._known = Known()
         self._publish = publish
         self._crash_point = crash_point
 
@@ -113,14 +117,23 @@ class SqlStore:
         self._writer.dispose()
 
     def _commit(self, work: Callable[[ports.Transaction], T]) -> tuple[T, list[Job]]:
-        with self._writer.begin() as connection:
-            transaction = SqlTransaction(connection, self._cipher, self._known_plans)
+        with self._remembering(), self._writer.begin() as connection:
+            transaction = SqlTransaction(connection, self._cipher, self._known)
             result = work(transaction)
+        transaction.committed()
         return result, transaction.jobs
 
     def _look(self, work: Callable[[ports.Transaction], T]) -> T:
-        with self._reader.begin() as connection:
-            return work(SqlTransaction(connection, self._cipher, self._known_plans))
+        with self._remembering(), self._reader.begin() as connection:
+            return work(SqlTransaction(connection, self._cipher, self._known))
+
+    @contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError:
+            self._known.forget()
+            raise
 
     def _send(self, job: Job) -> bool:
         try:

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import MOST, Rows, save, selecting
 from orchestrator.adapters.sql.schema import task_run_is_claimed, task_run_waits, task_runs
 from orchestrator.adapters.sql.sweeps import last_beat
-from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.task_run import TaskRun, TaskRunState
 
 _c = task_runs.c
 
@@ -38,6 +39,10 @@ class SqlTaskRuns:
     def of(self, execution_id: str) -> tuple[TaskRun, ...]:
         """All of an execution's, in the order in which they were made."""
         return self._rows.of_execution(execution_id)
+
+    def uncommitted(self, execution_id: str) -> tuple[TaskRun, ...]:
+        """Those that are not committed, in the same order."""
+        return self._rows.all(_UNCOMMITTED, {"execution_id": execution_id})
 
     def save(self, before: TaskRun, after: TaskRun) -> TaskRun:
         """Write over the state and version of ``before``. Raises StaleWrite."""
@@ -86,6 +91,11 @@ def _asleep(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool
     return task_run_waits, _c.wake_at <= now
 
 
+_UNCOMMITTED = Prepared(
+    selecting(task_runs, TaskRun)
+    .where(_c.execution_id == bindparam("execution_id"), _c.state != TaskRunState.COMMITTED)
+    .order_by(_c.created_at, _c.id)
+)
 _LAPSED = (
     select(_c.id)
     .where(task_run_is_claimed, _c.lease_until < last_beat())

@@ -26,7 +26,8 @@ class SqlTimeline:
     def add(self, entries: Sequence[Entry]) -> None:
         """Append, in this order."""
         if entries:
-            self._connection.execute(inserting(timeline), [_unnumbered(entry) for entry in entries])
+            rows = [_unnumbered(entry) for entry in entries]
+            inserting(timeline, tuple(rows[0])).run_each(self._connection, rows)
 
     def of(self, execution_id: str) -> tuple[Entry, ...]:
         """All entries of an execution, in order."""

@@ -39,8 +39,8 @@ def begin_due_tasks(locked: LockedExecution, plan: Plan, *, resumes: bool = Fals
     if all(task.name in committed for task in plan.tasks):
         _succeed(locked, plan, committed)
         return
-    runs = locked.tx.task_runs.of(locked.execution.id)
-    started = {run.path for run in runs if run.is_open or run.state is TaskRunState.COMMITTED}
+    runs = locked.tx.task_runs.uncommitted(locked.execution.id)
+    started = {run.path for run in runs if run.is_open}
     for name in plan.due(started, committed):
         begin_round(locked, name, max(1, last_round(runs, name)), resumes=resumes)
 

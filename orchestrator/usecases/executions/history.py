@@ -34,7 +34,7 @@ def read_history(
     wanted = set(committed_outputs(checkpoints).values())
     wanted |= {each.output_id for each in own if each.output_id}
     wanted |= {review_id for each in own for review_id in _outputs_of(each, reviews)}
-    outputs = tx.outputs.get(sorted(wanted))
+    outputs = tx.outputs.committed(list(wanted))
     return tuple(_entries(checkpoints, reviews, outputs))
 
 

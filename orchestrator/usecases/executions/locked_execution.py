@@ -110,7 +110,7 @@ class LockedExecution:
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """Every checkpoint of the execution so far, in order."""
         if self._checkpoints is None:
-            self._checkpoints = list(self.tx.checkpoints.of(self.execution.id))
+            self._checkpoints = list(self.tx.checkpoints.of_locked(self.execution))
         return tuple(self._checkpoints)
 
     def checkpoint(self, cause: Cause, path: str, **details: Any) -> Checkpoint:

@@ -222,9 +222,12 @@ def _accept(
     """Write what came of the run; refuse it where the claim was lost."""
     actor = worker_actor(worker.name)
 
+    as_claimed = [claimed.run]  # nothing but a lost claim changes it, as a rule: not read again
+
     def save(tx: Transaction) -> TaskRunState:
         locked = lock_execution(ports, tx, claimed.run.execution_id, actor)
-        saved = _save(locked, still_held(locked, claimed.run), claimed, result, seconds)
+        run = as_claimed.pop() if as_claimed else still_held(locked, claimed.run)
+        saved = _save(locked, run, claimed, result, seconds)
         locked.close()
         return saved.state
 

@@ -1,0 +1,184 @@
+"""Statements that are compiled once, and run on the driver's own cursor.
+
+SQLAlchemy builds every one of them. Its own way to run one costs several times what the statement
+does on SQLite, and on SQLite it does so while the transaction holds the database's only lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Dialect, Select
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import UpdateBase
+
+T = TypeVar("T")
+
+Values = Mapping[str, Any]
+Rows = Sequence[Sequence[Any]]
+Description = Sequence[Any]
+Convert = Callable[[Any], Any]
+
+
+class Prepared:
+    """A statement for any number of transactions, whose values are bound as it runs.
+
+    ``columns`` are those that an INSERT or UPDATE sets, each under the name of its column. Errors
+    of the driver come as SQLAlchemy raises them. Where somebody listens to SQLAlchemy's statements,
+    as tracers do, it runs this one as any other.
+    """
+
+    def __init__(
+        self, statement: Select[Any] | UpdateBase, columns: Sequence[str] | None = None
+    ) -> None:
+        self._statement = statement
+        self._columns = columns
+        self._compiled: dict[str, _Compiled] = {}
+
+    def all(self, connection: Connection, values: Values) -> list[Sequence[Any]]:
+        """Every row that a SELECT finds."""
+        if _is_watched(connection):
+            return [tuple(row) for row in connection.execute(self._statement, values)]
+        compiled = self._for(connection)
+        bound = compiled.bound(values)
+
+        def fetch(cursor: DBAPICursor) -> tuple[Rows, Description]:
+            cursor.execute(compiled.sql, bound)
+            return cursor.fetchall(), cursor.description or ()
+
+        return compiled.read(*_on_cursor(connection, compiled.sql, fetch))
+
+    def first(self, connection: Connection, values: Values) -> Sequence[Any] | None:
+        """The first row that a SELECT finds."""
+        found = self.all(connection, values)
+        return found[0] if found else None
+
+    def run(self, connection: Connection, values: Values) -> int:
+        """Run an INSERT or UPDATE; returns how many rows it wrote."""
+        if _is_watched(connection):
+            options = {"preserve_rowcount": True}  # which inserts do not on their own
+            return connection.execute(self._statement, values, execution_options=options).rowcount
+        compiled = self._for(connection)
+        bound = compiled.bound(values)
+
+        def write(cursor: DBAPICursor) -> int:
+            cursor.execute(compiled.sql, bound)
+            return cursor.rowcount
+
+        return _on_cursor(connection, compiled.sql, write)
+
+    def run_each(self, connection: Connection, rows: Sequence[Values]) -> None:
+        """Run an INSERT or UPDATE for each of several rows."""
+        if _is_watched(connection):
+            connection.execute(self._statement, rows)
+            return
+        compiled = self._for(connection)
+        bound = [compiled.bound(values) for values in rows]
+
+        def write(cursor: DBAPICursor) -> None:
+            if len(bound) == 1:
+                cursor.execute(compiled.sql, bound[0])
+            else:
+                cursor.executemany(compiled.sql, bound)
+
+        _on_cursor(connection, compiled.sql, write)
+
+    def _for(self, connection: Connection) -> _Compiled:
+        if not connection.in_transaction():
+            connection.begin()  # as SQLAlchemy's own statements do
+        dialect = connection.dialect
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            found = _Compiled(self._statement, dialect, self._columns)
+            self._compiled[dialect.name] = found
+        return found
+
+
+def run_plain(connection: Connection, sql: str) -> None:
+    """Run SQL that binds and returns nothing."""
+    _on_cursor(connection, sql, lambda cursor: cursor.execute(sql))
+
+
+class _Compiled:
+    """A statement in the SQL of one database, and how its values go in and come out."""
+
+    def __init__(
+        self, statement: Select[Any] | UpdateBase, dialect: Dialect, columns: Sequence[str] | None
+    ) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=columns)
+        if not isinstance(compiled, SQLCompiler):
+            raise TypeError(f"{statement} is no statement with values")
+        self.sql = str(compiled)
+        self._dialect = dialect
+        self._is_positional = compiled.positional
+        names = compiled.positiontup if compiled.positional else compiled.bind_names.values()
+        self._binds = tuple(
+            (name, compiled.params[name], _bind(compiled.binds[name].type, dialect))
+            for name in names or ()
+        )
+        self._selected = statement.selected_columns if isinstance(statement, Select) else ()
+        self._reads: tuple[tuple[int, Convert], ...] | None = None
+
+    def bound(self, values: Values) -> Any:
+        """What the driver takes: a list in the order of the SQL, or values by name."""
+        if self._is_positional:
+            return [
+                convert(values.get(name, default)) if convert else values.get(name, default)
+                for name, default, convert in self._binds
+            ]
+        return {
+            name: convert(values.get(name, default)) if convert else values.get(name, default)
+            for name, default, convert in self._binds
+        }
+
+    def read(self, rows: Rows, described: Description) -> list[Sequence[Any]]:
+        """The rows that were found, as the domain has their values."""
+        if self._reads is None:
+            self._reads = self._converting(described)
+        if not self._reads:
+            return list(rows)
+        converted: list[Sequence[Any]] = []
+        for row in rows:
+            values = list(row)
+            for place, convert in self._reads:
+                values[place] = convert(values[place])
+            converted.append(values)
+        return converted
+
+    def _converting(self, described: Description) -> tuple[tuple[int, Convert], ...]:
+        """Which columns are converted, and how: that may depend on the type that they came in."""
+        found = (
+            (place, _read(column.type, self._dialect, told[1]))
+            for place, (column, told) in enumerate(zip(self._selected, described, strict=True))
+        )
+        return tuple((place, convert) for place, convert in found if convert is not None)
+
+
+def _bind(type_: Any, dialect: Dialect) -> Convert | None:
+    convert: Convert | None = type_.dialect_impl(dialect).bind_processor(dialect)
+    return convert
+
+
+def _read(type_: Any, dialect: Dialect, came_in: object) -> Convert | None:
+    convert: Convert | None = type_.dialect_impl(dialect).result_processor(dialect, came_in)
+    return convert
+
+
+def _is_watched(connection: Connection) -> bool:
+    dispatch = connection.dispatch
+    return bool(dispatch.before_cursor_execute or dispatch.after_cursor_execute)
+
+
+def _on_cursor(connection: Connection, sql: str, use: Callable[[DBAPICursor], T]) -> T:
+    cursor = connection.connection.cursor()
+    try:
+        return use(cursor)
+    except Exception as error:
+        # Its own end of a failed statement: wraps the error, asks the listeners, and lets go of a
+        # connection that broke. There is no public name for it.
+        connection._handle_dbapi_exception(error, sql, None, cursor, None)  # noqa: SLF001
+        raise
+    finally:
+        cursor.close()
