@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 from sqlalchemy import ColumnElement, Connection, DateTime, Engine, func, literal, select
 
 from orchestrator.adapters.sql.column_types import Utc
+from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.ports import Clock
 
 
@@ -32,7 +34,13 @@ def read_clock(connection: Connection) -> datetime:
     known = _known_time(connection)
     if known is not None:
         return known
-    return connection.execute(select(database_time(connection))).scalar_one().astimezone(UTC)
+    row = _CLOCK.first(connection, {})
+    if row is None:
+        raise LookupError("the database did not tell the time")
+    return cast("datetime", row[0]).astimezone(UTC)
+
+
+_CLOCK = Prepared(select(func.clock_timestamp(type_=DateTime(timezone=True))))
 
 
 def _known_time(connection: Connection) -> datetime | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import importlib
 import os
 import sqlite3
+import time
 import weakref
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator.adapters.sql.limits import ConnectionLimits
 from orchestrator.adapters.sql.prepared import run_plain
@@ -22,6 +25,9 @@ _PRAGMAS = (
 
 NEEDS_PSYCOPG = "orchestrator.adapters.sql.psycopg_connection"
 """The module that imports psycopg, which an installation for SQLite alone does without."""
+
+_IDLE = 1.0
+"""Seconds after which a connection may have broken with nobody to notice."""
 
 _DEMOTED = "25006"
 """PostgreSQL's code for a write where it takes none."""
@@ -60,11 +66,11 @@ def _is_sqlite(url: URL) -> bool:
 
 
 def _postgres(url: URL, limits: ConnectionLimits | None) -> Engine:
-    usual = {"pool_size": 5, "max_overflow": 10, "pool_pre_ping": True}
+    usual = {"pool_size": 5, "max_overflow": 10}
     if limits is None:
-        return create_engine(url, **usual)
-    engine = create_engine(
-        url, **usual, pool_timeout=limits.pool, connect_args=limits.connect_args()
+        return _asking_the_idle(create_engine(url, **usual))
+    engine = _asking_the_idle(
+        create_engine(url, **usual, pool_timeout=limits.pool, connect_args=limits.connect_args())
     )
 
     @event.listens_for(engine, "do_connect")
@@ -83,6 +89,29 @@ def _postgres(url: URL, limits: ConnectionLimits | None) -> Engine:
         """Whoever was demoted stays so: the next connection may lead to the one promoted."""
         if getattr(context.original_exception, "sqlstate", None) == _DEMOTED:
             context.is_disconnect = True
+
+    return engine
+
+
+def _asking_the_idle(engine: Engine) -> Engine:
+    """Have a connection that nobody used for a moment say that it lives, before it is used.
+
+    SQLAlchemy's own way asks each time, which is a round trip more for every transaction.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def _note(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def _ask(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        since = record.info.get("idle_since")
+        if since is None or time.monotonic() - since < _IDLE:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error
 
     return engine
 

@@ -18,7 +18,6 @@ T = TypeVar("T")
 
 Values = Mapping[str, Any]
 Rows = Sequence[Sequence[Any]]
-Description = Sequence[Any]
 Convert = Callable[[Any], Any]
 
 
@@ -44,11 +43,12 @@ class Prepared:
         compiled = self._for(connection)
         bound = compiled.bound(values)
 
-        def fetch(cursor: DBAPICursor) -> tuple[Rows, Description]:
+        def fetch(cursor: DBAPICursor) -> Rows:
             cursor.execute(compiled.sql, bound)
-            return cursor.fetchall(), cursor.description or ()
+            compiled.learn(cursor)
+            return cursor.fetchall()
 
-        return compiled.read(*_on_cursor(connection, compiled.sql, fetch))
+        return compiled.read(_on_cursor(connection, compiled.sql, fetch))
 
     def first(self, connection: Connection, values: Values) -> Sequence[Any] | None:
         """The first row that a SELECT finds."""
@@ -133,10 +133,19 @@ class _Compiled:
             for name, default, convert in self._binds
         }
 
-    def read(self, rows: Rows, described: Description) -> list[Sequence[Any]]:
+    def learn(self, cursor: DBAPICursor) -> None:
+        """See which columns are converted, and how: that may depend on the type they come in."""
+        if self._reads is not None:
+            return
+        told = zip(self._selected, cursor.description or (), strict=True)
+        found = (
+            (place, _read(column.type, self._dialect, came_in[1]))
+            for place, (column, came_in) in enumerate(told)
+        )
+        self._reads = tuple((place, convert) for place, convert in found if convert is not None)
+
+    def read(self, rows: Rows) -> list[Sequence[Any]]:
         """The rows that were found, as the domain has their values."""
-        if self._reads is None:
-            self._reads = self._converting(described)
         if not self._reads:
             return list(rows)
         converted: list[Sequence[Any]] = []
@@ -146,14 +155,6 @@ class _Compiled:
                 values[place] = convert(values[place])
             converted.append(values)
         return converted
-
-    def _converting(self, described: Description) -> tuple[tuple[int, Convert], ...]:
-        """Which columns are converted, and how: that may depend on the type that they came in."""
-        found = (
-            (place, _read(column.type, self._dialect, told[1]))
-            for place, (column, told) in enumerate(zip(self._selected, described, strict=True))
-        )
-        return tuple((place, convert) for place, convert in found if convert is not None)
 
 
 def _bind(type_: Any, dialect: Dialect) -> Convert | None:
