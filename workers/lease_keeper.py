@@ -27,7 +27,7 @@ from orchestrator.usecases.executions.changed_code import LIVES_WITHIN
 from orchestrator.usecases.executions.claims import is_current, renew_claim
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
 from orchestrator.usecases.webhooks.agent_steps import emit_steps
-from orchestrator.usecases.webhooks.stream_events import RunnerEvent, emit_events, listening_stream
+from orchestrator.usecases.webhooks.stream_events import RunnerEvent, emit_events
 
 log = structlog.get_logger()
 
@@ -212,13 +212,12 @@ class ThreadLeaseKeeper:
         threading.Thread(target=self._keep_all, name="lease-keeper", daemon=True).start()
 
     @contextmanager
-    def keep(self, run: TaskRun) -> Iterator[StepWatch]:
+    def keep(self, run: TaskRun, stream: Stream | None = None) -> Iterator[StepWatch]:
         """Renew the lease until the context ends, or until the claim turns out to be lost.
 
         Raises TaskFailed when the time limit ended the task, ChildEnds when a shutdown did.
         """
         limit = self._ports.deployments.get(run.deployment).task_time_limit
-        stream = listening_stream(self._ports, run)
         running = RunningTask(run, limit + self._grace, stream, self._hurry.set)
         self._running[run.id] = running
         try:
@@ -292,7 +291,7 @@ class ThreadLeaseKeeper:
     def _say_that_it_lives(self) -> None:
         self._seen_at = time.monotonic()
         try:
-            self._ports.store.transact(self._sign)
+            self._ports.store.transact(self._sign, durable=False)
         except Exception:
             log.exception("worker could not say that it lives", worker=self._worker)
             return

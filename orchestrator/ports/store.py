@@ -60,12 +60,14 @@ class Transaction(Protocol):
 class Store(Protocol):
     """The database."""
 
-    def transact(self, work: Callable[[Transaction], T]) -> T:
+    def transact(self, work: Callable[[Transaction], T], *, durable: bool = True) -> T:
         """Do the work in one transaction that may write, and return what it returned.
 
         The work may be called several times: a StaleWrite or a busy database rolls back and begins
         again, a bounded number of times. After the commit the jobs that it asked for are published;
         a broker that is away does not undo the commit (the sweep publishes as soon as it is back).
+        What is not ``durable`` a power cut may take back, whole: claims, whose work is then done
+        once more, and signs of life.
         """
         ...
 

@@ -20,6 +20,7 @@ from orchestrator.adapters.runners.crewai import CrewaiRunner
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import ClaimLost
 from orchestrator.jobs import Job
 from orchestrator.ports import Ports, Progress, Runner, Step
@@ -39,8 +40,8 @@ class EagerKeeper(ThreadLeaseKeeper):
     """Looks after the claim whenever it is asked, rather than every ten seconds."""
 
     @contextmanager
-    def keep(self, run: TaskRun) -> Iterator[Progress]:
-        with super().keep(run) as running:
+    def keep(self, run: TaskRun, stream: Stream | None = None) -> Iterator[Progress]:
+        with super().keep(run, stream) as running:
             yield Eager(running, self._ports)
 
 

@@ -75,7 +75,7 @@ class ScriptedRunner:
 class NoLease:
     """Keeps no lease."""
 
-    def keep(self, _run: object) -> nullcontext[NoLease]:
+    def keep(self, _run: object, _stream: object) -> nullcontext[NoLease]:
         return nullcontext(self)
 
     def check(self) -> None: ...

@@ -134,7 +134,8 @@ def test_without_a_stream_nothing_is_kept(a_world: Callable[..., World]) -> None
     execution_id = world.kickoff()
     keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
 
-    with keeper.keep(first_run(world, execution_id)) as progress:
+    listening = world.snapshot(execution_id).execution.subscriptions.stream
+    with keeper.keep(first_run(world, execution_id), listening) as progress:
         progress.event("task_started", {})
         assert progress.taken_events() == []
 
@@ -144,7 +145,8 @@ def test_what_a_task_told_is_written_when_it_ends(a_world: Callable[..., World])
     execution_id = world.kickoff(**stream("task_started"))
     keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
 
-    with keeper.keep(first_run(world, execution_id)) as progress:
+    listening = world.snapshot(execution_id).execution.subscriptions.stream
+    with keeper.keep(first_run(world, execution_id), listening) as progress:
         progress.event("task_started", {})
         progress.event("task_completed", {})
         assert told(world, execution_id) == []

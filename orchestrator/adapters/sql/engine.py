@@ -55,6 +55,14 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
+def relaxed(engine: Engine) -> Engine:
+    """The same engine for transactions that a power cut may take back, whole.
+
+    They are atomic all the same, and safe as soon as a later one of another kind is.
+    """
+    return engine.execution_options(durable=False)
+
+
 def _with_driver(url: URL) -> URL:
     if url.drivername in ("postgres", "postgresql"):
         return url.set(drivername="postgresql+psycopg")
@@ -83,6 +91,11 @@ def _postgres(url: URL, limits: ConnectionLimits | None) -> Engine:
         for name, milliseconds in limits.settings().items():
             connection.execute("SELECT set_config(%s, %s, false)", (name, str(milliseconds)))
         connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if not _is_durable(connection):
+            run_plain(connection, "SET LOCAL synchronous_commit = off")
 
     @event.listens_for(engine, "handle_error")
     def _leave(context: ExceptionContext) -> None:
@@ -131,11 +144,19 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
+        durable = _is_durable(connection)
+        if connection.info.get("durable", True) != durable:
+            run_plain(connection, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            connection.info["durable"] = durable
         # A transaction that may write takes the lock before it reads what it decides by.
         options = connection.get_execution_options()
         run_plain(connection, options.get("sqlite_begin", "BEGIN IMMEDIATE"))
 
     return engine
+
+
+def _is_durable(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("durable", True))
 
 
 class _SqliteConnection(sqlite3.Connection):

@@ -19,7 +19,7 @@ from orchestrator.adapters.sql.database_clock import keeping_time_by, read_clock
 from orchestrator.adapters.sql.deliveries import SqlDeliveries
 from orchestrator.adapters.sql.drains import SqlDrains
 from orchestrator.adapters.sql.endpoints import SqlEndpoints
-from orchestrator.adapters.sql.engine import make_engine, reading
+from orchestrator.adapters.sql.engine import make_engine, reading, relaxed
 from orchestrator.adapters.sql.executions import SqlExecutions
 from orchestrator.adapters.sql.figures import SqlFigures
 from orchestrator.adapters.sql.intake import SqlIntake
@@ -93,15 +93,17 @@ class SqlStore:
         crash_point: Callable[[str], None],
     ) -> None:
         self._writer = engine
+        self._relaxed = relaxed(engine)
         self._reader = reading(engine)
         self._cipher = cipher
         self._known = Known()
         self._publish = publish
         self._crash_point = crash_point
 
-    def transact(self, work: Callable[[ports.Transaction], T]) -> T:
+    def transact(self, work: Callable[[ports.Transaction], T], *, durable: bool = True) -> T:
         """Do the work in one transaction that may write; then publish what it asked for."""
-        result, jobs = repeat(lambda: self._commit(work))
+        engine = self._writer if durable else self._relaxed
+        result, jobs = repeat(lambda: self._commit(engine, work))
         self._crash_point("after-commit")
         unsent = [job for job in jobs if not self._send(job)]
         if unsent:
@@ -116,8 +118,10 @@ class SqlStore:
         """Close every connection; the next use opens new ones."""
         self._writer.dispose()
 
-    def _commit(self, work: Callable[[ports.Transaction], T]) -> tuple[T, list[Job]]:
-        with self._remembering(), self._writer.begin() as connection:
+    def _commit(
+        self, engine: Engine, work: Callable[[ports.Transaction], T]
+    ) -> tuple[T, list[Job]]:
+        with self._remembering(), engine.begin() as connection:
             transaction = SqlTransaction(connection, self._cipher, self._known)
             result = work(transaction)
         transaction.committed()

@@ -19,7 +19,8 @@ def renew_claim(ports: Ports, claimed: TaskRun, step: str | None = None) -> bool
     False when the claim is lost and the work is in vain.
     """
     return ports.store.transact(
-        lambda tx: tx.task_runs.renew(claimed.id, claimed.claim_no, retry.LEASE, step)
+        lambda tx: tx.task_runs.renew(claimed.id, claimed.claim_no, retry.LEASE, step),
+        durable=False,
     )
 
 

@@ -19,6 +19,7 @@ from orchestrator.domain.plan import Plan
 from orchestrator.domain.question import Question
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import worker_actor
+from orchestrator.domain.webhooks import Stream
 from orchestrator.domain.work import Work
 from orchestrator.errors import (
     FOREIGN,
@@ -62,8 +63,11 @@ _MEND = "Restore it from a backup, then retry the execution; or kick off a new o
 class LeaseKeeper(Protocol):
     """Keeps a claim alive while its task runs."""
 
-    def keep(self, run: TaskRun) -> AbstractContextManager[StepWatch]:
-        """Renew the lease until the context ends, or until the claim turns out to be lost."""
+    def keep(self, run: TaskRun, stream: Stream | None) -> AbstractContextManager[StepWatch]:
+        """Renew the lease until the context ends, or until the claim turns out to be lost.
+
+        ``stream`` says who hears of what happens in the run.
+        """
         ...
 
 
@@ -88,12 +92,14 @@ class Worker:
 class Claimed:
     """A task run that this process holds, and its work as rehydrated from the checkpoints.
 
-    ``seen`` is the number of the last checkpoint that the work knows of.
+    ``seen`` is the number of the last checkpoint that the work knows of, ``stream`` who hears of
+    what happens in it.
     """
 
     run: TaskRun
     work: Work
     seen: int
+    stream: Stream | None
 
 
 class PassedOn:
@@ -109,7 +115,9 @@ def run_task(
     run: UNDER_REVIEW, HALTED, COMMITTED, DUE (again, after a failed attempt) or FAILED; None where
     nothing was due, or the result was refused.
     """
-    claimed = ports.store.transact(lambda tx: _claim(ports, tx, worker, execution_id, task_run_id))
+    claimed = ports.store.transact(
+        lambda tx: _claim(ports, tx, worker, execution_id, task_run_id), durable=False
+    )
     if isinstance(claimed, PassedOn):
         worker.turns.step_aside()
     if not isinstance(claimed, Claimed):
@@ -155,9 +163,10 @@ def _claim(
         locked.turn("start", locked.execution.start(locked.now))
         emit_started(locked)
     work = _rehydrated(locked, claimed)
-    seen = locked.execution.checkpoints
-    locked.close()
-    return None if work is None else Claimed(claimed, work, seen)
+    execution = locked.close()
+    if work is None:
+        return None
+    return Claimed(claimed, work, execution.checkpoints, execution.subscriptions.stream)
 
 
 def _is_due(locked: LockedExecution, run: TaskRun) -> bool:
@@ -200,7 +209,7 @@ def _run(ports: Ports, worker: Worker, claimed: Claimed) -> tuple[Result | Weigh
     require_same_code(deployment, claimed.work.plan, worker.loaded_plan(deployment))
     runner = ports.runners[deployment.runner]
     began = time.monotonic()
-    with worker.keeper.keep(run) as progress:
+    with worker.keeper.keep(run, claimed.stream) as progress:
         result: Result | Weighed
         if run.weighs:
             result = weigh(ports, runner, deployment, run.weighs)

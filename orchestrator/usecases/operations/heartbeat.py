@@ -20,7 +20,7 @@ log = structlog.get_logger()
 def beat(ports: Ports) -> None:
     """Write the heartbeat, where it is time for one. Raises DatabaseAway."""
     if ports.store.read(is_due):
-        ports.store.transact(_beat)
+        ports.store.transact(_beat, durable=False)
 
 
 def is_due(tx: Transaction) -> bool:

@@ -32,7 +32,7 @@ def drain(ports: Ports, endpoint_id: str, worker: str) -> int:
     Safe to run several times at once: each delivery is claimed by one of them, and there are never
     more than the limits allow.
     """
-    ports.store.transact(lambda tx: tx.drains.begun(endpoint_id))
+    ports.store.transact(lambda tx: tx.drains.begun(endpoint_id), durable=False)
     work = DrainWork(ports.ids.new(), endpoint_id, worker)
     pace = Pace()
     batch = next_batch(ports, work, None, (), pace.batch)

@@ -11,7 +11,7 @@ from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
-from orchestrator.domain.webhooks import Stream, WebhookKind
+from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 
@@ -35,12 +35,6 @@ class RunnerEvent:
     kind: str
     data: JsonObject
     at: datetime
-
-
-def listening_stream(ports: Ports, run: TaskRun) -> Stream | None:
-    """The stream that hears of a task run, None where nobody listens."""
-    execution = ports.store.read(lambda tx: tx.executions.get(run.execution_id))
-    return execution.subscriptions.stream if execution else None
 
 
 def emit_events(ports: Ports, claimed: TaskRun, worker: str, events: Sequence[RunnerEvent]) -> None:
