@@ -9,6 +9,7 @@ from kombu import Connection, Queue
 from kombu.exceptions import KombuError
 
 from orchestrator import jobs
+from orchestrator.adapters.celery.redis_transport import use_kept_clients
 from orchestrator.jobs import Job
 
 SECONDS_TO_ASK = 5.0
@@ -32,6 +33,7 @@ def make_celery(
     one. ``shutdown_grace`` and ``patience`` are in seconds; a broker that answers later than that
     counts as away (None: never, for workers, whose reads wait for jobs).
     """
+    use_kept_clients()
     app = Celery("crew-orchestrator", broker=broker_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],

@@ -1,0 +1,10 @@
+"""Celery: the application that producers and workers share, and its way to the broker."""
+
+from orchestrator.adapters.celery.application import (
+    BROKER_PATIENCE,
+    CeleryJobs,
+    make_celery,
+    queue_lengths,
+)
+
+__all__ = ["BROKER_PATIENCE", "CeleryJobs", "make_celery", "queue_lengths"]
