@@ -111,11 +111,11 @@ class RunningTask:
         """Note a thought or tool call of an agent."""
         self._steps.append(step)
 
-    def event(self, kind: str, data: JsonObject) -> None:
+    def event(self, kind: str, data: Callable[[], JsonObject]) -> None:
         """Note an event of the runner's own bus, if somebody listens to its kind."""
         if self._stream is None or not self._stream.wants(kind):
             return
-        self._events.append(RunnerEvent(kind, data, datetime.now(UTC)))
+        self._events.append(RunnerEvent(kind, data(), datetime.now(UTC)))
         if self._stream.realtime:
             self._hurry()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -59,8 +59,11 @@ class Progress(Protocol):
         """Tell of one thought or tool call of an agent."""
         ...
 
-    def event(self, kind: str, data: JsonObject) -> None:
-        """Tell of one event of the runner's own bus, under the name that it has there."""
+    def event(self, kind: str, data: Callable[[], JsonObject]) -> None:
+        """Tell of one event of the runner's own bus, under the name that it has there.
+
+        Its data are made where somebody listens, before this returns.
+        """
         ...
 
 

@@ -59,7 +59,7 @@ class Eager:
     def step(self, step: Step) -> None:
         self.running.step(step)
 
-    def event(self, kind: str, data: JsonObject) -> None:
+    def event(self, kind: str, data: Callable[[], JsonObject]) -> None:
         self.running.event(kind, data)
 
 

@@ -136,7 +136,7 @@ def test_without_a_stream_nothing_is_kept(a_world: Callable[..., World]) -> None
 
     listening = world.snapshot(execution_id).execution.subscriptions.stream
     with keeper.keep(first_run(world, execution_id), listening) as progress:
-        progress.event("task_started", {})
+        progress.event("task_started", dict)
         assert progress.taken_events() == []
 
 
@@ -147,8 +147,8 @@ def test_what_a_task_told_is_written_when_it_ends(a_world: Callable[..., World])
 
     listening = world.snapshot(execution_id).execution.subscriptions.stream
     with keeper.keep(first_run(world, execution_id), listening) as progress:
-        progress.event("task_started", {})
-        progress.event("task_completed", {})
+        progress.event("task_started", dict)
+        progress.event("task_completed", dict)
         assert told(world, execution_id) == []
 
     assert kinds(world, execution_id) == [["task_started"]]

@@ -39,7 +39,7 @@ class ClaimedRun:
         """Tell of one thought or tool call of an agent."""
         self._watch.step(step)
 
-    def event(self, kind: str, data: JsonObject) -> None:
+    def event(self, kind: str, data: Callable[[], JsonObject]) -> None:
         """Tell of one event of the runner's own bus."""
         self._watch.event(kind, data)
 

@@ -77,7 +77,7 @@ class StepReporter:
             self.report_tools_used()
         if isinstance(event, ToolUsageFinishedEvent | ToolUsageErrorEvent):
             self._tools_used.append(self._tool_step(event))
-        self._progress.event(event.type, _data(event))
+        self._progress.event(event.type, lambda: _data(event))
 
     def report_tools_used(self) -> None:
         """Report the tools whose use no step callback reported."""

@@ -16,6 +16,7 @@ from crewai.core.providers.human_input import (
     set_provider,
 )
 from crewai.events.event_bus import crewai_event_bus
+from crewai.events.listeners.tracing.utils import set_tui_mode
 from crewai.execution import begin_execution, end_execution
 from crewai.flow.dsl._utils import is_flow_method
 from crewai.flow.flow_definition import FlowDefinition, FlowHumanFeedbackDefinition
@@ -239,7 +240,12 @@ def collapse_prompt(feedback: str, outcomes: tuple[str, ...]) -> str:
 
 @contextmanager
 def kickoff_of_flow(execution_id: str) -> Iterator[None]:
-    """Surround a run with the execution's id, and have models try a rate-limited call once."""
+    """Surround a run with the execution's id, and have models try a rate-limited call once.
+
+    CrewAI draws a panel on the terminal for each step of a flow; a worker has none. Set for good:
+    what runs a flow does so in a context of its own.
+    """
+    set_tui_mode(True)
     scope = crewai_event_bus._enter_runtime_scope()
     token = begin_execution(execution_id)
     tries_again = _active_llm_rate_limit_retry.set(True)  # as if somebody else did

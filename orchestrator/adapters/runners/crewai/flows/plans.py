@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from crewai import Flow
@@ -136,6 +137,7 @@ def _check(deployment: Deployment, found: type[AnyFlow]) -> None:
             raise broken(deployment, why)
 
 
+@lru_cache
 def codec_of(flow_class: type[AnyFlow]) -> Codec:
     """What stores this flow's values.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +59,7 @@ class Run:
         """Tell of a thought or a tool call of an agent. Raises Interrupted."""
         self._through(self.context.step, step)
 
-    def event(self, kind: str, data: JsonObject) -> None:
+    def event(self, kind: str, data: Callable[[], JsonObject]) -> None:
         """Tell of an event. Raises Interrupted."""
         self._through(self.context.event, kind, data)
 
