@@ -69,7 +69,7 @@ class Context:
         self.steps.append(step)
 
     def event(self, kind: str, data: Any) -> None:
-        self.events.append((kind, data))
+        self.events.append((kind, data()))
 
     def begin(self, path: str) -> None:
         self.check()

@@ -69,7 +69,7 @@ class Told:
         self.steps.append(step)
 
     def event(self, kind: str, data: Any) -> None:
-        self.events.append((kind, data))
+        self.events.append((kind, data()))
         self.stopped = self.stopped or kind == self.stops_at
 
 
