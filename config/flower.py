@@ -14,5 +14,6 @@ basic_auth = required_passwords(os.environ)
 address = os.environ.get("FLOWER_ADDRESS", "127.0.0.1")
 max_tasks = int(os.environ.get("FLOWER_MAX_TASKS", "10000"))  # each costs 8 kB
 tasks_columns = "name,kwargs,state,received,runtime,worker,uuid"
-show_every_queue()
-add_execution_page(make_ports(Settings()))
+ports = make_ports(Settings())
+show_every_queue(ports)
+add_execution_page(ports)

@@ -6,16 +6,24 @@ derived from where the code happens to live. A job carries ids only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 FORMAT = 1
 """The version that every job carries as ``v``."""
 
 CREWS = "crews"
+"""What crew workers consume, where a deployment names no queue of its own."""
 WEBHOOKS = "webhooks"
 INTAKE = "intake"
 QUEUES = (CREWS, WEBHOOKS, INTAKE)
+NOT_FOR_CREWS = frozenset({WEBHOOKS, INTAKE})
+
+
+def runs_crews(queues: Iterable[str]) -> bool:
+    """Whether a worker that consumes these queues runs deployments' code."""
+    return not NOT_FOR_CREWS.issuperset(queues)
+
 
 RUN_TASK = "orchestrator.run_task"
 RESUME = "orchestrator.resume"
@@ -44,11 +52,12 @@ class Job:
     trace: Mapping[str, str] = field(default_factory=dict)
 
 
-def run_task(
+def run_task(  # noqa: PLR0913 - each is a part of the message
     execution_id: str,
     task_run_id: str,
     *,
     resumes: bool,
+    queue: str = CREWS,
     time_limit: float | None = None,
     labels: Mapping[str, str] | None = None,
     trace: Mapping[str, str] | None = None,
@@ -56,7 +65,7 @@ def run_task(
     """The job that runs one task run. The first one after an answer is called a resume."""
     name = RESUME if resumes else RUN_TASK
     arguments = {"execution_id": execution_id, "task_run_id": task_run_id}
-    return Job(name, CREWS, arguments, time_limit, labels or {}, trace or {})
+    return Job(name, queue, arguments, time_limit, labels or {}, trace or {})
 
 
 def drain(endpoint_id: str) -> Job:

@@ -7,7 +7,7 @@ import importlib
 import importlib.util
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,6 @@ from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
 from celery.concurrency.prefork import TaskPool as PreforkPool
 
-from orchestrator import jobs
 from orchestrator.adapters.deployment_file import RunnerKind, load_deployments
 from orchestrator.adapters.logs import configure_logging
 from orchestrator.adapters.runners.crewai.environment import prepare_environment
@@ -64,15 +63,19 @@ def _name_the_worker(sender: str, instance: Any, **_: Any) -> None:
     current.identity = Identity(f"{sender}#{uuid.uuid4().hex[:8]}", queues)
     # Not the signal worker_shutdown: Celery does not send it when a grace runs out (cold shutdown).
     atexit.register(_give_back)
-    if jobs.CREWS in queues and current.settings and _runs_crews(current.settings):
+    if current.settings and _runs_crewai(current.settings, queues):
         prepare_environment(current.settings.data / "crewai")
         importlib.import_module("crewai")  # 4 to 7 s: once here, not again in each child
 
 
-def _runs_crews(settings: Settings) -> bool:
-    """Whether a deployment needs CrewAI, and it is installed; if not, the children say so."""
-    declared = load_deployments(settings.deployments)
-    runners = {declared.get(name).runner for name in declared.names()}
+def _runs_crewai(settings: Settings, queues: Collection[str]) -> bool:
+    """Whether a deployment on these queues needs CrewAI, and it is installed.
+
+    If it is not, the children say so.
+    """
+    file = load_deployments(settings.deployments)
+    declared = map(file.get, file.names())
+    runners = {deployment.runner for deployment in declared if deployment.queue in queues}
     return (
         bool({RunnerKind.CREWAI, RunnerKind.FLOW} & runners)
         and importlib.util.find_spec("crewai") is not None

@@ -44,9 +44,10 @@ class WorkerProcess:
 
     def begin(self) -> None:
         """Load the deployments' code where this worker runs crews, and begin to keep leases."""
-        if jobs.CREWS in self.identity.queues:
-            name, process = self.identity.name, self.keeper.process
-            self._loaded = load_deployments(self.ports, name, process)
+        if jobs.runs_crews(self.identity.queues):
+            self._loaded = load_deployments(
+                self.ports, self.identity.name, self.identity.queues, self.keeper.process
+            )
             self._warm_up()
         if jobs.WEBHOOKS in self.identity.queues:
             sealed_warning(self.ports)
@@ -55,7 +56,7 @@ class WorkerProcess:
     def _warm_up(self) -> None:
         """Once the code has loaded: only what is used costs its seconds."""
         declared = self.ports.deployments
-        used = {declared.get(name).runner for name in declared.names()}
+        used = {declared.get(name).runner for name in self._loaded}
         for kind in sorted(used & self.ports.runners.keys()):
             self.ports.runners[kind].warm_up()
 

@@ -24,10 +24,12 @@ from pydantic import (
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.deployment import Deployment, OnCodeChange, StatusForm
 from orchestrator.errors import InvalidSettings, UnknownDeployment
+from orchestrator.jobs import NOT_FOR_CREWS
 
 EXAMPLE = '[deployments.research]\ncrew = "my_project.crew:ResearchCrew"'
 
 _NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
+_QUEUE = re.compile(r"[a-z0-9._-]{1,64}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -65,6 +67,10 @@ class DeploymentFile:
     def names(self) -> tuple[str, ...]:
         """All of them, in the file's order."""
         return tuple(self._deployments)
+
+    def queues(self) -> tuple[str, ...]:
+        """The queues that workers consume in order to run them, each once, in the file's order."""
+        return tuple(dict.fromkeys(each.queue for each in self._deployments.values()))
 
     def default(self) -> str | None:
         """The one that the file names, or the only one; None where that is not clear."""
@@ -124,6 +130,14 @@ def _target(value: object) -> object:
     return value
 
 
+def _queue(value: object) -> object:
+    if not isinstance(value, str) or not _QUEUE.fullmatch(value):
+        raise ValueError("must be 1 to 64 of the characters a-z 0-9 . _ -")
+    if value in NOT_FOR_CREWS:
+        raise ValueError(f"the queue {value!r} is not for crews: take another name")
+    return value
+
+
 def _delays(value: object) -> object:
     """Read the delay before each attempt; the first may be nothing."""
     if not isinstance(value, list) or not value:
@@ -134,6 +148,7 @@ def _delays(value: object) -> object:
 _Delays = Annotated[tuple[timedelta, ...], BeforeValidator(_delays)]
 _Duration = Annotated[timedelta, BeforeValidator(_duration)]
 _Name = Annotated[str, BeforeValidator(_name)]
+_Queue = Annotated[str, BeforeValidator(_queue)]
 _Target = Annotated[str, BeforeValidator(_target)]
 
 
@@ -165,6 +180,8 @@ class _Entry(BaseModel):
     status_form: Annotated[StatusForm, Field(strict=False)] | None = None
     outcome_model: Annotated[str, Field(min_length=1)] | None = None
     parallel: Literal["side-by-side", "one-by-one"] | None = None
+    queue: _Queue | None = None
+    max_running: PositiveInt | None = None
     review_webhook: Annotated[str, Field(pattern=r"https?://", max_length=2048)] | None = None
 
     @model_validator(mode="after")

@@ -33,7 +33,7 @@ async def live() -> PlainTextResponse:
     summary="Whether executions can be taken and carried on",
 )
 async def ready(ports: World) -> JsonResponse:
-    """Every deployment was loaded, one of them at least can be used, and a crew worker consumes."""
+    """Every deployment was loaded and has a crew worker, and one of them at least can be used."""
     found = await read_health(ports)
     status = HTTPStatus.OK if found.is_ready else HTTPStatus.SERVICE_UNAVAILABLE
     body = {
@@ -70,6 +70,8 @@ def message_of(found: Health) -> str:
         missing.append(f"No crew worker has loaded: {', '.join(found.not_loaded)}.")
     if not found.crew_workers:
         missing.append("No crew worker was seen lately.")
+    elif found.unserved:
+        missing.append(f"No crew worker consumes the queue: {', '.join(found.unserved)}.")
     ready = [] if missing or not found.loaded else ["Ready."]
     if found.broken:
         missing.append(

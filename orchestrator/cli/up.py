@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -186,7 +186,8 @@ def _services(settings: Settings, *, watched: bool) -> list[Child]:
     }
     grace = settings.shutdown_grace + GRACE_AFTER_GRACE
     events = ["--task-events"] if watched else []
-    crews = _worker(jobs.CREWS, "--concurrency", str(settings.concurrency), *events)
+    queues = load_deployments(settings.deployments).queues()
+    crews = _worker(jobs.CREWS, "--concurrency", str(settings.concurrency), *events, queues=queues)
     webhooks = _worker(jobs.WEBHOOKS, "--pool", "threads", "--concurrency", "16", *events)
     intake = _worker(jobs.INTAKE, "--pool", "threads", "--concurrency", "2", *events)
     module = [sys.executable, "-m", "orchestrator"]
@@ -199,7 +200,8 @@ def _services(settings: Settings, *, watched: bool) -> list[Child]:
     ]
 
 
-def _worker(queue: str, *options: str) -> list[str]:
+def _worker(name: str, *options: str, queues: Sequence[str] = ()) -> list[str]:
+    """The command of a worker; it consumes the queue of its name unless others are given."""
     celery = [sys.executable, "-m", "celery", "--quiet", "-A", "workers.app", "worker"]
     quiet = ["--without-mingle", "--without-gossip", "--loglevel", "WARNING"]
-    return [*celery, "-Q", queue, "-n", f"{queue}@%h", *quiet, *options]
+    return [*celery, "-Q", ",".join(queues or [name]), "-n", f"{name}@%h", *quiet, *options]

@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.plan import Plan
+from orchestrator.jobs import CREWS
 
 
 class OnCodeChange(StrEnum):
@@ -40,7 +41,8 @@ class Deployment:
     cap). ``outcome_model`` names the model that says which option a person's words mean, where the
     code names none. ``review_webhook`` is told of every review, whatever a kickoff names.
     ``one_by_one`` has the methods of a flow run one at a time, where CrewAI would run them side by
-    side.
+    side. Workers that consume ``queue`` run it, ``max_running`` tasks at a time at most (None: as
+    many as there are workers).
     """
 
     name: str
@@ -57,6 +59,8 @@ class Deployment:
     review_webhook: str | None = None
     one_by_one: bool = False
     status_form: StatusForm = StatusForm.LIVE
+    queue: str = CREWS
+    max_running: int | None = None
 
     def settings(self) -> JsonObject:
         """The settings as they are stored: they hold on when the deployment leaves the file.
@@ -73,6 +77,8 @@ class Deployment:
             "on_code_change": str(self.on_code_change),
             "outcome_model": self.outcome_model,
             "one_by_one": self.one_by_one,
+            "queue": self.queue,
+            "max_running": self.max_running,
             "delays": [delay.total_seconds() for delay in rules.delays],
             "notice_delays": [delay.total_seconds() for delay in rules.notice_delays],
             "stop_on_4xx": rules.stop_on_4xx,
@@ -100,6 +106,8 @@ class Deployment:
             on_code_change=OnCodeChange(found["on_code_change"]),
             outcome_model=found["outcome_model"],
             one_by_one=found["one_by_one"],
+            queue=found["queue"],
+            max_running=found["max_running"],
             delivery_rules=DeliveryRules(delays, notices, found["stop_on_4xx"]),
         )
 

@@ -26,6 +26,10 @@ class Deployments(Protocol):
         """All of them."""
         ...
 
+    def queues(self) -> tuple[str, ...]:
+        """The queues that workers consume in order to run them, each once."""
+        ...
+
     def default(self) -> str | None:
         """The one that the root of the host serves, None where that is not clear."""
         ...

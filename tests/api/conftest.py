@@ -35,7 +35,7 @@ LIMIT = 20_000
 class Unwatched:
     """Keeps no lease and tells nobody of anything."""
 
-    def keep(self, run: object) -> nullcontext[Unwatched]:  # noqa: ARG002 - the port's signature
+    def keep(self, _run: object, _stream: object) -> nullcontext[Unwatched]:
         return nullcontext(self)
 
     def check(self) -> None: ...
@@ -69,7 +69,7 @@ class Service:
 
     def load(self) -> None:
         """A crew worker starts: it writes the manifests and is seen."""
-        load_deployments(self.ports, "w-1")
+        load_deployments(self.ports, "w-1", self.ports.deployments.queues())
         self.ports.store.transact(lambda tx: tx.workers.seen("w-1", [CREWS]))
 
     def work(self) -> None:

@@ -29,7 +29,7 @@ def test_a_service_without_workers_says_what_is_missing(serve: Callable[..., Ser
 
 def test_manifests_alone_are_not_enough(serve: Callable[..., Service]) -> None:
     service = serve()
-    load_deployments(service.ports, "w-1")
+    load_deployments(service.ports, "w-1", service.ports.deployments.queues())
     assert service.client.get("/healthz").status_code == 503
 
 

@@ -92,7 +92,7 @@ def command(
     monkeypatch.setenv(f"{PREFIX}BROKER_URL", "memory://")  # a broker away is waited for
     monkeypatch.setenv("COLUMNS", "200")
     ports = make_ports(settings := Settings(), publish=lambda _: None)
-    load_deployments(ports, "w-1")
+    load_deployments(ports, "w-1", ports.deployments.queues())
     yield Command(settings, ports)
     ports.store.dispose()
 
@@ -100,7 +100,7 @@ def command(
 class Unwatched:
     """Keeps no lease and tells nobody of anything."""
 
-    def keep(self, _run: object) -> nullcontext[Unwatched]:
+    def keep(self, _run: object, _stream: object) -> nullcontext[Unwatched]:
         return nullcontext(self)
 
     def check(self) -> None: ...

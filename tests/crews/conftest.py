@@ -132,7 +132,7 @@ def deployed(
             runners={RunnerKind.CREWAI: runner},
             deployments=DeploymentFile({"crew": deployment}),
         )
-        load_deployments(ports, "w-1")
+        load_deployments(ports, "w-1", ports.deployments.queues())
         made.append(CrewWorld(ports, runner, bare.jobs))
         return made[-1]
 

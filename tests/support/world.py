@@ -198,5 +198,5 @@ def world_of(url: str, runner: Any, **settings: Any) -> World:
         runners={RunnerKind.FUNCTIONS: runner},
         crash_point=lambda _: None,
     )
-    load_deployments(ports, "w-1")
+    load_deployments(ports, "w-1", ports.deployments.queues())
     return World(ports, runner, jobs)

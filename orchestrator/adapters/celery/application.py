@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from celery import Celery
@@ -24,14 +25,20 @@ MOST_CONNECTIONS = 64
 
 
 def make_celery(
-    broker_url: str, *, shutdown_grace: float = 10.0, patience: float | None = None
+    broker_url: str,
+    queues: Iterable[str] = (),
+    *,
+    shutdown_grace: float = 10.0,
+    patience: float | None = None,
 ) -> Celery:
     """Make the Celery application for this broker.
 
     JSON only, no result backend (the database has the results), acknowledged as a job starts (the
-    lease protects the work), one job in hand for each process, so that none waits behind a long
-    one. ``shutdown_grace`` and ``patience`` are in seconds; a broker that answers later than that
-    counts as away (None: never, for workers, whose reads wait for jobs).
+    lease protects the work), one job in hand for each process: none waits behind a long one.
+
+    ``queues`` are those that a worker may consume beside our own. ``shutdown_grace`` and
+    ``patience`` are in seconds; a broker that answers later than that counts as away (None: never,
+    for workers, whose reads wait for jobs).
     """
     use_kept_clients()
     app = Celery("crew-orchestrator", broker=broker_url, set_as_current=False)
@@ -41,8 +48,8 @@ def make_celery(
         result_backend=None,
         task_ignore_result=True,
         task_acks_late=False,
-        task_default_exchange="",  # only ever to queues by name: bindings do not survive FLUSHALL
-        task_queues=[Queue(name, routing_key=name) for name in jobs.QUEUES],
+        task_default_exchange="",
+        task_queues=[_queue(name) for name in dict.fromkeys((*jobs.QUEUES, *queues))],
         task_default_queue=jobs.CREWS,
         task_create_missing_queues=False,
         worker_prefetch_multiplier=1,
@@ -65,6 +72,11 @@ def make_celery(
     return app
 
 
+def _queue(name: str) -> Queue:
+    """A queue of the default exchange: bindings to any other do not survive FLUSHALL."""
+    return Queue(name, routing_key=name)
+
+
 def _transport_options(broker_url: str, patience: float | None) -> dict[str, Any]:
     if not broker_url.startswith("redis"):
         return {} if patience is None else {"read_timeout": patience, "write_timeout": patience}
@@ -77,13 +89,13 @@ def _transport_options(broker_url: str, patience: float | None) -> dict[str, Any
 
 
 def queue_lengths(app: Celery) -> dict[str, int]:
-    """How many messages wait in each queue.
+    """How many messages wait in each queue that the application knows.
 
     Raises OSError or KombuError when the broker cannot be reached.
     """
     with app.connection_for_read() as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=SECONDS_TO_ASK)
-        return {queue: _length(connection, queue) for queue in jobs.QUEUES}
+        return {queue: _length(connection, queue) for queue in app.amqp.queues}
 
 
 def _length(connection: Connection, queue: str) -> int:
@@ -117,7 +129,7 @@ class CeleryJobs:
             self._app.send_task(
                 job.name,
                 kwargs={"v": jobs.FORMAT, **arguments},
-                queue=job.queue,
+                queue=_queue(job.queue),
                 kwargsrepr=repr({**job.labels, **arguments}),  # lists cut off the end
                 argsrepr="()",
                 ignore_result=True,

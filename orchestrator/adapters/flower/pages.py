@@ -33,9 +33,10 @@ _HERE = {"path": str(_SCRIPT.parent)}
 _FRAME = ("base.html", "navbar.html", "404.html", "error.html")
 
 
-def show_every_queue() -> None:
+def show_every_queue(ports: Ports) -> None:
     """Have Flower show the queues that nobody consumes, too: it would ask the workers for names."""
-    BaseHandler.get_active_queue_names = lambda _: sorted(QUEUES)
+    known = sorted({*QUEUES, *ports.deployments.queues()})
+    BaseHandler.get_active_queue_names = lambda _: known
 
 
 def add_execution_page(ports: Ports) -> None:

@@ -113,11 +113,13 @@ def job_of(ports: Ports, tx: Transaction, run: TaskRun, *, is_flow: bool) -> job
 
     Of a flow each step has the time limit, and its worker sees to that; the job itself has none.
     """
-    limit = settings_of(ports, tx, run.deployment).task_time_limit.total_seconds()
+    deployment = settings_of(ports, tx, run.deployment)
+    limit = deployment.task_time_limit.total_seconds()
     return jobs.run_task(
         run.execution_id,
         run.id,
         resumes=run.resumes,
+        queue=deployment.queue,
         time_limit=None if is_flow and not run.weighs else limit,
         labels={"deployment": run.deployment, "task": run.task_name, "round": str(run.round)},
         trace={name: str(value) for name, value in (run.trace or {}).items()},

@@ -11,8 +11,9 @@ from orchestrator.domain.checkpoint import FORMAT
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import Unreadable, WrittenByNewer
-from orchestrator.jobs import CREWS, QUEUES
+from orchestrator.jobs import NOT_FOR_CREWS
 from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.operations.health import SEEN_WITHIN
 from orchestrator.usecases.operations.manifests import Described, described
 from orchestrator.usecases.operations.secret_key import LOOKED_AT, MEND
@@ -61,7 +62,7 @@ def examine(ports: Ports) -> tuple[Finding, ...]:
     def read(tx: Transaction) -> tuple[Finding, ...]:
         return tuple(finding for check in checks for finding in check(ports, tx))
 
-    return (*ports.store.read(read), *map(_deployment, described(ports)))
+    return (*ports.store.read(read), *(_deployment(ports, each) for each in described(ports)))
 
 
 def _clock(ports: Ports, tx: Transaction) -> Iterator[Finding]:
@@ -75,8 +76,8 @@ def _clock(ports: Ports, tx: Transaction) -> Iterator[Finding]:
     yield Finding("clock", f"this machine is {seconds:.0f} s {side} the database", mend)
 
 
-def _workers(_: Ports, tx: Transaction) -> Iterator[Finding]:
-    for queue in QUEUES:
+def _workers(ports: Ports, tx: Transaction) -> Iterator[Finding]:
+    for queue in (*ports.deployments.queues(), *sorted(NOT_FOR_CREWS)):
         workers = tx.workers.consuming(queue, SEEN_WITHIN)
         if workers:
             yield Finding("workers", f"{queue}: {', '.join(workers)}")
@@ -99,7 +100,7 @@ def _messages(_: Ports, tx: Transaction) -> Iterator[Finding]:
         seconds = (now - waiting.since).total_seconds()
         says = f"{waiting.count} messages wait for {waiting.deployment}, one since {seconds:.0f} s"
         late = now - waiting.since > WAITS_TOO_LONG
-        mend = f"Start a worker on the queue {CREWS} whose deployment file has {waiting.deployment}"
+        mend = f"Start a crew worker whose deployment file has {waiting.deployment}"
         yield Finding("messages", says, mend if late else None)
     refused = tx.intake.refused(now - REFUSED_LATELY)
     if refused:
@@ -136,14 +137,15 @@ def _plan_trouble(tx: Transaction, digest: str) -> Unreadable | None:
     return None if plan else Unreadable(f"the plan {digest} is gone")
 
 
-def _backlog(_: Ports, tx: Transaction) -> Iterator[Finding]:
+def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
     now = tx.now()
     stuck = Counter({name: count for name, count, *_ in _unreadable(tx)})
     for waiting in tx.figures.due_task_runs(now):
         seconds = (now - waiting.since).total_seconds()
         says = f"{waiting.count} task runs of {waiting.deployment} wait, one since {seconds:.0f} s"
         late = now - waiting.since > WAITS_TOO_LONG and waiting.count > stuck[waiting.deployment]
-        mend = f"Start more workers on the queue {CREWS}, and see that `orchestrator sweep` runs"
+        queue = settings_of(ports, tx, waiting.deployment).queue
+        mend = f"Start more workers on the queue {queue}, and see that `orchestrator sweep` runs"
         yield Finding("backlog", says, mend if late else None)
 
 
@@ -182,9 +184,10 @@ def _secret_key(_: Ports, tx: Transaction) -> Iterator[Finding]:
         yield Finding("secret key", says, MEND)
 
 
-def _deployment(found: Described) -> Finding:
+def _deployment(ports: Ports, found: Described) -> Finding:
     if found.manifest is None:
-        mend = f"Start a worker with the same deployment file on the queue {CREWS}"
+        queue = ports.deployments.get(found.name).queue
+        mend = f"Start a worker with the same deployment file on the queue {queue}"
         return Finding("deployments", f"{found.name}: no worker has loaded it yet", mend)
     if found.manifest.plan is None:
         mend = "Mend its code or its entry in the deployment file, then restart the crew workers"

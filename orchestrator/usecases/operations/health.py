@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orchestrator import jobs
 from orchestrator.ports import Ports, Transaction
 
 SEEN_WITHIN = timedelta(seconds=45)
@@ -16,18 +15,20 @@ SEEN_WITHIN = timedelta(seconds=45)
 class Health:
     """What was found: deployments by how they stand, and the crew workers that were seen.
 
-    ``not_loaded`` has no manifest yet, ``broken`` has code that does not load.
+    ``not_loaded`` has no manifest yet, ``broken`` has code that does not load. ``unserved`` are the
+    queues of deployments that no worker consumes.
     """
 
     loaded: tuple[str, ...]
     not_loaded: tuple[str, ...]
     broken: tuple[str, ...]
     crew_workers: tuple[str, ...]
+    unserved: tuple[str, ...]
 
     @property
     def is_ready(self) -> bool:
-        """No deployment is yet to be loaded, one at least can be used, a crew worker consumes."""
-        return bool(self.loaded and self.crew_workers) and not self.not_loaded
+        """Every deployment was loaded and has a worker, and one at least can be used."""
+        return bool(self.loaded) and not self.not_loaded and not self.unserved
 
 
 def health(ports: Ports) -> Health:
@@ -35,11 +36,15 @@ def health(ports: Ports) -> Health:
 
     def read(tx: Transaction) -> Health:
         found = {name: tx.manifests.get(name) for name in ports.deployments.names()}
+        workers = {
+            queue: tx.workers.consuming(queue, SEEN_WITHIN) for queue in ports.deployments.queues()
+        }
         return Health(
             loaded=tuple(name for name, each in found.items() if each and each.plan),
             not_loaded=tuple(name for name, each in found.items() if each is None),
             broken=tuple(name for name, each in found.items() if each and each.plan is None),
-            crew_workers=tx.workers.consuming(jobs.CREWS, SEEN_WITHIN),
+            crew_workers=tuple(sorted({name for names in workers.values() for name in names})),
+            unserved=tuple(queue for queue, names in workers.items() if not names),
         )
 
     return ports.store.read(read)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import structlog
 
@@ -15,15 +15,16 @@ log = structlog.get_logger()
 
 
 def load_deployments(
-    ports: Ports, worker: str, process: str | None = None
+    ports: Ports, worker: str, queues: Collection[str], process: str | None = None
 ) -> dict[str, Plan | DeploymentBroken]:
-    """Load every deployment; one that does not load leaves the others alone.
+    """Load the deployments on these queues; one that does not load leaves the others alone.
 
     Returns each one's plan, or why it did not load, by name; the manifests say the same. The
     ``process`` of the worker that will run them is said to live in the same transaction: whoever is
     kicked off with a new plan finds a worker for it.
     """
-    loaded = {name: _load(ports, ports.deployments.get(name)) for name in ports.deployments.names()}
+    declared = map(ports.deployments.get, ports.deployments.names())
+    loaded = {each.name: _load(ports, each) for each in declared if each.queue in queues}
     manifests = [_manifest(ports, name, found, worker) for name, found in loaded.items()]
 
     def write(tx: Transaction) -> None:

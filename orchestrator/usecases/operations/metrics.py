@@ -53,6 +53,7 @@ def metrics(ports: Ports) -> Metrics:
 
 def _gather(ports: Ports, tx: Transaction, deliveries: DeliveryMetrics) -> Metrics:
     names = ports.deployments.names()
+    queues = dict.fromkeys((*QUEUES, *ports.deployments.queues()))
     counts = {(name, state): 0 for name in names for state in ExecutionState}
     counts |= {(found.deployment, found.state): found.count for found in tx.figures.executions()}
     return Metrics(
@@ -60,7 +61,7 @@ def _gather(ports: Ports, tx: Transaction, deliveries: DeliveryMetrics) -> Metri
         reviews=_backlogs(ports, tx.figures.open_reviews()),
         due=_backlogs(ports, tx.figures.due_task_runs(ports.clock.now())),
         tasks=tx.figures.tasks(),
-        workers={queue: len(tx.workers.consuming(queue, SEEN_WITHIN)) for queue in QUEUES},
+        workers={queue: len(tx.workers.consuming(queue, SEEN_WITHIN)) for queue in queues},
         deliveries=deliveries,
         messages=_backlogs(ports, tx.intake.backlog()),
         refused_messages=tx.intake.refused(ports.clock.now() - LATELY),
