@@ -23,7 +23,6 @@ from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import ClaimLost, TaskFailed
 from orchestrator.ports import Ports, Step, StepWatch, Transaction
-from orchestrator.usecases.executions.changed_code import LIVES_WITHIN
 from orchestrator.usecases.executions.claims import is_current, renew_claim
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
 from orchestrator.usecases.webhooks.agent_steps import emit_steps
@@ -198,7 +197,7 @@ class ThreadLeaseKeeper:
         After a time without the database each needs a moment to give its next sign.
         """
         now = time.monotonic()
-        live = LIVES_WITHIN.total_seconds()
+        live = retry.LIVES_WITHIN.total_seconds()
         return now - self._heard_at < live and now - self._heard_since >= live
 
     def begin(self, plans: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -296,7 +295,7 @@ class ThreadLeaseKeeper:
             log.exception("worker could not say that it lives", worker=self._worker)
             return
         now = time.monotonic()
-        if now - self._heard_at > LIVES_WITHIN.total_seconds():
+        if now - self._heard_at > retry.LIVES_WITHIN.total_seconds():
             self._heard_since = now
         self._heard_at = now
 

@@ -10,6 +10,9 @@ LEASE = timedelta(seconds=30)
 RENEWAL = timedelta(seconds=10)
 """How often a live worker renews it."""
 
+LIVES_WITHIN = timedelta(seconds=25)
+"""A worker process that gave no sign for that long is dead: two of its signs are missing."""
+
 HEARTBEAT = timedelta(seconds=3)
 """How often the sweeps see whether the database takes a write."""
 

@@ -109,6 +109,8 @@ class TaskRun:
     ``resumes`` says that the run follows from a person's answer. ``trace`` has the ``traceparent``
     of what caused the run, and for the first after an answer that of the trace ``before``.
     ``current_step`` is the path of a step of a flow that was at work when the lease was renewed.
+    ``held`` says that it waits for its turn and is not published, since enough runs of its
+    deployment are.
     """
 
     id: str
@@ -137,6 +139,7 @@ class TaskRun:
     error: str | None = None
     trace: JsonObject | None = None
     current_step: str | None = None
+    held: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -168,6 +171,7 @@ class TaskRun:
             lease_until=lease_until,
             started_at=self.started_at or now,
             current_step=None,
+            held=False,
         )
 
     def give_back(self, now: datetime) -> TaskRun:

@@ -37,6 +37,10 @@ class Manifests(Protocol):
         """The newest one."""
         ...
 
+    def lock(self, deployment: str) -> None:
+        """Wait for whoever holds the deployment's manifest, and hold it for this transaction."""
+        ...
+
     def settings(self, deployment: str) -> JsonObject | None:
         """The settings that its file had when a worker last loaded it; None before that."""
         ...
@@ -201,6 +205,10 @@ class Workers(Protocol):
 
     def plans(self, deployment: str, within: timedelta) -> frozenset[str]:
         """Digests of the plans that processes seen within that time have of a deployment."""
+        ...
+
+    def slots(self, deployment: str, within: timedelta) -> int:
+        """How many processes seen within that time have loaded a deployment."""
         ...
 
     def consuming(self, queue: str, within: timedelta) -> tuple[str, ...]:

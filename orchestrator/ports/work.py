@@ -132,6 +132,33 @@ class TaskRuns(Protocol):
         """Note that the run is being published again; False when somebody else just did."""
         ...
 
+    def published(self, deployment: str, now: datetime, most: int) -> int:
+        """How many due runs of a deployment are published and not claimed, counted up to most."""
+        ...
+
+    def running(self, deployment: str) -> int:
+        """How many runs of a deployment are claimed."""
+        ...
+
+    def hold(self, task_run_id: str) -> None:
+        """Have a run that is due wait for its turn: nobody publishes it before it is admitted."""
+        ...
+
+    def held(self, deployment: str, limit: int) -> tuple[TaskRun, ...]:
+        """Runs of a deployment that wait for their turn, the longest first.
+
+        The transaction holds their rows, and skips those that another one holds.
+        """
+        ...
+
+    def held_deployments(self) -> tuple[str, ...]:
+        """The deployments that have runs which wait for their turn."""
+        ...
+
+    def admit(self, run: TaskRun, now: datetime, wake_at: datetime) -> bool:
+        """Note that a held run is being published; False when somebody else just did."""
+        ...
+
     def put_off(self, task_run_id: str, wake_at: datetime, publishes: int) -> None:
         """Have the sweep publish a run that is due at that time, as one published so often."""
         ...

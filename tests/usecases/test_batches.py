@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event
 from world import World
 
+from orchestrator.usecases.executions import publishing
 from orchestrator.usecases.executions.kickoff import Kickoff
 from orchestrator.usecases.executions.kickoff_batch import BatchBody, kickoff_batch
 from orchestrator.usecases.executions.stop_batch import StopBody, stop_batch
@@ -38,7 +39,10 @@ def kick_off(world: World, size: int) -> tuple[str, list[str]]:
     return str(told["batch_id"]), list(told["kickoff_ids"])
 
 
-def test_a_batch_takes_as_many_statements_as_one(world: World, statements: list[str]) -> None:
+def test_a_batch_takes_as_many_statements_as_one(
+    world: World, statements: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publishing, "LEAST_WINDOW", 1_000)
     kick_off(world, 1)
     of_one = list(statements)
     statements.clear()

@@ -11,12 +11,12 @@ from sqlalchemy import update
 from world import NoLease, World, plan_of
 
 from orchestrator.adapters.sql.schema import task_runs, worker_processes
+from orchestrator.domain import retry
 from orchestrator.domain.deployment import Deployment, Manifest
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import DeploymentBroken
-from orchestrator.usecases.executions.changed_code import LIVES_WITHIN
 from orchestrator.usecases.executions.run_task import Worker, run_task
 from orchestrator.usecases.operations.sweep import sweep
 from workers.lease_keeper import ThreadLeaseKeeper
@@ -193,9 +193,9 @@ def test_a_process_knows_who_lives_a_while_after_the_database_came_back(
 ) -> None:
     keeper = ThreadLeaseKeeper(a_world("write").ports, "w-1", [])
     assert keeper.knows_who_lives
-    keeper._heard_at -= LIVES_WITHIN.total_seconds() + 1  # it could not give its signs
+    keeper._heard_at -= retry.LIVES_WITHIN.total_seconds() + 1  # it could not give its signs
     assert not keeper.knows_who_lives
     keeper._say_that_it_lives()
     assert not keeper.knows_who_lives
-    keeper._heard_since -= LIVES_WITHIN.total_seconds()
+    keeper._heard_since -= retry.LIVES_WITHIN.total_seconds()
     assert keeper.knows_who_lives

@@ -85,7 +85,7 @@ def test_what_a_dead_machine_ran_is_taken_over_once_a_lease_has_passed(
 
 def test_slow_rows_of_a_sweep_do_not_keep_leases_from_lapsing(a_world: Make, later: Later) -> None:
     world = a_world("write")
-    for _ in range(8):
+    for _ in range(7):
         world.kickoff()
     later(61)
     world.jobs.clear()

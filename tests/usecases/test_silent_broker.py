@@ -29,6 +29,7 @@ from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.jobs import CREWS, WEBHOOKS, Job
 from orchestrator.settings import embedded_socket
+from orchestrator.usecases.executions import publishing
 from orchestrator.usecases.executions.kickoff import Kickoff
 from orchestrator.usecases.executions.kickoff_batch import BatchBody, kickoff_batch
 from orchestrator.usecases.executions.stop import stop
@@ -45,6 +46,12 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     data = tmp_path_factory.mktemp("broker")
     with EmbeddedBroker(data):
         yield embedded_socket(data)
+
+
+@pytest.fixture(autouse=True)
+def wide_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All runs of a batch are published at once: here it is about publishing."""
+    monkeypatch.setattr(publishing, "LEAST_WINDOW", 1_000)
 
 
 @pytest.fixture

@@ -55,6 +55,11 @@ class SqlManifests:
             plan, error = None, unreadable.message
         return Manifest(row.deployment, plan, error, row.written_at, row.worker, row.settings)
 
+    def lock(self, deployment: str) -> None:
+        """Hold its row; on SQLite the whole transaction holds the database already."""
+        query = select(manifests.c.deployment).where(manifests.c.deployment == deployment)
+        self._connection.execute(query.with_for_update(key_share=True))
+
     def settings(self, deployment: str) -> JsonObject | None:
         """The settings that its file had when a worker last loaded it."""
         query = select(manifests.c.settings).where(manifests.c.deployment == deployment)

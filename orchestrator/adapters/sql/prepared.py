@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Dialect, Select
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import UpdateBase
 
 T = TypeVar("T")
@@ -108,12 +107,17 @@ class _Compiled:
         self, statement: Select[Any] | UpdateBase, dialect: Dialect, columns: Sequence[str] | None
     ) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=columns)
-        if not isinstance(compiled, SQLCompiler):
-            raise TypeError(f"{statement} is no statement with values")
+        if isinstance(statement, Select):
+            # States are written into the text: a partial index is used for what can be read there.
+            bound_later = [name for bind, name in compiled.bind_names.items() if bind.required]
+            rendered = statement.params(**dict.fromkeys(bound_later)).compile(
+                dialect=dialect, compile_kwargs={"render_postcompile": True}
+            )
+            compiled = rendered
         self.sql = str(compiled)
         self._dialect = dialect
         self._is_positional = compiled.positional
-        names = compiled.positiontup if compiled.positional else compiled.bind_names.values()
+        names = compiled.positiontup if compiled.positional else compiled.params
         self._binds = tuple(
             (name, compiled.params[name], _bind(compiled.binds[name].type, dialect))
             for name in names or ()

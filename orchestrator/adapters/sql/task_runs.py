@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, func, select, update
 
 from orchestrator.adapters.sql.database_clock import database_time
 from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import MOST, Rows, save, selecting
-from orchestrator.adapters.sql.schema import task_run_is_claimed, task_run_waits, task_runs
+from orchestrator.adapters.sql.schema import (
+    task_run_is_claimed,
+    task_run_is_held,
+    task_run_is_published,
+    task_run_waits,
+    task_runs,
+)
 from orchestrator.adapters.sql.sweeps import last_beat
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 
@@ -81,6 +87,38 @@ class SqlTaskRuns:
         )
         return noted.rowcount == 1
 
+    def published(self, deployment: str, now: datetime, most: int) -> int:
+        """How many runs of a deployment wait for a worker to take their job, counted up to most."""
+        bound = {"deployment": deployment, "now": now, "most": most}
+        return len(_PUBLISHED.all(self._connection, bound))
+
+    def running(self, deployment: str) -> int:
+        """How many runs of a deployment are claimed."""
+        row = _RUNNING.first(self._connection, {"deployment": deployment})
+        return 0 if row is None else int(row[0])
+
+    def hold(self, task_run_id: str) -> None:
+        """Have a run that is due wait for its turn."""
+        waiting = update(task_runs).where(_c.id == task_run_id, task_run_waits)
+        self._connection.execute(waiting.values(held=True, publishes=0))
+
+    def held(self, deployment: str, limit: int) -> tuple[TaskRun, ...]:
+        """Runs of a deployment that wait for their turn, the longest first, for nobody else."""
+        return self._rows.all(_HELD, {"deployment": deployment, "most": limit})
+
+    def held_deployments(self) -> tuple[str, ...]:
+        """The deployments that have runs which wait for their turn."""
+        return tuple(self._connection.execute(_HELD_DEPLOYMENTS).scalars())
+
+    def admit(self, run: TaskRun, now: datetime, wake_at: datetime) -> bool:
+        """Note that a held run is being published; False when somebody else just did."""
+        admitted = self._connection.execute(
+            update(task_runs)
+            .where(_c.id == run.id, task_run_is_held)
+            .values(held=False, publishes=1, published_at=now, wake_at=wake_at)
+        )
+        return admitted.rowcount == 1
+
     def put_off(self, task_run_id: str, wake_at: datetime, publishes: int) -> None:
         """Have the sweep publish a run that is due at that time, as one published so often."""
         waiting = update(task_runs).where(_c.id == task_run_id, task_run_waits)
@@ -88,7 +126,7 @@ class SqlTaskRuns:
 
 
 def _asleep(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool], ...]:
-    return task_run_waits, _c.wake_at <= now
+    return task_run_is_published, _c.wake_at <= now
 
 
 _UNCOMMITTED = Prepared(
@@ -96,6 +134,23 @@ _UNCOMMITTED = Prepared(
     .where(_c.execution_id == bindparam("execution_id"), _c.state != TaskRunState.COMMITTED)
     .order_by(_c.created_at, _c.id)
 )
+_PUBLISHED = Prepared(
+    select(_c.id)
+    .where(_c.deployment == bindparam("deployment"), _c.due_at <= bindparam("now"))
+    .where(task_run_is_published)
+    .limit(MOST)
+)
+_RUNNING = Prepared(
+    select(func.count()).where(_c.deployment == bindparam("deployment"), task_run_is_claimed)
+)
+_HELD = Prepared(
+    selecting(task_runs, TaskRun)
+    .where(_c.deployment == bindparam("deployment"), task_run_is_held)
+    .order_by(_c.due_at)
+    .limit(MOST)
+    .with_for_update(skip_locked=True)
+)
+_HELD_DEPLOYMENTS = select(_c.deployment).where(task_run_is_held).distinct()
 _LAPSED = (
     select(_c.id)
     .where(task_run_is_claimed, _c.lease_until < last_beat())

@@ -49,9 +49,16 @@ class SqlWorkers:
         dead = worker_processes.c.seen_at < long_ago
         self._connection.execute(delete(worker_processes).where(dead))
 
+    def slots(self, deployment: str, within: timedelta) -> int:
+        """How many processes seen within that time have loaded a deployment."""
+        return sum(deployment in plans for plans in self._plans(within))
+
     def plans(self, deployment: str, within: timedelta) -> frozenset[str]:
         """Digests of the plans that processes seen within that time have of a deployment."""
+        found = self._plans(within)
+        return frozenset(plans[deployment] for plans in found if deployment in plans)
+
+    def _plans(self, within: timedelta) -> Sequence[Mapping[str, str]]:
         earliest = database_time(self._connection, plus=-within)
         query = select(worker_processes.c.plans).where(worker_processes.c.seen_at >= earliest)
-        found = self._connection.execute(query).scalars()
-        return frozenset(plans[deployment] for plans in found if deployment in plans)
+        return self._connection.execute(query).scalars().all()

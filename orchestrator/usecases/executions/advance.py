@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from orchestrator import jobs
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.checkpoint import Cause, call_of
@@ -21,10 +20,10 @@ from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.token import hash_of
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import TaskFailed
-from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.history import committed_outputs
 from orchestrator.usecases.executions.locked_execution import LockedExecution
+from orchestrator.usecases.executions.publishing import job_of, room_for
 from orchestrator.usecases.webhooks.stream_events import emit_ended
 from orchestrator.wire import webhooks as webhook_bodies
 
@@ -63,19 +62,33 @@ def go_on(locked: LockedExecution, path: str) -> None:
 def begin_round(
     locked: LockedExecution, path: str, round_: int, *, resumes: bool, name: str | None = None
 ) -> TaskRun:
-    """Write the task run of a task's round, and have its job published."""
-    run = _new_run(locked, path, round_, resumes=resumes, name=name)
+    """Write the task run of a task's round, and have its job published.
+
+    One that ``resumes`` waits for its turn where enough of the deployment are published.
+    """
+    ports, tx, deployment = locked.ports, locked.tx, locked.execution.deployment
+    held = resumes and not room_for(ports, tx, deployment)
+    run = _new_run(locked, path, round_, resumes=resumes, name=name, held=held)
     locked.tx.task_runs.add([run])
     return run
 
 
-def first_runs(locked: LockedExecution, plan: Plan) -> list[TaskRun]:
-    """The task runs that a new execution begins with, yet to be written, their jobs published."""
-    return [_new_run(locked, path, 1, resumes=False) for path in plan.due((), ())]
+def first_runs(locked: LockedExecution, plan: Plan, *, held: bool) -> list[TaskRun]:
+    """The task runs that a new execution begins with, yet to be written, their jobs published.
+
+    Unless they are ``held``: then they wait for their turn.
+    """
+    return [_new_run(locked, path, 1, resumes=False, held=held) for path in plan.due((), ())]
 
 
 def _new_run(
-    locked: LockedExecution, path: str, round_: int, *, resumes: bool, name: str | None = None
+    locked: LockedExecution,
+    path: str,
+    round_: int,
+    *,
+    resumes: bool,
+    name: str | None = None,
+    held: bool,
 ) -> TaskRun:
     run = TaskRun(
         id=locked.ports.ids.new(),
@@ -90,11 +103,14 @@ def _new_run(
         due_at=locked.now,
         published_at=locked.now,
         wake_at=retry.publish_again_at(locked.now, 1),
+        publishes=0 if held else 1,
+        held=held,
         resumes=resumes,
         trace=_trace(locked, resumes=resumes),
     )
     locked.record("task_run.create", run.id, run)
-    locked.tx.publish(job_of(locked.ports, locked.tx, run, is_flow=locked.is_flow))
+    if not held:
+        locked.tx.publish(job_of(locked.ports, locked.tx, run, is_flow=locked.is_flow))
     return run
 
 
@@ -106,24 +122,6 @@ def _trace(locked: LockedExecution, *, resumes: bool) -> JsonObject | None:
     runs = locked.tx.task_runs.of(locked.execution.id) if resumes else ()
     before = [run.trace["traceparent"] for run in runs if run.trace]
     return {"traceparent": cause, **({"before": before[-1]} if before else {})}
-
-
-def job_of(ports: Ports, tx: Transaction, run: TaskRun, *, is_flow: bool) -> jobs.Job:
-    """The job that a task run waits for.
-
-    Of a flow each step has the time limit, and its worker sees to that; the job itself has none.
-    """
-    deployment = settings_of(ports, tx, run.deployment)
-    limit = deployment.task_time_limit.total_seconds()
-    return jobs.run_task(
-        run.execution_id,
-        run.id,
-        resumes=run.resumes,
-        queue=deployment.queue,
-        time_limit=None if is_flow and not run.weighs else limit,
-        labels={"deployment": run.deployment, "task": run.task_name, "round": str(run.round)},
-        trace={name: str(value) for name, value in (run.trace or {}).items()},
-    )
 
 
 def commit_task(

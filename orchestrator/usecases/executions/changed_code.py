@@ -16,11 +16,8 @@ from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import DeploymentBroken, TaskFailed, Unreadable
 from orchestrator.usecases.deployment_settings import settings_of
-from orchestrator.usecases.executions.advance import job_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution
-
-LIVES_WITHIN = timedelta(seconds=25)
-"""A worker process that gave no sign for that long is dead: two of its signs are missing."""
+from orchestrator.usecases.executions.publishing import job_of
 
 STEP_ASIDE = 0.2
 STEP_ASIDE_EVERY = 1.0
@@ -92,7 +89,7 @@ def _fits(deployment: Deployment, begun: Plan, loaded_plan: LoadedPlan) -> bool:
 
 
 def _fits_elsewhere(locked: LockedExecution, deployment: Deployment) -> bool:
-    digests = locked.tx.workers.plans(deployment.name, LIVES_WITHIN)
+    digests = locked.tx.workers.plans(deployment.name, retry.LIVES_WITHIN)
     return any(_stored_fits(locked, deployment, digest) for digest in sorted(digests))
 
 

@@ -8,8 +8,9 @@ from orchestrator.domain.timeline import SWEEP, worker_actor
 from orchestrator.errors import ClaimLost
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
-from orchestrator.usecases.executions.advance import fail_execution, job_of
+from orchestrator.usecases.executions.advance import fail_execution
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.executions.publishing import job_of
 from orchestrator.usecases.reviews.weigh import give_up_weighing
 
 

@@ -18,6 +18,7 @@ from orchestrator.errors import DeploymentBroken, DeploymentNotReady, MissingInp
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import first_runs
 from orchestrator.usecases.executions.locked_execution import LockedExecution
+from orchestrator.usecases.executions.publishing import room_for
 from orchestrator.usecases.idempotency import IdempotencyKey, idempotent
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
 from orchestrator.wire.inputs import require_fitting_inputs
@@ -72,12 +73,13 @@ def write_beginnings(
     ports: Ports, tx: Transaction, executions: Sequence[Execution], plan: Plan
 ) -> None:
     """Write the first task runs and the timelines of new executions, all of them at once."""
+    room = room_for(ports, tx, executions[0].deployment)
     runs: list[TaskRun] = []
     entries: list[Entry] = []
     for execution in executions:
         locked = LockedExecution(ports, tx, execution, execution.actor, execution.created_at, plan)
         locked.record("execution.create", execution.id, None, origin=execution.origin)
-        runs += first_runs(locked, plan)
+        runs += first_runs(locked, plan, held=len(runs) >= room)
         entries += locked.entries
     tx.task_runs.add(runs)
     tx.timeline.add(entries)

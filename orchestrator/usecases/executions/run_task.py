@@ -50,6 +50,7 @@ from orchestrator.usecases.executions.claims import end_attempt, still_held
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
 from orchestrator.usecases.executions.history import read_history
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.executions.publishing import admit_after, admit_next, is_full
 from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.usecases.reviews.weigh import Weighed, conclude_weighing, weigh
 from orchestrator.usecases.webhooks.stream_events import emit_started
@@ -125,6 +126,15 @@ def run_task(
         return None
     ports.crash_point("after-claim")
     try:
+        return _run_claimed(ports, worker, claimed)
+    finally:
+        if ports.deployments.get(claimed.run.deployment).max_running is not None:
+            admit_after(ports, claimed.run.deployment)
+
+
+def _run_claimed(ports: Ports, worker: Worker, claimed: Claimed) -> TaskRunState | None:
+    execution_id, task_run_id = claimed.run.execution_id, claimed.run.id
+    try:
         result, seconds = _run(ports, worker, claimed)
     except ClaimLost:
         log.warning("claim lost", execution_id=execution_id, task_run_id=task_run_id)
@@ -153,8 +163,10 @@ def _claim(
         return None
     except Unreadable:
         pass  # whoever claims it says so
-    if run.deployment not in ports.deployments.names():
-        return None  # for a worker whose deployment file has it
+    if not _may_run(ports, tx, run):
+        return None
+    if run.resumes or locked.execution.state is ExecutionState.QUEUED:
+        admit_next(locked, run)
     lease_until = locked.now + retry.LEASE
     claimed = locked.save_run(
         "claim", run, run.claim(worker.name, locked.now, lease_until), claim_no=run.claim_no + 1
@@ -167,6 +179,16 @@ def _claim(
     if work is None:
         return None
     return Claimed(claimed, work, execution.checkpoints, execution.subscriptions.stream)
+
+
+def _may_run(ports: Ports, tx: Transaction, run: TaskRun) -> bool:
+    """Whether it may run here and now; one of too many waits for its turn."""
+    if run.deployment not in ports.deployments.names():
+        return False  # for a worker whose deployment file has it
+    if is_full(ports, tx, run):
+        tx.task_runs.hold(run.id)
+        return False
+    return True
 
 
 def _is_due(locked: LockedExecution, run: TaskRun) -> bool:

@@ -13,9 +13,9 @@ from orchestrator.domain import retry
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import Transient, cause
 from orchestrator.ports import Ports, Transaction
-from orchestrator.usecases.executions.advance import job_of
 from orchestrator.usecases.executions.claims import end_lapsed_claim
 from orchestrator.usecases.executions.locked_execution import runs_flow
+from orchestrator.usecases.executions.publishing import admit, job_of, room_for
 from orchestrator.usecases.operations import heartbeat
 from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
@@ -37,6 +37,7 @@ class Swept:
 
     lapsed_claims: int = 0
     task_runs: int = 0
+    admitted: int = 0
     endpoints: int = 0
     expired_reviews: int = 0
     messages: int = 0
@@ -56,6 +57,7 @@ def sweep(ports: Ports) -> Swept:
     steps: dict[str, Callable[[Ports], int]] = {
         "lapsed_claims": _end_lapsed_claims,
         "task_runs": _publish_task_runs,
+        "admitted": _admit,
         "endpoints": _publish_drains,
         "expired_reviews": _expire_reviews,
         "messages": lambda ports: take_waiting(ports, BATCH),
@@ -85,6 +87,7 @@ def _is_idle(ports: Ports) -> bool:
             heartbeat.is_due(tx)
             or tx.task_runs.lapsed(1)
             or tx.task_runs.to_wake(now, 1)
+            or tx.task_runs.held_deployments()
             or tx.deliveries.to_wake(now, 1)
             or tx.endpoints.past_pause(now, 1)
             or tx.drains.lapsed(1)
@@ -154,6 +157,19 @@ def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
         return True
 
     return ports.store.transact(decide)
+
+
+def _admit(ports: Ports) -> int:
+    """Publish held runs for which there is room: those who should have done so may be gone."""
+    deployments = ports.store.read(lambda tx: tx.task_runs.held_deployments())
+    admitted = 0
+    for deployment in _while_jobs_go_out(ports, deployments):
+        admitted += ports.store.transact(
+            lambda tx, deployment=deployment: admit(  # type: ignore[misc]  # mypy cannot infer it
+                ports, tx, deployment, min(BATCH, room_for(ports, tx, deployment))
+            )
+        )
+    return admitted
 
 
 def _publish_drains(ports: Ports) -> int:

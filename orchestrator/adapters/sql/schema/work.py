@@ -99,10 +99,13 @@ task_runs = Table(
     Column("error", Words),
     Column("trace", JsonText),
     Column("current_step", Words),
+    Column("held", Boolean, nullable=False, server_default=false()),
     Index(None, "execution_id"),
 )
 
 task_run_waits = in_state(task_runs.c.state, TaskRunState.DUE)
+task_run_is_held = task_run_waits & task_runs.c.held
+task_run_is_published = task_run_waits & ~task_runs.c.held
 task_run_is_claimed = in_state(task_runs.c.state, TaskRunState.RUNNING)
 
 task_run_is_troubled = in_state(
@@ -113,7 +116,12 @@ partial_index("ix_task_runs_due", task_runs.c.deployment, task_runs.c.due_at, wh
 partial_index(
     "ix_task_runs_troubled", task_runs.c.attempts, task_runs.c.id, where=task_run_is_troubled
 )
-partial_index("ix_task_runs_wake", task_runs.c.wake_at, where=task_run_waits)
+partial_index("ix_task_runs_wake", task_runs.c.wake_at, where=task_run_is_published)
+for _name, _where in (
+    ("ix_task_runs_published", task_run_is_published),
+    ("ix_task_runs_held", task_run_is_held),
+):
+    partial_index(_name, task_runs.c.deployment, task_runs.c.due_at, where=_where)
 partial_index("ix_task_runs_lease", task_runs.c.lease_until, where=task_run_is_claimed)
 partial_index("ix_task_runs_claimed_by", task_runs.c.claimed_by, where=task_run_is_claimed)
 _task_run_is_over = in_state(task_runs.c.state, TaskRunState.FAILED, TaskRunState.WITHDRAWN)

@@ -1,0 +1,188 @@
+"""A flood of one deployment is published a few at a time; so many run at once as the file says."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from world import CREW, World
+
+from orchestrator import jobs
+from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
+from orchestrator.usecases.executions.publishing import LEAST_WINDOW
+from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.operations.load_deployments import load_deployments
+from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.wire.requests import KickoffBody
+
+Make = Callable[..., World]
+FLOOD = 3 * LEAST_WINDOW
+
+
+def with_another(world: World, **settings: object) -> None:
+    """A second deployment in the same file."""
+    another = Deployment(**{**CREW, "name": "other", "target": "no:where", **settings})
+    both = {"crew": world.ports.deployments.get("crew"), "other": another}
+    world.ports = replace(world.ports, deployments=DeploymentFile(both))
+    load_deployments(world.ports, "w-1", world.ports.deployments.queues())
+
+
+def kick_off_another(world: World) -> str:
+    body = KickoffBody(inputs={})
+    return str(kickoff(world.ports, Kickoff("other", body, "t", "t"))["kickoff_id"])
+
+
+def states(world: World, ids: list[str]) -> set[ExecutionState]:
+    return {world.snapshot(each).execution.state for each in ids}
+
+
+def test_a_flood_does_not_stand_before_others(a_world: Make) -> None:
+    world = a_world("write")
+    with_another(world)
+    for _ in range(FLOOD):
+        world.kickoff()
+    before = len(world.jobs)
+
+    kick_off_another(world)
+
+    assert before == LEAST_WINDOW
+    assert len(world.jobs) == before + 1
+
+
+def test_who_takes_a_job_has_the_next_one_published(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write", "check")
+    ids = [world.kickoff() for _ in range(FLOOD)]
+
+    world.work()
+
+    assert states(world, ids) == {ExecutionState.SUCCEEDED}
+    assert len(world.runner.chains) == 2 * FLOOD
+
+
+def test_a_flood_of_answers_drains_in_the_same_manner(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write?", "publish")
+    ids = [world.halted() for _ in range(FLOOD)]
+
+    for each in ids:
+        world.answer(each, "write", approve=True)
+    waiting = len(world.jobs)
+    world.work()
+
+    assert waiting == LEAST_WINDOW
+    assert states(world, ids) == {ExecutionState.SUCCEEDED}
+
+
+def test_the_longest_waiting_comes_first(a_world: Make) -> None:
+    world = a_world("write")
+    ids = [world.kickoff() for _ in range(FLOOD)]
+
+    world.work()
+
+    assert [chain.execution_id for chain in world.runner.chains] == ids
+
+
+def test_more_processes_have_more_published(a_world: Make) -> None:
+    world = a_world("write")
+    digests = {"crew": world.runner.the_plan.digest}
+    for number in range(6):
+        world.ports.store.transact(
+            lambda tx, number=number: tx.workers.loaded(f"w-1/{number}", "w-1", digests)  # type: ignore[misc]
+        )
+    for _ in range(FLOOD):
+        world.kickoff()
+
+    assert len(world.jobs) == 12
+
+
+def test_what_was_stopped_gives_its_place_to_others(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write")
+    ids = [world.kickoff() for _ in range(FLOOD)]
+    for each in ids[:LEAST_WINDOW]:
+        stop(world.ports, each, None, "tests")
+    world.jobs.clear()
+
+    swept = sweep(world.ports)
+    world.work()
+
+    assert swept.admitted == LEAST_WINDOW
+    assert states(world, ids[LEAST_WINDOW:]) == {ExecutionState.SUCCEEDED}
+
+
+def test_a_flushed_broker_holds_a_flood_up_for_a_minute(
+    a_world: Make, later: Callable[[float], None]
+) -> None:
+    world = a_world("write")
+    ids = [world.kickoff() for _ in range(FLOOD)]
+    world.jobs.clear()
+    sweep(world.ports)
+    assert world.jobs == []
+
+    later(61)
+    sweep(world.ports)
+    world.work()
+
+    assert states(world, ids) == {ExecutionState.SUCCEEDED}
+
+
+def test_as_many_run_at_a_time_as_the_file_allows(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write", max_running=1)
+    ids = [world.kickoff() for _ in range(3)]
+    met: list[int] = []
+
+    def another_worker() -> None:
+        sweep(world.ports)
+        met.append(len(world.jobs))
+
+    world.runner.before_answering = another_worker
+    world.work()
+
+    assert met == [0], "somebody was admitted beside the one that runs"
+    assert states(world, ids) == {ExecutionState.SUCCEEDED}
+
+
+@pytest.mark.parametrize("cap", [1, 2])
+def test_a_race_of_workers_keeps_to_it(a_world_of_each: Make, cap: int) -> None:
+    world = a_world_of_each("write", "check", max_running=cap)
+    ids = [world.kickoff() for _ in range(6)]
+    guard, running, most = threading.Lock(), [0], [0]
+    answer = world.runner.run
+
+    def counted(*arguments: object) -> object:
+        with guard:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        overlap.wait(0.01)
+        with guard:
+            running[0] -= 1
+        return answer(*arguments)
+
+    overlap = threading.Event()
+    world.runner.run = counted
+    runs = [
+        (each, run.id)
+        for each in ids
+        for run in world.ports.store.read(lambda tx, each=each: tx.task_runs.of(each))  # type: ignore[misc]
+    ]
+    world.jobs.clear()
+    start = threading.Barrier(len(runs))
+
+    def work(execution_id: str, task_run_id: str) -> None:
+        start.wait()
+        world.run(jobs.run_task(execution_id, task_run_id, resumes=False))
+
+    threads = [threading.Thread(target=work, args=run) for run in runs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    while states(world, ids) != {ExecutionState.SUCCEEDED}:
+        sweep(world.ports)
+        assert world.jobs, "somebody waits, and nobody is admitted"
+        world.work()
+
+    assert most[0] <= cap
