@@ -1,0 +1,1 @@
+"""What all benches share: pairs in turn, statistics, records, processes, the page."""

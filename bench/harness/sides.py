@@ -1,0 +1,91 @@
+"""Sides of a comparison, each in a process of its own that works only when it is its turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from harness.pairs import Sample
+from harness.record import BENCH
+
+SUPPORT = BENCH.parent / "tests" / "support"
+
+
+class Side:
+    """A script of ``sides/`` or ``peers/`` that runs ``count`` of something at a time.
+
+    ``python`` is the interpreter of its environment, ``arguments`` what the script is made with.
+    Raises RuntimeError, with the end of what it wrote, where it ends by itself.
+    """
+
+    def __init__(
+        self,
+        script: str,
+        folder: Path,
+        arguments: Mapping[str, Any],
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._log = folder / "log"
+        command = [python, "-W", "ignore", str(BENCH / script), json.dumps(dict(arguments))]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=plain_environment(folder, environment or {}),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+
+    def __enter__(self) -> Self:
+        if self._line() != "ready":
+            raise RuntimeError(self._end_of_log())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def run(self, count: int, **more: Any) -> Sample:
+        """Have it work, and wait: seconds of the clock (``wall``) and of the processor (``cpu``)."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"count": count, **more}) + "\n")
+        self._process.stdin.flush()
+        line = self._line()
+        if not line:
+            raise RuntimeError(self._end_of_log())
+        told: dict[str, float] = json.loads(line)
+        return told
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def _end_of_log(self) -> str:
+        return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
+
+
+def plain_environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:
+    """The environment without settings of this project; what a side keeps is kept in its folder."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("ORCHESTRATOR_")}
+    own = {
+        "PYTHONPATH": os.pathsep.join((str(BENCH), str(SUPPORT))),
+        "HOME": str(folder),
+        "CREWAI_STORAGE_DIR": str(folder / "crewai"),
+        "CREWAI_DISABLE_TELEMETRY": "true",
+        "OTEL_SDK_DISABLED": "true",
+    }
+    return {**kept, **own, **more}
