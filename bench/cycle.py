@@ -31,7 +31,7 @@ PEERS = {
 
 def run(bench: Bench) -> Record:
     """CPU of the process for each cycle; that of the PostgreSQL server beside it."""
-    rounds, cycles = bench.scale((15, 40), (2, 2))
+    rounds, cycles = bench.rounds((15, 40), (2, 2))
     record = Record("cycle", TITLE, {"rounds": rounds, "cycles in a round": cycles})
     for database in (SQLITE, POSTGRES):
         with sides_on(bench, database, record) as sides:
@@ -44,7 +44,9 @@ def run(bench: Bench) -> Record:
 def sides_on(bench: Bench, database: str, record: Record) -> Iterator[dict[str, Side]]:
     """Ours and every peer that starts; one that does not is named in the record."""
     with ExitStack() as stack:
-        ours = Side("sides/ours.py", bench.new_folder("ours"), {"url": bench.databases.new(database)})
+        ours = Side(
+            "sides/ours.py", bench.new_folder("ours"), {"url": bench.databases.new(database)}
+        )
         sides = {OURS: stack.enter_context(ours)}
         for name, (script, package) in PEERS[database].items():
             python = {"python": bench.peers} if package else {}

@@ -16,7 +16,7 @@ CREWS = {"sees_last": "each sees the output before it", "sees_all": "each sees a
 
 def run(bench: Bench) -> Record:
     """CPU of the process for a step, mean of the five that follow."""
-    rounds, executions = bench.scale((9, 2), (1, 1))
+    rounds, executions = bench.rounds((9, 2), (1, 1))
     record = Record("history", TITLE, {"rounds": rounds, "executions in a round": executions})
     for database in (SQLITE, POSTGRES):
         for crew, what in CREWS.items():

@@ -17,7 +17,7 @@ TITLE = "A service with nothing to do"
 
 def run(bench: Bench) -> Record:
     """CPU ms a second of all processes; both services and the peer idle at the same time."""
-    rounds, seconds = bench.scale((6, 20), (1, 2))
+    rounds, seconds = bench.rounds((6, 20), (1, 2))
     record = Record("idle", TITLE, {"rounds": rounds, "seconds in a round": seconds})
     sqlite, postgres = (bench.databases.new(each) for each in (SQLITE, POSTGRES))
     with (

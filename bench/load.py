@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
-from processes import free_port
-
 from harness.bench import Bench
 from harness.databases import POSTGRES, SQLITE
 from harness.machine import tree
@@ -20,6 +18,7 @@ from harness.record import BENCH, Record, at_least, at_most
 from harness.serving import REVIEWED, Serving, serving
 from harness.sides import Side
 from harness.workers import until_ready
+from processes import free_port
 
 TITLE = "Fifty clients at once"
 CLIENTS = 50
@@ -29,7 +28,7 @@ BARE = "a bare FastAPI with one row and one Celery job"
 
 def run(bench: Bench) -> Record:
     """Requests a second, their latencies, and what was refused."""
-    rounds, count = bench.scale((7, 600), (1, 60))
+    rounds, count = bench.rounds((7, 600), (1, 60))
     record = Record("load", TITLE, {"rounds": rounds, "requests in a round": count})
     for database in (SQLITE, POSTGRES):
         with (
@@ -95,11 +94,10 @@ def bare_api(bench: Bench, here: Serving, database: str) -> Iterator[int]:
     """The bare API in a process of its own, beside the service's broker; gives its port."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "bare_api:app", "--port", str(port)]
-    broker = here.service.environment["BENCH_REDIS"].replace("unix://", "redis+socket://")
     environment = {
         **os.environ,
         "BENCH_DATABASE": database,
-        "BENCH_BROKER": broker,
+        "BENCH_BROKER": here.service.environment["BENCH_REDIS_CELERY"],
         "PYTHONPATH": str(BENCH / "peers"),
     }
     with (bench.new_folder("bare-api") / "log").open("ab") as log:

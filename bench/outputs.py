@@ -16,7 +16,7 @@ SIZES = {"1 kB": 1_000, "10 kB": 10_000, "100 kB": 100_000, "1 MB": 1_000_000}
 
 def run(bench: Bench) -> Record:
     """CPU of an execution of two functions, the first of which returns so much random text."""
-    rounds, executions = bench.scale((9, 5), (1, 1))
+    rounds, executions = bench.rounds((9, 5), (1, 1))
     record = Record("outputs", TITLE, {"rounds": rounds, "executions in a round": executions})
     for database in (SQLITE, POSTGRES):
         arguments = {"url": bench.databases.new(database)}

@@ -1,7 +1,7 @@
-"""Run benches by name, or all of them: ``python bench/run.py [--short] [NAME …]``.
+"""Run benches by name, or all of them: ``python bench/run.py [--brief | --short] [NAME …]``.
 
-Each writes ``bench/results/NAME.json``; the short form, which proves that the benches work and
-measures nothing, writes below ``build/``.
+Each writes ``bench/results/NAME.json``. The brief form has a third of the rounds; the short one,
+which proves that the benches work and measures nothing, writes below ``build/``.
 """
 
 from __future__ import annotations
@@ -19,17 +19,29 @@ from harness import page, record  # noqa: E402 - after the path is set
 from harness.bench import Bench  # noqa: E402
 from harness.databases import databases  # noqa: E402
 
-BENCHES = ("cycle", "step", "service_cycle", "idle", "start", "load", "history", "outputs")
+BENCHES = (
+    "cycle",
+    "step",
+    "service_cycle",
+    "start",
+    "load",
+    "idle",
+    "history",
+    "outputs",
+)
+"""What is run without a name; ``waiting`` takes half an hour for itself."""
 
 
 def main() -> None:
     """Run, write, and print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHES))
-    parser.add_argument("--short", action="store_true", help="prove that the benches work")
+    forms = parser.add_mutually_exclusive_group()
+    forms.add_argument("--short", action="store_const", const="short", dest="form")
+    forms.add_argument("--brief", action="store_const", const="brief", dest="form")
     asked = parser.parse_args()
-    form = "short" if asked.short else "long"
-    folder = BENCH.parent / "build" / "bench" if asked.short else record.RESULTS
+    form = asked.form or "long"
+    folder = BENCH.parent / "build" / "bench" if form == "short" else record.RESULTS
     for name in asked.names or BENCHES:
         print(f"{name} …", file=sys.stderr, flush=True)
         run_one(name, folder, form)
@@ -44,7 +56,7 @@ def run_one(name: str, folder: Path, form: str) -> None:
         tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as made,
         databases(Path(made)) as servers,
     ):
-        found = module.run(Bench(Path(made), servers, short=form == "short"))
+        found = module.run(Bench(Path(made), servers, form))
     record.write(found, folder, form)
 
 

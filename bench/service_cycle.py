@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import requests
-
 from harness.bench import Bench
 from harness.databases import POSTGRES, SQLITE
 from harness.machine import cpu_of_tree
@@ -20,7 +19,7 @@ OURS, BESIDE = "Crew Orchestrator", "LangGraph in one process"
 
 def run(bench: Bench) -> Record:
     """CPU of all processes for each cycle, in all and by process."""
-    rounds, cycles = bench.scale((9, 100), (1, 3))
+    rounds, cycles = bench.rounds((9, 100), (1, 3))
     record = Record("service_cycle", TITLE, {"rounds": rounds, "cycles in a round": cycles})
     for database in (SQLITE, POSTGRES):
         url = bench.databases.empty(database)

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from functools import partial
 
 from celery import Celery
-
 from harness.bench import Bench
 from harness.databases import POSTGRES, SQLITE
 from harness.pairs import Sample, at, in_turn, ratios, values
 from harness.record import Record, at_most
 from harness.workers import Place, place, until_ready
+
 from orchestrator.adapters.celery import BROKER_PATIENCE, CeleryJobs, make_celery
 from orchestrator.jobs import Job
 from orchestrator.ports import Ports
@@ -34,7 +34,7 @@ DEPLOYMENTS = {"prompt": "bench_jobs:prompt", "answered": "bench_jobs:answered"}
 
 def run(bench: Bench) -> Record:
     """Median and 99th percentile of each round, in milliseconds."""
-    rounds, samples = bench.scale((9, 150), (1, 3))
+    rounds, samples = bench.rounds((9, 150), (1, 3))
     record = Record("start", TITLE, {"rounds": rounds, "samples in a round": samples})
     for database in (SQLITE, POSTGRES):
         note(record, database, on(bench, database, rounds, samples))

@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from celery import Celery, chain
-
 from bench_jobs import STEPS
+from celery import Celery, chain
 from harness.bench import Bench
 from harness.databases import POSTGRES, SQLITE
 from harness.pairs import Sample, in_turn, median_of, ratios, values
 from harness.record import Record, at_least, at_most
 from harness.workers import Place, Worker, place, until_ready
+
 from orchestrator.ports import Ports
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.operations.health import health
@@ -26,7 +26,7 @@ OURS, BARE = "Crew Orchestrator", "bare Celery jobs"
 
 def run(bench: Bench) -> Record:
     """Steps a second and CPU of a step, by database and number of worker processes."""
-    rounds, executions = bench.scale((11, 60), (1, 8))
+    rounds, executions = bench.rounds((11, 60), (1, 8))
     record = Record("step", TITLE, {"rounds": rounds, "executions in a round": executions})
     for database in (SQLITE, POSTGRES):
         rates = {}
@@ -37,7 +37,9 @@ def run(bench: Bench) -> Record:
         if 2 in rates and 1 in rates:
             grown = ratios(rates[2], rates[1])
             aim = at_least(1.1) if database == POSTGRES else None
-            record.ratio(f"steps a second with two processes, {database}", "one process", grown, aim)
+            record.ratio(
+                f"steps a second with two processes, {database}", "one process", grown, aim
+            )
     return record
 
 
@@ -102,7 +104,7 @@ def note(record: Record, database: str, processes: int, taken: dict[str, list[Sa
     record.measure(f"a step in the worker's child, {where}", "CPU ms", child, at_most(3))
     bare = values(taken[BARE], "child")
     record.measure(f"a bare job in the worker's child, {where}", "CPU ms", bare)
-    aim = at_least(0.6) if processes == 2 else None  # noqa: PLR2004 - what the aim is for
+    aim = at_least(0.6) if processes == 2 else None
     paired = ratios(values(taken[OURS], "rate"), values(taken[BARE], "rate"))
     record.ratio(f"steps a second, {where}", "bare Celery jobs", paired, aim)
     assert median_of(taken[OURS], "rate") > 0

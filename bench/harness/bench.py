@@ -23,15 +23,26 @@ _numbers = count()
 
 @dataclass
 class Bench:
-    """A folder of its own, databases, and whether the short form is asked for."""
+    """A folder of its own, databases, and which form is asked for: long, brief or short."""
 
     folder: Path
     databases: Databases
-    short: bool
+    form: str
+
+    @property
+    def short(self) -> bool:
+        """Whether it is only to be shown that the bench works."""
+        return self.form == "short"
 
     def scale(self, long: T, short: T) -> T:
         """How much is done, by the form."""
         return short if self.short else long
+
+    def rounds(self, long: tuple[int, int], short: tuple[int, int]) -> tuple[int, int]:
+        """How many rounds, and how much in each; the brief form has a third of the rounds."""
+        if self.form == "brief":
+            return max(3, long[0] // 3), long[1]
+        return self.scale(long, short)
 
     def new_folder(self, name: str) -> Path:
         """A new folder that nothing else uses."""

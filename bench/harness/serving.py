@@ -16,7 +16,7 @@ from harness.ends_heard import Ends
 from harness.machine import cpu_of, name_of, tree
 from harness.record import BENCH
 from harness.sides import SUPPORT
-from orchestrator.settings import embedded_socket
+from orchestrator.settings import embedded_broker_url, embedded_socket
 
 PROCESSES = ("api", "broker", "crews", "webhooks", "intake", "sweep")
 REVIEWED = {"reviewed": "bench_jobs:reviewed", "chain": "bench_jobs:chain"}
@@ -54,7 +54,11 @@ def serving(
         del service.environment[name]
     url = f"unix://{embedded_socket(service.data)}"
     code = (str(BENCH / "sides"), str(SUPPORT))
-    service.environment.update(BENCH_REDIS=url, PYTHONPATH=os.pathsep.join(code))
+    service.environment.update(
+        BENCH_REDIS=url,
+        BENCH_REDIS_CELERY=embedded_broker_url(service.data),
+        PYTHONPATH=os.pathsep.join(code),
+    )
     with service:
         processes = [service.process(name) for name in PROCESSES]
         time.sleep(bench.scale(10, 3))  # what starting leaves behind

@@ -23,6 +23,7 @@ from harness.sides import SUPPORT
 from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.settings import Settings, embedded_socket
 
+
 @dataclass
 class Worker:
     """A prefork worker; ``pid`` is the parent of its processes."""
@@ -84,7 +85,9 @@ def place(
 ) -> Iterator[Place]:
     """A migrated ``database`` with a Valkey beside it; ``deployments`` are crews of functions."""
     file = folder / "deployments.toml"
-    entries = [f'[deployments.{name}]\nfunctions = "{code}"\n' for name, code in deployments.items()]
+    entries = [
+        f'[deployments.{name}]\nfunctions = "{code}"\n' for name, code in deployments.items()
+    ]
     file.write_text("\n".join(entries))
     own = {
         "ORCHESTRATOR_DATA": str(folder / "data"),

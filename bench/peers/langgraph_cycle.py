@@ -16,7 +16,6 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, interrupt
 
-
 _open = ExitStack()
 """Keeps the saver's connection."""
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from harness.child import Run, serve
 
-
 CLOSED_AFTER = 500
 """A server closes the connection after an error of its own."""
 
@@ -40,7 +39,9 @@ class Clients:
         await asyncio.gather(*clients)
         seconds = time.perf_counter() - began
         if call == "kickoff":
-            self._ids += [json.loads(body)["kickoff_id"] for _, status, body in answers if status == 200]
+            self._ids += [
+                json.loads(body)["kickoff_id"] for _, status, body in answers if status == 200
+            ]
         taken = sorted(each[0] for each in answers)
         return {
             "rate": count / seconds,

@@ -55,6 +55,10 @@ def test_what_a_page_takes_from_the_code_is_up_to_date(name: str) -> None:
     assert WRITER["rewritten"](TEXTS[name]) == TEXTS[name], "run: make docs"
 
 
+def test_the_drawn_figures_are_those_that_were_measured() -> None:
+    assert WRITER["plot"]() == WRITER["PLOT"].read_text(encoding="utf-8"), "run: make docs"
+
+
 @pytest.mark.parametrize("noun", MACHINES)
 def test_a_state_machine_is_drawn_from_its_table(noun: str) -> None:
     assert f"```mermaid\n{MACHINES[noun].mermaid()}\n```" in ARCHITECTURE
