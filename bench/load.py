@@ -51,7 +51,7 @@ def clients(bench: Bench, port: int, path: str, token: str) -> Side:
 def in_rounds(
     here: Serving, ours: Side, theirs: Side, rounds: int, count: int
 ) -> dict[str, list[Sample]]:
-    """Each round the bare API, then ours with its crew workers stopped and at work; one warms up."""
+    """Each round the bare API, then ours with its workers stopped and at work; one warms up."""
     taken: dict[str, list[Sample]] = {}
     for number in range(-1, rounds):
         found = {BARE: theirs.run(count, call="bare")}

@@ -28,6 +28,7 @@ BENCHES = (
     "idle",
     "history",
     "outputs",
+    "races",
 )
 """What is run without a name; ``waiting`` takes half an hour for itself."""
 

@@ -26,14 +26,17 @@ def run(bench: Bench) -> Record:
         peer = Side(
             "peers/langgraph_cycle.py", bench.new_folder("langgraph"), {"url": url}, bench.peers
         )
-        with serving(bench, bench.databases.new(database), REVIEWED) as here, peer:
-            with requests.Session() as session:
-                session.headers["Authorization"] = f"Bearer {here.service.token}"
-                sides = {
-                    OURS: partial(turn, bench, here, session, cycles),
-                    BESIDE: partial(beside, peer, cycles),
-                }
-                note(record, database, in_turn(sides, rounds))
+        with (
+            serving(bench, bench.databases.new(database), REVIEWED) as here,
+            peer,
+            requests.Session() as session,
+        ):
+            session.headers["Authorization"] = f"Bearer {here.service.token}"
+            sides = {
+                OURS: partial(turn, bench, here, session, cycles),
+                BESIDE: partial(beside, peer, cycles),
+            }
+            note(record, database, in_turn(sides, rounds))
     return record
 
 

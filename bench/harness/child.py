@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 Run = Callable[..., Mapping[str, float] | None]
-"""Takes a count, and more where its bench says more. Does a thing so many times, and may say what else it saw."""
+"""Takes a count, and more where its bench says more; does it, and may say what else it saw."""
 
 
 def serve(make: Callable[[dict[str, Any]], Run]) -> None:

@@ -39,8 +39,10 @@ def _row(found: Figure, y: int) -> list[str]:
     short = label if len(label) <= 82 else f"{label[:81]}…"
     drawn = [
         _text(24, middle + 4, short),
-        f'<rect x="{low:.1f}" y="{middle - 4}" width="{max(high - low, 1):.1f}" height="8" '
-        f'fill="{colour}" opacity="0.35"/>',
+        (
+            f'<rect x="{low:.1f}" y="{middle - 4}" width="{max(high - low, 1):.1f}" height="8" '
+            f'fill="{colour}" opacity="0.35"/>'
+        ),
         f'<circle cx="{median:.1f}" cy="{middle}" r="4" fill="{colour}"/>',
     ]
     if found.aim is not None:
@@ -76,8 +78,10 @@ def _page(lines: list[str], height: int) -> str:
     legend = "dot: median; bar: quartiles; black stroke: aim; green: met, orange: not"
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height + 12}" '
-            'font-family="sans-serif" font-size="12">',
+            (
+                f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height + 12}" '
+                'font-family="sans-serif" font-size="12">'
+            ),
             f'<rect width="{WIDTH}" height="{height + 12}" fill="#ffffff"/>',
             f'<g fill="{INK}">',
             head,

@@ -60,7 +60,7 @@ class Side:
         return self._process.pid
 
     def run(self, count: int, **more: Any) -> Sample:
-        """Have it work, and wait: seconds of the clock (``wall``) and of the processor (``cpu``)."""
+        """Have it work, and wait: seconds of the clock (``wall``), of the processor (``cpu``)."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"count": count, **more}) + "\n")
         self._process.stdin.flush()

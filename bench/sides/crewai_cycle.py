@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from crewai.flow import Flow, human_feedback, listen, start
 from crewai.flow.async_feedback import HumanFeedbackPending, PendingFeedbackContext
 from crewai.flow.persistence import SQLiteFlowPersistence
 from harness.child import Run, serve
+
+RAN: Counter[str] = Counter()
+"""How often the step after the review ran, by flow."""
 
 
 class Later:
@@ -33,6 +37,7 @@ class Reviewed(Flow):  # type: ignore[type-arg]
     @listen(write)
     def publish(self) -> str:
         """What follows from the answer."""
+        RAN[self.flow_id] += 1
         return "published"
 
 
