@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: demo test test-model test-clients fuzz faults lint format docs site wheel bench bench-short clean
+.PHONY: demo test test-model test-clients fuzz faults lint format docs site wheel bench bench-short bench-waiting clean
 
 demo: .venv/crewai
 	$(BIN)/python -m orchestrator demo
@@ -54,6 +54,13 @@ wheel: .venv/bin/uv
 BENCHES ?=
 bench: .venv/dev .cache/peers/done
 	$(BIN)/python bench/run.py $(BENCHES)
+	$(BIN)/python .ci/write_docs.py
+	$(BIN)/python bench/webhooks.py
+	$(BIN)/python -W ignore bench/flows.py
+
+# Beside a million executions that wait in PostgreSQL and a hundred thousand in SQLite.
+bench-waiting: .venv/dev
+	$(BIN)/python bench/run.py waiting
 	$(BIN)/python .ci/write_docs.py
 
 # That the benches work, in a few minutes; what it measures says nothing.
