@@ -103,7 +103,7 @@ def test_what_was_stopped_gives_its_place_to_others(a_world_of_each: Make) -> No
     world = a_world_of_each("write")
     ids = [world.kickoff() for _ in range(FLOOD)]
     for each in ids[:LEAST_WINDOW]:
-        stop(world.ports, each, "tests", None)
+        stop(world.ports, None, each, "tests")
     world.jobs.clear()
 
     swept = sweep(world.ports)
