@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from orchestrator.domain.calls import OnceRules
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.deployment import Deployment, OnCodeChange, StatusForm
 from orchestrator.errors import InvalidSettings, UnknownDeployment
@@ -183,6 +184,8 @@ class _Entry(BaseModel):
     queue: _Queue | None = None
     max_running: PositiveInt | None = None
     review_webhook: Annotated[str, Field(pattern=r"https?://", max_length=2048)] | None = None
+    journal: bool | None = None
+    tools_once: list[Annotated[str, Field(min_length=1)]] | None = None
 
     @model_validator(mode="after")
     def _has_one_target(self) -> _Entry:
@@ -192,13 +195,23 @@ class _Entry(BaseModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _journals_what_has_calls(self) -> _Entry:
+        if self.functions is not None and (self.journal or self.tools_once):
+            raise ValueError(
+                "'journal' and 'tools_once' are for crews and flows, not for functions"
+            )
+        if self.journal is False and self.tools_once:
+            raise ValueError("'tools_once' needs the journal: take 'journal = false' away")
+        return self
+
     @property
     def _targets(self) -> dict[RunnerKind, str]:
         named = {kind: getattr(self, key) for key, kind in _TARGETS.items()}
         return {kind: target for kind, target in named.items() if target is not None}
 
     def deployment(self, name: str) -> Deployment:
-        elsewhere = {*_TARGETS, *_RULES, "parallel"}
+        elsewhere = {*_TARGETS, *_RULES, "parallel", "tools_once"}
         written = self.model_dump(exclude_unset=True, exclude=elsewhere)
         rules = self.model_dump(exclude_unset=True, include=set(_RULES))
         written["delivery_rules"] = DeliveryRules(
@@ -206,7 +219,11 @@ class _Entry(BaseModel):
         )
         if self.parallel:
             written["one_by_one"] = self.parallel == "one-by-one"
+        if self.tools_once:
+            written["once"] = OnceRules(tuple(self.tools_once))
         ((runner, target),) = self._targets.items()
+        if runner is RunnerKind.FUNCTIONS:
+            written["journal"] = False  # there is no call of a model or a tool that we would see
         return Deployment(name, runner, target, **written)
 
 

@@ -107,6 +107,7 @@ def status(service: Client, execution: ExecutionId, *, as_json: AsJson = False) 
         "pending": [_pending(service, each) for each in open_reviews(found)],
         "result": found.get("result", {}).get("text"),
         "error": found.get("error"),
+        "saved": found.get("saved"),
     }
     given = {name: value for name, value in shown.items() if value not in (None, [])}
     if not as_json:
@@ -157,7 +158,7 @@ def timeline(service: Client, execution: ExecutionId, *, as_json: AsJson = False
 def _with_reason(record: dict[str, Any]) -> dict[str, Any]:
     """Bring to the fore what most often explains a line: an error, or what a person said."""
     details = record["details"]
-    why = details.get("error") or details.get("feedback")
+    why = details.get("error") or details.get("feedback") or details.get("note")
     return {**record, "why": why} if why else record
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.domain.calls import OnceRules
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.plan import Plan
@@ -42,7 +43,8 @@ class Deployment:
     code names none. ``review_webhook`` is told of every review, whatever a kickoff names.
     ``one_by_one`` has the methods of a flow run one at a time, where CrewAI would run them side by
     side. Workers that consume ``queue`` run it, ``max_running`` tasks at a time at most (None: as
-    many as there are workers).
+    many as there are workers). ``journal`` has the calls of models and tools inside a task
+    journalled; ``once`` says which tools never run again where nobody knows what their call did.
     """
 
     name: str
@@ -61,6 +63,8 @@ class Deployment:
     status_form: StatusForm = StatusForm.LIVE
     queue: str = CREWS
     max_running: int | None = None
+    journal: bool = True
+    once: OnceRules = field(default_factory=OnceRules)
 
     def settings(self) -> JsonObject:
         """The settings as they are stored: they hold on when the deployment leaves the file.

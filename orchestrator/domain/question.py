@@ -19,6 +19,19 @@ class QuestionKind(StrEnum):
     """Words on the output, which go on as they are."""
     INPUT = "input"
     """Words that the code asked for while it ran."""
+    EFFECT = "effect"
+    """What became of a tool's call: one of ``Effect``, in the person's own hand, never weighed."""
+
+
+class Effect(StrEnum):
+    """What a person says of a tool's call that was begun, and whose end nobody wrote down."""
+
+    DONE = "done"
+    """It took effect, with the result that the words are: it is not made again."""
+    AGAIN = "run-again"
+    """It took none, or may take it twice: it is made again."""
+    GIVE_UP = "give-up"
+    """The execution fails."""
 
 
 @dataclass(frozen=True, slots=True)

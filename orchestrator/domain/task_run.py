@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +20,7 @@ class TaskRunState(StrEnum):
     RUNNING = "RUNNING"
     """A worker holds the claim, until its lease lapses."""
     UNDER_REVIEW = "UNDER_REVIEW"
-    """It has an output, and a person has yet to judge it."""
+    """A person has yet to judge its output, or to say what became of a tool's call."""
     COMMITTED = "COMMITTED"
     """Its output is final: it never runs again."""
     HALTED = "HALTED"
@@ -56,6 +57,18 @@ TASK_RUN = Machine(
             (TaskRunState.RUNNING,),
             TaskRunState.UNDER_REVIEW,
             "a person has to judge the output",
+        ),
+        Transition(
+            "doubt",
+            (TaskRunState.DUE,),
+            TaskRunState.UNDER_REVIEW,
+            "a tool that must not run twice was called, and nobody knows with what effect",
+        ),
+        Transition(
+            "settle",
+            (TaskRunState.UNDER_REVIEW,),
+            TaskRunState.DUE,
+            "a person said what became of that call",
         ),
         Transition(
             "commit",
@@ -111,6 +124,7 @@ class TaskRun:
     ``current_step`` is the path of a step of a flow that was at work when the lease was renewed.
     ``held`` says that it waits for its turn and is not published, since enough runs of its
     deployment are.
+    ``saved`` are the calls and tokens that the journal spared its attempts.
     """
 
     id: str
@@ -140,6 +154,7 @@ class TaskRun:
     trace: JsonObject | None = None
     current_step: str | None = None
     held: bool = False
+    saved: JsonObject | None = None
 
     @property
     def is_open(self) -> bool:
@@ -211,6 +226,28 @@ class TaskRun:
             lease_until=None,
             error=None,
         )
+
+    def doubt(self) -> TaskRun:
+        """Nobody knows what a call of a tool did that must not run twice: a person has to say."""
+        return replace(self, state=TASK_RUN.follow("doubt", self.state))
+
+    def settle(self, now: datetime) -> TaskRun:
+        """A person said what became of that call, and has the run published."""
+        return replace(
+            self,
+            state=TASK_RUN.follow("settle", self.state),
+            due_at=now,
+            published_at=now,
+            wake_at=publish_again_at(now, 1),
+            publishes=1,
+            resumes=True,
+        )
+
+    def spared(self, saved: Mapping[str, int]) -> TaskRun:
+        """The journal spared an attempt these calls and tokens, by name."""
+        before = self.saved or {}
+        counts = {name: int(str(before.get(name, 0))) + more for name, more in saved.items()}
+        return replace(self, saved={**before, **counts})
 
     def ask_again(self) -> TaskRun:
         """The execution is retried, and a person has yet to judge the output that is there."""

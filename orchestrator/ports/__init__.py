@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.ports.journal import CallJournal, LiveCall, ServedAnswer
 from orchestrator.ports.operations import (
     Audit,
     FailingStep,
@@ -37,6 +38,7 @@ from orchestrator.ports.webhooks import (
 )
 from orchestrator.ports.work import (
     EVERY_ENTRY,
+    Calls,
     Checkpoints,
     EntryFilter,
     ExecutionFilter,
@@ -52,6 +54,8 @@ from orchestrator.ports.world import Deployments, Ports
 __all__ = [
     "EVERY_ENTRY",
     "Audit",
+    "CallJournal",
+    "Calls",
     "Chance",
     "Checkpoints",
     "Claim",
@@ -72,6 +76,7 @@ __all__ = [
     "Intake",
     "Jobs",
     "Keys",
+    "LiveCall",
     "Manifests",
     "Outcome",
     "Outputs",
@@ -83,6 +88,7 @@ __all__ = [
     "RunContext",
     "Runner",
     "Sender",
+    "ServedAnswer",
     "Signer",
     "Step",
     "StepWatch",

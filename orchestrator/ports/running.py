@@ -12,6 +12,7 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.question import Question
 from orchestrator.domain.work import Work
+from orchestrator.ports.journal import CallJournal
 
 
 class Runner(Protocol):
@@ -84,6 +85,11 @@ class RunContext(Progress, Protocol):
 
     Safe to call from several threads. What writes raises ClaimLost when the claim was lost.
     """
+
+    @property
+    def journal(self) -> CallJournal | None:
+        """The journal of the calls of models and tools; None where the deployment has none."""
+        ...
 
     def begin(self, path: str) -> None:
         """A step begins: it has the time limit from now on, until it commits or asks."""

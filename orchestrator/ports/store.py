@@ -22,7 +22,15 @@ from orchestrator.ports.webhooks import (
     Drains,
     Endpoints,
 )
-from orchestrator.ports.work import Checkpoints, Executions, Outputs, Reviews, TaskRuns, Timeline
+from orchestrator.ports.work import (
+    Calls,
+    Checkpoints,
+    Executions,
+    Outputs,
+    Reviews,
+    TaskRuns,
+    Timeline,
+)
 
 T = TypeVar("T")
 
@@ -32,6 +40,7 @@ class Transaction(Protocol):
 
     executions: Executions
     task_runs: TaskRuns
+    calls: Calls
     outputs: Outputs
     checkpoints: Checkpoints
     reviews: Reviews

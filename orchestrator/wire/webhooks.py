@@ -67,6 +67,9 @@ def human_input_body(
         "expires_at": review.expires_at.isoformat() if review.expires_at else None,
         "kind": review.kind.value,
     }
+    if review.kind is QuestionKind.EFFECT:
+        options: list[Json] = list(review.question.options)
+        body |= {"message": review.question.message, "emit": options}
     if asked.flow is not None:
         body |= _new_request(asked, str(asked.flow), body["callback_url"], response_token)
     return {key: value for key, value in body.items() if value is not None}

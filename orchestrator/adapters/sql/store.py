@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator import ports
 from orchestrator.adapters.sql.audit import SqlAudit
+from orchestrator.adapters.sql.calls import SqlCalls
 from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
 from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.database_clock import keeping_time_by, read_clock
@@ -52,6 +53,7 @@ class SqlTransaction:
         self.jobs: list[Job] = []
         self.executions: ports.Executions = SqlExecutions(connection)
         self.task_runs: ports.TaskRuns = SqlTaskRuns(connection)
+        self.calls: ports.Calls = SqlCalls(connection)
         self.outputs: ports.Outputs = SqlOutputs(connection, known)
         self._checkpoints = SqlCheckpoints(connection, known)
         self.checkpoints: ports.Checkpoints = self._checkpoints

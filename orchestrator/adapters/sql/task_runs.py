@@ -65,6 +65,11 @@ class SqlTaskRuns:
         )
         return renewed.rowcount == 1
 
+    def hold(self, task_run_id: str, claim_no: int) -> bool:
+        """Keep a claim from ending until the transaction does; False when it is lost already."""
+        held = _HELD.first(self._connection, {"id": task_run_id, "claim_no": claim_no})
+        return held is not None
+
     def lapsed(self, limit: int) -> tuple[str, ...]:
         """Ids of the runs whose lease had ended at the last heartbeat, the longest ago first."""
         return tuple(self._connection.execute(_LAPSED, {"most": limit}).scalars())
@@ -129,6 +134,11 @@ def _asleep(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool
     return task_run_is_published, _c.wake_at <= now
 
 
+_HELD = Prepared(
+    select(_c.id)
+    .where(_c.id == bindparam("id"), _c.claim_no == bindparam("claim_no"), task_run_is_claimed)
+    .with_for_update(read=True)
+)
 _UNCOMMITTED = Prepared(
     selecting(task_runs, TaskRun)
     .where(_c.execution_id == bindparam("execution_id"), _c.state != TaskRunState.COMMITTED)

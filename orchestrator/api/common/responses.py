@@ -57,7 +57,7 @@ class NeededInputs(BaseModel):
 class Resumed(BaseModel):
     """The decision was taken; ``warnings`` name webhooks that get no more, and ignored keys."""
 
-    status: Literal["resumed", "retrying", "completed"]
+    status: Literal["resumed", "retrying", "completed", "failed"]
     message: str
     kickoff_id: str
     review_id: str
@@ -108,7 +108,7 @@ class Pending(BaseModel):
     """A review that waits for a person. Its ``task_id`` names this round and no other.
 
     ``kind`` says what answers it: ``judge`` a verdict, ``choice`` one of the options in ``emit``,
-    ``words`` and ``input`` words. ``weighing``: a model weighs what a person said.
+    ``words`` and ``input`` words, ``effect`` what became of a tool's call. ``weighing``: a model weighs what a person said.
     """
 
     task_id: str
@@ -116,7 +116,7 @@ class Pending(BaseModel):
     round: int
     output_digest: str
     task_output: str
-    kind: Literal["judge", "choice", "words", "input"]
+    kind: Literal["judge", "choice", "words", "input", "effect"]
     method_name: str | None = None
     message: str | None = None
     emit: list[str] | None = None

@@ -43,7 +43,10 @@ class OutputRecord(BaseModel):
 
 
 class RoundRecord(BaseModel):
-    """One run of a task. ``execution_time`` is in seconds, ``usage`` are token counts."""
+    """One run of a task. ``execution_time`` is in seconds, ``usage`` are token counts.
+
+    ``saved`` are the calls and tokens that the journal spared its attempts after the first.
+    """
 
     round: int
     state: TaskRunState
@@ -53,6 +56,7 @@ class RoundRecord(BaseModel):
     finished_at: str | None = None
     execution_time: float | None = None
     usage: dict[str, Any] | None = None
+    saved: dict[str, Any] | None = None
     error: str | None = None
     output: OutputRecord | None = None
 
@@ -152,6 +156,7 @@ class ExecutionRecord(ExecutionLine):
     reviews: list[ReviewRecord]
     result: OutputRecord | None = None
     usage: dict[str, Any]
+    saved: dict[str, Any] | None = None
     timeline: list[EntryRecord]
 
 

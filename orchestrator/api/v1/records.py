@@ -51,6 +51,7 @@ def execution_record(snapshot: Snapshot, timeline: Iterable[Entry]) -> dict[str,
         "reviews": [review_record(review) for review in snapshot.reviews],
         "result": _output(snapshot, snapshot.execution.result),
         "usage": snapshot.usage,
+        "saved": snapshot.saved or None,
         "timeline": [entry_record(entry) for entry in timeline],
     }
     return given(record)
@@ -90,6 +91,7 @@ def _round(snapshot: Snapshot, run: TaskRun) -> dict[str, Any]:
             "finished_at": _time(run.finished_at),
             "execution_time": run.execution_time,
             "usage": run.usage,
+            "saved": run.saved,
             "error": run.error,
             "output": _output(snapshot, run.output_id),
         }

@@ -167,6 +167,28 @@ def ask_person(
             f"{declared.max_rounds} ('max_rounds')"
         )
         raise TaskFailed(message, retryable=False)
+    review = open_review(locked, run, question, round_, output_id, output)
+    locked.checkpoint(
+        Cause.ASK,
+        review.path,
+        name=review.task_name,
+        output_id=output_id,
+        review_id=review.id,
+        state=state,
+    )
+    return review
+
+
+def open_review(
+    locked: LockedExecution,
+    run: TaskRun,
+    question: Question,
+    round_: int,
+    output_id: str,
+    output: Output,
+) -> Review:
+    """Write a review with its notice, and halt the execution."""
+    declared = settings_of(locked.ports, locked.tx, run.deployment)
     timeout = declared.review_timeout
     token = locked.ports.chance.secret()
     review = Review(
@@ -188,14 +210,6 @@ def ask_person(
     )
     locked.tx.reviews.add(review)
     locked.record("review.open", review.id, review)
-    locked.checkpoint(
-        Cause.ASK,
-        review.path,
-        name=review.task_name,
-        output_id=output_id,
-        review_id=review.id,
-        state=state,
-    )
     if locked.execution.state is ExecutionState.RUNNING:
         locked.turn("halt", locked.execution.halt())
     flow = locked.plan.tasks[0].name if locked.plan.is_flow else None

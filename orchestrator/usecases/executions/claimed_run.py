@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from orchestrator.domain.canonical import JsonObject
@@ -14,6 +14,7 @@ from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.advance import ask_person, carry_on_unless_asked
+from orchestrator.usecases.executions.call_journal import ClaimedJournal, Note
 from orchestrator.usecases.executions.claims import still_held
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.outage import retry_through_outage
@@ -25,11 +26,36 @@ T = TypeVar("T")
 class ClaimedRun:
     """Keeps ``ports.RunContext`` for one claim of a task run."""
 
-    def __init__(self, ports: Ports, worker: str, run: TaskRun, watch: StepWatch) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        worker: str,
+        run: TaskRun,
+        watch: StepWatch,
+        journal: ClaimedJournal | None = None,
+    ) -> None:
         self._ports = ports
         self._actor = worker_actor(worker)
         self._run = run
         self._watch = watch
+        self._journal = journal
+
+    @property
+    def journal(self) -> ClaimedJournal | None:
+        """The journal of the calls of models and tools; None where the deployment has none."""
+        return self._journal
+
+    def _leave_step(self, path: str) -> list[Note]:
+        """The step at a path has ended, or will be run in a later round: its calls are no use."""
+        return [] if self._journal is None else self._journal.end_step(path)
+
+    def _purge_calls(
+        self, locked: LockedExecution, run: TaskRun, path: str, notes: Sequence[Note]
+    ) -> None:
+        if self._journal is not None:
+            locked.tx.calls.purge(run, path)
+        for note in notes:
+            note.write(locked, run)
 
     def check(self) -> None:
         """Raise ClaimLost when the run was stopped or its claim was lost."""
@@ -57,8 +83,10 @@ class ClaimedRun:
     ) -> None:
         """A step's output is final. The next one has all its attempts."""
         self._watch.end(path)
+        notes = self._leave_step(path)
 
         def decide(locked: LockedExecution, run: TaskRun) -> None:
+            self._purge_calls(locked, run, path, notes)
             output_id = self._ports.ids.new()
             locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
             checkpoint = locked.checkpoint(
@@ -80,8 +108,10 @@ class ClaimedRun:
     def ask(self, question: Question, output: Output, state: JsonObject | None = None) -> str:
         """Ask a person about a step's output; returns the id of the review."""
         self._watch.end(question.path)
+        notes = self._leave_step(question.path)
 
         def decide(locked: LockedExecution, run: TaskRun) -> str:
+            self._purge_calls(locked, run, question.path, notes)
             output_id = self._ports.ids.new()
             locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
             return ask_person(locked, run, question, output_id, output, state).id

@@ -38,6 +38,7 @@ from orchestrator.usecases.executions.advance import (
     go_on,
     withdraw_reviews,
 )
+from orchestrator.usecases.executions.call_journal import closing, journal_of
 from orchestrator.usecases.executions.changed_code import (
     Turns,
     is_for_other_code,
@@ -51,6 +52,7 @@ from orchestrator.usecases.executions.fail_attempt import fail_attempt
 from orchestrator.usecases.executions.history import read_history
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.executions.publishing import admit_after, admit_next, is_full
+from orchestrator.usecases.executions.unknown_calls import ask_about_unknown_call
 from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.usecases.reviews.weigh import Weighed, conclude_weighing, weigh
 from orchestrator.usecases.webhooks.stream_events import emit_started
@@ -167,6 +169,9 @@ def _claim(
         return None
     if run.resumes or locked.execution.state is ExecutionState.QUEUED:
         admit_next(locked, run)
+    if ask_about_unknown_call(locked, run):
+        locked.close()
+        return None
     lease_until = locked.now + retry.LEASE
     claimed = locked.save_run(
         "claim", run, run.claim(worker.name, locked.now, lease_until), claim_no=run.claim_no + 1
@@ -231,12 +236,13 @@ def _run(ports: Ports, worker: Worker, claimed: Claimed) -> tuple[Result | Weigh
     require_same_code(deployment, claimed.work.plan, worker.loaded_plan(deployment))
     runner = ports.runners[deployment.runner]
     began = time.monotonic()
-    with worker.keeper.keep(run, claimed.stream) as progress:
+    journal = journal_of(ports, worker.name, run, deployment)
+    with closing(journal), worker.keeper.keep(run, claimed.stream) as progress:
         result: Result | Weighed
         if run.weighs:
             result = weigh(ports, runner, deployment, run.weighs)
         else:
-            context = ClaimedRun(ports, worker.name, run, progress)
+            context = ClaimedRun(ports, worker.name, run, progress, journal)
             result = runner.run(deployment, claimed.work, context)
     return result, time.monotonic() - began
 
@@ -259,6 +265,8 @@ def _accept(
         locked = lock_execution(ports, tx, claimed.run.execution_id, actor)
         run = as_claimed.pop() if as_claimed else still_held(locked, claimed.run)
         saved = _save(locked, run, claimed, result, seconds)
+        if ports.deployments.get(run.deployment).journal:
+            tx.calls.purge(run)
         locked.close()
         return saved.state
 

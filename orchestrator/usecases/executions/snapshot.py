@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -162,6 +163,14 @@ class Snapshot:
     def usage(self) -> JsonObject:
         """The tokens used so far."""
         return token_usage(self.runs)
+
+    @property
+    def saved(self) -> JsonObject:
+        """The calls and tokens that the journal spared; empty where it spared none."""
+        total: Counter[str] = Counter()
+        for run in self.runs:
+            total.update({name: int(str(count)) for name, count in (run.saved or {}).items()})
+        return dict(total)
 
 
 def snapshot(ports: Ports, execution_id: str, deployment: str | None = None) -> Snapshot:

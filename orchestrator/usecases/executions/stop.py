@@ -22,6 +22,7 @@ def stop(ports: Ports, deployment: str | None, execution_id: str, actor: str) ->
             raise CannotStop(STOP_REFUSED[locked.execution.state])
         locked.turn("stop", locked.execution.stop(locked.now))
         withdraw_open(locked)
+        tx.calls.purge_execution(execution_id)
         announce_end(locked, None)
         return locked.close()
 

@@ -47,6 +47,7 @@ def _purge(ports: Ports, execution_id: str) -> int:
         deleted = tx.deliveries.purge(execution_id, DELIVERIES_AT_A_TIME)
         if deleted or tx.deliveries.any_of(execution_id):
             return deleted
+        tx.calls.purge_execution(execution_id)
         tx.outputs.purge(execution_id)
         tx.checkpoints.purge(execution_id)
         tx.reviews.purge(execution_id)

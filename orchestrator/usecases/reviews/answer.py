@@ -10,6 +10,7 @@ from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import Feedback, Review
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.webhooks import WebhookKind
@@ -29,6 +30,7 @@ from orchestrator.usecases.executions.advance import (
     go_on,
 )
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.executions.unknown_calls import settle_unknown_call
 from orchestrator.usecases.idempotency import idempotent
 from orchestrator.usecases.reviews.close import close_review
 from orchestrator.usecases.reviews.feedback import Answer, read_feedback
@@ -128,12 +130,15 @@ def _take(
     locked: LockedExecution, review: Review, run: TaskRun, feedback: Feedback, edited: str | None
 ) -> str:
     """Write the decision, and begin what follows from it; returns the word for that."""
+    if review.kind is QuestionKind.EFFECT:
+        return settle_unknown_call(locked, review, run, feedback)
     output = locked.tx.outputs.get([review.output_id])[review.output_id]
     edited_id = _store_edited(locked, review, output, edited)
     if review.weighing:
         withdraw_weighing(locked, review)
     closed = close_review(locked, review, feedback, edited_id)
-    if run.state is not TaskRunState.UNDER_REVIEW:  # asked in the middle of a task
+    if run.state is not TaskRunState.UNDER_REVIEW or review.path != run.path:
+        # It was asked in the middle of a task.
         if feedback.approved:
             _commit_judged(locked, closed, edited_id, output.edited(edited) if edited else output)
         go_on(locked, run.path)
@@ -193,6 +198,7 @@ _MESSAGES = {
     "resumed": "Feedback taken; the execution goes on.",
     "retrying": "Feedback taken; the task runs again with it.",
     "completed": "Feedback taken; the execution is complete.",
+    "failed": "Feedback taken; the execution has failed.",
 }
 
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from orchestrator.domain.checkpoint import Cause
+from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import Feedback, Review
 from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 
 
 def close_review(
-    locked: LockedExecution, review: Review, feedback: Feedback, edited_output_id: str | None
+    locked: LockedExecution,
+    review: Review,
+    feedback: Feedback,
+    edited_output_id: str | None = None,
 ) -> Review:
-    """Write the decision and its checkpoint; the execution carries on where none is open now."""
+    """Write the decision and its checkpoint; the execution carries on where none is open now.
+
+    What became of a tool's call is no part of the history: it reaches nothing but that call.
+    """
     closed = locked.save_review(
         "answer",
         review,
@@ -23,7 +30,8 @@ def close_review(
         reviewer=feedback.reviewer,
         edited=edited_output_id is not None or None,
     )
-    locked.checkpoint(Cause.ANSWER, closed.path, name=closed.task_name, review_id=closed.id)
+    if closed.kind is not QuestionKind.EFFECT:
+        locked.checkpoint(Cause.ANSWER, closed.path, name=closed.task_name, review_id=closed.id)
     others = locked.tx.reviews.of(closed.execution_id)
     carry_on_unless_asked(locked, [each for each in others if each.id != closed.id])
     return closed

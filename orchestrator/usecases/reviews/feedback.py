@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.question import Effect, QuestionKind
 from orchestrator.domain.review import Feedback, Review, option_meant, reads_as_approval
 from orchestrator.errors import AlreadyAnswered, Invalid
 from orchestrator.usecases.idempotency import IdempotencyKey
@@ -45,6 +45,8 @@ def read_feedback(given: Answer, review: Review, most_rounds: int | None) -> Fee
         return _verdict(given, review, most_rounds)
     if review.kind is QuestionKind.CHOICE:
         return _choice(given, review)
+    if review.kind is QuestionKind.EFFECT:
+        return _effect(given, review)
     if given.body.is_approve is False:
         message = "This review takes words, which go on as they are; it cannot be rejected."
         raise Invalid(message, {"is_approve": "there is nothing to reject"})
@@ -71,6 +73,23 @@ def _verdict(given: Answer, review: Review, most_rounds: int | None) -> Feedback
         )
         raise Invalid(message, {"is_approve": "the round cap is reached"})
     return given.feedback(approved=approved)
+
+
+def _effect(given: Answer, review: Review) -> Feedback:
+    """What became of a tool's call; no words are taken for more than its result."""
+    body, options = given.body, ", ".join(review.question.options)
+    meant = option_meant(body.outcome or "", review.question)
+    if meant is None:
+        message = f"This review asks what became of a call: send 'outcome' with one of: {options}."
+        raise Invalid(message, {"outcome": f"choose one of: {options}"})
+    if body.is_approve is not None or body.edited_output is not None:
+        message = "This review takes 'outcome', and the call's result in 'human_feedback'."
+        field = "edited_output" if body.is_approve is None else "is_approve"
+        raise Invalid(message, {field: "is not asked"})
+    if meant == Effect.DONE and not body.human_feedback.strip():
+        message = "Say in 'human_feedback' what the call gave: the agent goes on with that text."
+        raise Invalid(message, {"human_feedback": "is required with this outcome"})
+    return given.feedback(outcome=meant)
 
 
 def _choice(given: Answer, review: Review) -> Feedback | None:

@@ -12,20 +12,31 @@ from crewai.agents.agent_builder.base_agent import BaseAgent
 from crewai.tasks.task_output import TaskOutput
 
 from orchestrator.adapters.runners.crewai import internals, outputs
+from orchestrator.adapters.runners.crewai.metering import TokenMeter, total
 from orchestrator.adapters.runners.crewai.reporting import StepReporter
 from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import TaskKind
 from orchestrator.domain.work import Work
+from orchestrator.ports import CallJournal
 
 
 @dataclass(frozen=True)
 class CrewRun:
-    """One task run: a copy of the crew, the work that is due in it, and whom to tell."""
+    """One task run: a copy of the crew, the work that is due in it, and whom to tell.
+
+    ``journal`` has the calls of models and tools, where the deployment journals them.
+    """
 
     crew: Crew
     work: Work
     reporter: StepReporter
+    journal: CallJournal | None = None
+
+    def usage(self, meter: TokenMeter) -> dict[str, int]:
+        """The tokens that the output cost: those of this attempt, and of what was served to it."""
+        served = self.journal.served_usage() if self.journal else {}
+        return total([meter.spent(), served])
 
     @property
     def offset(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from crewai.hooks.dispatch import HookAborted
 from crewai.types.usage_metrics import UsageMetrics
 
-from orchestrator.adapters.runners.crewai import internals, metering, outputs
+from orchestrator.adapters.runners.crewai import calls, internals, metering, outputs
 from orchestrator.adapters.runners.crewai.building import BuiltCrews, own_copy
 from orchestrator.adapters.runners.crewai.crew_run import (
     CrewRun,
@@ -23,7 +23,7 @@ from orchestrator.adapters.runners.crewai.crew_run import (
     tell_steps,
 )
 from orchestrator.adapters.runners.crewai.plans import read_plan
-from orchestrator.adapters.runners.crewai.reporting import Abandoned, StepReporter
+from orchestrator.adapters.runners.crewai.reporting import Abandoned, StepReporter, abandoning
 from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
 from orchestrator.adapters.runners.loading import kind_of
 from orchestrator.domain.canonical import encode
@@ -50,7 +50,7 @@ class Crews:
     def run(self, deployment: Deployment, work: Work, context: RunContext) -> Ended:
         """Run the task that is due. Raises TaskFailed, ClaimLost or DeploymentBroken."""
         crew = own_copy(self._built.of(deployment))
-        run = CrewRun(crew, work, StepReporter(context))
+        run = CrewRun(crew, work, StepReporter(context), context.journal)
         # CrewAI keeps the scopes of its events in context variables, and closes them at the end of
         # a kickoff only.
         return contextvars.copy_context().run(_ended_as_ours, run)
@@ -73,6 +73,7 @@ def _ended_as_ours(run: CrewRun) -> Ended:
         with (
             internals.kickoff_of(run.crew, run.work.execution_id),
             internals.knowledge_of(run.work.deployment),
+            calls.journalled(run.journal, lambda: run.work.path, abandoning),
         ):
             return _RUN[run.work.task.kind](run)
     except Abandoned as abandoned:
@@ -90,7 +91,7 @@ def _before_kickoff(run: CrewRun) -> Ended:
     for callback in run.crew.before_kickoff_callbacks:
         inputs = callback(inputs)
     text = _as_json(inputs)
-    return Ended(Output(text, json=inputs), meter.spent())
+    return Ended(Output(text, json=inputs), run.usage(meter))
 
 
 def _as_json(inputs: Any) -> str:
@@ -110,7 +111,7 @@ def _planning(run: CrewRun) -> Ended:
     meter = metering.TokenMeter(run.crew, model)
     texts = internals.plan_texts(run.crew, model)
     joined = "\n\n".join(f"Task {n}: {text}" for n, text in enumerate(texts, start=1) if text)
-    usage = meter.spent()
+    usage = run.usage(meter)
     return Ended(Output(joined, json=texts, extra={"usage": usage}), usage)
 
 
@@ -125,7 +126,7 @@ def _task(run: CrewRun) -> Ended:
     run.reporter.prompt = run.task.description
     output = empty or internals.execute(run.crew, run.task, run.earlier, added)
     run.reporter.report_tools_used()
-    usage = meter.spent()
+    usage = run.usage(meter)
     asks = run.work.task.human_input and not skipped
     question = judge(run.work.path, run.work.path) if asks else None
     return Ended(outputs.from_task(output, usage, skipped=skipped), usage, question)
@@ -139,7 +140,7 @@ def _after_kickoff(run: CrewRun) -> Ended:
     result.token_usage = UsageMetrics(**metering.total(outputs.usage_of(o) for o in stored))
     for callback in internals.after_kickoff_callbacks(run.crew):
         result = callback(result)
-    return Ended(outputs.from_crew(result), meter.spent())
+    return Ended(outputs.from_crew(result), run.usage(meter))
 
 
 _RUN: Mapping[TaskKind, Callable[[CrewRun], Ended]] = {

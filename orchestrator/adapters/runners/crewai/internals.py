@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeAlias
 
 from crewai import Agent, Crew, Task
 from crewai.agents.agent_builder.base_agent import BaseAgent
@@ -25,6 +26,8 @@ from crewai.llms.retry import _active_llm_rate_limit_retry
 from crewai.process import Process
 from crewai.tasks.conditional_task import ConditionalTask
 from crewai.tasks.task_output import TaskOutput
+from crewai.tools.base_tool import BaseTool
+from crewai.tools.structured_tool import CrewStructuredTool
 from crewai.utilities.file_store import clear_files
 from crewai.utilities.formatter import DIVIDERS
 from crewai.utilities.llm_utils import create_llm
@@ -175,3 +178,91 @@ def _disconnects(callback: Callable[[Any], Any]) -> bool:
         return False
     hook = inspect.getclosurevars(callback).nonlocals.get("hook")
     return getattr(hook, "__name__", None) == "close_mcp_server"
+
+
+# Calls of models and tools ---------------------------------------------------------------------
+
+CallWrapper: TypeAlias = "Callable[[Callable[..., Any]], Callable[..., Any]]"
+
+
+def wrap_calls(
+    model: CallWrapper, model_async: CallWrapper, tool: CallWrapper, tool_async: CallWrapper
+) -> None:
+    """Wrap how models and tools are called, in all classes there are, each once.
+
+    Models' classes that are made later are wrapped as they are made: CrewAI wraps them there too.
+    """
+
+    def wrap_models(owner: type[BaseLLM]) -> None:
+        _wrap_own(owner, "call", model)
+        _wrap_own(owner, "acall", model_async)
+
+    _wrap_as_made(wrap_models)
+    for owner in _with_subclasses(BaseLLM):
+        wrap_models(owner)
+    for owner in _with_subclasses(BaseTool):
+        _wrap_own(owner, "run", tool)
+        _wrap_own(owner, "arun", tool_async)
+    for owner in _with_subclasses(CrewStructuredTool):
+        _wrap_own(owner, "invoke", tool)
+        _wrap_own(owner, "ainvoke", tool_async)
+
+
+def _wrap_as_made(wrap: Callable[[type[BaseLLM]], None]) -> None:
+    made = BaseLLM.__dict__["__init_subclass__"].__func__
+    if getattr(made, "__wrapped_by_us__", False):
+        return
+
+    @functools.wraps(made)
+    def init_subclass(owner: type[BaseLLM], **kwargs: Any) -> None:
+        made(owner, **kwargs)
+        wrap(owner)
+
+    init_subclass.__wrapped_by_us__ = True  # type: ignore[attr-defined]  # a mark of our own
+    BaseLLM.__init_subclass__ = classmethod(init_subclass)  # type: ignore[assignment, arg-type]
+
+
+def _with_subclasses(root: type) -> Iterator[type]:
+    yield root
+    for each in root.__subclasses__():
+        yield from _with_subclasses(each)
+
+
+def _wrap_own(owner: type, name: str, wrapper: CallWrapper) -> None:
+    own = owner.__dict__.get(name)
+    if not inspect.isfunction(own) or getattr(own, "__wrapped_by_us__", False):
+        return
+    if getattr(own, "__isabstractmethod__", False):
+        return
+    replacement: Any = wrapper(own)
+    replacement.__wrapped_by_us__ = True
+    setattr(owner, name, replacement)
+
+
+def is_same_tool(one: object, other: object) -> bool:
+    """Whether two are one tool: agents without function calling use it in another guise."""
+    return one is not None and _tool_itself(one) is _tool_itself(other)
+
+
+def _tool_itself(tool: object) -> object:
+    return getattr(tool, "_original_tool", None) or tool
+
+
+def arguments_of(tool: object, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What a tool is given, without what CrewAI adds of itself."""
+    if isinstance(tool, CrewStructuredTool):
+        return args[0] if args else kwargs.get("input", {})
+    return {"": list(args), **kwargs} if args else kwargs
+
+
+def count_use(tool: object) -> None:
+    """Count the use of a tool that was served: its limit counts those before a crash, too."""
+    if isinstance(tool, CrewStructuredTool):
+        tool._increment_usage_count()
+    elif isinstance(tool, BaseTool):
+        tool._claim_usage()
+
+
+def is_from_outside(error: BaseException) -> bool:
+    """Whether an error is no failure of what it was raised in: Celery's time limit, that is."""
+    return type(error).__module__.partition(".")[0] == "billiard"

@@ -7,10 +7,12 @@ object, would count each other's tokens (worker processes run one task at a time
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from crewai import Crew
+from crewai.llms.base_llm import BaseLLM
 
 from orchestrator.adapters.runners.crewai.retries import models_of
 
@@ -38,6 +40,40 @@ class TokenMeter:
     def _counts(self) -> Counter[str]:
         summaries = [model.get_token_usage_summary() for model in self._models]
         return Counter({name: sum(getattr(s, name) for s in summaries) for name in COUNTED})
+
+
+class CallMeter:
+    """Measures what single calls of models spend. Safe to call from several threads.
+
+    Of calls of one model that run side by side, the one that ends takes what was counted up to
+    then: their sum is right, whichever spent it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._under_way: dict[int, tuple[int, Counter[str]]] = {}
+
+    def begin(self, model: BaseLLM) -> None:
+        """A call of a model begins."""
+        with self._lock:
+            calls, seen = self._under_way.get(id(model)) or (0, counts_of(model))
+            self._under_way[id(model)] = (calls + 1, seen)
+
+    def end(self, model: BaseLLM) -> dict[str, int]:
+        """It has ended: the tokens that were counted since, by CrewAI's names."""
+        with self._lock:
+            calls, seen = self._under_way.pop(id(model))
+            now = counts_of(model)
+            if calls > 1:
+                self._under_way[id(model)] = (calls - 1, now)
+        spent = {name: now[name] - seen[name] for name in COUNTED}
+        return {name: count for name, count in spent.items() if count > 0}
+
+
+def counts_of(model: BaseLLM) -> Counter[str]:
+    """What a model has counted so far, by CrewAI's names."""
+    summary = model.get_token_usage_summary()
+    return Counter({name: getattr(summary, name) for name in COUNTED})
 
 
 def total(usages: Iterable[Mapping[str, int]]) -> dict[str, int]:

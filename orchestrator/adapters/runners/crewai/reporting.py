@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from crewai.agents.parser import AgentAction, AgentFinish
 from crewai.events.base_events import BaseEvent
@@ -17,6 +17,8 @@ from pydantic import BaseModel
 from orchestrator.domain.canonical import Json, JsonObject, encode
 from orchestrator.errors import ClaimLost, cause
 from orchestrator.ports import Progress, Step
+
+T = TypeVar("T")
 
 LONGEST_TEXT = 16_000
 """Characters of one text in an event's data."""
@@ -40,6 +42,14 @@ class Abandoned(BaseException):
         self.claim_lost = claim_lost
 
 
+def abandoning(write: Callable[..., T], *args: Any) -> T:
+    """Do what may find that the claim was lost. Raises Abandoned where it was."""
+    try:
+        return write(*args)
+    except ClaimLost as lost:
+        raise Abandoned(lost) from lost
+
+
 class StepReporter:
     """Passes on steps and events of one run. Events come from whichever thread emits them.
 
@@ -55,10 +65,7 @@ class StepReporter:
 
     def check(self) -> None:
         """End the run if its work is in vain. Raises Abandoned."""
-        try:
-            self._progress.check()
-        except ClaimLost as lost:
-            raise Abandoned(lost) from lost
+        abandoning(self._progress.check)
 
     def step_callback(self, own: Callable[[Any], Any] | None) -> Callable[[Any], Any]:
         """Make an agent's step callback that reports, then calls the author's own."""

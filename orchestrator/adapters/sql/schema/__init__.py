@@ -27,6 +27,7 @@ from orchestrator.adapters.sql.schema.webhooks import (
     wakeups,
 )
 from orchestrator.adapters.sql.schema.work import (
+    calls,
     checkpoints,
     executions,
     outputs,
@@ -44,6 +45,7 @@ from orchestrator.adapters.sql.schema.work import (
 
 __all__ = [
     "audit",
+    "calls",
     "checkpoints",
     "deliveries",
     "delivery_attempts",

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
+    ForeignKey,
     Index,
     Integer,
     String,
@@ -32,6 +33,7 @@ from orchestrator.adapters.sql.schema.base import (
     metadata,
     partial_index,
 )
+from orchestrator.domain.calls import CallKind
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.review import ReviewState
@@ -100,6 +102,7 @@ task_runs = Table(
     Column("trace", JsonText),
     Column("current_step", Words),
     Column("held", Boolean, nullable=False, server_default=false()),
+    Column("saved", JsonText),
     Index(None, "execution_id"),
 )
 
@@ -134,6 +137,27 @@ Index(
     # What failed or was withdrawn may run again in its round, when a person asks for a retry.
     sqlite_where=~_task_run_is_over,
     postgresql_where=~_task_run_is_over,
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    # No key of another table but the run's: who writes a call has locked that row and no other.
+    Column("execution_id", Uuid, primary_key=True),
+    Column("path", Words, primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("task_run_id", Uuid, ForeignKey("task_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("step", Words, nullable=False),
+    Column("kind", State(CallKind), nullable=False),
+    Column("name", Words, nullable=False),
+    Column("digest", String(71), nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("note", Words),
+    Column("arguments", CompressedJson),
+    Column("usage", JsonText, nullable=False),
+    Column("answer", CompressedJson),
+    Index(None, "task_run_id"),
 )
 
 outputs = Table(

@@ -24,7 +24,12 @@ from orchestrator.adapters.runners.crewai.flows.codec import Unstorable
 from orchestrator.adapters.runners.crewai.flows.journal import Record
 from orchestrator.adapters.runners.crewai.flows.replay import Replay
 from orchestrator.adapters.runners.crewai.flows.reporting import of_task, report_steps_of
-from orchestrator.adapters.runners.crewai.flows.scope import Paused, Scope, current
+from orchestrator.adapters.runners.crewai.flows.scope import (
+    Paused,
+    Scope,
+    current,
+    inside_task,
+)
 from orchestrator.adapters.runners.crewai.retries import agents_of, retry_in_one_place
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.history import Answered, Asked
@@ -118,6 +123,11 @@ class _TaskRun:
             f"task:{self._name}~",
             lambda record: any(o.description == asked for o in record.outputs),
         )
+
+    @property
+    def path(self) -> str:
+        """Where it stands in the execution."""
+        return self._record.path
 
     def earlier(self) -> TaskOutput | None:
         """What the task gave in an earlier run, None where it has to run.
@@ -216,7 +226,7 @@ def _execute_sync(original: Callable[..., TaskOutput]) -> Callable[..., Any]:
         if (output := one.earlier()) is not None:
             return output
         context = one.begin(context)
-        with of_task(scope.replay.run, task.description):
+        with of_task(scope.replay.run, task.description), inside_task(one.path):
             output = original(task, agent, context, tools)
         return one.end(output)
 
@@ -235,7 +245,7 @@ def _aexecute_sync(original: Callable[..., Awaitable[TaskOutput]]) -> Callable[.
         if (output := one.earlier()) is not None:
             return output
         context = one.begin(context)
-        with of_task(scope.replay.run, task.description):
+        with of_task(scope.replay.run, task.description), inside_task(one.path):
             output = await original(task, agent, context, tools)
         return one.end(output)
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.adapters.runners.crewai.calls import journalled
 from orchestrator.adapters.runners.crewai.flows.codec import Codec
 from orchestrator.adapters.runners.crewai.flows.journal import Journal
-from orchestrator.adapters.runners.crewai.flows.scope import Interrupted
+from orchestrator.adapters.runners.crewai.flows.scope import Interrupted, current, task_path
 from orchestrator.adapters.runners.crewai.flows.spending import Spending
+from orchestrator.adapters.runners.crewai.metering import total
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question
@@ -104,5 +107,14 @@ class Run:
             raise Interrupted(error) from error
 
     def usage(self) -> Mapping[str, int]:
-        """The tokens that this run spent."""
-        return self.spending.so_far()
+        """The tokens that this run spent, and those of what was served to it."""
+        calls = self.context.journal
+        return total([self.spending.so_far(), calls.served_usage() if calls else {}])
+
+    def journalled(self) -> AbstractContextManager[None]:
+        """Have the calls of models and tools go through their journal, by the step they are in."""
+        return journalled(self.context.journal, self._step, self._through)
+
+    def _step(self) -> str:
+        scope = current()
+        return task_path() or (scope.path if scope else "")

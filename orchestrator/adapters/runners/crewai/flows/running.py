@@ -108,6 +108,7 @@ def _ended_as_ours(run: Run, flow_class: type[internals.AnyFlow], work: Work) ->
             storage_of(run.deployment),
             knowledge_of(run.deployment),
             internals.kickoff_of_flow(run.execution_id),
+            run.journalled(),
         ):
             run.check()
             listen(FlowReporter(run).event)

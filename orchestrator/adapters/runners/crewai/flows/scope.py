@@ -87,6 +87,24 @@ def current() -> Scope | None:
     return _current.get()
 
 
+_task: ContextVar[str] = ContextVar("_task", default="")
+
+
+def task_path() -> str:
+    """The path of the crew's task, inside a method, in which this is called; empty outside."""
+    return _task.get()
+
+
+@contextmanager
+def inside_task(path: str) -> Iterator[None]:
+    """Run a crew's task."""
+    token = _task.set(path)
+    try:
+        yield
+    finally:
+        _task.reset(token)
+
+
 @contextmanager
 def inside(scope: Scope | None) -> Iterator[None]:
     """Run a body."""

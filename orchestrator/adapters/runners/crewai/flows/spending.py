@@ -8,7 +8,7 @@ from collections import Counter
 from crewai import Crew
 from crewai.llms.base_llm import BaseLLM
 
-from orchestrator.adapters.runners.crewai.metering import COUNTED
+from orchestrator.adapters.runners.crewai.metering import COUNTED, counts_of
 from orchestrator.adapters.runners.crewai.retries import models_of
 
 
@@ -23,7 +23,7 @@ class Spending:
         """Count the models of a crew from here on, each once, whoever else has it."""
         with self._lock:
             for model in models_of(crew, *others):
-                self._watched.setdefault(id(model), (model, _counts(model)))
+                self._watched.setdefault(id(model), (model, counts_of(model)))
 
     def so_far(self) -> dict[str, int]:
         """Token counts by CrewAI's names."""
@@ -31,11 +31,6 @@ class Spending:
             watched = list(self._watched.values())
         spent: Counter[str] = Counter()
         for model, before in watched:
-            now = _counts(model)
+            now = counts_of(model)
             spent.update({name: max(0, now[name] - before[name]) for name in COUNTED})
         return {name: spent[name] for name in COUNTED}
-
-
-def _counts(model: BaseLLM) -> Counter[str]:
-    summary = model.get_token_usage_summary()
-    return Counter({name: getattr(summary, name) for name in COUNTED})

@@ -1,0 +1,93 @@
+"""The journalled calls in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy.sql.dml import Delete
+
+from orchestrator.adapters.sql.prepared import Prepared
+from orchestrator.adapters.sql.rows import inserting, selecting, values_of
+from orchestrator.adapters.sql.schema import calls
+from orchestrator.domain.calls import RecordedCall
+from orchestrator.domain.canonical import Json
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.errors import Unreadable, cause
+
+_c = calls.c
+_of_round = (
+    _c.execution_id == bindparam("of_execution"),
+    _c.path == bindparam("of_path"),
+    _c.round == bindparam("of_round"),
+)
+_OF = Prepared(selecting(calls, RecordedCall).where(*_of_round).order_by(_c.number))
+_ANSWER = select(_c.answer).where(*_of_round, _c.number == bindparam("of_number"))
+
+
+class SqlCalls:
+    """Keeps ``ports.Calls``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
+        """Insert."""
+        row = {
+            **values_of(call),
+            "execution_id": run.execution_id,
+            "path": run.path,
+            "round": run.round,
+            "task_run_id": run.id,
+            "answer": answer,
+        }
+        inserting(calls, tuple(row)).run_each(self._connection, [row])
+
+    def end(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
+        """Write what came of a call that was begun."""
+        ended = {"ended": call.ended, "note": call.note, "usage": call.usage, "answer": answer}
+        statement = update(calls).where(*_of_round, _c.number == call.number).values(**ended)
+        self._connection.execute(statement, _key(run))
+
+    def of(self, run: TaskRun) -> tuple[RecordedCall, ...]:
+        """All of a task's round, in order."""
+        return tuple(RecordedCall(*row) for row in _OF.all(self._connection, _key(run)))
+
+    def answer(self, run: TaskRun, number: int) -> Json:
+        """The answer of one. Raises Unreadable."""
+        try:
+            found = self._connection.execute(_ANSWER, {**_key(run), "of_number": number}).first()
+        except ValueError as error:
+            raise Unreadable(f"The answer of call {number} is damaged: {cause(error)}") from error
+        if found is None:
+            raise Unreadable(f"Call {number} is gone from the journal")
+        answer: Json = found[0]
+        return answer
+
+    def drop(self, run: TaskRun, numbers: Sequence[int]) -> None:
+        """Delete some of a task's round."""
+        self._delete(delete(calls).where(*_of_round, _c.number.in_(numbers)), run)
+
+    def purge(self, run: TaskRun, step: str | None = None) -> None:
+        """Delete all of a task's round, or those of one step and of what is inside it."""
+        if step is None:
+            _PURGE.run(self._connection, _key(run))
+            return
+        inside = f"{step}/"
+        is_inside = func.substr(_c.step, 1, len(inside)) == inside
+        self._delete(delete(calls).where(*_of_round, or_(_c.step == step, is_inside)), run)
+
+    def purge_execution(self, execution_id: str) -> None:
+        """Delete all of an execution's."""
+        self._connection.execute(delete(calls).where(_c.execution_id == execution_id))
+
+    def _delete(self, statement: Delete, run: TaskRun) -> None:
+        self._connection.execute(statement, _key(run))
+
+
+_PURGE = Prepared(delete(calls).where(*_of_round), ())
+
+
+def _key(run: TaskRun) -> dict[str, Any]:
+    return {"of_execution": run.execution_id, "of_path": run.path, "of_round": run.round}

@@ -1,0 +1,202 @@
+"""The calls of models and tools inside a task, as they are journalled, and how they are served.
+
+A journal belongs to one task in one round: the next round asks other things, and has its own. When
+the task runs again after a crash, each call is looked for in what was recorded of its step, by its
+digest: of several with one digest the one that was recorded first. So calls that run side by side
+find theirs in whatever order they come. A call that is not found goes live, and so does whatever
+begins after it has ended: it may follow from another answer. What is under way beside it is served
+on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from orchestrator.domain.canonical import Json, JsonObject
+
+
+class CallKind(StrEnum):
+    """What is called."""
+
+    MODEL = "model"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCall:
+    """What is asked of a model or a tool, in one step of a task (a crew's only step is itself).
+
+    ``digest`` is that of all that is asked; ``arguments`` show people what a tool was given.
+    ``unstorable`` says why there is no digest, where there is none.
+    """
+
+    step: str
+    kind: CallKind
+    name: str
+    digest: str
+    arguments: Json = None
+    unstorable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """A call as the journal has it, without its answer, which may be large.
+
+    ``number`` rises within a task's round. One that has not ``ended`` was begun, and nobody wrote
+    down what came of it: only calls of tools that run once are written as they begin. ``note`` says
+    why one that ended has no answer that could be served. ``usage`` are token counts.
+    """
+
+    number: int
+    step: str
+    kind: CallKind
+    name: str
+    digest: str
+    ended: bool = True
+    note: str | None = None
+    arguments: Json = None
+    usage: JsonObject = field(default_factory=dict)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether its answer can be served."""
+        return self.ended and self.note is None
+
+    def answered_by_hand(self) -> RecordedCall:
+        """A person said what the call gave."""
+        return replace(self, ended=True, note=None)
+
+
+@dataclass(frozen=True, slots=True)
+class OnceRules:
+    """Which tools run once: patterns as of file names, for a tool's name as models write it."""
+
+    patterns: Sequence[str] = ()
+
+    def cover(self, tool: str) -> bool:
+        """Whether a tool of this name runs once."""
+        return any(fnmatchcase(tool, pattern) for pattern in self.patterns)
+
+    def unknown(self, calls: Iterable[RecordedCall]) -> RecordedCall | None:
+        """The first call that must not run again, and whose answer nobody has."""
+        unsure = (call for call in calls if call.kind is CallKind.TOOL and not call.is_answered)
+        return next((call for call in unsure if self.cover(call.name)), None)
+
+
+@dataclass(slots=True)
+class Served:
+    """What was served of one step, and from which call on, and why, its calls went live.
+
+    ``usage`` are the tokens of the answers that were served: spent once, by an earlier attempt.
+    """
+
+    models: int = 0
+    tools: int = 0
+    usage: Counter[str] = field(default_factory=Counter)
+    live_from: int | None = None
+    why: str = ""
+
+    @property
+    def anything(self) -> bool:
+        """Whether the journal spared any call."""
+        return bool(self.models or self.tools)
+
+    def note(self) -> str:
+        """All of it as a sentence."""
+        models, tools = _counted(self.models, "model call"), _counted(self.tools, "tool call")
+        served = f"served {models} and {tools} from the journal"
+        if self.live_from is None:
+            return f"{served}; nothing was asked anew"
+        return f"{served}; live from call {self.live_from}: {self.why}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+class StepCalls:
+    """The calls of one step in one attempt, against what earlier attempts recorded of it.
+
+    Not safe for several threads: whoever uses it holds a lock.
+    """
+
+    def __init__(self, recorded: Iterable[RecordedCall] = ()) -> None:
+        self._waiting = list(recorded)
+        self._live = not self._waiting
+        self._made = 0
+        self._missing: dict[int, str] = {}
+        self.served = Served()
+        self.closed = False
+        """Nothing more is recorded: a call could not be, and those after it would not be served."""
+        self.failed_last = False
+        """Whether the call that ended last failed."""
+
+    def find(self, asked: AskedCall, *, once: bool) -> RecordedCall | None:
+        """The recorded call whose answer is that of this one, None where it has to be made.
+
+        A tool that runs once is served even when all else is live.
+        """
+        self._made += 1
+        found = self._take(asked) if once or not self._live else None
+        if found is not None and found.is_answered:
+            self._count(found)
+            return found
+        if not self._live:
+            self._missing[self._made] = self._reason(asked, found)
+        return None
+
+    def made_unseen(self, why: str) -> int:
+        """A call is made that could not be looked for; returns which it is."""
+        self._made += 1
+        if not self._live:
+            self._missing[self._made] = why
+        return self._made
+
+    @property
+    def made(self) -> int:
+        """How many calls were made so far: the number of the last."""
+        return self._made
+
+    def ended(self, made: int) -> str | None:
+        """A call that was made live has ended, well or not; returns a note where all goes live."""
+        why = self._missing.pop(made, None)
+        if why is None or self._live:
+            return None
+        self._live = True
+        self.served.live_from, self.served.why = made, why
+        return self.served.note()
+
+    @property
+    def final_note(self) -> str | None:
+        """What to note at the end where all was served."""
+        return None if self._live or not self.served.anything else self.served.note()
+
+    def _take(self, asked: AskedCall) -> RecordedCall | None:
+        for call in self._waiting:
+            if (call.kind, call.name, call.digest) == (asked.kind, asked.name, asked.digest):
+                self._waiting.remove(call)
+                return call
+        return None
+
+    def _count(self, call: RecordedCall) -> None:
+        self.failed_last = False
+        if call.kind is CallKind.MODEL:
+            self.served.models += 1
+        else:
+            self.served.tools += 1
+        self.served.usage.update(
+            {name: count for name, count in call.usage.items() if isinstance(count, int)}
+        )
+
+    def _reason(self, asked: AskedCall, found: RecordedCall | None) -> str:
+        if found is not None:
+            return found.note or f"the call of {found.name} was begun, and has no end"
+        if not any(call.kind is asked.kind for call in self._waiting):
+            return "the journal ends"
+        if asked.kind is CallKind.MODEL:
+            return "the prompt differs"
+        return f"the call of {asked.name} differs"

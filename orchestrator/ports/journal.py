@@ -1,0 +1,67 @@
+"""The journal of the calls of models and tools inside a task, as a runner uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from orchestrator.domain.calls import AskedCall
+from orchestrator.domain.canonical import Json
+
+
+@dataclass(frozen=True, slots=True)
+class ServedAnswer:
+    """What an earlier attempt was answered: the call is not made again."""
+
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class LiveCall:
+    """A call that has to be made. ``made`` counts those of its step in this attempt, from 1.
+
+    ``number`` is that of the line that was written as it began, None where none was.
+    """
+
+    asked: AskedCall
+    made: int
+    number: int | None = None
+
+
+class CallJournal(Protocol):
+    """Serves calls that an earlier attempt made, and records those that are made.
+
+    Each write is a small transaction of its own, fenced by the claim. Safe to call from several
+    threads. All raise ClaimLost when the claim was lost.
+    """
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the run still goes on; what is called afterwards is nobody's."""
+        ...
+
+    def ask(self, asked: AskedCall) -> ServedAnswer | LiveCall:
+        """Say whether a call has an answer already.
+
+        Raises TaskFailed for a tool that runs once, and whose arguments cannot be stored.
+        """
+        ...
+
+    def answered(
+        self, call: LiveCall, answer: Json, usage: Mapping[str, int], unstorable: str = ""
+    ) -> None:
+        """Record the answer of a call, and the tokens that it cost.
+
+        Where it is ``unstorable``, for the reason that is given, or too large, the journal of the
+        step ends here.
+        """
+        ...
+
+    def failed(self, call: LiveCall) -> None:
+        """A call raised: that is no answer, and it is made again."""
+        ...
+
+    def served_usage(self) -> Mapping[str, int]:
+        """The tokens of all that was served in this attempt: spent once, by an earlier one."""
+        ...
