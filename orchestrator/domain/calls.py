@@ -143,18 +143,20 @@ class StepCalls:
         self._made += 1
         found = self._take(asked) if once or not self._live else None
         if found is not None and found.is_answered:
-            self._count(found)
             return found
-        if not self._live:
-            self._missing[self._made] = self._reason(asked, found)
+        self.miss(self._made, self._reason(asked, found))
         return None
 
     def made_unseen(self, why: str) -> int:
         """A call is made that could not be looked for; returns which it is."""
         self._made += 1
-        if not self._live:
-            self._missing[self._made] = why
+        self.miss(self._made, why)
         return self._made
+
+    def miss(self, made: int, why: str) -> None:
+        """A call is made live, for this reason: whatever begins after it has ended is so, too."""
+        if not self._live:
+            self._missing[made] = why
 
     @property
     def made(self) -> int:
@@ -170,6 +172,17 @@ class StepCalls:
         self.served.live_from, self.served.why = made, why
         return self.served.note()
 
+    def serve(self, call: RecordedCall) -> None:
+        """Count a call that was served."""
+        self.failed_last = False
+        if call.kind is CallKind.MODEL:
+            self.served.models += 1
+        else:
+            self.served.tools += 1
+        self.served.usage.update(
+            {name: count for name, count in call.usage.items() if isinstance(count, int)}
+        )
+
     @property
     def final_note(self) -> str | None:
         """What to note at the end where all was served."""
@@ -181,16 +194,6 @@ class StepCalls:
                 self._waiting.remove(call)
                 return call
         return None
-
-    def _count(self, call: RecordedCall) -> None:
-        self.failed_last = False
-        if call.kind is CallKind.MODEL:
-            self.served.models += 1
-        else:
-            self.served.tools += 1
-        self.served.usage.update(
-            {name: count for name, count in call.usage.items() if isinstance(count, int)}
-        )
 
     def _reason(self, asked: AskedCall, found: RecordedCall | None) -> str:
         if found is not None:

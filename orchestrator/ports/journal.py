@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from orchestrator.domain.calls import AskedCall
 from orchestrator.domain.canonical import Json
@@ -12,9 +12,9 @@ from orchestrator.domain.canonical import Json
 
 @dataclass(frozen=True, slots=True)
 class ServedAnswer:
-    """What an earlier attempt was answered: the call is not made again."""
+    """What an earlier attempt was answered, decoded: the call is not made again."""
 
-    value: Json
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,13 @@ class CallJournal(Protocol):
         """Whether the run still goes on; what is called afterwards is nobody's."""
         ...
 
-    def ask(self, asked: AskedCall) -> ServedAnswer | LiveCall:
+    def ask(self, asked: AskedCall, decode: Callable[[Json], object]) -> ServedAnswer | LiveCall:
         """Say whether a call has an answer already.
 
-        Raises TaskFailed for a tool that runs once, and whose arguments cannot be stored.
+        ``decode`` reads what was recorded, and raises ValueError for what cannot be read.
+
+        Raises TaskFailed for a tool that runs once, and whose arguments cannot be stored, or whose
+        result cannot be read any more.
         """
         ...
 

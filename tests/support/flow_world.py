@@ -60,6 +60,7 @@ class Context:
     steps: list[Step] = field(default_factory=list)
     events: list[tuple[str, Any]] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
+    journal: None = None
 
     def check(self) -> None:
         if self.stopped_at is not None and self.writes >= self.stopped_at:

@@ -136,7 +136,11 @@ def _asleep(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool
 
 _HELD = Prepared(
     select(_c.id)
-    .where(_c.id == bindparam("id"), _c.claim_no == bindparam("claim_no"), task_run_is_claimed)
+    .where(
+        _c.id == bindparam("id"),
+        _c.claim_no == bindparam("claim_no"),
+        _c.state == TaskRunState.RUNNING,
+    )
     .with_for_update(read=True)
 )
 _UNCOMMITTED = Prepared(

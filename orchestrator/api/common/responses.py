@@ -108,7 +108,8 @@ class Pending(BaseModel):
     """A review that waits for a person. Its ``task_id`` names this round and no other.
 
     ``kind`` says what answers it: ``judge`` a verdict, ``choice`` one of the options in ``emit``,
-    ``words`` and ``input`` words, ``effect`` what became of a tool's call. ``weighing``: a model weighs what a person said.
+    ``words`` and ``input`` words, ``effect`` what became of a tool's call. ``weighing``: a model
+    weighs what a person said.
     """
 
     task_id: str

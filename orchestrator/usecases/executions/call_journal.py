@@ -22,7 +22,7 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import LIMIT
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
-from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed
+from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed, Unreadable, cause
 from orchestrator.ports import LiveCall, Ports, ServedAnswer, Transaction
 from orchestrator.usecases.executions.claims import still_held
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
@@ -71,7 +71,7 @@ class ClaimedJournal:
 
     # Calls --------------------------------------------------------------------------------------
 
-    def ask(self, asked: AskedCall) -> ServedAnswer | LiveCall:
+    def ask(self, asked: AskedCall, decode: Callable[[Json], object]) -> ServedAnswer | LiveCall:
         """Say whether a call has an answer already."""
         once = asked.kind is CallKind.TOOL and self._once.cover(asked.name)
         with self._lock:
@@ -81,11 +81,35 @@ class ClaimedJournal:
             found = step.find(asked, once=once)
             live = LiveCall(asked, step.made, self._next_number() if once else None)
         if found is not None:
-            return ServedAnswer(self._read(lambda tx: tx.calls.answer(self._run, found.number)))
+            served = self._serve(step, found, live, decode)
+            if served is not None:
+                return served
         if live.number is not None:
             begun = replace(_line(live, live.number, {}), ended=False)
             self._write(lambda tx: tx.calls.add(self._run, begun))
         return live
+
+    def _serve(
+        self,
+        step: StepCalls,
+        found: RecordedCall,
+        live: LiveCall,
+        decode: Callable[[Json], object],
+    ) -> ServedAnswer | None:
+        """The recorded answer; None where it cannot be read any more, and has to be asked anew."""
+        try:
+            answer = self._read(lambda tx: tx.calls.answer(self._run, found.number))
+            value = decode(answer)
+        except (Unreadable, ValueError) as error:
+            why = f"the recorded answer of '{found.name}' cannot be read: {cause(error)}"
+            if live.number is not None:
+                raise TaskFailed(why, retryable=False) from error
+            with self._lock:
+                step.miss(live.made, why)
+            return None
+        with self._lock:
+            step.serve(found)
+        return ServedAnswer(value)
 
     def answered(
         self, call: LiveCall, answer: Json, usage: Mapping[str, int], unstorable: str = ""

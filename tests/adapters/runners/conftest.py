@@ -45,6 +45,7 @@ class Told:
     stops_at: str = ""
     steps: list[Step] = field(default_factory=list)
     events: list[tuple[str, Any]] = field(default_factory=list)
+    journal: None = None
 
     def stop_at(self, kind: str) -> None:
         """Have the work be in vain from the first event of this kind on."""

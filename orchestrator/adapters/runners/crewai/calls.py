@@ -23,7 +23,7 @@ from crewai.utilities.string_utils import sanitize_tool_name
 from pydantic import BaseModel
 
 from orchestrator.adapters.runners.crewai import internals
-from orchestrator.adapters.runners.crewai.flows.codec import TAG, Codec, Unreadable, Unstorable
+from orchestrator.adapters.runners.crewai.flows.codec import TAG, Codec, Unstorable
 from orchestrator.adapters.runners.crewai.metering import CallMeter
 from orchestrator.domain.calls import AskedCall, CallKind
 from orchestrator.domain.canonical import Json, digest, encode
@@ -86,9 +86,9 @@ class _Call:
 
     def begin(self) -> Any:
         """The answer that the journal has; else ``_NOTHING``, and the call has to be made."""
-        given = self.run.through(self.run.journal.ask, self.asked)
+        given = self.run.through(self.run.journal.ask, self.asked, self._decoded)
         if isinstance(given, ServedAnswer):
-            return self._decoded(given.value)
+            return given.value
         self.live = given
         if self.model is not None:
             _METER.begin(self.model)
@@ -120,11 +120,7 @@ class _Call:
     def _decoded(self, stored: Json) -> Any:
         if isinstance(stored, Mapping) and stored.get(TAG) == _TYPED and self.form is not None:
             return self.form.model_validate(stored["v"])
-        try:
-            return _CODEC.decode(stored)
-        except Unreadable as error:
-            what = f"The journal's answer of {self.asked.name} cannot be read"
-            raise RuntimeError(f"{what}: {error}") from error
+        return _CODEC.decode(stored)
 
 
 _NOTHING = object()

@@ -193,22 +193,24 @@ def wrap_calls(
     Models' classes that are made later are wrapped as they are made: CrewAI wraps them there too.
     """
 
-    def wrap_models(owner: type[BaseLLM]) -> None:
+    def wrap_models(owner: type) -> None:
         _wrap_own(owner, "call", model)
         _wrap_own(owner, "acall", model_async)
 
     _wrap_as_made(wrap_models)
     for owner in _with_subclasses(BaseLLM):
         wrap_models(owner)
-    for owner in _with_subclasses(BaseTool):
-        _wrap_own(owner, "run", tool)
-        _wrap_own(owner, "arun", tool_async)
-    for owner in _with_subclasses(CrewStructuredTool):
-        _wrap_own(owner, "invoke", tool)
-        _wrap_own(owner, "ainvoke", tool_async)
+    for root, name, name_async in ((BaseTool, "run", "arun"), _WITHOUT_FUNCTION_CALLING):
+        for owner in _with_subclasses(root):
+            _wrap_own(owner, name, tool)
+            _wrap_own(owner, name_async, tool_async)
 
 
-def _wrap_as_made(wrap: Callable[[type[BaseLLM]], None]) -> None:
+_WITHOUT_FUNCTION_CALLING = (CrewStructuredTool, "invoke", "ainvoke")
+"""The guise in which tools are called by text."""
+
+
+def _wrap_as_made(wrap: Callable[[type], None]) -> None:
     made = BaseLLM.__dict__["__init_subclass__"].__func__
     if getattr(made, "__wrapped_by_us__", False):
         return
@@ -224,7 +226,8 @@ def _wrap_as_made(wrap: Callable[[type[BaseLLM]], None]) -> None:
 
 def _with_subclasses(root: type) -> Iterator[type]:
     yield root
-    for each in root.__subclasses__():
+    subclasses: list[type] = root.__subclasses__()
+    for each in subclasses:
         yield from _with_subclasses(each)
 
 

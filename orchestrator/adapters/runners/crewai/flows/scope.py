@@ -108,8 +108,9 @@ def inside_task(path: str) -> Iterator[None]:
 @contextmanager
 def inside(scope: Scope | None) -> Iterator[None]:
     """Run a body."""
-    token = _current.set(scope)
+    token, task = _current.set(scope), _task.set("")
     try:
         yield
     finally:
+        _task.reset(task)
         _current.reset(token)
