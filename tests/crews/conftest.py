@@ -52,6 +52,12 @@ class Eager:
     running: Any
     ports: Ports
 
+    def begin(self, path: str) -> None:
+        self.running.begin(path)
+
+    def end(self, path: str) -> None:
+        self.running.end(path)
+
     def check(self) -> None:
         if not renew_claim(self.ports, self.running.run):
             raise ClaimLost
@@ -116,6 +122,11 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> CrewaiRunner:
     return runner
 
 
+def flow_runner() -> CrewaiRunner:
+    """A runner for flows, once CrewAI is imported."""
+    return CrewaiRunner(flows=True)
+
+
 @pytest.fixture
 def deployed(
     runner: CrewaiRunner, tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
@@ -124,16 +135,18 @@ def deployed(
     monkeypatch.chdir(tmp_path)
     made: list[CrewWorld] = []
 
-    def deploy(target: str, **settings: Any) -> CrewWorld:
+    def deploy(target: str, *, kind: RunnerKind = RunnerKind.CREWAI, **settings: Any) -> CrewWorld:
         bare = make_world(tmp_path, template, plan_of("none"))
-        deployment = Deployment("crew", RunnerKind.CREWAI, f"projects.{target}", **settings)
+        deployment = Deployment("crew", kind, f"projects.{target}", **settings)
         ports = replace(
             bare.ports,
-            runners={RunnerKind.CREWAI: runner},
+            runners={kind: runner if kind is RunnerKind.CREWAI else flow_runner()},
             deployments=DeploymentFile({"crew": deployment}),
         )
         load_deployments(ports, "w-1", ports.deployments.queues())
         made.append(CrewWorld(ports, runner, bare.jobs))
+        load_deployments(ports, "w-1")
+        made.append(CrewWorld(ports, ports.runners[kind], bare.jobs))
         return made[-1]
 
     yield deploy
@@ -177,6 +190,7 @@ SERVED = {
     "meeting": "projects.meeting:crew",
     "marketing": "projects.marketing.crew:MarketingCrew",
     "trip": "projects.trip:make_crew",
+    "errands": "projects.errands:make",
 }
 FLOWS = {"letter": "orchestrator.demo.flow:LetterFlow"}
 
@@ -189,5 +203,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     path = [str(CREWS), service.environment["PYTHONPATH"]]
     service.environment["PYTHONPATH"] = os.pathsep.join(path)
     service.environment["SCRIPTED_CALLS"] = str(folder / "calls")
+    service.environment["ERRANDS"] = str(folder / "errands")
     with service:
         yield service

@@ -64,3 +64,14 @@ def test_step_webhooks_arrive(service: Service, receiver: Receiver) -> None:
         ("task-1", "search", "Much is known about the weather in {cities}."),
         ("task-3", "calculator", "550"),
     ]
+
+
+def test_a_killed_worker_makes_no_call_of_its_task_again(service: Service) -> None:
+    log = Path(service.environment["ERRANDS"])
+    log.with_suffix(".kill").write_text("13")
+    execution_id = service.client.kickoff("errands", {"who": "Ada"})
+    ended = service.ended("errands", execution_id)
+    assert (ended.status, ended.result) == ("completed", "all 9 done")
+    assert service.task_run(execution_id, "errands").attempts == 2
+    made = log.read_text().splitlines()
+    assert (made.count("model"), made.count("pay"), len(made)) == (10, 1, 19)

@@ -1,7 +1,8 @@
-"""A clerk who does errands one after another: ten calls of a model and of tools in one task.
+"""A clerk who does errands: ten calls of a model in one task, and nine of tools between them.
 
-``BEFORE`` is called before each call of the model or of a tool is really made, with its name: a
-test may have the process die there, or the call hang.
+Each call is noted once it was made. ``BEFORE`` is called with its name before that: a test may have
+it hang there. In a service, with ``ERRANDS`` in the environment, calls are noted in that file, and
+the process is killed in the middle of the call whose number stands in the file beside it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,45 +23,55 @@ from pydantic import BaseModel, PrivateAttr
 
 from projects.scripted import final, use
 
+ERRANDS = ("look", "look", "pay", *["look"] * 6)
 MADE: list[str] = []
-"""The calls that were really made in this process."""
-ERRANDS = ("look", "look", "pay", "look")
-_QUIET: Callable[[str], object] = lambda _: None  # noqa: E731 - what nobody minds
-BEFORE: list[Callable[[str], object]] = [_QUIET]
+BEFORE: list[Callable[[str], object]] = []
+_LOCK = threading.Lock()
 
 
-def made(name: str) -> int:
-    """Note a call; returns how many were made. With ``ERRANDS_LOG``, those of all processes."""
-    MADE.append(name)
-    if "ERRANDS_LOG" not in os.environ:
-        BEFORE[0](name)
-        return len(MADE)
-    log = Path(os.environ["ERRANDS_LOG"])
+def made(name: str) -> None:
+    """A call is made."""
+    if "ERRANDS" in os.environ:
+        _note(Path(os.environ["ERRANDS"]), name)
+    for each in BEFORE:
+        each(name)
+    with _LOCK:
+        MADE.append(name)
+
+
+def _note(log: Path, name: str) -> None:
+    killer = log.with_suffix(".kill")
+    before = log.read_text().splitlines() if log.exists() else []
+    if killer.exists() and len(before) + 1 == int(killer.read_text()):
+        killer.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
     with log.open("a") as file:
         file.write(f"{name}\n")
-    count = len(log.read_text().splitlines())
-    kill = Path(os.environ["ERRANDS_LOG"] + ".kill")
-    if kill.exists() and count == int(kill.read_text()):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return count
 
 
 class Clerk(BaseLLM):
-    """Does the errands in their order, then says how many answers it has seen."""
+    """Does the errands in their order. Each call costs 10 and 5 tokens."""
 
     llm_type: str = "clerk"
-    _errands: tuple[str, ...] = PrivateAttr(default=ERRANDS)
+    _errands: Sequence[str] = PrivateAttr(default=ERRANDS)
 
-    def __init__(self, errands: tuple[str, ...] = ERRANDS) -> None:
+    def __init__(self, errands: Sequence[str] = ERRANDS) -> None:
         super().__init__(model="clerk")
         self._errands = errands
 
-    def call(self, messages: Any, *_: Any, **__: Any) -> str:
-        """Each call costs 10 and 5 tokens."""
+    def call(self, messages: Any, *_: Any, **__: Any) -> Any:
+        """Answer a conversation."""
         made("model")
         self._track_token_usage_internal({"prompt_tokens": 10, "completion_tokens": 5})
         text = messages if isinstance(messages, str) else "".join(str(m) for m in messages)
-        done = text.count("Observation: did")
+        return self.next(text.count("Observation: did"))
+
+    async def acall(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        """The same."""
+        return self.call(messages, *args, **kwargs)
+
+    def next(self, done: int) -> Any:
+        """What follows after so many errands."""
         if done == len(self._errands):
             return final(f"all {done} done")
         return use(self._errands[done], json.dumps({"what": f"errand {done + 1}"}))
@@ -68,10 +81,36 @@ class Clerk(BaseLLM):
         return False
 
 
+class Manager(Clerk):
+    """Has three things looked up at once, by function calling; then answers in the form asked."""
+
+    llm_type: str = "manager"
+
+    def call(
+        self, messages: Any, tools: Any = None, *_: Any, response_model: Any = None, **__: Any
+    ) -> Any:
+        """Answer a conversation."""
+        made("model")
+        self._track_token_usage_internal({"prompt_tokens": 10, "completion_tokens": 5})
+        if tools and not any(m.get("role") == "tool" for m in messages):
+            return [_function_call(n) for n in range(3)]
+        done = sum(m.get("role") == "tool" for m in messages)
+        return response_model(done=7) if response_model else f"all {done} done"
+
+    def supports_function_calling(self) -> bool:
+        """Tools are called as functions."""
+        return True
+
+
+def _function_call(number: int) -> dict[str, Any]:
+    given = {"name": "look", "arguments": json.dumps({"what": f"errand {number}"})}
+    return {"id": f"call-{number}", "type": "function", "function": given}
+
+
 @tool("look")
 def look(what: str) -> str:
     """Look something up."""
-    made("look")
+    made(f"look {what}")
     return f"did look {what}"
 
 
@@ -82,24 +121,96 @@ def pay(what: str) -> str:
     return f"did pay {what}"
 
 
-SUFFIX = [""]
-"""What a test adds to the prompt of crews that are built from now on."""
+class Odd:
+    """What has no JSON form."""
+
+    def __str__(self) -> str:
+        """What the model sees of it."""
+        return "did something odd"
 
 
-def make(model: BaseLLM | None = None, tools: tuple[Any, ...] = (look, pay)) -> Crew:
-    """The crew: nine calls, five of the model and four of tools; then a short second task."""
+@tool("odd")
+def odd(what: str) -> Any:
+    """Give what cannot be stored."""
+    made(f"odd {what}")
+    return Odd()
+
+
+class Report(BaseModel):
+    """What a manager has to answer."""
+
+    done: int
+
+
+def _crew(model: BaseLLM, *, human_input: bool = False, **task: Any) -> Crew:
     clerk = Agent(
         role="Clerk",
         goal="do errands",
         backstory="-",
-        llm=model or Clerk(),
-        tools=list(tools),
+        llm=model,
+        tools=[look, pay, odd],
         cache=False,
     )
     errands = Task(
         name="errands",
-        description=f"Do all errands for {{who}}.{SUFFIX[0]}",
+        description="Do all errands for {who}.",
         expected_output="a count",
         agent=clerk,
+        human_input=human_input,
+        **task,
     )
     return Crew(agents=[clerk], tasks=[errands], cache=False)
+
+
+def make() -> Crew:
+    """Ten calls of a model, nine of tools."""
+    return _crew(Clerk())
+
+
+def reviewed() -> Crew:
+    """The same, and a person judges it."""
+    return _crew(Clerk(("look", "look")), human_input=True)
+
+
+def strange() -> Crew:
+    """Its second tool gives what cannot be stored."""
+    return _crew(Clerk(("look", "odd", "look")))
+
+
+def parallel() -> Crew:
+    """Three tools at once, and an answer in a form."""
+    return _crew(Manager(), output_pydantic=Report, callback=lambda _: made("callback"))
+
+
+class ErrandsFlow(Flow[Any]):
+    """A model that a method asks by itself, then a crew inside another method."""
+
+    @start()
+    def greet(self) -> str:
+        """Three calls of a model, one after the other."""
+        clerk = Clerk(())
+        return " ".join(str(clerk.call(f"greet {n}")) for n in range(3))
+
+    @listen(greet)
+    def errands(self) -> str:
+        """A crew: four calls of a model, three of tools."""
+        crew = _crew(Clerk(("look", "pay", "look")))
+        return str(crew.kickoff(inputs={"who": "Ada"}).raw)
+
+
+class AsyncFlow(Flow[Any]):
+    """A method that asks a model asynchronously."""
+
+    @start()
+    async def greet(self) -> str:
+        """Four calls."""
+        clerk = Clerk(())
+        return " ".join([str(await clerk.acall(f"greet {n}")) for n in range(4)])
+
+
+def forget() -> None:
+    """Forget what was made and what hangs."""
+    MADE.clear()
+    BEFORE.clear()
+    with suppress(KeyError):
+        del os.environ["ERRANDS"]
