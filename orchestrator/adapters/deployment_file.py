@@ -198,9 +198,7 @@ class _Entry(BaseModel):
     @model_validator(mode="after")
     def _journals_what_has_calls(self) -> _Entry:
         if self.functions is not None and (self.journal or self.tools_once):
-            raise ValueError(
-                "'journal' and 'tools_once' are for crews and flows, not for functions"
-            )
+            raise ValueError("'journal' and 'tools_once' are for crews and flows alone")
         if self.journal is False and self.tools_once:
             raise ValueError("'tools_once' needs the journal: take 'journal = false' away")
         return self

@@ -9,6 +9,7 @@ from orchestrator.adapters.deployment_file import (
     RunnerKind,
     load_deployments,
 )
+from orchestrator.domain.calls import OnceRules
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.deployment import Deployment, OnCodeChange, StatusForm
 from orchestrator.errors import InvalidSettings, UnknownDeployment
@@ -57,7 +58,23 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         carry_webhooks=True,
         on_code_change=OnCodeChange.REFUSE,
         status_form=StatusForm.DOCUMENTED,
+        journal=False,
     )
+
+
+def test_tools_that_run_once_are_patterns(tmp_path: Path) -> None:
+    loaded = load(tmp_path, f'{SMALLEST}tools_once = ["pay_*", "mail"]').get("research")
+    assert (loaded.journal, loaded.once) == (True, OnceRules(("pay_*", "mail")))
+
+
+def test_the_journal_can_be_turned_off(tmp_path: Path) -> None:
+    assert not load(tmp_path, f"{SMALLEST}journal = false").get("research").journal
+
+
+def test_functions_have_no_journal(tmp_path: Path) -> None:
+    text = '[deployments.glue]\nfunctions = "my_project:steps"\ntools_once = ["pay"]'
+    said = refusal(tmp_path, text)
+    assert said == ": deployment 'glue': 'journal' and 'tools_once' are for crews and flows alone"
 
 
 @pytest.mark.parametrize(
@@ -80,6 +97,10 @@ def test_other_durations_are_refused(tmp_path: Path, written: str) -> None:
     [
         ("max_atempts = 3", "max_atempts: there is no such key; did you mean 'max_attempts'?"),
         ("zzz = 3", "zzz: there is no such key"),
+        (
+            'journal = false\ntools_once = ["pay"]',
+            "'tools_once' needs the journal: take 'journal = false' away",
+        ),
         ('status_form = "x"', "status_form: Input should be 'live' or 'documented'"),
         ("max_attempts = 0", "max_attempts: Input should be greater than 0"),
         ("max_attempts = true", "max_attempts: Input should be a valid integer"),

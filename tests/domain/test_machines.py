@@ -28,6 +28,8 @@ EDGES = {
     """,
     TASK_RUN: """
         DUE claim RUNNING
+        DUE doubt UNDER_REVIEW
+        UNDER_REVIEW settle DUE
         RUNNING give_back DUE
         RUNNING try_again DUE
         RUNNING ask UNDER_REVIEW
