@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from world import ScriptedRunner, WorkerDied, World
 
+from orchestrator.api.v1.record_models import ExecutionRecord
+from orchestrator.api.v1.records import execution_record
 from orchestrator.domain.calls import AskedCall, CallKind, OnceRules
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.deployment import Deployment
@@ -18,6 +20,7 @@ from orchestrator.errors import Invalid, TaskFailed
 from orchestrator.ports import Ended, LiveCall, RunContext
 from orchestrator.usecases.executions.claims import end_claims_of_lost_child, give_back_claims
 from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.snapshot import history
 from orchestrator.usecases.executions.stop import stop
 
 ONCE = {"once": OnceRules(("pay*",))}
@@ -397,3 +400,13 @@ def test_an_answer_over_the_limit_ends_the_journal(
             "its answer has 9 bytes, over the limit of 5"
         )
     ]
+
+
+def test_the_record_of_an_execution_shows_what_was_saved(calling: Any) -> None:
+    world, caller = calling()
+    caller.at = {4: dies}
+    execution_id = crash(world)
+    world.work()
+    shown = ExecutionRecord.model_validate(execution_record(*history(world.ports, execution_id)))
+    saved = {"model_calls": 2, "tool_calls": 1, "total_tokens": 45}
+    assert (shown.saved, shown.tasks[0].rounds[0].saved) == (saved, saved)
