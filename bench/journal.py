@@ -102,7 +102,7 @@ def _world(url: str, runner: Any, *, journal: bool) -> Any:
         runners={RunnerKind.CREWAI: runner},
         deployments=DeploymentFile({"crew": deployment}),
     )
-    load_deployments(ports, "w-1")
+    load_deployments(ports, "w-1", ports.deployments.queues())
     return CrewWorld(ports, runner, bare.jobs)
 
 

@@ -144,8 +144,6 @@ def deployed(
             deployments=DeploymentFile({"crew": deployment}),
         )
         load_deployments(ports, "w-1", ports.deployments.queues())
-        made.append(CrewWorld(ports, runner, bare.jobs))
-        load_deployments(ports, "w-1")
         made.append(CrewWorld(ports, ports.runners[kind], bare.jobs))
         return made[-1]
 

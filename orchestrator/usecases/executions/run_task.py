@@ -52,7 +52,7 @@ from orchestrator.usecases.executions.fail_attempt import fail_attempt
 from orchestrator.usecases.executions.history import read_history
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.executions.publishing import admit_after, admit_next, is_full
-from orchestrator.usecases.executions.unknown_calls import ask_about_unknown_call
+from orchestrator.usecases.executions.unknown_calls import halt_for_unknown_call
 from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.usecases.reviews.weigh import Weighed, conclude_weighing, weigh
 from orchestrator.usecases.webhooks.stream_events import emit_started
@@ -169,8 +169,7 @@ def _claim(
         return None
     if run.resumes or locked.execution.state is ExecutionState.QUEUED:
         admit_next(locked, run)
-    if ask_about_unknown_call(locked, run):
-        locked.close()
+    if halt_for_unknown_call(locked, run):
         return None
     lease_until = locked.now + retry.LEASE
     claimed = locked.save_run(

@@ -20,8 +20,11 @@ _CALL = "call"
 """The key of the question's metadata under which the call's number stands."""
 
 
-def ask_about_unknown_call(locked: LockedExecution, run: TaskRun) -> bool:
-    """Have a person say what a call did that must not be made twice; False where there is none."""
+def halt_for_unknown_call(locked: LockedExecution, run: TaskRun) -> bool:
+    """Have a person say what a call did that must not be made twice; False where there is none.
+
+    Nothing else is done in the transaction.
+    """
     deployment = locked.ports.deployments.get(run.deployment)
     if run.weighs or not (deployment.journal and deployment.once.patterns):
         return False
@@ -33,6 +36,7 @@ def ask_about_unknown_call(locked: LockedExecution, run: TaskRun) -> bool:
     output_id = locked.ports.ids.new()
     locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
     open_review(locked, doubted, _question(run, call), run.round, output_id, output)
+    locked.close()
     return True
 
 
