@@ -5,7 +5,7 @@ the task runs again after a crash, each call is looked for in what was recorded 
 digest: of several with one digest the one that was recorded first. So calls that run side by side
 find theirs in whatever order they come. A call that is not found goes live, and so does whatever
 begins after it has ended: it may follow from another answer. What is under way beside it is served
-on.
+on, and so are the other tools that one answer of a model asked for: they follow from that.
 """
 
 from __future__ import annotations
@@ -128,6 +128,9 @@ class StepCalls:
         self._waiting = list(recorded)
         self._live = not self._waiting
         self._made = 0
+        self._turn = 0  # how many calls of a model were made
+        self._open_turn = 0
+        self._turns: dict[int, int] = {}
         self._missing: dict[int, str] = {}
         self.served = Served()
         self.closed = False
@@ -140,16 +143,22 @@ class StepCalls:
 
         A tool that runs once is served even when all else is live.
         """
-        self._made += 1
-        found = self._take(asked) if once or not self._live else None
+        self._count(asked)
+        is_open = not self._live or (asked.kind is CallKind.TOOL and self._turn == self._open_turn)
+        found = self._take(asked) if once or is_open else None
         if found is not None and found.is_answered:
             return found
         self.miss(self._made, self._reason(asked, found))
         return None
 
-    def made_unseen(self, why: str) -> int:
-        """A call is made that could not be looked for; returns which it is."""
+    def _count(self, asked: AskedCall) -> None:
         self._made += 1
+        self._turn += asked.kind is CallKind.MODEL
+        self._turns[self._made] = self._turn if asked.kind is CallKind.TOOL else 0
+
+    def made_unseen(self, asked: AskedCall, why: str) -> int:
+        """A call is made that could not be looked for; returns which it is."""
+        self._count(asked)
         self.miss(self._made, why)
         return self._made
 
@@ -169,6 +178,7 @@ class StepCalls:
         if why is None or self._live:
             return None
         self._live = True
+        self._open_turn = self._turns[made] or -1  # none where code called the tool by itself
         self.served.live_from, self.served.why = made, why
         return self.served.note()
 

@@ -40,6 +40,24 @@ def test_whatever_begins_after_a_call_that_was_not_found_has_ended_is_live() -> 
     )
 
 
+def test_tools_that_one_answer_asked_for_are_served_whichever_ends_first() -> None:
+    look = recorded("a", "b", kind=TOOL, name="look")
+    calls = StepCalls([*look, RecordedCall(3, "write", MODEL, "m", "first")])
+    assert serve(calls, asked("first")) == 3
+    assert serve(calls, asked("new", TOOL, "look")) is None
+    calls.ended(2)
+    assert serve(calls, asked("b", TOOL, "look")) == 2
+    assert serve(calls, asked("next")) is None  # the model again: from here on all is live
+    assert serve(calls, asked("a", TOOL, "look")) is None
+
+
+def test_a_tool_that_code_calls_by_itself_is_live_after_one_that_was_not_found() -> None:
+    calls = StepCalls(recorded("a", kind=TOOL, name="look"))
+    serve(calls, asked("new", TOOL, "look"))
+    calls.ended(1)
+    assert serve(calls, asked("a", TOOL, "look")) is None
+
+
 def test_the_note_says_that_the_journal_ends() -> None:
     calls = StepCalls(recorded("a", kind=TOOL, name="look"))
     serve(calls, asked("a", TOOL, "look"))

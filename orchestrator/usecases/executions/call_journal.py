@@ -158,7 +158,7 @@ class ClaimedJournal:
         if once:
             message = f"'{asked.name}' runs once, and what it is given {asked.unstorable}"
             raise TaskFailed(message, retryable=False)
-        made = step.made_unseen(asked.unstorable)
+        made = step.made_unseen(asked, asked.unstorable)
         return LiveCall(asked, made)
 
     # Ends ---------------------------------------------------------------------------------------
