@@ -146,7 +146,7 @@ class TaskRuns(Protocol):
         """How many runs of a deployment are claimed."""
         ...
 
-    def hold(self, task_run_id: str) -> None:
+    def keep_back(self, task_run_id: str) -> None:
         """Have a run that is due wait for its turn: nobody publishes it before it is admitted."""
         ...
 

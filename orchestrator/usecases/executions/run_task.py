@@ -165,11 +165,7 @@ def _claim(
         return None
     except Unreadable:
         pass  # whoever claims it says so
-    if not _may_run(ports, tx, run):
-        return None
-    if run.resumes or locked.execution.state is ExecutionState.QUEUED:
-        admit_next(locked, run)
-    if halt_for_unknown_call(locked, run):
+    if not _may_run(locked, run):
         return None
     lease_until = locked.now + retry.LEASE
     claimed = locked.save_run(
@@ -185,14 +181,16 @@ def _claim(
     return Claimed(claimed, work, execution.checkpoints, execution.subscriptions.stream)
 
 
-def _may_run(ports: Ports, tx: Transaction, run: TaskRun) -> bool:
-    """Whether it may run here and now; one of too many waits for its turn."""
-    if run.deployment not in ports.deployments.names():
+def _may_run(locked: LockedExecution, run: TaskRun) -> bool:
+    """Whether it may run here and now; if not, what it waits for is written down."""
+    if run.deployment not in locked.ports.deployments.names():
         return False  # for a worker whose deployment file has it
-    if is_full(ports, tx, run):
-        tx.task_runs.hold(run.id)
+    if is_full(locked.ports, locked.tx, run):
+        locked.tx.task_runs.keep_back(run.id)
         return False
-    return True
+    if run.resumes or locked.execution.state is ExecutionState.QUEUED:
+        admit_next(locked, run)
+    return not halt_for_unknown_call(locked, run)
 
 
 def _is_due(locked: LockedExecution, run: TaskRun) -> bool:

@@ -12,8 +12,9 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.question import Effect, Question, QuestionKind
 from orchestrator.domain.review import Feedback, Review
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.usecases.executions.advance import fail_execution, job_of, open_review
+from orchestrator.usecases.executions.advance import fail_execution, open_review
 from orchestrator.usecases.executions.locked_execution import LockedExecution
+from orchestrator.usecases.executions.publishing import job_of
 from orchestrator.usecases.reviews.close import close_review
 
 _CALL = "call"
@@ -21,10 +22,7 @@ _CALL = "call"
 
 
 def halt_for_unknown_call(locked: LockedExecution, run: TaskRun) -> bool:
-    """Have a person say what a call did that must not be made twice; False where there is none.
-
-    Nothing else is done in the transaction.
-    """
+    """Have a person say what a call did that must not be made twice; False where there is none."""
     deployment = locked.ports.deployments.get(run.deployment)
     if run.weighs or not (deployment.journal and deployment.once.patterns):
         return False
