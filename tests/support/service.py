@@ -37,7 +37,7 @@ SECONDS_TO_START = 120.0
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
-CRASH_POINTS = ("after-commit", "after-claim", "after-send")
+CRASH_POINTS = ("before-commit", "after-commit", "after-publish", "after-claim", "after-send")
 
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

@@ -110,6 +110,7 @@ class SqlStore:
         unsent = [job for job in jobs if not self._send(job)]
         if unsent:
             self._wake_soon(unsent)
+        self._crash_point("after-publish")
         return result
 
     def read(self, work: Callable[[ports.Transaction], T]) -> T:
@@ -126,6 +127,7 @@ class SqlStore:
         with self._remembering(), engine.begin() as connection:
             transaction = SqlTransaction(connection, self._cipher, self._known)
             result = work(transaction)
+            self._crash_point("before-commit")
         transaction.committed()
         return result, transaction.jobs
 
