@@ -53,6 +53,7 @@ def disk_full(battle: Battle) -> Iterator[None]:
 def read_only(battle: Battle) -> Iterator[None]:
     service = battle.service
     service.kill()
+    service.ports.store.dispose()  # nobody may have a file open to write
     mount = ("mount", "-o", "remount,ro")
     subprocess.run([*mount, str(service.data)], check=True)
     refused = subprocess.run(

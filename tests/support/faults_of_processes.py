@@ -19,6 +19,8 @@ from processes import kill_all
 PAST_A_LEASE = 12.0
 """Seconds; a lease is 8 here."""
 
+SECONDS_TO_SEND_AGAIN = 3.0
+
 AGAIN = "its lease is ended by the worker's parent; the task runs again elsewhere"
 BY_SWEEP = "the sweep publishes the next job again"
 RESTART = "the supervisor starts another one; clients ask again under their key"
@@ -36,15 +38,17 @@ def child_dies(place: str, battle: Battle) -> Iterator[None]:
 
 
 fault(
-    "a child dies before a commit", "SIGKILL in the transaction that has the output", AGAIN,
+    "a child dies before a commit",
+    "SIGKILL in the transaction that has the output",
+    AGAIN,
     short=True,
 )(partial(child_dies, "before-commit"))
-fault(
-    "a child dies after a commit", "SIGKILL between commit and publish", BY_SWEEP, short=True
-)(partial(child_dies, "after-commit"))
-fault(
-    "a child dies after a publish", "SIGKILL once the next job is out", "that job is taken"
-)(partial(child_dies, "after-publish"))
+fault("a child dies after a commit", "SIGKILL between commit and publish", BY_SWEEP, short=True)(
+    partial(child_dies, "after-commit")
+)
+fault("a child dies after a publish", "SIGKILL once the next job is out", "that job is taken")(
+    partial(child_dies, "after-publish")
+)
 
 
 @fault("a child dies after a claim", "SIGKILL between claim and body", AGAIN, short=True)
@@ -87,14 +91,20 @@ def kind_dies(place: str, kind: str, battle: Battle) -> Iterator[None]:
 
 
 def _lives(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 for _place in ("before-commit", "after-commit", "after-publish"):
     _where = _place.replace("-", " a ")
-    fault(f"the API dies {_where}", "SIGKILL while it answers", RESTART, short=_place != "after-publish")(
-        partial(kind_dies, _place, "api")
-    )
+    fault(
+        f"the API dies {_where}",
+        "SIGKILL while it answers",
+        RESTART,
+        short=_place != "after-publish",
+    )(partial(kind_dies, _place, "api"))
     fault(f"the sweep dies {_where}", "SIGKILL", "the supervisor starts another one")(
         partial(kind_dies, _place, "sweep")
     )
@@ -130,20 +140,24 @@ def intake_dies(place: str, battle: Battle) -> Iterator[None]:
     def send() -> None:
         app.send_task("orchestrator.kickoff", kwargs=arguments, task_id=run.id, queue="intake")
 
+    def has_begun() -> bool:
+        answer = battle.client.call("GET", f"/v1/executions/{run.id}")
+        return bool(answer.status_code == 200)
+
     send()
     battle.until(lambda: not _lives(old))
-    send()
-    yield
-    path = f"/v1/executions/{run.id}"
-    battle.until(lambda: battle.client.call("GET", path).status_code == 200)
+    while not has_begun():
+        send()
+        time.sleep(SECONDS_TO_SEND_AGAIN)
     app.close()
+    yield
 
 
 for _place in ("before-commit", "after-commit"):
     fault(
         f"the intake worker dies {_place.replace('-', ' a ')}",
         "SIGKILL as it takes a producer's message",
-        "the producer sends it again under its id: one execution",
+        "the producer sends it again under its id until there is an execution: there is one",
     )(partial(intake_dies, _place))
 
 

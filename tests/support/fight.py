@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+# These fill the table.
+import faults_of_processes  # noqa: F401
+import faults_of_servers  # noqa: F401
 from battle import Battle
 from count_battle import Counts, count, settled
 from fault_table import FAULTS, Fault
 from faults_of_machines import CAN_MOUNT
 from hurt_service import HurtService
 from receiver import Receiver
-
-# These fill the table.
-import faults_of_processes  # noqa: F401
-import faults_of_servers  # noqa: F401
 
 OF_DISKS = ("the disk is full", "the data folder is read-only")
 

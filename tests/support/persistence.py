@@ -22,9 +22,7 @@ class Persistent:
     service: HurtService
     seconds: float = SECONDS
 
-    def call(
-        self, method: str, path: str, body: object = None, key: str = ""
-    ) -> requests.Response:
+    def call(self, method: str, path: str, body: object = None, key: str = "") -> requests.Response:
         """What the service decided: neither a broken connection nor a 5xx is that.
 
         Nor is a 409 that tells of the same key being at work.

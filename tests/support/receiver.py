@@ -73,7 +73,11 @@ class Receiver:
             disable_nagle_algorithm = True  # else each response waits for an acknowledgement
 
             def do_POST(self) -> None:
-                content = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                content = self.rfile.read(length)
+                if len(content) < length:  # who sent it died meanwhile: nobody got it
+                    self.close_connection = True
+                    return
                 received.append(Received(self.path.rpartition("/")[2], self.headers, content))
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
