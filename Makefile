@@ -4,7 +4,8 @@ BIN := .venv/bin
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: demo test test-model test-clients fuzz faults lint format docs site wheel bench bench-short bench-waiting clean
+.PHONY: demo test test-model test-clients fuzz faults races mutants lint format docs site wheel \
+	bench bench-short bench-waiting clean
 
 demo: .venv/crewai
 	$(BIN)/python -m orchestrator demo
@@ -69,7 +70,7 @@ bench-short: .venv/dev .cache/peers/done
 	$(BIN)/python bench/run.py --short $(BENCHES)
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/bin/uv:
 	$(PYTHON) -m venv .venv

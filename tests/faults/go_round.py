@@ -14,11 +14,11 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from random import Random
 
 from fault_table import BOTH, Fault
 from fight import CAN_MOUNT, Came, faults_for, fight, told
 from hurt_service import HurtService
+from random_flows import dice
 from receiver import Receiver
 from tabulate_faults import table
 
@@ -72,7 +72,7 @@ def rounds(
 ) -> Iterator[Came]:
     """Each fault once, in an order of the seed's, on services that are new now and then."""
     faults = [each for each in faults_for(database, seldom=asked.seldom) if asked.only in each.name]
-    Random(seed).shuffle(faults)
+    dice(str(seed)).shuffle(faults)
     for begin in range(0, len(faults), ROUNDS_OF_ONE_SERVICE):
         yield from on_one_service(
             faults[begin : begin + ROUNDS_OF_ONE_SERVICE], database, seed, until, receiver

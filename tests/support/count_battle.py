@@ -126,8 +126,14 @@ def _count_bodies(run: Run, record: dict[str, Any], counts: Counts, wrong: Any) 
     for path, number in commits.items():
         if number > 1:
             wrong("doubled", f"{path} was committed {number} times")
+    asked_anew = Counter(
+        task["name"]
+        for task in record["tasks"]
+        for each in task["rounds"]
+        if each["state"] == "REJECTED" and "output" not in each
+    )
     for name, numbers in ran.items():
-        counts.reruns += len(numbers) - len(kept.get(name, ()))
+        counts.reruns += len(numbers) - len(kept.get(name, ())) - asked_anew[name]
         if not kept.get(name):
             wrong("lost", f"{name} ran, and nothing of it was kept")
         elif numbers[-1] != kept[name][-1]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 
 # These fill the table.
 import faults_of_processes  # noqa: F401
@@ -15,6 +14,7 @@ from count_battle import Counts, count, settled
 from fault_table import FAULTS, Fault
 from faults_of_machines import CAN_MOUNT
 from hurt_service import HurtService
+from random_flows import dice
 from receiver import Receiver
 
 OF_DISKS = ("the disk is full", "the data folder is read-only")
@@ -52,7 +52,7 @@ def fight(
 ) -> Came:
     """One round of a fault, from healthy to healthy."""
     came = Came(fault, "postgres" if service.own_postgres else "sqlite", seed)
-    battle = Battle(service, receiver, folder, Random(f"{seed} {fault.name}"))
+    battle = Battle(service, receiver, folder, dice(f"{seed} {fault.name}"))
     try:
         with battle.reviewing():
             _to_its_end(battle, fault)

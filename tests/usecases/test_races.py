@@ -1,0 +1,208 @@
+"""Two who want different things of one execution at one moment: one wins, and the other is told.
+
+``RACES`` says how many races each test runs: ``make races`` has a thousand.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+from typing import Any
+
+import pytest
+from databases import migrated_database
+from world import World, plan_of, world_over
+
+from orchestrator.domain.review import ReviewState
+from orchestrator.domain.task_run import TaskRunState
+from orchestrator.errors import AlreadyAnswered, CannotStop, NotPending
+from orchestrator.jobs import Job
+from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.idempotency import IdempotencyKey
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.expire import expire_review
+from orchestrator.usecases.reviews.feedback import Answer
+from orchestrator.wire.requests import ResumeBody, parse
+
+RACES = int(os.environ.get("RACES", "30"))
+TASKS = ("research", "write?", "publish")
+SECONDS = 60.0
+
+pytestmark = [pytest.mark.timeout(180 + RACES), pytest.mark.xdist_group("races")]
+
+Verb = Callable[..., str]
+
+
+def decide(world: World, execution_id: str, approve: bool, key: str = "") -> str:  # noqa: FBT001 - sent to a process
+    said = {"execution_id": execution_id, "task_id": "write", "is_approve": approve}
+    body = parse(ResumeBody, said)
+    try:
+        given = Answer(
+            "crew", body, "tests", "api", key=IdempotencyKey(key, "same") if key else None
+        )
+        answer(world.ports, given)
+    except (AlreadyAnswered, NotPending):
+        return "lost"
+    return "approved" if approve else "rejected"
+
+
+def let_expire(world: World, execution_id: str) -> str:
+    (review,) = world.snapshot(execution_id).reviews
+    return "expired" if expire_review(world.ports, review) else "lost"
+
+
+def stop_it(world: World, execution_id: str) -> str:
+    try:
+        stop(world.ports, "crew", execution_id, "tests")
+    except CannotStop:
+        return "lost"
+    return "stopped"
+
+
+def take(world: World, job: Job) -> str:
+    before = len(world.runner.chains)
+    world.run(job)
+    return "ran" if len(world.runner.chains) > before else "lost"
+
+
+class Racer:
+    """What one who races has: a world of its own over the same database, and the line."""
+
+    world: World
+    line: Any
+
+
+def get_ready(url: str, line: Any) -> None:
+    Racer.world, Racer.line = world_over(url, plan_of(*TASKS)), line
+
+
+def run_in_process(verb: Verb, arguments: tuple[Any, ...]) -> str:
+    Racer.line.wait(SECONDS)
+    return verb(Racer.world, *arguments)
+
+
+class Arena:
+    """Where two race: as threads of one process, or as processes."""
+
+    def __init__(self, url: str, kind: str) -> None:
+        self.world = world_over(url, plan_of(*TASKS))
+        self._kind = kind
+        self._pool: Executor
+        if kind == "threads":
+            self._line: Any = Barrier(2)
+            self._others = [world_over(url, plan_of(*TASKS)) for _ in range(2)]
+            self._pool = ThreadPoolExecutor(2)
+        else:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(
+                2, mp_context=context, initializer=get_ready, initargs=(url, context.Barrier(2))
+            )
+
+    def close(self) -> None:
+        self._pool.shutdown()
+        for world in (self.world, *getattr(self, "_others", ())):
+            world.ports.store.dispose()
+
+    def race(self, *racers: tuple[Any, ...]) -> list[str]:
+        """Have both begin at one moment; gives what each came to."""
+        both: list[Future[str]]
+        if self._kind == "processes":
+            both = [self._pool.submit(run_in_process, verb, rest) for verb, *rest in racers]
+        else:
+            both = [
+                self._pool.submit(self._run, self._others[number], racer)
+                for number, racer in enumerate(racers)
+            ]
+        return [each.result() for each in both]
+
+    def _run(self, world: World, racer: tuple[Any, ...]) -> str:
+        verb, *arguments = racer
+        self._line.wait(SECONDS)
+        return str(verb(world, *arguments))
+
+    def decisions(self, execution_id: str) -> int:
+        """How many transitions closed the execution's review, by its timeline."""
+        closing = {"review.answer", "review.expire", "review.withdraw"}
+        entries = self.world.ports.store.read(lambda tx: tx.timeline.of(execution_id))
+        return sum(entry.event in closing for entry in entries)
+
+
+@pytest.fixture(scope="module", params=["threads", "processes"])
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+)
+def arena(
+    request: pytest.FixtureRequest,
+    kind: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    template: Path,
+) -> Iterator[Arena]:
+    """One for all tests: a process takes a second to begin."""
+    if request.param == "sqlite":
+        file = tmp_path_factory.mktemp("arena") / "world.db"
+        file.write_bytes(template.read_bytes())
+        url = f"sqlite:///{file}"
+    else:
+        url = migrated_database(request.getfixturevalue("postgres_server"))
+    arena = Arena(url, kind)
+    yield arena
+    arena.close()
+
+
+def test_of_two_decisions_one_counts(arena: Arena) -> None:
+    for _ in range(RACES):
+        execution_id = arena.world.halted()
+        came = arena.race((decide, execution_id, True), (decide, execution_id, False))
+        assert came.count("lost") == 1
+        (review,) = arena.world.snapshot(execution_id).reviews
+        assert review.approved is ("approved" in came)
+        assert arena.decisions(execution_id) == 1
+
+
+def test_a_decision_or_a_deadline_counts(arena: Arena) -> None:
+    for _ in range(RACES):
+        execution_id = arena.world.halted()
+        came = arena.race((decide, execution_id, True), (let_expire, execution_id))
+        assert came.count("lost") == 1
+        (review,) = arena.world.snapshot(execution_id).reviews
+        state = ReviewState.ANSWERED if came[0] == "approved" else ReviewState.EXPIRED
+        assert review.state is state
+        assert arena.decisions(execution_id) == 1
+
+
+def test_a_stop_ends_it_whatever_was_decided(arena: Arena) -> None:
+    for _ in range(RACES):
+        execution_id = arena.world.halted()
+        _, stopped = arena.race((decide, execution_id, True), (stop_it, execution_id))
+        assert stopped == "stopped"
+        now = arena.world.snapshot(execution_id)
+        assert now.execution.state.value == "STOPPED"
+        assert not [
+            run for run in now.runs if run.state in (TaskRunState.DUE, TaskRunState.RUNNING)
+        ]
+        assert arena.decisions(execution_id) == 1
+
+
+def test_a_call_made_twice_under_one_key_decides_once_and_is_answered_alike(arena: Arena) -> None:
+    for number in range(RACES):
+        execution_id = arena.world.halted()
+        call = (decide, execution_id, True, f"key {execution_id} {number}")
+        assert arena.race(call, call) == ["approved", "approved"]
+        assert arena.decisions(execution_id) == 1
+
+
+def test_a_job_that_came_twice_is_taken_once(arena: Arena) -> None:
+    for _ in range(RACES):
+        execution_id = arena.world.kickoff()
+        job = arena.world.jobs.pop()
+        assert sorted(arena.race((take, job), (take, job))) == ["lost", "ran"]
+        (first, *_) = arena.world.snapshot(execution_id).runs
+        assert (first.state, first.attempts) == (TaskRunState.COMMITTED, 1)
