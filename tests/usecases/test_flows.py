@@ -19,6 +19,7 @@ from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import AlreadyAnswered, Invalid, NotPending
 from orchestrator.usecases.executions.claims import end_lapsed_claim
 from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
 
 SUCCEEDED = ExecutionState.SUCCEEDED
@@ -226,6 +227,24 @@ def test_words_are_weighed_by_a_model_in_a_worker(a_flow_of_each: Make) -> None:
     (review,) = world.snapshot(execution_id).reviews
     assert (review.outcome, review.words) == ("go", "I suppose it is fine")
     assert state(world, execution_id) is SUCCEEDED
+
+
+def test_words_that_are_weighed_are_in_the_timeline_with_whose_they_are(a_flow: Make) -> None:
+    world = a_flow("loop")
+    world.runner.says = "go"
+    execution_id = world.halted()
+    world.say(execution_id, "review", human_feedback="hmm", reviewer="Alice", edited_output="mine")
+    (line,) = [
+        each for each in timeline(world.ports, execution_id)[1] if each.event == "review.weigh"
+    ]
+    assert (line.actor, line.details["feedback"]) == ("tests", "hmm")
+    assert (line.details["channel"], line.details["reviewer"]) == ("api", "Alice")
+    world.work()
+    texts = {each.path: each.output.raw for each in world.snapshot(execution_id).committed}
+    assert texts["review#1"] == "mine", "what a person edited stays, whatever a model says"
+    resumed = [each.resumes for each in world.snapshot(execution_id).runs]
+    assert resumed == sorted(resumed)
+    assert resumed[-1]
 
 
 @pytest.mark.parametrize("says", ["perhaps", None, RuntimeError("no key")])

@@ -1,0 +1,249 @@
+"""Every field that a transition writes, and none that it does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from orchestrator.domain.delivery import Delivery, DeliveryState
+from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.domain.retry import LONGEST_PASSING_ON, delivery_due_again_at, pass_on_at
+from orchestrator.domain.review import Feedback, Review, ReviewState, judge, option_meant
+from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.domain.webhooks import Subscriptions
+
+AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LATER = AT + timedelta(minutes=1)
+USAGE = {"total_tokens": 3}
+CLAIMED = TaskRun(
+    *("t-1", "k-1", "newsroom", "write", "write", 1, TaskRunState.RUNNING, 1, AT, AT, AT, AT),
+    publishes=3,
+    claim_no=2,
+    claimed_by="w-1",
+    lease_until=LATER,
+    attempts=2,
+    started_at=AT,
+    error="the attempt before",
+)
+ASKED = replace(CLAIMED, state=TaskRunState.UNDER_REVIEW, lease_until=None, error=None)
+RUNNING = Execution(
+    *("k-1", "newsroom", ExecutionState.RUNNING, 1, "api", "alice", "sha256:0", {}, {}),
+    Subscriptions(),
+    carry_webhooks=False,
+    created_at=AT,
+    started_at=AT,
+)
+CHOICE = Question(QuestionKind.CHOICE, "write", "write", options=("go", "revise"))
+REVIEW = Review(
+    *("r-1", "k-1", "newsroom", "t-1", "write", "write", 1, ReviewState.PENDING, 1, "o-1"),
+    "sha256:1",
+    AT,
+    question=CHOICE,
+    note="not understood",
+)
+SENT = Delivery(
+    *("d-1", "k-1", "newsroom", "e-1", "task", 1, DeliveryState.PENDING, 1, b"{}", AT, AT, AT, AT),
+    claimed_by="w-1",
+    lease_until=LATER,
+    publishes=2,
+)
+OVER = {"lease_until": None, "finished_at": LATER}
+
+WROTE: list[tuple[str, Any, Any, dict[str, Any]]] = [
+    (
+        "a claim that is given back",
+        CLAIMED,
+        CLAIMED.give_back(LATER),
+        {
+            "state": TaskRunState.DUE,
+            "claimed_by": None,
+            "lease_until": None,
+            "due_at": LATER,
+            "attempts": 1,
+            "published_at": LATER,
+            "wake_at": LATER + timedelta(minutes=1),
+            "publishes": 1,
+        },
+    ),
+    (
+        "a halt",
+        CLAIMED,
+        CLAIMED.halt(LATER, USAGE, 0.5),
+        {
+            "state": TaskRunState.HALTED,
+            "usage": USAGE,
+            "execution_time": 0.5,
+            "error": None,
+            **OVER,
+        },
+    ),
+    (
+        "a failed run",
+        CLAIMED,
+        CLAIMED.fail(LATER, "no"),
+        {"state": TaskRunState.FAILED, "error": "no", **OVER},
+    ),
+    (
+        "a withdrawn run",
+        CLAIMED,
+        CLAIMED.withdraw(LATER),
+        {"state": TaskRunState.WITHDRAWN, **OVER},
+    ),
+    ("a committed step", CLAIMED, CLAIMED.advanced(), {"attempts": 1}),
+    (
+        "a rejected run",
+        ASKED,
+        ASKED.reject(LATER),
+        {"state": TaskRunState.REJECTED, "finished_at": LATER},
+    ),
+    (
+        "a run that is asked about again",
+        replace(ASKED.withdraw(LATER), error="stopped"),
+        replace(ASKED.withdraw(LATER), error="stopped").ask_again(),
+        {"state": TaskRunState.UNDER_REVIEW, "finished_at": None, "error": None},
+    ),
+    (
+        "a failed execution",
+        RUNNING,
+        RUNNING.fail(LATER, "no"),
+        {"state": ExecutionState.FAILED, "finished_at": LATER, "error": "no"},
+    ),
+    (
+        "a stopped execution",
+        RUNNING,
+        RUNNING.stop(LATER),
+        {"state": ExecutionState.STOPPED, "finished_at": LATER},
+    ),
+    (
+        "words that are weighed",
+        REVIEW,
+        REVIEW.weigh(Feedback("fine", "alice", "api", "Alice"), "o-2"),
+        {
+            "words": "fine",
+            "actor": "alice",
+            "channel": "api",
+            "reviewer": "Alice",
+            "edited_output_id": "o-2",
+            "weighing": True,
+            "note": None,
+        },
+    ),
+    ("words that nobody understood", REVIEW, REVIEW.undecided("why"), {"note": "why"}),
+    (
+        "a withdrawn review",
+        REVIEW,
+        REVIEW.withdraw(LATER, "alice"),
+        {"state": ReviewState.WITHDRAWN, "closed_at": LATER, "actor": "alice"},
+    ),
+    (
+        "a delivery that arrived",
+        SENT,
+        SENT.deliver(LATER),
+        {
+            "state": DeliveryState.DELIVERED,
+            "attempts": 1,
+            "finished_at": LATER,
+            "claimed_by": None,
+            "lease_until": None,
+        },
+    ),
+    (
+        "a delivery to a disabled endpoint",
+        SENT,
+        SENT.drop(LATER, "disabled"),
+        {
+            "state": DeliveryState.CANCELLED,
+            "finished_at": LATER,
+            "reason": "disabled",
+            "claimed_by": None,
+            "lease_until": None,
+        },
+    ),
+    (
+        "a delivery that cannot be read here",
+        SENT,
+        SENT.wait_for_key(LATER, "sealed"),
+        {
+            "due_at": LATER,
+            "wake_at": LATER,
+            "publishes": 0,
+            "reason": "sealed",
+            "claimed_by": None,
+            "lease_until": None,
+        },
+    ),
+    (
+        "a replay",
+        replace(SENT, state=DeliveryState.EXHAUSTED, attempts=9, finished_at=AT, reason="503"),
+        replace(
+            SENT, state=DeliveryState.EXHAUSTED, attempts=9, finished_at=AT, reason="503"
+        ).replay(LATER),
+        {
+            "state": DeliveryState.PENDING,
+            "attempts": 0,
+            "due_at": LATER,
+            "wake_at": LATER,
+            "publishes": 0,
+            "finished_at": None,
+            "reason": None,
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "wrote"), [each[1:] for each in WROTE], ids=[each[0] for each in WROTE]
+)
+def test_a_transition_writes_these_fields_and_no_other(
+    before: Any, after: Any, wrote: dict[str, Any]
+) -> None:
+    assert after == replace(before, **wrote)
+
+
+@pytest.mark.parametrize("transition", ["exhaust", "block", "cancel"])
+def test_a_delivery_that_ended_without_arriving_says_why(transition: str) -> None:
+    ended = getattr(SENT, transition)(LATER, "why")
+
+    assert (ended.attempts, ended.finished_at, ended.reason) == (1, LATER, "why")
+    assert (ended.claimed_by, ended.lease_until) == (None, None)
+
+
+def test_an_execution_never_ends_before_it_began() -> None:
+    assert RUNNING.fail(AT - timedelta(hours=1), "no").finished_at == AT
+
+
+def test_a_loser_is_told_the_option_that_won() -> None:
+    chosen = REVIEW.answer(Feedback("", "alice", "api", outcome="go"), LATER)
+
+    assert chosen.winner()["outcome"] == "go"
+    assert chosen.summary() == f"Review answered by alice via api at {LATER.isoformat()}"
+    assert REVIEW.withdraw(LATER, "bob").summary().startswith("Review withdrawn by bob at ")
+    assert replace(REVIEW, actor="eve").summary() == "Review pending by eve"
+
+
+def test_the_letter_x_is_no_punctuation() -> None:
+    assert (
+        option_meant("fax", Question(QuestionKind.CHOICE, "a", "a", options=("fa", "fo"))) is None
+    )
+
+
+def test_a_question_of_nothing_in_particular_names_nothing() -> None:
+    assert (judge().path, judge().name) == ("", "")
+
+
+def test_a_run_that_was_left_to_others_is_published_after_half_its_wait() -> None:
+    longest = timedelta(seconds=5)
+    assert pass_on_at(LATER, LATER, longest) == LATER + timedelta(seconds=0.5)
+    assert pass_on_at(LATER, LATER - timedelta(seconds=4), longest) == LATER + timedelta(seconds=2)
+    assert pass_on_at(LATER, AT, LONGEST_PASSING_ON) == LATER + longest
+
+
+def test_the_last_attempt_of_a_schedule_is_the_last() -> None:
+    delays = (timedelta(), timedelta(seconds=10))
+    assert delivery_due_again_at(AT, 1, 0, delays) == AT + timedelta(seconds=10)
+    assert delivery_due_again_at(AT, 1, 1, delays) == AT + timedelta(seconds=12)
+    assert delivery_due_again_at(AT, 2, 0, delays) is None
