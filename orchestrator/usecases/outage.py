@@ -17,8 +17,9 @@ log = structlog.get_logger()
 LONGEST_PAUSE = 5.0
 """Seconds: much less than a lease, which begins anew when the database is back."""
 
-AT_MOST = 600.0
-"""Seconds in all: a database that is restarted or fails over is back by then."""
+AT_MOST = 3600.0
+"""Seconds in all: while there is no database, the process that holds a result has nothing else to
+do, and a person who mends one needs longer than a failover."""
 
 
 def retry_through_outage(work: Callable[[], T], pause: Callable[[float], None] = time.sleep) -> T:

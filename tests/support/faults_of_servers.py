@@ -176,6 +176,7 @@ def serialization_errors(battle: Battle) -> Iterator[None]:
 
 def postgres_away(seconds: float, battle: Battle) -> Iterator[None]:
     """Tasks end meanwhile, and their results wait to be written."""
+    battle.client.seconds += seconds
     _postgres(battle).stop()
     battle.begin_meanwhile(["crew", "plain_flow"])
     battle.release()
@@ -186,6 +187,7 @@ def postgres_away(seconds: float, battle: Battle) -> Iterator[None]:
 
 def sqlite_locked(seconds: float, battle: Battle) -> Iterator[None]:
     """Another program holds the file's only lock: nobody writes."""
+    battle.client.seconds += seconds
     database = sqlite3.connect(battle.service.data / "orchestrator.db", isolation_level=None)
     database.execute("PRAGMA busy_timeout = 10000")
     database.execute("BEGIN IMMEDIATE")

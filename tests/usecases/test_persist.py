@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -37,3 +38,14 @@ def test_the_pauses_grow_and_end() -> None:
     assert pauses[:3] == [0.5, 1.0, 2.0]
     assert max(pauses) == LONGEST_PAUSE
     assert sum(pauses) >= AT_MOST
+
+
+def test_a_result_outlives_a_database_that_is_away_for_half_an_hour() -> None:
+    waited: list[float] = []
+
+    def write() -> str:
+        if sum(waited) < timedelta(minutes=30).total_seconds():
+            raise DatabaseAway
+        return "written"
+
+    assert retry_through_outage(write, waited.append) == "written"
