@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.ports.journal import CallJournal, LiveCall, ServedAnswer
+from orchestrator.ports.journal import CallJournal, Calls, LiveCall, ServedAnswer
 from orchestrator.ports.operations import (
     Audit,
     FailingStep,
@@ -38,7 +38,6 @@ from orchestrator.ports.webhooks import (
 )
 from orchestrator.ports.work import (
     EVERY_ENTRY,
-    Calls,
     Checkpoints,
     EntryFilter,
     ExecutionFilter,

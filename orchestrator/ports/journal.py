@@ -1,13 +1,14 @@
-"""The journal of the calls of models and tools inside a task, as a runner uses it."""
+"""The journal of the calls of models and tools inside a task: as a runner uses it, and its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from orchestrator.domain.calls import AskedCall
+from orchestrator.domain.calls import AskedCall, RecordedCall
 from orchestrator.domain.canonical import Json
+from orchestrator.domain.task_run import TaskRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +68,39 @@ class CallJournal(Protocol):
 
     def served_usage(self) -> Mapping[str, int]:
         """The tokens of all that was served in this attempt: spent once, by an earlier one."""
+        ...
+
+
+class Calls(Protocol):
+    """The journalled calls of models and tools, in one transaction.
+
+    They belong to an execution's task in a round: to every run of it that a retry may bring.
+    """
+
+    def add(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
+        """Insert. Who calls holds the run's claim."""
+        ...
+
+    def end(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
+        """Write what came of a call that was begun; nothing where its line is gone."""
+        ...
+
+    def of(self, run: TaskRun) -> tuple[RecordedCall, ...]:
+        """All of a task's round, in order, without their answers."""
+        ...
+
+    def answer(self, run: TaskRun, number: int) -> Json:
+        """The answer of one. Raises Unreadable where it is damaged or gone."""
+        ...
+
+    def drop(self, run: TaskRun, numbers: Sequence[int]) -> None:
+        """Delete some of a task's round."""
+        ...
+
+    def purge(self, run: TaskRun, step: str | None = None) -> None:
+        """Delete all of a task's round, or those of one step and of what is inside it."""
+        ...
+
+    def purge_execution(self, execution_id: str) -> None:
+        """Delete all of an execution's."""
         ...

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
+from orchestrator.ports.journal import Calls
 from orchestrator.ports.operations import (
     Audit,
     Figures,
@@ -23,7 +24,6 @@ from orchestrator.ports.webhooks import (
     Endpoints,
 )
 from orchestrator.ports.work import (
-    Calls,
     Checkpoints,
     Executions,
     Outputs,

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
-from orchestrator.domain.calls import RecordedCall
-from orchestrator.domain.canonical import Json
 from orchestrator.domain.checkpoint import Checkpoint
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.output import Output, Preview
@@ -167,41 +165,6 @@ class TaskRuns(Protocol):
 
     def put_off(self, task_run_id: str, wake_at: datetime, publishes: int) -> None:
         """Have the sweep publish a run that is due at that time, as one published so often."""
-        ...
-
-
-class Calls(Protocol):
-    """The journalled calls of models and tools, in one transaction.
-
-    They belong to an execution's task in a round: to every run of it that a retry may bring.
-    """
-
-    def add(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
-        """Insert. Who calls holds the run's claim."""
-        ...
-
-    def end(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
-        """Write what came of a call that was begun; nothing where its line is gone."""
-        ...
-
-    def of(self, run: TaskRun) -> tuple[RecordedCall, ...]:
-        """All of a task's round, in order, without their answers."""
-        ...
-
-    def answer(self, run: TaskRun, number: int) -> Json:
-        """The answer of one. Raises Unreadable where it is damaged or gone."""
-        ...
-
-    def drop(self, run: TaskRun, numbers: Sequence[int]) -> None:
-        """Delete some of a task's round."""
-        ...
-
-    def purge(self, run: TaskRun, step: str | None = None) -> None:
-        """Delete all of a task's round, or those of one step and of what is inside it."""
-        ...
-
-    def purge_execution(self, execution_id: str) -> None:
-        """Delete all of an execution's."""
         ...
 
 

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from orchestrator.domain.calls import (
@@ -25,33 +25,11 @@ from orchestrator.domain.timeline import worker_actor
 from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed, Unreadable, cause
 from orchestrator.ports import LiveCall, Ports, ServedAnswer, Transaction
 from orchestrator.usecases.executions.claims import still_held
-from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.executions.journal_notes import Note, saved_by
+from orchestrator.usecases.executions.locked_execution import lock_execution
 from orchestrator.usecases.outage import retry_through_outage
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A line for the timeline: what was served of a step, or why its journal ended."""
-
-    step: str
-    event: str
-    text: str
-    served: Served
-
-    def write(self, locked: LockedExecution, run: TaskRun) -> None:
-        """Add it."""
-        locked.record(
-            self.event,
-            run.id,
-            run,
-            step=self.step,
-            note=self.text,
-            model_calls=self.served.models,
-            tool_calls=self.served.tools,
-            tokens=self.served.usage["total_tokens"],
-        )
 
 
 class ClaimedJournal:
@@ -191,7 +169,7 @@ class ClaimedJournal:
                 for name, step in steps.items()
                 if not failed and (note := step.final_note)
             ]
-            saved = _saved(self._all_served())
+            saved = saved_by(self._all_served())
             stale = self._stale(steps) if failed else []
         if stale:
             text = f"{len(stale)} calls are made anew: the attempt failed on their answers"
@@ -326,15 +304,3 @@ def _too_large(answer: Json) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         return f"its answer cannot be stored as JSON: {error}"
     return f"its answer has {size} bytes, over the limit of {LIMIT}" if size > LIMIT else ""
-
-
-def _saved(all_served: Sequence[Served]) -> dict[str, int]:
-    """What was spared, by name; empty where nothing was."""
-    if not any(served.anything for served in all_served):
-        return {}
-    total: Counter[str] = Counter()
-    for served in all_served:
-        total.update(served.usage)
-    models = sum(served.models for served in all_served)
-    tools = sum(served.tools for served in all_served)
-    return {"model_calls": models, "tool_calls": tools, **total}

@@ -14,8 +14,9 @@ from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.advance import ask_person, carry_on_unless_asked
-from orchestrator.usecases.executions.call_journal import ClaimedJournal, Note
+from orchestrator.usecases.executions.call_journal import ClaimedJournal
 from orchestrator.usecases.executions.claims import still_held
+from orchestrator.usecases.executions.journal_notes import Note
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.wire import webhooks as webhook_bodies
