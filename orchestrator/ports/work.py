@@ -116,7 +116,7 @@ class TaskRuns(Protocol):
         """
         ...
 
-    def hold(self, task_run_id: str, claim_no: int) -> bool:
+    def fence(self, task_run_id: str, claim_no: int) -> bool:
         """Keep a claim from ending until the transaction does; False when it is lost already."""
         ...
 
@@ -144,7 +144,7 @@ class TaskRuns(Protocol):
         """How many runs of a deployment are claimed."""
         ...
 
-    def keep_back(self, task_run_id: str) -> None:
+    def hold(self, task_run_id: str) -> None:
         """Have a run that is due wait for its turn: nobody publishes it before it is admitted."""
         ...
 

@@ -65,9 +65,9 @@ class SqlTaskRuns:
         )
         return renewed.rowcount == 1
 
-    def hold(self, task_run_id: str, claim_no: int) -> bool:
+    def fence(self, task_run_id: str, claim_no: int) -> bool:
         """Keep a claim from ending until the transaction does; False when it is lost already."""
-        held = _HOLDING.first(self._connection, {"id": task_run_id, "claim_no": claim_no})
+        held = _FENCED.first(self._connection, {"id": task_run_id, "claim_no": claim_no})
         return held is not None
 
     def lapsed(self, limit: int) -> tuple[str, ...]:
@@ -102,7 +102,7 @@ class SqlTaskRuns:
         row = _RUNNING.first(self._connection, {"deployment": deployment})
         return 0 if row is None else int(row[0])
 
-    def keep_back(self, task_run_id: str) -> None:
+    def hold(self, task_run_id: str) -> None:
         """Have a run that is due wait for its turn."""
         waiting = update(task_runs).where(_c.id == task_run_id, task_run_waits)
         self._connection.execute(waiting.values(held=True, publishes=0))
@@ -134,7 +134,7 @@ def _asleep(now: datetime | BindParameter[datetime]) -> tuple[ColumnElement[bool
     return task_run_is_published, _c.wake_at <= now
 
 
-_HOLDING = Prepared(
+_FENCED = Prepared(
     select(_c.id)
     .where(
         _c.id == bindparam("id"),

@@ -235,7 +235,7 @@ class ClaimedJournal:
             locked = None
             if notes:  # the execution's row is locked before the run's, as everywhere
                 locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
-            if not tx.task_runs.hold(self._run.id, self._run.claim_no):
+            if not tx.task_runs.fence(self._run.id, self._run.claim_no):
                 raise ClaimLost
             if line is not None:
                 (tx.calls.end if begun else tx.calls.add)(self._run, line, answer)
@@ -251,7 +251,7 @@ class ClaimedJournal:
 
     def _write(self, work: Callable[[Transaction], object]) -> None:
         def fenced(tx: Transaction) -> None:
-            if not tx.task_runs.hold(self._run.id, self._run.claim_no):
+            if not tx.task_runs.fence(self._run.id, self._run.claim_no):
                 raise ClaimLost
             work(tx)
 

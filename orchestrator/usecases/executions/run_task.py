@@ -186,7 +186,7 @@ def _may_run(locked: LockedExecution, run: TaskRun) -> bool:
     if run.deployment not in locked.ports.deployments.names():
         return False  # for a worker whose deployment file has it
     if is_full(locked.ports, locked.tx, run):
-        locked.tx.task_runs.keep_back(run.id)
+        locked.tx.task_runs.hold(run.id)
         return False
     if run.resumes or locked.execution.state is ExecutionState.QUEUED:
         admit_next(locked, run)

@@ -95,7 +95,7 @@ def test_some_calls_are_dropped_or_all_of_an_execution(
 
 def test_only_the_current_claim_is_held(store: SqlStore, claimed: TaskRun) -> None:
     def hold(claim_no: int) -> bool:
-        return store.transact(lambda tx: tx.task_runs.hold(claimed.id, claim_no))
+        return store.transact(lambda tx: tx.task_runs.fence(claimed.id, claim_no))
 
     assert hold(claimed.claim_no)
     assert not hold(claimed.claim_no - 1)
@@ -119,7 +119,7 @@ def test_a_claim_that_is_held_does_not_end_before_what_was_written_under_it(
         store.transact(work)
 
     def write(tx: Transaction) -> None:
-        assert tx.task_runs.hold(claimed.id, claimed.claim_no)
+        assert tx.task_runs.fence(claimed.id, claimed.claim_no)
         held.set()
         ending.join(0.3)  # it cannot end: it waits for this transaction
         tx.calls.add(claimed, call(1), "yes")
