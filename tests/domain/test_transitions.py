@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -53,11 +54,11 @@ SENT = Delivery(
 )
 OVER = {"lease_until": None, "finished_at": LATER}
 
-WROTE: list[tuple[str, Any, Any, dict[str, Any]]] = [
+WROTE: list[tuple[str, Any, Callable[[Any], Any], dict[str, Any]]] = [
     (
         "a claim that is given back",
         CLAIMED,
-        CLAIMED.give_back(LATER),
+        lambda it: it.give_back(LATER),
         {
             "state": TaskRunState.DUE,
             "claimed_by": None,
@@ -72,7 +73,7 @@ WROTE: list[tuple[str, Any, Any, dict[str, Any]]] = [
     (
         "a halt",
         CLAIMED,
-        CLAIMED.halt(LATER, USAGE, 0.5),
+        lambda it: it.halt(LATER, USAGE, 0.5),
         {
             "state": TaskRunState.HALTED,
             "usage": USAGE,
@@ -84,44 +85,44 @@ WROTE: list[tuple[str, Any, Any, dict[str, Any]]] = [
     (
         "a failed run",
         CLAIMED,
-        CLAIMED.fail(LATER, "no"),
+        lambda it: it.fail(LATER, "no"),
         {"state": TaskRunState.FAILED, "error": "no", **OVER},
     ),
     (
         "a withdrawn run",
         CLAIMED,
-        CLAIMED.withdraw(LATER),
+        lambda it: it.withdraw(LATER),
         {"state": TaskRunState.WITHDRAWN, **OVER},
     ),
-    ("a committed step", CLAIMED, CLAIMED.advanced(), {"attempts": 1}),
+    ("a committed step", CLAIMED, lambda it: it.advanced(), {"attempts": 1}),
     (
         "a rejected run",
         ASKED,
-        ASKED.reject(LATER),
+        lambda it: it.reject(LATER),
         {"state": TaskRunState.REJECTED, "finished_at": LATER},
     ),
     (
         "a run that is asked about again",
-        replace(ASKED.withdraw(LATER), error="stopped"),
-        replace(ASKED.withdraw(LATER), error="stopped").ask_again(),
+        replace(ASKED, state=TaskRunState.WITHDRAWN, finished_at=LATER, error="stopped"),
+        lambda it: it.ask_again(),
         {"state": TaskRunState.UNDER_REVIEW, "finished_at": None, "error": None},
     ),
     (
         "a failed execution",
         RUNNING,
-        RUNNING.fail(LATER, "no"),
+        lambda it: it.fail(LATER, "no"),
         {"state": ExecutionState.FAILED, "finished_at": LATER, "error": "no"},
     ),
     (
         "a stopped execution",
         RUNNING,
-        RUNNING.stop(LATER),
+        lambda it: it.stop(LATER),
         {"state": ExecutionState.STOPPED, "finished_at": LATER},
     ),
     (
         "words that are weighed",
         REVIEW,
-        REVIEW.weigh(Feedback("fine", "alice", "api", "Alice"), "o-2"),
+        lambda it: it.weigh(Feedback("fine", "alice", "api", "Alice"), "o-2"),
         {
             "words": "fine",
             "actor": "alice",
@@ -132,17 +133,17 @@ WROTE: list[tuple[str, Any, Any, dict[str, Any]]] = [
             "note": None,
         },
     ),
-    ("words that nobody understood", REVIEW, REVIEW.undecided("why"), {"note": "why"}),
+    ("words that nobody understood", REVIEW, lambda it: it.undecided("why"), {"note": "why"}),
     (
         "a withdrawn review",
         REVIEW,
-        REVIEW.withdraw(LATER, "alice"),
+        lambda it: it.withdraw(LATER, "alice"),
         {"state": ReviewState.WITHDRAWN, "closed_at": LATER, "actor": "alice"},
     ),
     (
         "a delivery that arrived",
         SENT,
-        SENT.deliver(LATER),
+        lambda it: it.deliver(LATER),
         {
             "state": DeliveryState.DELIVERED,
             "attempts": 1,
@@ -154,7 +155,7 @@ WROTE: list[tuple[str, Any, Any, dict[str, Any]]] = [
     (
         "a delivery to a disabled endpoint",
         SENT,
-        SENT.drop(LATER, "disabled"),
+        lambda it: it.drop(LATER, "disabled"),
         {
             "state": DeliveryState.CANCELLED,
             "finished_at": LATER,
@@ -166,7 +167,7 @@ WROTE: list[tuple[str, Any, Any, dict[str, Any]]] = [
     (
         "a delivery that cannot be read here",
         SENT,
-        SENT.wait_for_key(LATER, "sealed"),
+        lambda it: it.wait_for_key(LATER, "sealed"),
         {
             "due_at": LATER,
             "wake_at": LATER,
@@ -179,9 +180,7 @@ WROTE: list[tuple[str, Any, Any, dict[str, Any]]] = [
     (
         "a replay",
         replace(SENT, state=DeliveryState.EXHAUSTED, attempts=9, finished_at=AT, reason="503"),
-        replace(
-            SENT, state=DeliveryState.EXHAUSTED, attempts=9, finished_at=AT, reason="503"
-        ).replay(LATER),
+        lambda it: it.replay(LATER),
         {
             "state": DeliveryState.PENDING,
             "attempts": 0,
@@ -196,12 +195,12 @@ WROTE: list[tuple[str, Any, Any, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "wrote"), [each[1:] for each in WROTE], ids=[each[0] for each in WROTE]
+    ("before", "transition", "wrote"), [each[1:] for each in WROTE], ids=[each[0] for each in WROTE]
 )
 def test_a_transition_writes_these_fields_and_no_other(
-    before: Any, after: Any, wrote: dict[str, Any]
+    before: Any, transition: Callable[[Any], Any], wrote: dict[str, Any]
 ) -> None:
-    assert after == replace(before, **wrote)
+    assert transition(before) == replace(before, **wrote)
 
 
 @pytest.mark.parametrize("transition", ["exhaust", "block", "cancel"])

@@ -66,11 +66,14 @@ for _way, _side in (("crews-broker", "crew workers"), ("broker", "all but crew w
         "a proxy refuses for 5 s, then says nothing for 5 s",
         "rows wait; the sweep publishes once it can",
     )(partial(cut_off, _way))
-for _way, _side in (("crews-database", "crew workers"), ("database", "all but crew workers")):
+for _way, _side, _ends in (
+    ("crews-database", "crew workers", "results are held; those whose lease lapsed run again"),
+    ("database", "all but crew workers", "callers get 503 and ask again"),
+):
     fault(
         f"the database is unreachable for {_side}",
         "a proxy refuses for 5 s, then says nothing for 5 s",
-        "results are held and written later; callers get 503 and ask again",
+        _ends,
         databases=(POSTGRES,),
     )(partial(cut_off, _way))
 
