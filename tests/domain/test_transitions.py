@@ -13,7 +13,7 @@ from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.retry import LONGEST_PASSING_ON, delivery_due_again_at, pass_on_at
-from orchestrator.domain.review import Feedback, Review, ReviewState, judge, option_meant
+from orchestrator.domain.review import Feedback, Review, ReviewState, judge
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.webhooks import Subscriptions
 
@@ -222,12 +222,6 @@ def test_a_loser_is_told_the_option_that_won() -> None:
     assert chosen.summary() == f"Review answered by alice via api at {LATER.isoformat()}"
     assert REVIEW.withdraw(LATER, "bob").summary().startswith("Review withdrawn by bob at ")
     assert replace(REVIEW, actor="eve").summary() == "Review pending by eve"
-
-
-def test_the_letter_x_is_no_punctuation() -> None:
-    assert (
-        option_meant("fax", Question(QuestionKind.CHOICE, "a", "a", options=("fa", "fo"))) is None
-    )
 
 
 def test_a_question_of_nothing_in_particular_names_nothing() -> None:

@@ -15,6 +15,7 @@ from orchestrator.domain import retry
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import Entry
+from orchestrator.ports import Halted
 from orchestrator.usecases.executions.claims import (
     end_claims_of_lost_child,
     end_lapsed_claim,
@@ -173,3 +174,13 @@ def test_the_timeline_ends_with_the_success(a_world: Callable[..., World]) -> No
     world = a_world("research")
     execution_id = world.halted()
     assert timeline(world.ports, execution_id)[1][-1].event == "execution.succeed"
+
+
+def test_a_run_that_halts_and_asks_nobody_fails_at_once(a_world: Callable[..., World]) -> None:
+    world = a_world("research")
+    world.runner.run = lambda *_: Halted({})
+    execution_id = world.halted()
+    now = world.snapshot(execution_id)
+    assert now.execution.error is not None
+    assert now.execution.error.endswith("'research' halted, and nobody is asked anything")
+    assert [run.attempts for run in now.runs] == [1]

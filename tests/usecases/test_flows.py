@@ -229,6 +229,16 @@ def test_words_are_weighed_by_a_model_in_a_worker(a_flow_of_each: Make) -> None:
     assert state(world, execution_id) is SUCCEEDED
 
 
+def test_a_halt_is_in_the_timeline_and_what_it_cost_is_kept(a_flow: Make) -> None:
+    world = a_flow("loop")
+    execution_id = world.halted()
+    events = [each.event for each in timeline(world.ports, execution_id)[1]]
+    assert events.count("task_run.halt") == 1
+    (run,) = world.snapshot(execution_id).runs
+    assert run.usage is not None
+    assert run.execution_time is not None
+
+
 def test_words_that_are_weighed_are_in_the_timeline_with_whose_they_are(a_flow: Make) -> None:
     world = a_flow("loop")
     world.runner.says = "go"
