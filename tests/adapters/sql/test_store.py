@@ -129,7 +129,8 @@ def test_a_crash_after_the_commit_loses_the_message_and_nothing_else(
     execution = new_execution()
 
     def crash(place: str) -> None:
-        raise PowerCut(place)
+        if place == "after-commit":
+            raise PowerCut(place)
 
     def work(tx: Transaction) -> None:
         tx.publish(drain("e"))
