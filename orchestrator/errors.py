@@ -28,7 +28,8 @@
     ├── TaskFailed                a task could not be run; says whether trying again helps
     ├── ClaimLost                 the result came from a run that no longer holds its task run
     ├── Unreadable                what is stored is damaged or gone
-    │   └── WrittenByNewer        or a newer version wrote it
+    │   ├── WrittenByNewer        or a newer version wrote it
+    │   └── Sealed                or encrypted with a key that this process does not have
     ├── SecretKeyMissing          what is stored was encrypted with a key that was not given
     ├── IllegalTransition         a state machine has no such edge
     ├── Transient                 nothing is wrong with what was asked: it may succeed in a moment
@@ -273,6 +274,16 @@ class WrittenByNewer(Unreadable):
         super().__init__(
             f"{what} has format {found}, and this version reads formats up to {known}: a newer "
             "version of Crew Orchestrator wrote it. Upgrade every process"
+        )
+
+
+class Sealed(Unreadable):
+    """What is stored was encrypted with a key that this process does not have."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what} was encrypted with a secret key that is not among those of "
+            "ORCHESTRATOR_SECRET_KEY. Put that key back, then restart every process"
         )
 
 

@@ -113,6 +113,12 @@ class Settings(BaseSettings):
         "Several, separated by commas, while it is rotated: the first encrypts, all decrypt. "
         "Without it: one is made in the data folder.",
     )
+    encrypt_outputs: bool = Field(
+        default=False,
+        description="Whether outputs, and webhooks and states of flows, which quote them, are "
+        "encrypted at rest. What was written before is read either way; "
+        "`orchestrator secrets reencrypt` converts it.",
+    )
     api_token: SecretStr | None = Field(
         default=None,
         description="Bearer token that is valid for every deployment, beside those that "

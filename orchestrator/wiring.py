@@ -44,7 +44,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         store=make_store(
             settings.resolved_database_url,
             publish=broker.publish,
-            cipher=Cipher(",".join(settings.secret_keys)),
+            cipher=Cipher(",".join(settings.secret_keys), encrypt_outputs=settings.encrypt_outputs),
             crash_point=crash_point,
             limits=ConnectionLimits(
                 connect=settings.database_connect_timeout,

@@ -14,6 +14,7 @@ from orchestrator.ports.operations import (
     Intake,
     Keys,
     Manifests,
+    Secrets,
     Sweeps,
     Tokens,
     Workers,
@@ -56,6 +57,7 @@ class Transaction(Protocol):
     sweeps: Sweeps
     figures: Figures
     audit: Audit
+    secrets: Secrets
 
     def now(self) -> datetime:
         """The time by the database's clock: leases and due times, of all machines, go by it."""

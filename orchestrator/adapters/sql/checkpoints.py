@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
     Connection,
-    LargeBinary,
     Text,
     bindparam,
     select,
@@ -15,18 +15,18 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.adapters.sql.column_types import inflated
+from orchestrator.adapters.sql.cipher import Cipher, WrongKey
 from orchestrator.adapters.sql.known import Known
 from orchestrator.adapters.sql.prepared import Prepared
-from orchestrator.adapters.sql.rows import Rows
+from orchestrator.adapters.sql.rows import inserting, values_of
 from orchestrator.adapters.sql.schema import checkpoints
-from orchestrator.domain.canonical import decode
+from orchestrator.domain.canonical import Json, decode, encode
 from orchestrator.domain.checkpoint import FORMAT, Cause, Checkpoint
 from orchestrator.domain.execution import Execution
-from orchestrator.errors import Unreadable, WrittenByNewer, cause
+from orchestrator.errors import Sealed, Unreadable, WrittenByNewer, cause
 
 _c = checkpoints.c
-_RAW = {"cause": Text, "usage": Text, "state": LargeBinary}
+_RAW = {"cause": Text, "usage": Text}
 """The columns that are read as they lie there, and understood row by row: one may be damaged."""
 
 _NAMES = tuple(column.name for column in _c)
@@ -45,17 +45,18 @@ _BEYOND = Prepared(
 
 
 class SqlCheckpoints:
-    """Keeps ``ports.Checkpoints``."""
+    """Keeps ``ports.Checkpoints``. A flow's state is deflated, and encrypted where outputs are."""
 
-    def __init__(self, connection: Connection, known: Known) -> None:
+    def __init__(self, connection: Connection, known: Known, cipher: Cipher) -> None:
         self._connection = connection
-        self._rows = Rows(connection, checkpoints, Checkpoint)
+        self._cipher = cipher
         self._known = known
         self._added: list[Checkpoint] = []
 
     def add(self, checkpoint: Checkpoint) -> None:
         """Insert."""
-        self._rows.add([checkpoint])
+        row = {**values_of(checkpoint), "state": self._packed(checkpoint.state)}
+        inserting(checkpoints, tuple(row)).run_each(self._connection, [row])
         self._added.append(checkpoint)
 
     def of(self, execution_id: str) -> tuple[Checkpoint, ...]:
@@ -84,25 +85,37 @@ class SqlCheckpoints:
     def _beyond(self, execution_id: str, number: int) -> tuple[Checkpoint, ...]:
         bound = {"execution_id": execution_id, "number": number}
         found = _BEYOND.all(self._connection, bound)
-        return tuple(_checkpoint(dict(zip(_NAMES, row, strict=True))) for row in found)
+        return tuple(self._checkpoint(dict(zip(_NAMES, row, strict=True))) for row in found)
 
     def purge(self, execution_id: str) -> None:
         """Take away what the checkpoints hold of the runner's own; they are still found."""
         of_execution = _c.execution_id == execution_id
         self._connection.execute(update(checkpoints).where(of_execution).values(state=None))
 
+    def _checkpoint(self, row: Mapping[str, Any]) -> Checkpoint:
+        if row["format"] > FORMAT:
+            raise WrittenByNewer("The checkpoint", row["format"], FORMAT)
+        if row["format"] != FORMAT:
+            raise Unreadable(f"The checkpoint has format {row['format']}, which no version reads")
+        try:
+            understood: dict[str, Any] = {
+                "cause": Cause(row["cause"]),
+                "usage": decode(row["usage"]),
+                "state": self._unpacked(row["state"]),
+            }
+            return Checkpoint(**{**row, **understood})
+        except (zlib.error, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Unreadable(f"Checkpoint {row['number']} is damaged: {cause(error)}") from error
 
-def _checkpoint(row: Mapping[str, Any]) -> Checkpoint:
-    if row["format"] > FORMAT:
-        raise WrittenByNewer("The checkpoint", row["format"], FORMAT)
-    if row["format"] != FORMAT:
-        raise Unreadable(f"The checkpoint has format {row['format']}, which no version reads")
-    try:
-        understood: dict[str, Any] = {
-            "cause": Cause(row["cause"]),
-            "usage": decode(row["usage"]),
-            "state": inflated(row["state"]),
-        }
-        return Checkpoint(**{**row, **understood})
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Unreadable(f"Checkpoint {row['number']} is damaged: {cause(error)}") from error
+    def _packed(self, state: Json) -> bytes | None:
+        if state is None:
+            return None
+        return self._cipher.pack(encode(state), secret=self._cipher.encrypts_outputs)
+
+    def _unpacked(self, stored: bytes | None) -> Json:
+        if stored is None:
+            return None
+        try:
+            return decode(self._cipher.unpack(stored))
+        except WrongKey as error:
+            raise Sealed("The checkpoint") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
@@ -25,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.adapters.sql.cipher import Cipher
+from orchestrator.adapters.sql.cipher import Cipher, WrongKey
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
 from orchestrator.adapters.sql.rows import MOST, Rows, inserting, values_of
@@ -81,15 +80,11 @@ CLAIM_BYTES = 4 * 1024 * 1024
 """Bytes of bodies that one claim loads, unless a single one has more: a batch is held in memory."""
 
 
-_ENCRYPTED = b"gAAAA"
-"""How Fernet's tokens begin, for a century yet; deflated bytes never do."""
-
-
 class SqlDeliveries:
     """Keeps ``ports.Deliveries``.
 
-    Bodies are deflated, and those of notices then encrypted: they hold the right to answer. Notices
-    from before that are only deflated.
+    Bodies are deflated, and those of notices then encrypted: they hold the right to answer. Others
+    are where outputs are, which they quote. What was written before that is only deflated.
     """
 
     def __init__(self, connection: Connection, cipher: Cipher) -> None:
@@ -268,18 +263,15 @@ class SqlDeliveries:
 
     def _row(self, delivery: Delivery) -> dict[str, Any]:
         body = delivery.body or b""
-        is_secret = delivery.kind == WebhookKind.HUMAN_INPUT
-        stored = self._cipher.encrypt(body) if is_secret else zlib.compress(body)
+        is_secret = delivery.kind == WebhookKind.HUMAN_INPUT or self._cipher.encrypts_outputs
+        stored = self._cipher.pack(body, secret=is_secret)
         return {**values_of(delivery), "body": stored, "size": len(body)}
 
     def _opened(self, stored: Delivery) -> Delivery:
         """The delivery with the bytes that are sent; with none where no key here fits."""
-        body = stored.body or b""
-        if not body.startswith(_ENCRYPTED):
-            return replace(stored, body=zlib.decompress(body))
         try:
-            return replace(stored, body=self._cipher.decrypt(body))
-        except ValueError:
+            return replace(stored, body=self._cipher.unpack(stored.body or b""))
+        except WrongKey:
             return replace(stored, body=None)
 
 

@@ -20,10 +20,11 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.adapters.sql.cipher import Cipher
+from orchestrator.adapters.sql.cipher import Cipher, WrongKey
+from orchestrator.adapters.sql.known import Known
 from orchestrator.adapters.sql.rows import MOST, insert_new, upsert, values_of
-from orchestrator.adapters.sql.schema import endpoints, hosts, signing_secrets
-from orchestrator.domain.canonical import decode, encode, known_fields
+from orchestrator.adapters.sql.schema import endpoints, hosts, naming_key, signing_secrets
+from orchestrator.domain.canonical import Json, decode, encode, known_fields
 from orchestrator.domain.delivery import Authentication
 from orchestrator.domain.endpoint import Endpoint, EndpointState, Health, SigningSecret
 from orchestrator.domain.endpoint_host import Host
@@ -44,16 +45,17 @@ _PAST_PAUSE = (
 class SqlEndpoints:
     """Keeps ``ports.Endpoints``."""
 
-    def __init__(self, connection: Connection, cipher: Cipher) -> None:
+    def __init__(self, connection: Connection, cipher: Cipher, known: Known) -> None:
         self._connection = connection
         self._cipher = cipher
+        self._known = known
 
     def ensure(
         self, deployment: str, url: str, authentication: Authentication | None, at: datetime
     ) -> str:
         """Return the id of this endpoint; insert it on first use."""
         credentials = asdict(authentication) if authentication else None
-        endpoint_id = self._cipher.name(encode([deployment, url, credentials]))
+        endpoint_id = self._name([deployment, url, credentials])
         row = {
             "id": endpoint_id,
             "deployment": deployment,
@@ -208,9 +210,23 @@ class SqlEndpoints:
             authentication=Authentication(**known_fields(Authentication, credentials))
             if credentials
             else None,
-            host_id=self._cipher.name(encode(["host", _host(url)])),
+            host_id=self._name(["host", _host(url)]),
             is_sealed=False,
         )
+
+    def _name(self, parts: Json) -> str:
+        """A UUID for what an endpoint or host is; the same for as long as the database lives."""
+        if self._known.naming_key is None:
+            stored = self._connection.execute(select(naming_key.c.key)).scalar()
+            self._known.naming_key = self._naming_key(stored)
+        return self._cipher.name(encode(parts), self._known.naming_key)
+
+    def _naming_key(self, stored: bytes | None) -> bytes:
+        """The one that a reencryption kept; until then, or without its secret key, the derived."""
+        try:
+            return self._cipher.decrypt(stored) if stored else self._cipher.oldest_naming_key
+        except WrongKey:
+            return self._cipher.oldest_naming_key
 
     def _encrypt(self, value: str | dict[str, str]) -> bytes:
         return self._cipher.encrypt(encode(value))

@@ -37,12 +37,15 @@ class StoredOutput:
 class Known:
     """Plans, the checkpoints of executions, and the outputs as they lie in the database.
 
+    Outputs that are encrypted at rest are held here understood as well: so is the key itself.
+
     Only what was committed comes in here. A flow's checkpoints stay out: they hold its state, which
     is large, and a worker reads them once for each halt.
     """
 
     def __init__(self) -> None:
         self.plans: dict[str, Plan] = {}
+        self.naming_key: bytes | None = None
         self._checkpoints: LRUCache[str, tuple[Checkpoint, ...]] = LRUCache(MOST_EXECUTIONS)
         self._outputs: LRUCache[str, StoredOutput] = LRUCache(
             MOST_BYTES, lambda stored: stored.size
@@ -78,5 +81,6 @@ class Known:
         """The database broke off: whatever comes back may be another one, or a copy of before."""
         with self._lock:
             self.plans.clear()
+            self.naming_key = None
             self._checkpoints.clear()
             self._outputs.clear()

@@ -6,26 +6,27 @@ import zlib
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Connection, LargeBinary, bindparam, case, select, type_coerce, update
+from sqlalchemy import Connection, bindparam, case, select, update
 
+from orchestrator.adapters.sql.cipher import Cipher, WrongKey, is_encrypted
 from orchestrator.adapters.sql.known import Known, StoredOutput
 from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import inserting
 from orchestrator.adapters.sql.schema import outputs
 from orchestrator.domain.canonical import JsonObject, decode, encode
 from orchestrator.domain.output import LARGE, Output, Preview
-from orchestrator.errors import Unreadable, cause
+from orchestrator.errors import Sealed, Unreadable, cause
 
-_BODY = select(outputs.c.id, type_coerce(outputs.c.body, LargeBinary))
+_BODY = select(outputs.c.id, outputs.c.body)
 _BY_ID = Prepared(_BODY.where(outputs.c.id == bindparam("id")))
 _BY_IDS = _BODY.where(outputs.c.id.in_(bindparam("ids", expanding=True)))
 
 _PREVIEWS = select(
     outputs.c.id,
     outputs.c.preview,
-    case((outputs.c.preview.is_(None), type_coerce(outputs.c.body, LargeBinary)), else_=None),
+    case((outputs.c.preview.is_(None), outputs.c.body), else_=None),
 ).where(outputs.c.id.in_(bindparam("ids", expanding=True)))
 _PREVIEWS_AT_A_TIME = 20
 """Outputs from before there were previews are loaded whole."""
@@ -35,11 +36,16 @@ PURGED = "Purged: the execution finished longer ago than outputs are kept"
 
 
 class SqlOutputs:
-    """Keeps ``ports.Outputs``."""
+    """Keeps ``ports.Outputs``.
 
-    def __init__(self, connection: Connection, known: Known) -> None:
+    Bodies and previews are deflated and, where the settings say so, encrypted. What was written
+    before under another setting is read all the same.
+    """
+
+    def __init__(self, connection: Connection, known: Known, cipher: Cipher) -> None:
         self._connection = connection
         self._known = known
+        self._cipher = cipher
 
     def add(self, output_id: str, execution_id: str, output: Output, at: datetime) -> None:
         """Insert. Raises TaskFailed when it is too large or has no JSON form."""
@@ -47,9 +53,9 @@ class SqlOutputs:
         row = {
             "id": output_id,
             "execution_id": execution_id,
-            "body": body,
+            "body": self._packed(body),
             "created_at": at,
-            "preview": asdict(output.preview) if len(body) > LARGE else None,
+            "preview": self._preview_of(output) if len(body) > LARGE else None,
         }
         inserting(outputs, tuple(row)).run_each(self._connection, [row])
 
@@ -64,10 +70,10 @@ class SqlOutputs:
         """
         known = self._known.outputs(output_ids)
         bodies = self._bodies([output_id for output_id in output_ids if output_id not in known])
-        new = {output_id: _stored(output_id, body) for output_id, body in bodies.items()}
+        new = {output_id: self._stored(output_id, body) for output_id, body in bodies.items()}
         self._known.keep_outputs(new)
         stored = known | new
-        read = {id_: each.text or _output(id_, each.body) for id_, each in stored.items()}
+        read = {id_: each.text or self._output(id_, each.body) for id_, each in stored.items()}
         return _readable(read | _missing(output_ids, read))
 
     def shown(self, output_ids: Sequence[str]) -> dict[str, Output]:
@@ -82,7 +88,7 @@ class SqlOutputs:
 
     def _read(self, output_ids: Sequence[str]) -> dict[str, Output | Unreadable]:
         bodies = self._bodies(output_ids)
-        read = {id_: _output(id_, body) for id_, body in bodies.items()}
+        read = {id_: self._output(id_, body) for id_, body in bodies.items()}
         return read | _missing(output_ids, read)
 
     def _bodies(self, output_ids: Sequence[str]) -> dict[str, bytes]:
@@ -99,8 +105,9 @@ class SqlOutputs:
         for start in range(0, len(output_ids), _PREVIEWS_AT_A_TIME):
             some = output_ids[start : start + _PREVIEWS_AT_A_TIME]
             for output_id, preview, body in self._connection.execute(_PREVIEWS, {"ids": some}):
-                read = Preview(**preview) if preview else _preview(_output(output_id, body))
-                found[output_id] = read
+                found[output_id] = (
+                    self._preview(preview) if preview else _shown(self._output(output_id, body))
+                )
         return found
 
     def purge(self, execution_id: str) -> None:
@@ -108,8 +115,37 @@ class SqlOutputs:
         nothing = encode(Output(raw="", description=PURGED).to_json())
         of_execution = outputs.c.execution_id == execution_id
         self._connection.execute(
-            update(outputs).where(of_execution).values(body=nothing, preview=None)
+            update(outputs).where(of_execution).values(body=self._packed(nothing), preview=None)
         )
+
+    def _packed(self, body: bytes) -> bytes:
+        return self._cipher.pack(body, secret=self._cipher.encrypts_outputs)
+
+    def _preview_of(self, output: Output) -> str:
+        """As it lies in its column: JSON, or that encrypted."""
+        text = encode(asdict(output.preview))
+        return (self._cipher.encrypt(text) if self._cipher.encrypts_outputs else text).decode()
+
+    def _preview(self, stored: str) -> Preview:
+        text = stored.encode()
+        try:
+            read = self._cipher.decrypt(text) if is_encrypted(text) else text
+        except WrongKey:
+            return Preview("")
+        return Preview(**cast("dict[str, Any]", decode(read)))
+
+    def _stored(self, output_id: str, body: bytes) -> StoredOutput:
+        output = self._output(output_id, body)
+        is_text = isinstance(output, Output) and output.json is None and not output.extra
+        return StoredOutput(body, output if is_text and isinstance(output, Output) else None)
+
+    def _output(self, output_id: str, body: bytes) -> Output | Unreadable:
+        try:
+            return Output.from_json(cast("JsonObject", decode(self._cipher.unpack(body))))
+        except WrongKey:
+            return Sealed(f"Output {output_id}")
+        except (zlib.error, TypeError, ValueError, AttributeError) as error:
+            return Unreadable(f"Output {output_id} is damaged: {cause(error)}")
 
 
 def _missing(output_ids: Sequence[str], read: Container[str]) -> dict[str, Output | Unreadable]:
@@ -124,20 +160,7 @@ def _readable(read: Mapping[str, Output | Unreadable]) -> dict[str, Output]:
     return {output_id: found for output_id, found in read.items() if isinstance(found, Output)}
 
 
-def _stored(output_id: str, body: bytes) -> StoredOutput:
-    output = _output(output_id, body)
-    is_text = isinstance(output, Output) and output.json is None and not output.extra
-    return StoredOutput(body, output if is_text and isinstance(output, Output) else None)
-
-
-def _preview(output: Output | Unreadable) -> Preview:
+def _shown(output: Output | Unreadable) -> Preview:
     if isinstance(output, Unreadable):
         return Preview("")
     return output.preview if len(output.raw) >= LARGE else Preview(output.raw)
-
-
-def _output(output_id: str, body: bytes) -> Output | Unreadable:
-    try:
-        return Output.from_json(cast("JsonObject", decode(zlib.decompress(body))))
-    except (zlib.error, TypeError, ValueError, AttributeError) as error:
-        return Unreadable(f"Output {output_id} is damaged: {cause(error)}")

@@ -31,6 +31,7 @@ from orchestrator.adapters.sql.manifests import SqlManifests
 from orchestrator.adapters.sql.outputs import SqlOutputs
 from orchestrator.adapters.sql.repetition import repeat
 from orchestrator.adapters.sql.reviews import SqlReviews
+from orchestrator.adapters.sql.secrets import SqlSecrets
 from orchestrator.adapters.sql.sweeps import SqlSweeps
 from orchestrator.adapters.sql.task_runs import SqlTaskRuns
 from orchestrator.adapters.sql.timeline import SqlTimeline
@@ -54,13 +55,13 @@ class SqlTransaction:
         self.executions: ports.Executions = SqlExecutions(connection)
         self.task_runs: ports.TaskRuns = SqlTaskRuns(connection)
         self.calls: ports.Calls = SqlCalls(connection)
-        self.outputs: ports.Outputs = SqlOutputs(connection, known)
-        self._checkpoints = SqlCheckpoints(connection, known)
+        self.outputs: ports.Outputs = SqlOutputs(connection, known, cipher)
+        self._checkpoints = SqlCheckpoints(connection, known, cipher)
         self.checkpoints: ports.Checkpoints = self._checkpoints
         self.reviews: ports.Reviews = SqlReviews(connection)
         self.deliveries: ports.Deliveries = SqlDeliveries(connection, cipher)
         self.drains: ports.Drains = SqlDrains(connection)
-        self.endpoints: ports.Endpoints = SqlEndpoints(connection, cipher)
+        self.endpoints: ports.Endpoints = SqlEndpoints(connection, cipher, known)
         self.timeline: ports.Timeline = SqlTimeline(connection)
         self.manifests: ports.Manifests = SqlManifests(connection, known)
         self.tokens: ports.Tokens = SqlTokens(connection)
@@ -70,6 +71,7 @@ class SqlTransaction:
         self.sweeps: ports.Sweeps = SqlSweeps(connection)
         self.figures: ports.Figures = SqlFigures(connection)
         self.audit: ports.Audit = SqlAudit(connection)
+        self.secrets: ports.Secrets = SqlSecrets(connection, cipher)
 
     def now(self) -> datetime:
         """The time by the database's clock."""

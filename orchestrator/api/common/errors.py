@@ -58,6 +58,7 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
     errors.DeploymentBroken: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Deployment broken"),
     errors.Unreadable: Meaning(HTTPStatus.CONFLICT, "unreadable"),
     errors.WrittenByNewer: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Newer version needed", _SOON),
+    errors.Sealed: Meaning(HTTPStatus.CONFLICT, "secret_key_missing"),
     errors.SecretKeyMissing: Meaning(HTTPStatus.CONFLICT, "secret_key_missing"),
     errors.Transient: Meaning(HTTPStatus.SERVICE_UNAVAILABLE, "Busy", _SOON),
 }

@@ -25,6 +25,7 @@ from orchestrator.errors import (
     FOREIGN,
     ClaimLost,
     DeploymentBroken,
+    Sealed,
     TaskFailed,
     Unreadable,
     WrittenByNewer,
@@ -118,9 +119,13 @@ def run_task(
     run: UNDER_REVIEW, HALTED, COMMITTED, DUE (again, after a failed attempt) or FAILED; None where
     nothing was due, or the result was refused.
     """
-    claimed = ports.store.transact(
-        lambda tx: _claim(ports, tx, worker, execution_id, task_run_id), durable=False
-    )
+    try:
+        claimed = ports.store.transact(
+            lambda tx: _claim(ports, tx, worker, execution_id, task_run_id), durable=False
+        )
+    except Sealed as error:
+        _leave(ports, worker, execution_id, task_run_id, error)
+        return None
     if isinstance(claimed, PassedOn):
         worker.turns.step_aside()
     if not isinstance(claimed, Claimed):
@@ -163,6 +168,8 @@ def _claim(
         put_off(locked, run, retry.FIRST_PUBLISH_AGAIN)
         log.warning("left to a newer version", task_run_id=run.id, reason=error.message)
         return None
+    except Sealed:
+        raise
     except Unreadable:
         pass  # whoever claims it says so
     if not _may_run(locked, run):
@@ -193,6 +200,21 @@ def _may_run(locked: LockedExecution, run: TaskRun) -> bool:
     return not halt_for_unknown_call(locked, run)
 
 
+def _leave(
+    ports: Ports, worker: Worker, execution_id: str, task_run_id: str, error: Sealed
+) -> None:
+    """Leave a run to a process that has the secret key: nothing fails for want of it."""
+
+    def decide(tx: Transaction) -> None:
+        locked = lock_execution(ports, tx, execution_id, worker_actor(worker.name))
+        run = tx.task_runs.get(task_run_id)
+        if run is not None and _is_due(locked, run):
+            put_off(locked, run, retry.FIRST_PUBLISH_AGAIN)
+
+    ports.store.transact(decide)
+    log.error("wrong secret key", task_run_id=task_run_id, reason=error.message)
+
+
 def _is_due(locked: LockedExecution, run: TaskRun) -> bool:
     """Before its time a run is nobody's, whatever job comes: the sweep publishes it when due."""
     is_due = run.state is TaskRunState.DUE and run.due_at <= locked.now
@@ -203,6 +225,8 @@ def _rehydrated(locked: LockedExecution, run: TaskRun) -> Work | None:
     """The work of a claimed run; None, and the execution has failed, where it cannot be read."""
     try:
         return rehydrate(locked, run)
+    except Sealed:
+        raise
     except Unreadable as error:
         log.error("execution cannot go on", task_run_id=run.id, reason=error.message)  # noqa: TRY400 - the reason says all
         end_attempt(locked, run, f"{error.message}. {_MEND}", retryable=False)

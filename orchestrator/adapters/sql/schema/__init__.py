@@ -23,6 +23,7 @@ from orchestrator.adapters.sql.schema.webhooks import (
     endpoints,
     hosts,
     is_notice,
+    naming_key,
     signing_secrets,
     wakeups,
 )
@@ -63,6 +64,7 @@ __all__ = [
     "is_notice",
     "manifests",
     "metadata",
+    "naming_key",
     "outputs",
     "plans",
     "review_is_open",

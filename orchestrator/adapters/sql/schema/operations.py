@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table
 
 from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
 from orchestrator.adapters.sql.schema.base import Number, in_state, metadata, partial_index
@@ -79,6 +79,7 @@ workers = Table(
     Column("name", Words, primary_key=True),
     Column("queues", JsonText, nullable=False),
     Column("seen_at", Utc, nullable=False, index=True),
+    Column("clock_ahead", Float),
 )
 
 failing_steps = Table(

@@ -66,6 +66,14 @@ signing_secrets = Table(
     Index(None, "deployment"),
 )
 
+# One row, once there was a reencryption: what endpoints' ids are made with, encrypted itself.
+naming_key = Table(
+    "naming_key",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary, nullable=False),
+)
+
 hosts = Table(
     "hosts",
     metadata,

@@ -9,15 +9,15 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
+    Text,
     UniqueConstraint,
     false,
 )
 
 from orchestrator.adapters.sql.column_types import (
-    Compressed,
-    CompressedJson,
     JsonText,
     QuestionText,
     State,
@@ -165,9 +165,9 @@ outputs = Table(
     metadata,
     Column("id", Uuid, primary_key=True),
     execution_key(),
-    Column("body", Compressed, nullable=False),
+    Column("body", LargeBinary, nullable=False),
     Column("created_at", Utc, nullable=False),
-    Column("preview", JsonText),
+    Column("preview", Text),
     Index(None, "execution_id"),
 )
 
@@ -185,7 +185,7 @@ checkpoints = Table(
     Column("name", Words, nullable=False, server_default=""),
     Column("output_id", Uuid),
     Column("review_id", Uuid),
-    Column("state", CompressedJson),
+    Column("state", LargeBinary),
     Column("seconds", Float),
     Column("usage", JsonText, nullable=False, server_default="{}"),
     UniqueConstraint("execution_id", "number"),

@@ -1,0 +1,164 @@
+"""Everything that is encrypted, read as it lies there and written anew with the newest key."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    Table,
+    Text,
+    bindparam,
+    false,
+    func,
+    select,
+    true,
+    type_coerce,
+    update,
+)
+from sqlalchemy.types import TypeEngine
+
+from orchestrator.adapters.sql.cipher import Cipher, WrongKey, is_encrypted
+from orchestrator.adapters.sql.rows import insert_new
+from orchestrator.adapters.sql.schema import (
+    checkpoints,
+    deliveries,
+    endpoints,
+    is_notice,
+    naming_key,
+    outputs,
+    signing_secrets,
+)
+from orchestrator.ports import Rewrite, StoredSecrets
+
+_BYTES = 4 * 1024 * 1024
+"""What one batch loads, unless a single row has more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A column of what may be encrypted. ``always`` says of which rows, whatever the settings."""
+
+    table: Table
+    column: str
+    always: ColumnElement[bool]
+    is_text: bool = False
+
+    @property
+    def type(self) -> TypeEngine[Any]:
+        """As which it lies there."""
+        return Text() if self.is_text else LargeBinary()
+
+    @property
+    def raw(self) -> ColumnElement[Any]:
+        """The column as it lies there."""
+        return type_coerce(self.table.c[self.column], self.type)
+
+
+_PLACES: Mapping[str, _Place] = {
+    "naming key": _Place(naming_key, "key", true()),
+    "URLs of endpoints": _Place(endpoints, "url", true()),
+    "credentials of endpoints": _Place(endpoints, "authentication", true()),
+    "signing secrets": _Place(signing_secrets, "secret", true()),
+    "webhooks": _Place(deliveries, "body", is_notice),
+    "outputs": _Place(outputs, "body", false()),
+    "beginnings of outputs": _Place(outputs, "preview", false(), is_text=True),
+    "states of flows": _Place(checkpoints, "state", false()),
+}
+
+_ROWS = 500
+"""What one batch looks at, at most."""
+
+
+class SqlSecrets:
+    """Keeps ``ports.Secrets``."""
+
+    def __init__(self, connection: Connection, cipher: Cipher) -> None:
+        self._connection = connection
+        self._cipher = cipher
+
+    def places(self) -> tuple[str, ...]:
+        """What may be encrypted, by its name."""
+        return tuple(_PLACES)
+
+    def outdated(self, place: str, after: str | int | None) -> StoredSecrets:
+        """Look at the next few rows: which of them would be written otherwise today."""
+        at = _PLACES[place]
+        ids = self._next_ids(at, after)
+        if not ids:
+            return StoredSecrets(None, (), 0)
+        c = at.table.c
+        query = select(c.id, at.raw, at.always).where(c.id.in_(ids))
+        rewrites, sealed = [], 0
+        for row_id, stored, always in self._connection.execute(query):
+            was = stored.encode() if at.is_text else bytes(stored)
+            try:
+                now = self._repacked(at, was, secret=always or self._cipher.encrypts_outputs)
+            except WrongKey:
+                sealed += 1
+                continue
+            if now != was:
+                rewrites.append(Rewrite(row_id, was, now))
+        return StoredSecrets(ids[-1], tuple(rewrites), sealed)
+
+    def rewrite(self, place: str, rewrites: Sequence[Rewrite]) -> int:
+        """Write those that are still as they were; returns how many."""
+        at = _PLACES[place]
+        column = at.table.c[at.column]
+        statement = (
+            update(at.table)
+            .where(at.table.c.id == bindparam("its_id"), at.raw == bindparam("was", type_=at.type))
+            .values({column: bindparam("now", type_=at.type)})
+        )
+        written = 0
+        for each in rewrites:
+            was, now = (
+                (each.was.decode(), each.now.decode()) if at.is_text else (each.was, each.now)
+            )
+            bound = {"its_id": each.row_id, "was": was, "now": now}
+            written += self._connection.execute(statement, bound).rowcount
+        return written
+
+    def keep_naming_key(self) -> None:
+        """From now on ids of endpoints are made with what they are made with now."""
+        row = {"id": 1, "key": self._cipher.encrypt(self._cipher.oldest_naming_key)}
+        insert_new(self._connection, naming_key, row, ["id"])
+
+    def keys_in_use(self, limit: int) -> Mapping[int | None, int]:
+        """How many of the newest and of the oldest rows each key encrypted, by its place."""
+        found: Counter[int | None] = Counter()
+        for at in _PLACES.values():
+            looked_at: dict[str | int, bytes] = {}
+            for order in (at.table.c.id, at.table.c.id.desc()):
+                query = select(at.table.c.id, at.raw).where(at.raw.is_not(None))
+                for row_id, stored in self._connection.execute(query.order_by(order).limit(limit)):
+                    looked_at[row_id] = stored.encode() if at.is_text else bytes(stored)
+            found.update(map(self._cipher.key_of, filter(is_encrypted, looked_at.values())))
+        return found
+
+    def _next_ids(self, at: _Place, after: str | int | None) -> list[str | int]:
+        c = at.table.c
+        query = select(c.id, func.length(at.raw)).where(at.raw.is_not(None))
+        if after is not None:
+            query = query.where(c.id > after)
+        ids: list[str | int] = []
+        total = 0
+        for row_id, size in self._connection.execute(query.order_by(c.id).limit(_ROWS)):
+            total += size
+            if ids and total > _BYTES:
+                break
+            ids.append(row_id)
+        return ids
+
+    def _repacked(self, at: _Place, stored: bytes, *, secret: bool) -> bytes:
+        """The same as ``Cipher.repack``; a text is not deflated where it lies there as it is."""
+        if not at.is_text:
+            return self._cipher.repack(stored, secret=secret)
+        if not is_encrypted(stored):
+            return self._cipher.encrypt(stored) if secret else stored
+        return self._cipher.repack(stored, secret=True) if secret else self._cipher.decrypt(stored)
