@@ -38,6 +38,8 @@
     │   └── Overloaded            more requests came than can wait for their turn
     ├── BlockedAddress            an outgoing request to an address that is not allowed
     ├── InvalidSettings           an environment variable or the deployment file cannot be used
+    ├── CannotBackUp              no whole copy of the database came about
+    ├── CannotRestore             the service runs, or what is to be restored is no whole backup
     ├── AlreadyRunning            another process holds the data folder
     ├── AddressInUse              the API or Flower cannot listen where it should
     └── BrokerFailed              the embedded broker does not start
@@ -323,6 +325,14 @@ class BlockedAddress(OrchestratorError):
 
 class InvalidSettings(OrchestratorError):
     """What the operator set cannot be used; the message names the variable, or file and key."""
+
+
+class CannotBackUp(OrchestratorError):
+    """The database could not be copied."""
+
+
+class CannotRestore(OrchestratorError):
+    """The database was left as it is."""
 
 
 class AlreadyRunning(OrchestratorError):

@@ -300,6 +300,7 @@ class ThreadLeaseKeeper:
         self._heard_at = now
 
     def _sign(self, tx: Transaction) -> None:
-        tx.workers.seen(self._worker, self._queues)
+        ahead = self._ports.clock.now() - tx.now()
+        tx.workers.seen(self._worker, self._queues, ahead)
         if self._plans:
             tx.workers.loaded(self.process, self._worker, self._plans)

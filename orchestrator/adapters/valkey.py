@@ -177,6 +177,13 @@ class EmbeddedBroker:
 
 
 @contextmanager
+def held_alone(data: Path) -> Iterator[None]:
+    """Keep `up` from starting on a data folder. Raises AlreadyRunning where one runs."""
+    with _held(data / "lock"):
+        yield
+
+
+@contextmanager
 def _held(lock: Path) -> Iterator[None]:
     """Hold the lock until the end of the block, or of the process, however that ends."""
     with _opened(lock) as file:

@@ -10,6 +10,7 @@ import sys
 
 from orchestrator.cli import (
     audit,
+    backup,
     deliveries,
     demo,
     deployments,
@@ -20,6 +21,7 @@ from orchestrator.cli import (
     logs,
     messages,
     reviews,
+    secrets,
     services,
     tokens,
     watch,
@@ -41,6 +43,9 @@ application.command()(logs.logs)
 application.command()(demo.demo)
 application.command()(doctor.doctor)
 application.command()(audit.audit)
+application.command()(backup.backup)
+application.command()(backup.restore)
+application.add_typer(secrets.application, name="secrets")
 application.add_typer(tokens.application, name="token")
 application.add_typer(deployments.deployments, name="deployments")
 application.add_typer(deliveries.deliveries, name="deliveries")

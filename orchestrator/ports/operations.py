@@ -188,8 +188,15 @@ class Sweeps(Protocol):
 class Workers(Protocol):
     """The worker processes that were seen lately, in one transaction."""
 
-    def seen(self, name: str, queues: Sequence[str]) -> None:
-        """Note, by the database's clock, that a worker is alive and consumes these queues."""
+    def seen(self, name: str, queues: Sequence[str], clock_ahead: timedelta | None = None) -> None:
+        """Note, by the database's clock, that a worker is alive and consumes these queues.
+
+        ``clock_ahead`` is how far its machine's clock is ahead of the database's, where it looked.
+        """
+        ...
+
+    def clocks(self, within: timedelta) -> Mapping[str, timedelta]:
+        """The same of each worker seen within that time that looked."""
         ...
 
     def gone(self, name: str) -> None:

@@ -235,13 +235,6 @@ class Endpoints(Protocol):
         """
         ...
 
-    def sealed(self, limit: int) -> int:
-        """How many endpoints and secrets cannot be decrypted with the keys that were given.
-
-        Looks at the ``limit`` newest and oldest of each kind.
-        """
-        ...
-
     def lock_host(self, host_id: str) -> Host:
         """Read and hold the row; a host that nobody asked for before is a sound one."""
         ...

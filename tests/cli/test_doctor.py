@@ -8,6 +8,7 @@ from pytest_httpserver import HTTPServer
 from orchestrator.adapters.sql.migrate import downgrade
 from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.jobs import QUEUES
+from orchestrator.usecases.operations.sweep import sweep
 
 if TYPE_CHECKING:
     from conftest import Command
@@ -28,6 +29,7 @@ def wrong(command: Command) -> dict[str, dict[str, str]]:
 def test_a_sound_service_gets_status_0(command: Command) -> None:
     command("token", "create")
     command.ports.store.transact(lambda tx: tx.workers.seen("w-1", QUEUES))
+    sweep(command.ports)
     with EmbeddedBroker(command.settings.data):
         assert "wrong" not in command("doctor")
 

@@ -11,8 +11,12 @@ from orchestrator.domain.deployment import Manifest
 from orchestrator.errors import TaskFailed
 from orchestrator.jobs import CREWS, QUEUES
 from orchestrator.usecases.operations.doctor import Finding, examine
+from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.webhooks.endpoints import disable_endpoint
+
+WEBHOOK = "https://hooks.example/a"
 
 
 @pytest.fixture
@@ -21,6 +25,7 @@ def world(a_world: Callable[..., World]) -> World:
     made = a_world("write")
     made.ports.store.transact(lambda tx: tx.workers.seen("w-1", QUEUES))
     create_token(made.ports, "tests")
+    sweep(made.ports)
     return made
 
 
@@ -91,3 +96,59 @@ def test_a_clock_that_is_wrong(world: World) -> None:
 
 def test_nobody_may_call(a_world: Callable[..., World]) -> None:
     assert "orchestrator token create" in str(wrong(a_world("write"))["tokens"].mend)
+
+
+def test_a_worker_whose_clock_is_wrong(world: World) -> None:
+    behind = timedelta(minutes=-2)
+    world.ports.store.transact(lambda tx: tx.workers.seen("w-2", QUEUES, behind))
+    assert wrong(world)["clock"].says == "w-2 is 120 s behind the database"
+
+
+def test_no_sweep_runs(world: World, later: Callable[[float], None]) -> None:
+    later(16)
+    assert "none has run since" in wrong(world)["sweep"].says
+    sweep(world.ports)
+    assert "sweep" not in wrong(world)
+
+
+def test_no_sweep_has_ever_run(a_world: Callable[..., World]) -> None:
+    assert "none has run yet" in wrong(a_world("write"))["sweep"].says
+
+
+def test_a_claim_that_lapsed_and_that_nobody_ends(
+    world: World, later: Callable[[float], None]
+) -> None:
+    world.runner.behaviour = WorkerDied()
+    world.kickoff()
+    with pytest.raises(WorkerDied):
+        world.work()
+    for _ in range(14):  # sweeps that get no further than their heartbeat
+        later(3)
+        beat(world.ports)
+    assert wrong(world)["stuck"].says == "1 claims have lapsed and were not ended"
+    sweep(world.ports)
+    assert "stuck" not in wrong(world)
+
+
+def test_a_review_past_its_deadline_that_nobody_expires(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_world("write?", review_timeout=timedelta(seconds=60))
+    world.halted()
+    later(91)
+    assert wrong(world)["stuck"].says == "1 reviews are past their deadline"
+
+
+def test_a_receiver_that_was_disabled(world: World) -> None:
+    world.halted(crewWebhookUrl=WEBHOOK)
+    (endpoint,) = world.ports.store.read(lambda tx: tx.endpoints.page(None, None, 10))
+    disable_endpoint(world.ports, endpoint.id, "tests", "moved")
+    found = wrong(world)["endpoints"]
+    assert f"orchestrator endpoints enable {endpoint.id}" in str(found.mend)
+
+
+def test_webhooks_that_nobody_sends(world: World, later: Callable[[float], None]) -> None:
+    world.halted(crewWebhookUrl=WEBHOOK)
+    assert "webhooks" not in wrong(world)
+    later(31)
+    assert "one is due since" in wrong(world)["webhooks"].says

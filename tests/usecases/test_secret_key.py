@@ -165,6 +165,6 @@ def test_it_is_said_at_the_start_and_by_the_doctor(post: Post, a_restart_with: R
     assert sealed_warning(post.ports) is None
     a_restart_with(WRONG)
 
-    assert "1 webhook URLs" in str(sealed_warning(post.ports))
+    assert "1 webhook URLs, signing secrets" in str(sealed_warning(post.ports))
     (finding,) = (each for each in examine(post.ports) if each.check == "secret key")
     assert "Put the key" in str(finding.mend)

@@ -150,15 +150,6 @@ class SqlEndpoints:
         except ValueError as error:
             raise SecretKeyMissing from error
 
-    def sealed(self, limit: int) -> int:
-        """How many of the newest and of the oldest endpoints and secrets no key here fits."""
-        found: set[bytes] = set()
-        for column, at in ((_e.url, _e.created_at), (_s.secret, _s.created_at)):
-            for order in (at, at.desc()):
-                query = select(column).order_by(order).limit(limit)
-                found |= set(self._connection.execute(query).scalars())
-        return sum(not self._opens(encrypted) for encrypted in found)
-
     def lock_host(self, host_id: str) -> Host:
         """Read and hold the row; inserted on first use."""
         found = self._find_host(host_id)
@@ -175,13 +166,6 @@ class SqlEndpoints:
     def save_host(self, host: Host) -> None:
         """Write the row that is held."""
         upsert(self._connection, hosts, values_of(host), ["id"])
-
-    def _opens(self, encrypted: bytes) -> bool:
-        try:
-            self._cipher.decrypt(encrypted)
-        except ValueError:
-            return False
-        return True
 
     def _first(self, query: Select[Any]) -> Endpoint | None:
         row = self._connection.execute(query).first()

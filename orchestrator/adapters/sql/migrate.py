@@ -21,12 +21,12 @@ _ADVISORY_LOCK = 0x63726577
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Upgrade the database; does nothing where it is up to date. Several may call at once."""
-    _alone(url, lambda connection: command.upgrade(_config(connection), revision))
+    _alone(url, lambda connection: command.upgrade(config(connection), revision))
 
 
 def downgrade(url: str, revision: str) -> None:
     """Take the schema back to a revision, ``base`` for an empty database."""
-    _alone(url, lambda connection: command.downgrade(_config(connection), revision))
+    _alone(url, lambda connection: command.downgrade(config(connection), revision))
 
 
 def current(url: str) -> str | None:
@@ -51,7 +51,7 @@ def write_something(url: str) -> None:
 
 def head() -> str:
     """The revision that this version of the code needs."""
-    newest = ScriptDirectory.from_config(_config()).get_current_head()
+    newest = ScriptDirectory.from_config(config()).get_current_head()
     if newest is None:
         raise FileNotFoundError(f"No migrations in {_SCRIPTS}")
     return newest
@@ -73,8 +73,9 @@ def _alone(url: str, work: Callable[[Connection], None]) -> None:
         engine.dispose()
 
 
-def _config(connection: Connection | None = None) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    return config
+def config(connection: Connection | None = None) -> Config:
+    """Where Alembic finds the migrations, and the connection that they run on."""
+    found = Config()
+    found.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    found.attributes["connection"] = connection
+    return found

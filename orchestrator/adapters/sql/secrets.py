@@ -71,6 +71,9 @@ _PLACES: Mapping[str, _Place] = {
     "states of flows": _Place(checkpoints, "state", false()),
 }
 
+_LOOKED_INTO = 64 * 1024
+"""Bytes of what is looked into to tell which keys are in use."""
+
 _ROWS = 500
 """What one batch looks at, at most."""
 
@@ -135,8 +138,10 @@ class SqlSecrets:
         for at in _PLACES.values():
             looked_at: dict[str | int, bytes] = {}
             for order in (at.table.c.id, at.table.c.id.desc()):
-                query = select(at.table.c.id, at.raw).where(at.raw.is_not(None))
-                for row_id, stored in self._connection.execute(query.order_by(order).limit(limit)):
+                some = select(at.table.c.id).order_by(order).limit(limit)
+                query = select(at.table.c.id, at.raw).where(at.table.c.id.in_(some))
+                query = query.where(func.length(at.raw) <= _LOOKED_INTO)
+                for row_id, stored in self._connection.execute(query):
                     looked_at[row_id] = stored.encode() if at.is_text else bytes(stored)
             found.update(map(self._cipher.key_of, filter(is_encrypted, looked_at.values())))
         return found

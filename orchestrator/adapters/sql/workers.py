@@ -20,9 +20,14 @@ class SqlWorkers:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def seen(self, name: str, queues: Sequence[str]) -> None:
+    def seen(self, name: str, queues: Sequence[str], clock_ahead: timedelta | None = None) -> None:
         """Note that a worker is alive; forget those that died long ago without a word."""
-        row = {"name": name, "queues": list(queues), "seen_at": database_time(self._connection)}
+        row = {
+            "name": name,
+            "queues": list(queues),
+            "seen_at": database_time(self._connection),
+            "clock_ahead": None if clock_ahead is None else clock_ahead.total_seconds(),
+        }
         upsert(self._connection, workers, row, ["name"])
         long_ago = database_time(self._connection, plus=-_FORGOTTEN_AFTER)
         self._connection.execute(delete(workers).where(workers.c.seen_at < long_ago))
@@ -39,6 +44,15 @@ class SqlWorkers:
         query = select(workers.c.name, workers.c.queues).where(workers.c.seen_at >= earliest)
         lately = self._connection.execute(query.order_by(workers.c.name))
         return tuple(name for name, queues in lately if queue in queues)
+
+    def clocks(self, within: timedelta) -> dict[str, timedelta]:
+        """How far the clocks of workers seen within that time are ahead of the database's."""
+        earliest = database_time(self._connection, plus=-within)
+        query = select(workers.c.name, workers.c.clock_ahead).where(
+            workers.c.seen_at >= earliest, workers.c.clock_ahead.is_not(None)
+        )
+        found = self._connection.execute(query.order_by(workers.c.name)).tuples()
+        return {name: timedelta(seconds=ahead) for name, ahead in found}
 
     def loaded(self, process: str, worker: str, plans: Mapping[str, str]) -> None:
         """Note that a process is alive, with its plans; forget those that died long ago."""

@@ -24,6 +24,12 @@ CLOCKS_MAY_DIFFER_BY = timedelta(seconds=5)
 WAITS_TOO_LONG = timedelta(seconds=30)
 """A task run or a message that is due for longer found no worker."""
 
+NO_SWEEP_AFTER = timedelta(seconds=15)
+"""A sweep writes its heartbeat every three seconds."""
+
+MOST_COUNTED = 100
+"""Of lost rows, more are not counted."""
+
 REFUSED_LATELY = timedelta(days=1)
 
 SHOWN = 5
@@ -48,8 +54,11 @@ def examine(ports: Ports) -> tuple[Finding, ...]:
     """Check what the database knows: clocks, workers, deployments, what waits and what fails."""
     checks = (
         _clock,
+        _clocks_of_workers,
         _workers,
         _sweep,
+        _lost,
+        _webhooks,
         _stored,
         _backlog,
         _messages,
@@ -76,6 +85,14 @@ def _clock(ports: Ports, tx: Transaction) -> Iterator[Finding]:
     yield Finding("clock", f"this machine is {seconds:.0f} s {side} the database", mend)
 
 
+def _clocks_of_workers(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    for name, ahead in tx.workers.clocks(SEEN_WITHIN).items():
+        if abs(ahead) > CLOCKS_MAY_DIFFER_BY:
+            side = "ahead of" if ahead > timedelta() else "behind"
+            says = f"{name} is {abs(ahead).total_seconds():.0f} s {side} the database"
+            yield Finding("clock", says, "Keep the clock of its machine by NTP")
+
+
 def _workers(ports: Ports, tx: Transaction) -> Iterator[Finding]:
     for queue in (*ports.deployments.queues(), *sorted(NOT_FOR_CREWS)):
         workers = tx.workers.consuming(queue, SEEN_WITHIN)
@@ -87,10 +104,49 @@ def _workers(ports: Ports, tx: Transaction) -> Iterator[Finding]:
 
 
 def _sweep(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    last = tx.sweeps.last_beat()
+    if last is None or tx.now() - last > NO_SWEEP_AFTER:
+        since = f"since {last.isoformat(timespec='seconds')}" if last else "yet"
+        mend = "Start one: orchestrator sweep"
+        yield Finding(
+            "sweep", f"none has run {since}: nothing that is due or lost is seen to", mend
+        )
     for failing in tx.sweeps.failing_steps():
         since = failing.since.isoformat(timespec="seconds")
         says = f"its step {failing.step!r} fails since {since}: {failing.error}"
         yield Finding("sweep", says, "Read the log of `orchestrator sweep`, and mend the cause")
+
+
+def _lost(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    """Rows that a sweep would have seen to, had it been able to."""
+    mend = "See that `orchestrator sweep` runs, and read its log"
+    late = tx.now() - WAITS_TOO_LONG
+    lapsed = len(tx.task_runs.lapsed(MOST_COUNTED))
+    if lapsed:
+        yield Finding("stuck", f"{_at_most(lapsed)} claims have lapsed and were not ended", mend)
+    overdue = len(tx.reviews.overdue(late, MOST_COUNTED))
+    if overdue:
+        yield Finding("stuck", f"{_at_most(overdue)} reviews are past their deadline", mend)
+
+
+def _at_most(count: int) -> str:
+    return f"{count} or more" if count == MOST_COUNTED else str(count)
+
+
+def _webhooks(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    now = tx.now()
+    found = tx.figures.endpoints(LOOKED_AT)
+    for endpoint in [each for each in found if not each.is_enabled][:SHOWN]:
+        says = f"{endpoint.id} of {endpoint.deployment} is disabled: nothing is sent there"
+        mend = f"Mend the receiver, then: orchestrator endpoints enable {endpoint.id}"
+        yield Finding("endpoints", says, mend)
+    due = tx.figures.oldest_due_delivery(now)
+    if due is not None and now - due > WAITS_TOO_LONG:
+        says = f"one is due since {(now - due).total_seconds():.0f} s"
+        # A receiver that is left in peace for a while explains it.
+        is_explained = any(each.quiet_until and each.quiet_until > now for each in found)
+        mend = "See that webhook workers and `orchestrator sweep` run: orchestrator endpoints list"
+        yield Finding("webhooks", says, None if is_explained else mend)
 
 
 def _messages(_: Ports, tx: Transaction) -> Iterator[Finding]:
@@ -178,10 +234,18 @@ def _tokens(_: Ports, tx: Transaction) -> Iterator[Finding]:
 
 
 def _secret_key(_: Ports, tx: Transaction) -> Iterator[Finding]:
-    count = tx.endpoints.sealed(LOOKED_AT)
-    if count:
-        says = f"{count} webhook URLs or signing secrets cannot be decrypted: nothing is sent there"
-        yield Finding("secret key", says, MEND)
+    in_use = dict(tx.secrets.keys_in_use(LOOKED_AT))
+    sealed = in_use.pop(None, 0)
+    if sealed:
+        says = f"{sealed} webhook URLs, signing secrets, webhooks or outputs cannot be decrypted"
+        yield Finding("secret key", f"{says}: what needs them waits", MEND)
+    for place, count in in_use.items():
+        if place is None:
+            continue
+        newest = "" if place else ", the newest"
+        old = "; `orchestrator secrets reencrypt` makes it one that can be dropped" if place else ""
+        says = f"key {place + 1} of ORCHESTRATOR_SECRET_KEY{newest}, encrypted {count} of the rows"
+        yield Finding("secret key", f"{says} that were looked at{old}")
 
 
 def _deployment(ports: Ports, found: Described) -> Finding:

@@ -18,8 +18,8 @@ MEND = (
 
 
 def sealed(ports: Ports) -> int:
-    """How many URLs of endpoints and signing secrets cannot be decrypted with the present keys."""
-    return ports.store.read(lambda tx: tx.endpoints.sealed(LOOKED_AT))
+    """How many rows of those looked at cannot be decrypted with the present keys."""
+    return ports.store.read(lambda tx: tx.secrets.keys_in_use(LOOKED_AT)).get(None, 0)
 
 
 def sealed_warning(ports: Ports) -> str | None:
@@ -31,6 +31,8 @@ def sealed_warning(ports: Ports) -> str | None:
         return None
     if not count:
         return None
-    sentence = f"{count} webhook URLs or signing secrets cannot be decrypted. {MEND}."
+    sentence = (
+        f"{count} webhook URLs, signing secrets, webhooks or outputs cannot be decrypted. {MEND}."
+    )
     log.error("wrong secret key", says=sentence)
     return sentence

@@ -177,11 +177,11 @@ def test_what_another_key_encrypted_is_sealed_and_kept(
     sealed = other.read(lambda tx: tx.endpoints.get(endpoint_id))
     assert sealed
     assert (sealed.is_sealed, sealed.url) == (True, "")
-    assert other.read(lambda tx: tx.endpoints.sealed(10)) == 1
+    assert other.read(lambda tx: tx.secrets.keys_in_use(10)).get(None) == 1
     other.transact(lambda tx: tx.endpoints.save(sealed, sealed.disable(now, "moved")))
     other.dispose()
 
-    assert store.read(lambda tx: tx.endpoints.sealed(10)) == 0
+    assert store.read(lambda tx: tx.secrets.keys_in_use(10)).get(None) is None
     read = store.read(lambda tx: tx.endpoints.get(endpoint_id))
     assert read
     assert (read.url, read.reason) == ("https://hooks.example/a", "moved")

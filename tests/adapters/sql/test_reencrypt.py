@@ -1,0 +1,201 @@
+"""Outputs encrypted at rest, switched on and off; keys that are dropped. In both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, LargeBinary, Table, Text, select, type_coerce
+from world import World, plan_of, world_over
+
+from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.adapters.sql.schema import deliveries, endpoints, outputs
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.output import LARGE, Output
+from orchestrator.errors import Sealed
+from orchestrator.usecases.operations.doctor import examine
+from orchestrator.usecases.operations.reencrypt import reencrypt
+
+WEBHOOK = {"url": "https://hooks.example/a", "events": ["crew_kickoff_finished"]}
+
+Restart = Callable[..., World]
+
+
+@pytest.fixture
+def restart(database: str) -> Iterator[Restart]:
+    """A new process with these secret keys, on the same database."""
+    world = world_over(database, plan_of("write?", "print"))
+    made = []
+
+    def run(keys: str, *, encrypt: bool = False) -> World:
+        cipher = Cipher(keys, encrypt_outputs=encrypt)
+        store = make_store(database, publish=world.jobs.append, cipher=cipher)
+        made.append(store)
+        world.ports = replace(world.ports, store=store)
+        return world
+
+    world.ports.store.dispose()
+    yield run
+    for store in made:
+        store.dispose()
+
+
+def stored(rows: Connection, table: Table, column: str) -> list[bytes]:
+    kind = Text if column == "preview" else LargeBinary
+    raw = type_coerce(table.c[column], kind)
+    found = rows.execute(select(raw).where(table.c[column].is_not(None))).scalars()
+    read = [each.encode() if isinstance(each, str) else bytes(each) for each in found]
+    rows.rollback()
+    return read
+
+
+def all_stored(rows: Connection) -> list[bytes]:
+    places = [(outputs, "body"), (outputs, "preview"), (deliveries, "body"), (endpoints, "url")]
+    return [each for table, column in places for each in stored(rows, table, column)]
+
+
+def large(world: World, execution_id: str) -> str:
+    """Add an output that has a preview."""
+    text = "long " * LARGE
+    world.ports.store.transact(
+        lambda tx: tx.outputs.add("the-long-one", execution_id, Output(text), tx.now())
+    )
+    return text
+
+
+def finish(world: World, execution_id: str) -> ExecutionState:
+    world.answer(execution_id, "write", approve=True)
+    world.work()
+    return world.snapshot(execution_id).execution.state
+
+
+def test_encrypted_outputs_are_read_and_do_not_lie_there_as_they_are(
+    restart: Restart, rows: Connection
+) -> None:
+    world = restart("old", encrypt=True)
+    execution_id = world.halted(webhooks=WEBHOOK)
+    text = large(world, execution_id)
+    read = world.ports.store.read(
+        lambda tx: (tx.outputs.get(["the-long-one"]), tx.outputs.previews(["the-long-one"]))
+    )
+    assert read[0]["the-long-one"].raw == text
+    assert read[1]["the-long-one"].text.startswith("long long")
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+    assert all(each.startswith(b"gAAAA") for each in all_stored(rows))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_setting_is_switched_while_executions_wait(
+    restart: Restart,
+    rows: Connection,
+    before: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    execution_id = restart("old", encrypt=before).halted()
+    world = restart("old", encrypt=not before)
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+    mixed = {each.startswith(b"gAAAA") for each in stored(rows, outputs, "body")}
+    assert mixed == {True, False}
+    assert reencrypt(world.ports).is_complete
+    converted = {each.startswith(b"gAAAA") for each in stored(rows, outputs, "body")}
+    assert converted == {not before}
+    assert world.snapshot(execution_id).result.raw == "print, round 1"  # type: ignore[union-attr]
+
+
+def test_after_a_reencryption_the_oldest_key_can_be_dropped(
+    restart: Restart, rows: Connection
+) -> None:
+    world = restart("old", encrypt=True)
+    execution_id = world.halted(webhooks=WEBHOOK, humanInputWebhook={"url": WEBHOOK["url"]})
+    large(world, execution_id)
+    ids = named(world)
+    done = reencrypt(restart("new,old", encrypt=True).ports)
+    assert done.is_complete
+    assert done.written["outputs"] == 2
+    assert {"URLs of endpoints", "webhooks", "beginnings of outputs"} <= done.written.keys()
+
+    assert all(Cipher("new").key_of(each) == 0 for each in all_stored(rows))
+    world = restart("new", encrypt=True)
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+    world.halted(webhooks=WEBHOOK, humanInputWebhook={"url": WEBHOOK["url"]})
+    assert named(world) == ids
+
+
+def named(world: World) -> set[str]:
+    """The ids of the endpoints; those without a URL that can be read count as none."""
+    found = world.ports.store.read(lambda tx: tx.endpoints.page(None, None, 10))
+    assert not any(each.is_sealed for each in found)
+    return {each.id for each in found}
+
+
+def test_a_second_reencryption_writes_nothing(restart: Restart) -> None:
+    restart("old", encrypt=True).halted(webhooks=WEBHOOK)
+    world = restart("new,old", encrypt=True)
+    assert reencrypt(world.ports).written
+    assert reencrypt(world.ports).written == {}
+
+
+def test_one_that_was_broken_off_is_begun_again(restart: Restart) -> None:
+    restart("old", encrypt=True).halted(webhooks=WEBHOOK)
+    world = restart("new,old", encrypt=True)
+
+    def break_off(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reencrypt(world.ports, break_off)
+    assert reencrypt(world.ports).is_complete
+
+
+def test_what_changed_meanwhile_is_not_overwritten(restart: Restart, rows: Connection) -> None:
+    execution_id = restart("old", encrypt=True).halted()
+    world = restart("new,old", encrypt=True)
+    batch = world.ports.store.read(lambda tx: tx.secrets.outdated("outputs", None))
+    world.ports.store.transact(lambda tx: tx.outputs.purge(execution_id))
+    before = stored(rows, outputs, "body")
+    assert world.ports.store.transact(lambda tx: tx.secrets.rewrite("outputs", batch.rewrites)) == 0
+    assert stored(rows, outputs, "body") == before
+
+
+def test_what_no_key_opens_is_counted_and_left(restart: Restart, rows: Connection) -> None:
+    restart("lost", encrypt=True).halted()
+    before = stored(rows, outputs, "body")
+    done = reencrypt(restart("new", encrypt=True).ports)
+    assert (done.sealed, done.is_complete) == (1, False)
+    assert stored(rows, outputs, "body") == before
+
+
+def test_without_the_key_an_execution_waits_and_does_not_fail(restart: Restart) -> None:
+    world = restart("old", encrypt=True)
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=True)
+    due = list(world.jobs)
+    world = restart("wrong")
+    world.work()
+    assert world.snapshot(execution_id).execution.state is ExecutionState.RUNNING
+    world = restart("wrong,old")
+    world.jobs[:] = due
+    world.hurry()
+    world.work()
+    assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
+
+
+def test_without_the_key_an_output_says_why_it_is_not_shown(restart: Restart) -> None:
+    world = restart("old", encrypt=True)
+    large(world, world.halted())
+    world = restart("wrong")
+    with pytest.raises(Sealed, match="ORCHESTRATOR_SECRET_KEY"):
+        world.ports.store.read(lambda tx: tx.outputs.get(["the-long-one"]))
+
+
+def test_doctor_says_which_keys_are_in_use(restart: Restart) -> None:
+    restart("old", encrypt=True).halted()
+    world = restart("new,old", encrypt=True)
+    assert "key 2 of ORCHESTRATOR_SECRET_KEY" in keys(world)
+    reencrypt(world.ports)
+    assert "key 2" not in keys(world)
+
+
+def keys(world: World) -> str:
+    return " ".join(each.says for each in examine(world.ports) if each.check == "secret key")
