@@ -14,6 +14,7 @@
     │   ├── UnknownDeployment
     │   ├── UnknownExecution
     │   ├── UnknownTask
+    │   ├── UnknownTaskRun
     │   ├── UnknownReview
     │   ├── UnknownEndpoint
     │   └── UnknownDelivery
@@ -171,6 +172,13 @@ class UnknownTask(NotFound):
         super().__init__(
             f"No task or review {task!r} in this execution. Its tasks: {', '.join(known)}"
         )
+
+
+class UnknownTaskRun(NotFound):
+    """The execution has no run with that id."""
+
+    def __init__(self, task_run_id: str) -> None:
+        super().__init__(f"The execution has no task run with ID: {task_run_id}")
 
 
 class UnknownReview(NotFound):

@@ -14,6 +14,7 @@ settings = Settings()
 queues = load_deployments(settings.deployments).queues()
 app = make_celery(settings.resolved_broker_url, queues, shutdown_grace=settings.shutdown_grace)
 app.conf.update(
+    worker_consumer="workers.consumer:Consumer",
     worker_max_tasks_per_child=settings.max_jobs_per_child,
     worker_max_memory_per_child=settings.max_child_memory * 1024,
 )

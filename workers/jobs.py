@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, NoReturn
+from uuid import UUID
 
 import structlog
 from celery import Celery, Task
@@ -14,8 +15,10 @@ from kombu.exceptions import KombuError
 from orchestrator import jobs
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.task_run import TaskRunState
+from orchestrator.errors import NotFound
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.intake import Message, take
+from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
 from orchestrator.usecases.webhooks.deliver import drain
 from workers.process import current
 
@@ -36,9 +39,45 @@ REASON = "the execution's timeline says why"
 """What monitors are told instead of the error itself, which may quote a model or a secret."""
 
 
-def run(self: Task, v: int, execution_id: str, task_run_id: str) -> None:
+class Ids(Task):  # type: ignore[misc]  # Celery has no types
+    """A job whose arguments are its format and ids by name; another one is refused.
+
+    The sweep publishes the row of a job of another format again, for all workers.
+    """
+
+    ids: tuple[str, ...] = ()
+
+    def __call__(self, /, *positional: Any, **arguments: Any) -> Any:
+        """Run it, where its arguments are what they should be."""
+        version = arguments.pop("v", None)
+        if version != jobs.FORMAT:
+            _refuse(self, Refusal.FORMAT, found=ascii(version)[:50])
+        if (
+            positional
+            or arguments.keys() != set(self.ids)
+            or not all(map(_is_id, arguments.values()))
+        ):
+            _refuse(self, Refusal.ARGUMENTS, names=ascii(sorted(arguments))[:200])
+        try:
+            return self.run(**arguments)
+        except NotFound as error:
+            _refuse(self, Refusal.UNKNOWN_ID, reason=error.message)
+
+
+def _is_id(given: object) -> bool:
+    try:
+        return isinstance(given, str) and bool(UUID(given))
+    except ValueError:
+        return False
+
+
+def _refuse(job: Task, why: Refusal, **about: object) -> NoReturn:
+    refuse_job(current.get().ports, why, job=job.name, job_id=job.request.id, **about)
+    raise Ignore(why.value)
+
+
+def run(self: Task, execution_id: str, task_run_id: str) -> None:
     """Run one task run, as the next job of a chain or as the one that resumes it."""
-    _require_format(v)
     process = current.get()
     carried = self.request.get("trace") or {}
     with (
@@ -52,9 +91,8 @@ def run(self: Task, v: int, execution_id: str, task_run_id: str) -> None:
         raise Ignore(outcome)  # or Celery would tell them of a success
 
 
-def drain_endpoint(v: int, endpoint_id: str) -> None:
+def drain_endpoint(endpoint_id: str) -> None:
     """Send what is due at one endpoint."""
-    _require_format(v)
     process = current.get()
     drain(process.ports, endpoint_id, process.identity.name)
 
@@ -81,17 +119,11 @@ def take_in(self: Task, /, *positional: Any, **arguments: Any) -> None:
         raise Reject(str(error), requeue=True) from error
 
 
-def _require_format(version: int) -> None:
-    """A job of another format is dropped: the sweep publishes its row again, for all workers."""
-    if version != jobs.FORMAT:
-        raise Ignore(f"job has format {version}, this worker reads {jobs.FORMAT}")
-
-
 def register(app: Celery) -> None:
     """Register every job under its public name."""
-    app.task(name=jobs.RUN_TASK, bind=True)(run)
-    app.task(name=jobs.RESUME, bind=True)(run)
-    app.task(name=jobs.DRAIN)(drain_endpoint)
+    for name in (jobs.RUN_TASK, jobs.RESUME):
+        app.task(name=name, bind=True, base=Ids, ids=("execution_id", "task_run_id"))(run)
+    app.task(name=jobs.DRAIN, base=Ids, ids=("endpoint_id",))(drain_endpoint)
     for name in jobs.PUBLIC:
         options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True}
         app.task(name=name, base=AnyArguments, **options)(take_in)

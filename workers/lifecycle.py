@@ -121,7 +121,7 @@ def _end_claim_of_lost_child(
     if task_run_id is None or current.identity is None:
         return
     name = current.identity.name
-    with _parents_ports() as ports:
+    with parents_ports() as ports:
         ended = end_claims_of_lost_child(ports, name, task_run_id, _what_ended(exception))
     log.warning("child lost", task_run_id=task_run_id, claim_ended=ended, reason=str(exception))
 
@@ -138,14 +138,14 @@ def _give_back() -> None:
     if current.identity is None:
         return
     name = current.identity.name
-    with _parents_ports() as ports:
+    with parents_ports() as ports:
         given_back = give_back_claims(ports, name)
         ports.store.transact(lambda tx: tx.workers.gone(name))
     log.info("worker shut down", claims_given_back=given_back)
 
 
 @contextmanager
-def _parents_ports() -> Iterator[Ports]:
+def parents_ports() -> Iterator[Ports]:
     """Ports of the parent's own, closed at once: no connection of theirs is open at a fork."""
     if current.settings is None:
         raise RuntimeError("the worker has not been set up")

@@ -72,6 +72,12 @@ class _Collector:
         yield from _backlog("messages_waiting", waiting, reading.messages)
         refused = {(): float(reading.refused_messages)}
         yield _gauge("messages_refused_5m", "Messages refused in the last 5 minutes", (), refused)
+        refusals = CounterMetricFamily(
+            f"{PREFIX}jobs_refused", "Jobs that were refused", labels=("why",)
+        )
+        for why, count in reading.refused_jobs.items():
+            refusals.add_metric((why,), count)
+        yield refusals
         failing = {(step,): seconds for step, seconds in reading.failing_steps.items()}
         help_ = "For how long a step of the sweep fails"
         yield _gauge("sweep_step_failing_seconds", help_, ("step",), failing)

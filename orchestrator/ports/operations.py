@@ -335,6 +335,14 @@ class Figures(Protocol):
         """The newest tries since then, 10,000 at most, by the hundreds of their status."""
         ...
 
+    def refuse(self, why: str) -> None:
+        """Count a job that was refused."""
+        ...
+
+    def refused(self) -> Mapping[str, int]:
+        """How many were, by why."""
+        ...
+
     def grew_long(self) -> bool:
         """Whether ``fold`` would do something."""
         ...

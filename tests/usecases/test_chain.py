@@ -10,7 +10,15 @@ from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.errors import LONGEST_CAUSE, AlreadyAnswered, Invalid, NotPending, TaskFailed
+from orchestrator.errors import (
+    LONGEST_CAUSE,
+    AlreadyAnswered,
+    Invalid,
+    NotPending,
+    TaskFailed,
+    UnknownTaskRun,
+)
+from orchestrator.jobs import Job
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.claims import end_lapsed_claim, give_back_claims
 from orchestrator.usecases.executions.snapshot import timeline
@@ -331,3 +339,26 @@ def test_the_settings_of_a_deployment_that_left_the_file_hold_on(a_world: Make) 
     world.answer(execution_id, "write", approve=True)
     settings = world.ports.store.read(lambda tx: settings_of(world.ports, tx, "crew"))
     assert (settings.max_rounds, settings.review_timeout) == (1, timedelta(days=3))
+
+
+def test_a_job_that_names_a_run_of_another_execution_is_refused(
+    a_world: Make,
+) -> None:
+    world = a_world("write")
+    mine, another = world.kickoff(), world.kickoff()
+    (_, theirs) = world.jobs
+    forged = Job(theirs.name, theirs.queue, {**theirs.arguments, "execution_id": mine})
+    with pytest.raises(UnknownTaskRun):
+        world.run(forged)
+    world.work()
+    assert [each.execution_id for each in world.runner.chains] == [mine, another]
+
+
+def test_the_result_of_a_run_that_lost_its_claim_is_counted(
+    a_world: Make,
+) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+    world.runner.before_answering = lambda: stop(world.ports, "crew", execution_id, "tests")
+    world.work()
+    assert world.ports.store.read(lambda tx: tx.figures.refused()) == {"claim_lost": 1}

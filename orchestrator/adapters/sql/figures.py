@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     case,
     func,
+    insert,
     literal,
     select,
     union_all,
@@ -31,6 +32,7 @@ from orchestrator.adapters.sql.schema import (
     is_notice,
     review_is_open,
     reviews,
+    tally_deltas,
     task_run_is_troubled,
     task_run_waits,
     task_runs,
@@ -202,6 +204,16 @@ class SqlFigures:
             TryFigures(int(row[0]), int(row[1]), float(row[2]), tuple(map(int, row[3:])))
             for row in rows
         )
+
+    def refuse(self, why: str) -> None:
+        """Count a job that was refused; no row of its own tells of it to a trigger."""
+        row = {"what": "refused", "deployment": "", "label": why, "amount": 1.0}
+        self._connection.execute(insert(tally_deltas).values(row))
+
+    def refused(self) -> dict[str, int]:
+        """How many were, by why."""
+        rows = self._connection.execute(counted("refused"))
+        return {row.label: int(row.amount) for row in rows}
 
     def grew_long(self) -> bool:
         """Whether ``fold`` would do something."""

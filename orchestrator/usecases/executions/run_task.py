@@ -27,6 +27,7 @@ from orchestrator.errors import (
     DeploymentBroken,
     Sealed,
     TaskFailed,
+    UnknownTaskRun,
     Unreadable,
     WrittenByNewer,
     cause,
@@ -54,6 +55,7 @@ from orchestrator.usecases.executions.history import read_history
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.executions.publishing import admit_after, admit_next, is_full
 from orchestrator.usecases.executions.unknown_calls import halt_for_unknown_call
+from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
 from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.usecases.reviews.weigh import Weighed, conclude_weighing, weigh
 from orchestrator.usecases.webhooks.stream_events import emit_started
@@ -117,7 +119,8 @@ def run_task(
 
     Safe to call any number of times, in any number of places at once. Returns what became of the
     run: UNDER_REVIEW, HALTED, COMMITTED, DUE (again, after a failed attempt) or FAILED; None where
-    nothing was due, or the result was refused.
+    nothing was due, or the result was refused. Raises UnknownExecution, and UnknownTaskRun where
+    the execution has no such run.
     """
     try:
         claimed = ports.store.transact(
@@ -156,7 +159,9 @@ def _claim(
 ) -> Claimed | PassedOn | None:
     locked = lock_execution(ports, tx, execution_id, worker_actor(worker.name))
     run = tx.task_runs.get(task_run_id)
-    if run is None or not _is_due(locked, run):
+    if run is None or run.execution_id != execution_id:
+        raise UnknownTaskRun(task_run_id)
+    if not _is_due(locked, run):
         return None
     try:
         locked.checkpoints  # noqa: B018 - read for what it raises
@@ -295,6 +300,7 @@ def _accept(
         return retry_through_outage(lambda: ports.store.transact(save))
     except ClaimLost:
         log.warning("result refused", task_run_id=claimed.run.id, claim_no=claimed.run.claim_no)
+        refuse_job(ports, Refusal.CLAIM_LOST, task_run_id=claimed.run.id)
         return None
     except TaskFailed as error:
         return fail_attempt(ports, claimed.run, actor, error.message, error)

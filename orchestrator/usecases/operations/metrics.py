@@ -12,6 +12,7 @@ from orchestrator.jobs import QUEUES
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.operations.delivery_metrics import DeliveryMetrics, delivery_metrics
 from orchestrator.usecases.operations.health import SEEN_WITHIN
+from orchestrator.usecases.operations.refuse_job import Refusal
 
 LATELY = timedelta(minutes=5)
 
@@ -30,7 +31,7 @@ class Metrics:
 
     ``reviews`` (for a person) and ``due`` (for a worker) are by deployment, every declared one
     among them, and so are the ``messages`` that wait for it; ``refused_messages`` are those of the
-    last 5 minutes. ``workers`` are those seen lately on each queue, ``failing_steps`` what sweeps
+    last 5 minutes, ``refused_jobs`` all there ever were, by why. ``workers`` are those seen lately on each queue, ``failing_steps`` what sweeps
     fail to do, with since how many seconds.
     """
 
@@ -42,6 +43,7 @@ class Metrics:
     deliveries: DeliveryMetrics
     messages: Mapping[str, Backlog]
     refused_messages: int
+    refused_jobs: Mapping[str, int]
     failing_steps: Mapping[str, float]
 
 
@@ -65,6 +67,7 @@ def _gather(ports: Ports, tx: Transaction, deliveries: DeliveryMetrics) -> Metri
         deliveries=deliveries,
         messages=_backlogs(ports, tx.intake.backlog()),
         refused_messages=tx.intake.refused(ports.clock.now() - LATELY),
+        refused_jobs={why.value: 0 for why in Refusal} | dict(tx.figures.refused()),
         failing_steps={
             each.step: (each.at - each.since).total_seconds() for each in tx.sweeps.failing_steps()
         },

@@ -21,7 +21,7 @@ from orchestrator.domain.endpoint import SEALED, SEALED_REST, Endpoint
 from orchestrator.domain.endpoint_host import Host
 from orchestrator.domain.timeline import Entry, worker_actor
 from orchestrator.domain.webhooks import WebhookKind
-from orchestrator.errors import SecretKeyMissing
+from orchestrator.errors import SecretKeyMissing, UnknownEndpoint
 from orchestrator.ports import Claim, Outcome, Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.operations.audit import note
@@ -78,6 +78,7 @@ def next_batch(
     None, and the drain has ended, where nothing is due, nothing may be sent, or ``limit`` is 0; a
     drain that leaves something behind that may be sent now has another one published. One that
     finds no room waits for it, and one that leaves wakes the next that waits, notices first.
+    Raises UnknownEndpoint.
     """
     return ports.store.transact(lambda tx: _Round(ports, tx, work).go(last, tried, limit))
 
@@ -96,7 +97,7 @@ class _Round:
     def go(self, last: Batch | None, tried: Sequence[Tried], limit: int) -> Batch | None:
         loaded = self.tx.endpoints.lock(self.work.endpoint_id)
         if loaded is None:
-            return None
+            raise UnknownEndpoint(self.work.endpoint_id)
         self.endpoint = replace(loaded, health=loaded.health.resume(self.now))
         self.loaded_host = self.host = self._lock_host(loaded)
         if last:

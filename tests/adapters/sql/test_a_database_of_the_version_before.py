@@ -1,15 +1,17 @@
-"""What lay waiting in a database of the schema before is carried on, in both databases."""
+"""What lay waiting in a database of an earlier schema is carried on, in both databases."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import Boolean, Column, DateTime, MetaData
 from world import World, world_over
 
@@ -27,20 +29,72 @@ NUMBERED = ("timeline", "number")
 SUCCEEDED = ExecutionState.SUCCEEDED
 
 
-def restore(url: str) -> None:
-    """Fill a database of schema 0004 with the rows that its version wrote."""
-    migrate.upgrade(url, "0004")
+REVISIONS = sorted(
+    each.revision for each in ScriptDirectory.from_config(migrate.config()).walk_revisions()
+)
+BY_PATH = "0008"
+"""From this revision on checkpoints and task runs are written by path."""
+
+Tables = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def restore(url: str, revision: str = "0004", stored: Tables = STORED["tables"]) -> None:
+    """Fill a database of a schema with the rows that its version wrote.
+
+    Columns that this schema does not have yet are left out.
+    """
+    migrate.upgrade(url, revision)
     engine = make_engine(url)
     tables = MetaData()
     with engine.begin() as connection:
         tables.reflect(connection)
         for table in tables.sorted_tables:  # what others refer to comes first
-            rows = STORED["tables"].get(table.name, [])
+            rows = stored.get(table.name, [])
             given = [each.name for each in table.c if (table.name, each.name) != NUMBERED]
-            read = [{name: _value(table.c[name], row[name]) for name in given} for row in rows]
+            read = [
+                {name: _value(table.c[name], row[name]) for name in given if name in row}
+                for row in rows
+            ]
             if read:
                 connection.execute(table.insert(), read)
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def by_path(tmp_path_factory: pytest.TempPathFactory) -> Tables:
+    """The same rows as versions from ``BY_PATH`` on write them."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('by_path')}/rows.db"
+    restore(url)
+    migrate.upgrade(url, BY_PATH)
+    engine = make_engine(url)
+    tables = MetaData()
+    with engine.connect() as connection:
+        tables.reflect(connection)
+        found = {
+            name: [dict(row) for row in connection.execute(table.select()).mappings()]
+            for name, table in tables.tables.items()
+            if name in STORED["tables"]
+        }
+    engine.dispose()
+    return found
+
+
+@pytest.mark.parametrize("revision", REVISIONS[:-1])
+def test_what_waits_in_a_database_of_any_schema_is_finished(
+    bare_database: str, by_path: Tables, revision: str
+) -> None:
+    restore(bare_database, revision, by_path if revision >= BY_PATH else STORED["tables"])
+    migrate.upgrade(bare_database)
+    plans = [json.loads(row["body"]) for row in STORED["tables"]["plans"]]
+    world = world_over(bare_database, Plan.from_json(plans[0]))
+    sweep(world.ports)
+    world.work()
+    waiting = ("first_round", "second_round", "half_joined", "edited_and_due", "just_kicked_off")
+    ended = {case: finish(world, CASES[case]) for case in waiting}
+    assert ended == dict.fromkeys(waiting, SUCCEEDED)
+    once = Counter((each.execution_id, each.path, each.round) for each in world.runner.chains)
+    assert set(once.values()) == {1}
+    world.ports.store.dispose()
 
 
 def _value(column: Column[Any], stored: Any) -> Any:
