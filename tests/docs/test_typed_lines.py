@@ -32,12 +32,12 @@ NOT_RUN = {
     r"(ORCHESTRATOR_\w+=\S+ )*orchestrator up": "the service of this test is one",
     r"orchestrator (api|sweep)": "run for ever; the service of this test has both",
     r"orchestrator migrate --downgrade": "tests/adapters/sql goes back, on a database of its own",
+    r"orchestrator restore": "refuses while the service runs; tests/cli restores",
     r"orchestrator --install-completion": "writes into the shell's own files",
     r"orchestrator watch": "waits for the end of a halted execution; tests/cli watches",
     r"WEBHOOK_SECRET=.* python examples": "tests/examples/test_bridge.py runs the bridge",
     r"(REMAP_SIGTERM=SIGQUIT )?celery": "the service of this test has Celery's workers",
     r"docker ": "needs Docker",
-    r"sqlite3 ": "needs another program",
 }
 """Lines that begin so are not run, and why."""
 

@@ -31,8 +31,8 @@ class Metrics:
 
     ``reviews`` (for a person) and ``due`` (for a worker) are by deployment, every declared one
     among them, and so are the ``messages`` that wait for it; ``refused_messages`` are those of the
-    last 5 minutes, ``refused_jobs`` all there ever were, by why. ``workers`` are those seen lately on each queue, ``failing_steps`` what sweeps
-    fail to do, with since how many seconds.
+    last 5 minutes, ``refused_jobs`` all that ever were, by why. ``workers`` are those seen lately
+    on each queue, ``failing_steps`` what sweeps fail to do, with since how many seconds.
     """
 
     executions: Mapping[tuple[str, ExecutionState], int]

@@ -1,7 +1,7 @@
 """What endpoints' ids are made with outlives the oldest key; workers say how their clocks go.
 
 Revision ID: 0017
-Revises: 0012
+Revises: 0015
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
-down_revision = "0012"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 
