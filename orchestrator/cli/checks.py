@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import requests
 from kombu.exceptions import KombuError
+from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.adapters.celery import make_celery, queue_lengths
+from orchestrator.adapters.celery import make_celery, queue_lengths, write_something
 from orchestrator.adapters.sql import migrate
 from orchestrator.cli.application import settings_with
 from orchestrator.errors import OrchestratorError
@@ -69,19 +71,31 @@ def _data_folder(settings: Settings) -> Iterator[Finding]:
     except OrchestratorError as error:
         yield Finding("data", error.message.rstrip("."), "Then restart every process")
         return
-    free = shutil.disk_usage(settings.data).free // 1024**2
-    mend = f"Make room on the disk of {settings.data}" if free < LEAST_FREE else None
-    yield Finding("data", f"{free} MiB are free on its disk", mend)
+    yield _room("data", settings.data)
+    elsewhere = make_url(settings.resolved_database_url)
+    folder = Path(elsewhere.database or "").absolute().parent
+    if elsewhere.get_backend_name() == "sqlite" and folder != settings.data and folder.exists():
+        yield _room("database", folder)
+
+
+def _room(check: str, folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free // 1024**2
+    mend = f"Make room on the disk of {folder}" if free < LEAST_FREE else None
+    return Finding(check, f"{free} MiB are free on its disk", mend)
 
 
 def _broker(settings: Settings) -> Finding:
+    app = make_celery(settings.resolved_broker_url, patience=SECONDS_TO_ANSWER)
     try:
-        lengths = queue_lengths(
-            make_celery(settings.resolved_broker_url, patience=SECONDS_TO_ANSWER)
-        )
+        lengths = queue_lengths(app)
     except (KombuError, OSError) as error:
         mend = "Start it (`orchestrator up` brings one), or correct ORCHESTRATOR_BROKER_URL"
         return Finding("broker", f"cannot be reached: {error}", mend)
+    try:
+        write_something(app)
+    except (KombuError, OSError) as error:
+        mend = "Give it memory (maxmemory), or name the one that may be written: is it a replica?"
+        return Finding("broker", f"takes no messages: {error}", mend)
     says = ", ".join(f"{queue} {length}" for queue, length in lengths.items())
     full = [queue for queue, length in lengths.items() if length > FULL_QUEUE]
     more = f"Start more workers on: {', '.join(full)}" if full else None

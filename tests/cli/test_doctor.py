@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pytest_httpserver import HTTPServer
+from redis import Redis
 
 from orchestrator.adapters.sql.migrate import downgrade
 from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.jobs import QUEUES
+from orchestrator.settings import embedded_socket
 from orchestrator.usecases.operations.sweep import sweep
 
 if TYPE_CHECKING:
@@ -36,6 +38,27 @@ def test_a_sound_service_gets_status_0(command: Command) -> None:
 
 def test_a_broker_that_is_away(command: Command) -> None:
     assert "cannot be reached" in wrong(command)["broker"]["says"]
+
+
+def test_a_broker_whose_memory_is_full(command: Command) -> None:
+    with EmbeddedBroker(command.settings.data) as broker:
+        redis = Redis(unix_socket_path=str(embedded_socket(command.settings.data)))
+        redis.config_set("maxmemory", "1")
+        assert broker.answers()
+        assert "takes no messages" in wrong(command)["broker"]["says"]
+        redis.config_set("maxmemory", "0")
+        assert "broker" not in wrong(command)
+        redis.close()
+
+
+def test_a_disk_of_the_database_that_is_nearly_full(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", f"sqlite:///{folder}/orchestrator.db")
+    monkeypatch.setattr("orchestrator.cli.checks.LEAST_FREE", 2**63)
+    found = command.json("doctor", status=1)
+    assert f"Make room on the disk of {folder}" in [each["mend"] for each in found]
 
 
 def test_a_database_of_another_version(command: Command) -> None:

@@ -5,6 +5,7 @@ from orchestrator.adapters.celery.application import (
     CeleryJobs,
     make_celery,
     queue_lengths,
+    write_something,
 )
 
-__all__ = ["BROKER_PATIENCE", "CeleryJobs", "make_celery", "queue_lengths"]
+__all__ = ["BROKER_PATIENCE", "CeleryJobs", "make_celery", "queue_lengths", "write_something"]

@@ -98,6 +98,22 @@ def queue_lengths(app: Celery) -> dict[str, int]:
         return {queue: _length(connection, queue) for queue in app.amqp.queues}
 
 
+def write_something(app: Celery) -> None:
+    """See that a Redis takes writes: a replica, or one whose memory is full, answers all the same.
+
+    RabbitMQ says so of itself, by blocking who publishes. Raises OSError where it takes none.
+    """
+    with app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=SECONDS_TO_ASK)
+        client = getattr(connection.default_channel, "client", None)
+        if client is None:
+            return
+        try:
+            client.set("orchestrator.doctor", "writes", ex=10)
+        except connection.channel_errors as error:
+            raise OSError(str(error)) from error
+
+
 def _length(connection: Connection, queue: str) -> int:
     """Ask on a channel of its own: a broker closes it where it has no such queue yet."""
     try:
