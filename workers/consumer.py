@@ -1,24 +1,43 @@
 """What takes messages from the broker: those that are no jobs are logged, counted and dropped.
 
-Celery's own would write their bodies to the log, secrets and all.
+Celery's own would write their bodies to the log, secrets and all; and one whose body has not the
+form of a job ends its whole worker, with the message back in the broker for the next one.
 """
 
 # ruff: noqa: ARG002 - Celery calls them so
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from typing import Any
 
-import structlog
 from celery.worker import consumer
+from kombu.exceptions import ContentDisallowed, DecodeError
 
 from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
 from workers.lifecycle import parents_ports
 
-log = structlog.get_logger()
+_BAD_FORM = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
+"""What Celery raises of a message's headers that are not as it writes them."""
+
+logger = logging.getLogger(__name__)
 
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
     """Celery's, named in the setting ``worker_consumer``."""
+
+    def create_task_handler(self, *given: Any, **options: Any) -> Callable[[Any], None]:
+        """Celery's, for messages that have the form of a job."""
+        handle = super().create_task_handler(*given, **options)
+
+        def take(message: Any) -> None:
+            try:
+                _require_form(message)
+                handle(message)
+            except (DecodeError, ContentDisallowed, *_BAD_FORM) as error:
+                _drop(self, message, Refusal.UNREADABLE, error)
+
+        return take
 
     def on_decode_error(self, message: Any, exc: Exception) -> None:
         """It is no JSON, or says that it is something else."""
@@ -37,6 +56,15 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
         _drop(self, message, Refusal.UNKNOWN_JOB, exc)
 
 
+def _require_form(message: Any) -> None:
+    """Raise what is wrong with a job in the form that Celery has since version 4."""
+    if "task" not in (message.headers or ()):
+        return  # an earlier form, or no job: Celery tells them apart
+    positional, arguments, _embedded = message.payload
+    if not isinstance(positional, list) or not isinstance(arguments, dict):
+        raise TypeError("the arguments are none")
+
+
 def _drop(consumer: Consumer, message: Any, why: Refusal, error: Exception) -> None:
     headers = message.headers if isinstance(message.headers, dict) else {}
     about = {"job": str(headers.get("task"))[:200], "job_id": str(headers.get("id"))[:200]}
@@ -44,4 +72,5 @@ def _drop(consumer: Consumer, message: Any, why: Refusal, error: Exception) -> N
         with parents_ports() as ports:
             refuse_job(ports, why, kind=type(error).__name__, **about)
     finally:
-        message.ack_log_error(log, consumer.connection_errors)
+        if not message.acknowledged:
+            message.ack_log_error(logger, consumer.connection_errors)

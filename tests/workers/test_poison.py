@@ -51,6 +51,8 @@ POISON = [
     (Refusal.UNREADABLE, "crews", message(RUN_TASK, b"[]", **{"content-type": "pickle"})),
     (Refusal.UNREADABLE, "intake", message("orchestrator.kickoff", b"{", "intake")),
     (Refusal.UNREADABLE, "crews", message(RUN_TASK, b'"a text"')),
+    (Refusal.UNREADABLE, "crews", message(RUN_TASK, b'"abc"')),
+    (Refusal.UNREADABLE, "crews", message(RUN_TASK, b"[[], {}, {}]", headers={"task": RUN_TASK})),
     (Refusal.UNREADABLE, "crews", message(RUN_TASK, b'[[], "no arguments", {}]')),
     (Refusal.UNKNOWN_JOB, "crews", job("orchestrator.of_tomorrow", v=1, secret=SECRET)),
     (Refusal.FORMAT, "crews", job(RUN_TASK, v=0, **IDS)),
@@ -75,6 +77,7 @@ def test_poison_is_refused_counted_and_gone_and_the_service_works_on(
     service: Service, work: Work
 ) -> None:
     before = Counter(refused(service))
+    worker = service.process("crews").pid
     for _, queue, poison in POISON:
         service.broker.lpush(queue, poison)
     expected = Counter(why.value for why, *_ in POISON)
@@ -83,6 +86,7 @@ def test_poison_is_refused_counted_and_gone_and_the_service_works_on(
     service.until(lambda: not sum(map(service.broker.llen, queues)))
     assert service.broker.hlen("unacked") == 0
     assert SECRET not in service.log
+    assert service.process("crews").pid == worker
 
     execution_id = service.client.kickoff("plain", work.inputs())
     assert service.ended("plain", execution_id).status == "completed"
