@@ -17,7 +17,7 @@ def test_a_backup_is_restored_into_the_place_of_the_database(
     command: Command, tmp_path: Path, work: Callable[[], None]
 ) -> None:
     file = tmp_path / "backup.db"
-    before = command.json("kickoff", "article", "--inputs", "{}")["kickoff_id"]
+    before = command("kickoff", "article").splitlines()[0]
     assert "as it was when this began" in command("backup", str(file))
     command("stop", before)
     command.ports.store.dispose()
@@ -25,7 +25,7 @@ def test_a_backup_is_restored_into_the_place_of_the_database(
     assert "orchestrator.db.before-restore" in said
     assert "orchestrator migrate" in said
     work()
-    assert command.json("status", before)["state"] in ("SUCCESS", "PENDING HUMAN INPUT")
+    assert command.json("status", before)["status"] == "pending_human_input"
 
 
 def test_a_backup_is_not_written_over_unless_asked(command: Command, tmp_path: Path) -> None:
@@ -58,7 +58,6 @@ def test_a_restore_refuses_while_a_process_has_the_database_open(
 def test_a_reencryption_says_what_it_wrote_and_that_nothing_is_left(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    command("kickoff", "article", "--inputs", "{}")
     old = (command.settings.data / "secret_key").read_text()
     hook = "https://hooks.example/a"
     now = command.ports.clock.now()
