@@ -167,18 +167,3 @@ def inflated(stored: bytes | None) -> Json:
         return None if stored is None else decode(zlib.decompress(stored))
     except zlib.error as error:
         raise ValueError(str(error)) from error
-
-
-class Compressed(TypeDecorator[bytes]):
-    """Bytes, deflated."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        """Deflate."""
-        return None if value is None else zlib.compress(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> bytes | None:
-        """Inflate."""
-        return None if value is None else zlib.decompress(value)

@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 
 from orchestrator.adapters.sql.column_types import (
+    CompressedJson,
     JsonText,
     QuestionText,
     State,
