@@ -17,7 +17,7 @@ def test_a_backup_is_restored_into_the_place_of_the_database(
     command: Command, tmp_path: Path, work: Callable[[], None]
 ) -> None:
     file = tmp_path / "backup.db"
-    before = command("kickoff", "article").splitlines()[0]
+    before = command("kickoff", "article", "-i", "topic=bees")
     assert "as it was when this began" in command("backup", str(file))
     command("stop", before)
     command.ports.store.dispose()
