@@ -16,6 +16,7 @@
     │   ├── UnknownTask
     │   ├── UnknownTaskRun
     │   ├── UnknownReview
+    │   ├── UnknownCheckpoint
     │   ├── UnknownEndpoint
     │   └── UnknownDelivery
     ├── NotPending                nothing waits for the answer that was given
@@ -24,6 +25,7 @@
     ├── NotReplayable             the delivery is still being tried
     ├── CannotStop                the execution has ended already
     ├── CannotRetry               the execution has not failed, or cannot go on
+    ├── CannotRewind              the execution cannot go on from that checkpoint, nor a fork of it
     ├── DeploymentBroken          the user's code does not load
     ├── DeploymentNotReady        no crew worker has loaded the deployment yet
     ├── TaskFailed                a task could not be run; says whether trying again helps
@@ -188,6 +190,14 @@ class UnknownReview(NotFound):
         super().__init__(f"No review found with ID: {review_id}")
 
 
+class UnknownCheckpoint(NotFound):
+    """The execution has no checkpoint with that number."""
+
+    def __init__(self, number: int, last: int) -> None:
+        known = f"They go from 1 to {last}; 0 is its beginning" if last else "It has none yet"
+        super().__init__(f"No checkpoint {number} in this execution. {known}.")
+
+
 class UnknownEndpoint(NotFound):
     """No endpoint has that id."""
 
@@ -242,6 +252,10 @@ class CannotStop(OrchestratorError):
 
 class CannotRetry(OrchestratorError):
     """The execution has not failed, or there is nothing left to go on from."""
+
+
+class CannotRewind(OrchestratorError):
+    """The execution cannot go on from that checkpoint."""
 
 
 class DeploymentBroken(OrchestratorError):

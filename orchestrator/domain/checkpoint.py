@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -11,6 +12,8 @@ from orchestrator.domain.canonical import JsonObject
 
 FORMAT = 2
 """Format 1 held all that had been committed before, by number of task; a migration converts it."""
+FORMAT_OF_CHANGES = 3
+"""Of what changes earlier entries: versions that would not heed it leave it to those that do."""
 
 
 class Cause(StrEnum):
@@ -24,6 +27,10 @@ class Cause(StrEnum):
     """A person decided."""
     CUT = "cut"
     """A step that a person was asked about lost a race inside the user's code."""
+    REWIND = "rewind"
+    """A person took back earlier entries: they are kept, and do not stand any more."""
+    RENAME = "rename"
+    """The execution goes on with other code, in which earlier tasks have other names."""
 
 
 def name_of(path: str) -> str:
@@ -48,7 +55,7 @@ class Checkpoint:
     call), what is inside a method below that (``team#1/task:write``). ``number`` rises by one with
     each checkpoint of an execution. ``name`` is what people call the step, ``seconds`` and
     ``usage`` (token counts) are what a committed step cost where it is no task run of its own.
-    ``state`` is the runner's own.
+    ``state`` is the runner's own. ``change`` is what a REWIND or RENAME does to earlier entries.
     """
 
     id: str
@@ -65,3 +72,63 @@ class Checkpoint:
     seconds: float | None = None
     usage: JsonObject = field(default_factory=dict)
     format: int = FORMAT
+    change: JsonObject | None = None
+
+    @property
+    def supersedes(self) -> frozenset[int]:
+        """The numbers of the entries that a REWIND takes back."""
+        numbers = (self.change or {}).get("supersedes")
+        return frozenset(numbers) if isinstance(numbers, list) else frozenset()  # type: ignore[arg-type]  # numbers alone are written
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """The new names of tasks, or of a flow's methods, by the old ones."""
+        names = (self.change or {}).get("renamed")
+        return {old: str(new) for old, new in names.items()} if isinstance(names, dict) else {}
+
+
+def standing(checkpoints: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
+    """What of the entries still stands, in order, each by the name that its step has now."""
+    checkpoints = tuple(checkpoints)
+    if all(each.change is None for each in checkpoints):
+        return checkpoints
+    left: dict[int, Checkpoint] = {}
+    for each in checkpoints:
+        if each.cause is Cause.REWIND:
+            for number in each.supersedes:
+                left.pop(number, None)
+        elif each.cause is Cause.RENAME:
+            left = {number: _renamed(old, each.renamed) for number, old in left.items()}
+        else:
+            left[each.number] = each
+    return tuple(left.values())
+
+
+def as_of(checkpoints: Iterable[Checkpoint], number: int) -> tuple[Checkpoint, ...]:
+    """What stood just after the entry with this number was written, by the names of today."""
+    return standing(each for each in checkpoints if each.number <= number or each.renamed)
+
+
+def moment_of(checkpoints: Sequence[Checkpoint], number: int) -> int:
+    """The number of the last entry that belongs to the same moment.
+
+    An approval and the commit that it is are one: nothing can go on from between them.
+    """
+    by_number = {each.number: each for each in checkpoints}
+    this, following = by_number.get(number), by_number.get(number + 1)
+    is_one = this and following and this.cause is Cause.ANSWER and following.cause is Cause.COMMIT
+    return number + 1 if is_one and this and following and this.path == following.path else number
+
+
+def renamed_path(path: str, names: Mapping[str, str]) -> str:
+    """A path by the new names: a task's whole, or the method at the head of a flow's."""
+    if path in names:
+        return names[path]
+    head, slash, below = path.partition("/")
+    method, count, number = head.partition("#")
+    return f"{names.get(method, method)}{count}{number}{slash}{below}" if count else path
+
+
+def _renamed(old: Checkpoint, names: Mapping[str, str]) -> Checkpoint:
+    path = renamed_path(old.path, names)
+    return old if path == old.path else replace(old, path=path, name=name_of(path))

@@ -21,9 +21,9 @@ class ExecutionState(StrEnum):
     PENDING_HUMAN_INPUT = "PENDING_HUMAN_INPUT"
     """At least one review is open. It is rows and nothing else until a person answers."""
     SUCCEEDED = "SUCCEEDED"
-    """Every task is committed."""
+    """Every task is committed. A person may rewind it."""
     FAILED = "FAILED"
-    """A task used up its attempts, or could not go on. A person may ask for a retry."""
+    """A task used up its attempts, or could not go on. A person may retry or rewind it."""
     STOPPED = "STOPPED"
     """A person stopped it."""
 
@@ -75,6 +75,17 @@ EXECUTION = Machine(
             ExecutionState.RUNNING,
             "a person asked for the failed task to be run again",
         ),
+        Transition(
+            "rewind",
+            (
+                ExecutionState.RUNNING,
+                ExecutionState.PENDING_HUMAN_INPUT,
+                ExecutionState.SUCCEEDED,
+                ExecutionState.FAILED,
+            ),
+            ExecutionState.RUNNING,
+            "a person had it go on from an earlier checkpoint",
+        ),
     ),
 )
 
@@ -85,7 +96,8 @@ class Execution:
 
     ``sequence`` counts the events told to webhooks, ``checkpoints`` the checkpoints written.
     ``result`` is the id of the output that is the crew's result. ``purged_at`` is when its
-    deliveries, and what its outputs held, were deleted.
+    deliveries, and what its outputs held, were deleted. ``forked_from`` is the id of the execution
+    whose checkpoint ``forked_at`` it began with.
     """
 
     id: str
@@ -108,10 +120,12 @@ class Execution:
     checkpoints: int = 0
     batch: str | None = field(default=None)
     purged_at: datetime | None = None
+    forked_from: str | None = None
+    forked_at: int | None = None
 
     @property
     def is_open(self) -> bool:
-        """Whether it may still change without a person asking for a retry."""
+        """Whether it may still change without a person asking for that."""
         return self.state in _OPEN
 
     def _end(self, now: datetime) -> datetime:
@@ -148,3 +162,8 @@ class Execution:
         """A person asked for the failed task to be run again."""
         state = EXECUTION.follow("retry", self.state)
         return replace(self, state=state, finished_at=None, error=None)
+
+    def rewind(self) -> Execution:
+        """A person had it go on from an earlier checkpoint."""
+        state = EXECUTION.follow("rewind", self.state)
+        return replace(self, state=state, finished_at=None, error=None, result=None)

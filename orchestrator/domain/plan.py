@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -30,7 +30,8 @@ class PlannedTask:
 
     ``name`` is unique within the plan: the task's own, ``task-N`` for one without (N from 1), with
     a suffix for a second of the same name. ``key`` is a digest of what the task is made of (its
-    prompts, its agent), so that a change of the user's code shows.
+    prompts, its agent), so that a change of the user's code shows. ``context`` names the earlier
+    tasks whose outputs it sees, None for all of them.
     """
 
     name: str
@@ -42,6 +43,7 @@ class PlannedTask:
     human_input: bool = False
     asynchronous: bool = False
     conditional: bool = False
+    context: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,12 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """The digest of everything in the plan, prompts included."""
-        return digest(self.to_json())
+        """The digest of everything in the plan, prompts included.
+
+        Not of what tasks see: plans from before that was known keep their digests.
+        """
+        bare = tuple(replace(task, context=None) for task in self.tasks)
+        return digest(replace(self, tasks=bare).to_json())
 
     @cached_property
     def shape(self) -> tuple[tuple[str, str], ...]:
@@ -130,6 +136,27 @@ class Plan:
             waits_for_asynchronous = True
         return tuple(due)
 
+    def seen_by(self, name: str) -> tuple[str, ...]:
+        """The tasks whose outputs the task of that name sees, by the plan. Raises KeyError.
+
+        One that names none sees all before it, save those that run side by side with it. So does
+        one that is conditional, whatever it names: its condition reads what came before.
+        """
+        task, place = self.task(name), self.place(name)
+        if task.context is not None and not task.conditional:
+            return task.context
+        while task.asynchronous and place and self.tasks[place - 1].asynchronous:
+            place -= 1
+        return tuple(each.name for each in self.tasks[:place])
+
+    def followers(self, name: str) -> tuple[str, ...]:
+        """The task of that name, and all that see its output or that of one of these, in order."""
+        found = [name]
+        for task in self.tasks[self.place(name) + 1 :]:
+            if not set(found).isdisjoint(self.seen_by(task.name)):
+                found.append(task.name)
+        return tuple(found)
+
     def to_json(self) -> JsonObject:
         """The form in which a plan is stored and digested.
 
@@ -142,7 +169,7 @@ class Plan:
             flow["schema"] = self.schema
         return {
             "v": FORMAT,
-            "tasks": [asdict(task) for task in self.tasks],
+            "tasks": [_stored(task) for task in self.tasks],
             "inputs": list(self.inputs),
             "inputs_required": self.inputs_required,
             **flow,
@@ -171,9 +198,20 @@ class Plan:
         )
 
 
+def _stored(task: PlannedTask) -> JsonObject:
+    stored: dict[str, Json] = asdict(task)
+    if task.context is None:
+        del stored["context"]
+    else:
+        stored["context"] = list(task.context)
+    return stored
+
+
 def _planned(stored: Mapping[str, Any]) -> PlannedTask:
     known = known_fields(PlannedTask, stored)
-    return PlannedTask(**{**known, "kind": TaskKind(known["kind"])})
+    context = known.get("context")
+    seen = None if context is None else tuple(context)
+    return PlannedTask(**{**known, "kind": TaskKind(known["kind"]), "context": seen})
 
 
 def unique_names(names: Collection[str | None]) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ class ReviewState(StrEnum):
     EXPIRED = "EXPIRED"
     """Its deadline passed before anybody answered."""
     WITHDRAWN = "WITHDRAWN"
-    """Its execution ended before anybody answered."""
+    """Its execution ended, or was rewound, before anybody answered."""
 
 
 REVIEW = Machine(
@@ -46,7 +46,7 @@ REVIEW = Machine(
             "withdraw",
             (ReviewState.PENDING,),
             ReviewState.WITHDRAWN,
-            "the execution failed or was stopped",
+            "the execution failed, or was stopped or rewound",
         ),
     ),
 )
@@ -59,6 +59,7 @@ class Feedback:
     ``words`` are the person's own; ``approved`` is the verdict on a JUDGE question, ``outcome`` the
     option of a CHOICE. ``reviewer`` is who the client says the person is, ``actor`` whose
     credentials the answer came with, ``channel`` the way it took (api, intake, mail …).
+    ``rework_from`` names the earlier task that a rejection sends the work back to.
     """
 
     words: str
@@ -67,6 +68,7 @@ class Feedback:
     reviewer: str | None = None
     approved: bool | None = None
     outcome: str | None = None
+    rework_from: str | None = None
 
 
 def judge(path: str = "", name: str = "") -> Question:
@@ -172,7 +174,7 @@ class Review:
         return self._closed("expire", now, "sweep")
 
     def withdraw(self, now: datetime, actor: str) -> Review:
-        """The execution ended."""
+        """The execution ended, or was rewound."""
         return self._closed("withdraw", now, actor)
 
     def _closed(self, transition: str, now: datetime, actor: str) -> Review:

@@ -31,6 +31,8 @@ class TaskRunState(StrEnum):
     """Its attempts are used up."""
     WITHDRAWN = "WITHDRAWN"
     """Its execution ended without it."""
+    SUPERSEDED = "SUPERSEDED"
+    """A person took back what it did: the next round has a task run of its own."""
 
 
 _OPEN = (TaskRunState.DUE, TaskRunState.RUNNING, TaskRunState.UNDER_REVIEW)
@@ -99,9 +101,21 @@ TASK_RUN = Machine(
         ),
         Transition(
             "ask_again",
-            (TaskRunState.WITHDRAWN,),
+            (TaskRunState.WITHDRAWN, TaskRunState.SUPERSEDED),
             TaskRunState.UNDER_REVIEW,
-            "a person retries the execution, and the output has yet to be judged",
+            "a person retries or rewinds the execution, and the output has yet to be judged",
+        ),
+        Transition(
+            "supersede",
+            (
+                *_OPEN,
+                TaskRunState.COMMITTED,
+                TaskRunState.REJECTED,
+                TaskRunState.FAILED,
+                TaskRunState.WITHDRAWN,
+            ),
+            TaskRunState.SUPERSEDED,
+            "a person rewound the execution, or had an earlier task reworked",
         ),
     ),
 )
@@ -250,7 +264,7 @@ class TaskRun:
         return replace(self, saved={**before, **counts})
 
     def ask_again(self) -> TaskRun:
-        """The execution is retried, and a person has yet to judge the output that is there."""
+        """The execution goes on, and a person has yet to judge the output that is there."""
         return replace(
             self, state=TASK_RUN.follow("ask_again", self.state), finished_at=None, error=None
         )
@@ -301,3 +315,12 @@ class TaskRun:
         """The execution ended without it."""
         state = TASK_RUN.follow("withdraw", self.state)
         return replace(self, state=state, finished_at=self._end(now), lease_until=None)
+
+    def supersede(self, now: datetime) -> TaskRun:
+        """A person took back what it did, or what it was doing."""
+        return replace(
+            self,
+            state=TASK_RUN.follow("supersede", self.state),
+            finished_at=self.finished_at or self._end(now),
+            lease_until=None,
+        )

@@ -67,10 +67,12 @@ class Work:
 
 def words_on_other(answer: Answered) -> str:
     """What a person said of another task, as a paragraph of context."""
-    verdict = "approved" if answer.approved else "changes requested"
+    if not answer.name:
+        return f"Human feedback:\n{answer.words}"
+    verdict = {True: ", approved", False: ", changes requested", None: ""}[answer.approved]
     return (
         f"Human feedback on the task '{answer.name}' "
-        f"(round {answer.round}, {verdict}):\n{answer.words}"
+        f"(round {answer.round}{verdict}):\n{answer.words}"
     )
 
 

@@ -138,7 +138,7 @@ def _check_contexts(
             raise broken(deployment, why)
 
 
-def _joined_before(tasks: Sequence[FunctionTask | PlannedTask], index: int) -> int:
+def _joined_before(tasks: Sequence[FunctionTask], index: int) -> int:
     """How many of the first tasks surely come before: those side by side with it do not count."""
     while tasks[index].asynchronous and index and tasks[index - 1].asynchronous:
         index -= 1
@@ -157,6 +157,7 @@ def _planned(name: str, task: FunctionTask) -> PlannedTask:
         key=digest(_source(task)),
         human_input=task.human_input,
         asynchronous=task.asynchronous,
+        context=task.context,
     )
 
 
@@ -185,11 +186,9 @@ def _call(task: FunctionTask, work: Work, progress: Progress) -> TaskCall:
 
 
 def _seen_outputs(task: FunctionTask, work: Work) -> Mapping[str, str]:
-    tasks = work.plan.tasks
-    before = tasks[: _joined_before(tasks, work.plan.place(work.path))]
+    seen = work.plan.seen_by(work.path) if task.context is None else task.context
     final = work.outputs
-    outputs = {task.name: final[task.name].raw for task in before}
-    return outputs if task.context is None else {name: outputs[name] for name in task.context}
+    return {name: final[name].raw for name in seen}
 
 
 def _output(task: PlannedTask, returned: Json) -> Output:

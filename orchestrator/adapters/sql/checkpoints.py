@@ -21,12 +21,12 @@ from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import inserting, values_of
 from orchestrator.adapters.sql.schema import checkpoints
 from orchestrator.domain.canonical import Json, decode, encode
-from orchestrator.domain.checkpoint import FORMAT, Cause, Checkpoint
+from orchestrator.domain.checkpoint import FORMAT, FORMAT_OF_CHANGES, Cause, Checkpoint
 from orchestrator.domain.execution import Execution
 from orchestrator.errors import Sealed, Unreadable, WrittenByNewer, cause
 
 _c = checkpoints.c
-_RAW = {"cause": Text, "usage": Text}
+_RAW = {"cause": Text, "usage": Text, "change": Text}
 """The columns that are read as they lie there, and understood row by row: one may be damaged."""
 
 _NAMES = tuple(column.name for column in _c)
@@ -93,15 +93,16 @@ class SqlCheckpoints:
         self._connection.execute(update(checkpoints).where(of_execution).values(state=None))
 
     def _checkpoint(self, row: Mapping[str, Any]) -> Checkpoint:
-        if row["format"] > FORMAT:
-            raise WrittenByNewer("The checkpoint", row["format"], FORMAT)
-        if row["format"] != FORMAT:
+        if row["format"] > FORMAT_OF_CHANGES:
+            raise WrittenByNewer("The checkpoint", row["format"], FORMAT_OF_CHANGES)
+        if row["format"] < FORMAT:
             raise Unreadable(f"The checkpoint has format {row['format']}, which no version reads")
         try:
             understood: dict[str, Any] = {
                 "cause": Cause(row["cause"]),
                 "usage": decode(row["usage"]),
                 "state": self._unpacked(row["state"]),
+                "change": None if row["change"] is None else decode(row["change"]),
             }
             return Checkpoint(**{**row, **understood})
         except (zlib.error, KeyError, TypeError, ValueError, AttributeError) as error:

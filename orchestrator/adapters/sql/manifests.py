@@ -28,7 +28,7 @@ class SqlManifests:
         """Replace the deployment's manifest; keep its plan for ever."""
         if manifest.plan:
             plan = {"digest": manifest.plan.digest, "body": manifest.plan.to_json()}
-            insert_new(self._connection, plans, plan, ["digest"])
+            upsert(self._connection, plans, plan, ["digest"])  # it may say more than it did
         row = {
             "deployment": manifest.deployment,
             "plan_digest": manifest.plan.digest if manifest.plan else None,

@@ -46,10 +46,12 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
     errors.UnknownReview: Meaning(HTTPStatus.NOT_FOUND, "Review not found"),
     errors.UnknownEndpoint: Meaning(HTTPStatus.NOT_FOUND, "Endpoint not found"),
     errors.UnknownDelivery: Meaning(HTTPStatus.NOT_FOUND, "Delivery not found"),
+    errors.UnknownCheckpoint: Meaning(HTTPStatus.NOT_FOUND, "Checkpoint not found"),
     errors.NotReplayable: Meaning(HTTPStatus.CONFLICT, "still_being_tried"),
     errors.NotPending: Meaning(HTTPStatus.BAD_REQUEST, "Invalid Request"),
     errors.CannotStop: Meaning(HTTPStatus.BAD_REQUEST, "Invalid Request"),
     errors.CannotRetry: Meaning(HTTPStatus.CONFLICT, "cannot_retry"),
+    errors.CannotRewind: Meaning(HTTPStatus.CONFLICT, "cannot_rewind"),
     errors.AlreadyAnswered: Meaning(HTTPStatus.CONFLICT, "already_responded"),
     errors.OutputChanged: Meaning(HTTPStatus.CONFLICT, "output_changed"),
     errors.DeploymentNotReady: Meaning(

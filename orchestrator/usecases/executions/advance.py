@@ -41,12 +41,23 @@ def begin_due_tasks(locked: LockedExecution, plan: Plan, *, resumes: bool = Fals
     runs = locked.tx.task_runs.uncommitted(locked.execution.id)
     started = {run.path for run in runs if run.is_open}
     for name in plan.due(started, committed):
-        begin_round(locked, name, max(1, last_round(runs, name)), resumes=resumes)
+        begin_round(locked, name, next_round(runs, name), resumes=resumes)
 
 
 def last_round(runs: Iterable[TaskRun], path: str) -> int:
     """The newest round of a task; 0 before its first."""
     return max((run.round for run in runs if run.path == path), default=0)
+
+
+def next_round(runs: Iterable[TaskRun], path: str) -> int:
+    """The round in which a task that is due runs: the newest, unless that came to its end."""
+    of_task = [run for run in runs if run.path == path]
+    newest = last_round(of_task, path)
+    is_over = any(run.round == newest and run.state in _ENDS_ROUND for run in of_task)
+    return max(1, newest + is_over)
+
+
+_ENDS_ROUND = (TaskRunState.REJECTED, TaskRunState.SUPERSEDED, TaskRunState.HALTED)
 
 
 def go_on(locked: LockedExecution, path: str) -> None:
@@ -161,12 +172,7 @@ def ask_person(
     """
     declared = settings_of(locked.ports, locked.tx, run.deployment)
     round_ = _round_of(locked, run, question)
-    if declared.max_rounds is not None and round_ > declared.max_rounds:
-        message = (
-            f"'{question.name}' asks a person for round {round_}, and the deployment allows "
-            f"{declared.max_rounds} ('max_rounds')"
-        )
-        raise TaskFailed(message, retryable=False)
+    _require_rounds_left(locked, question, declared.max_rounds, round_)
     review = open_review(locked, run, question, round_, output_id, output)
     locked.checkpoint(
         Cause.ASK,
@@ -223,9 +229,33 @@ def _round_of(locked: LockedExecution, run: TaskRun, question: Question) -> int:
     """Which round of asking it is: a task's own, or the how-manieth call of a flow's method."""
     if question.path == run.path:
         return run.round
-    earlier = locked.tx.reviews.of(run.execution_id)
-    rejected = [each for each in earlier if each.path == question.path and each.approved is False]
-    return max(call_of(question.path), len(rejected) + 1)
+    return max(call_of(question.path), _rejections(locked, question.path) + 1)
+
+
+def _rejections(locked: LockedExecution, path: str) -> int:
+    """How often people asked for changes of a step, as far as that still stands."""
+    told = {each.review_id for each in locked.checkpoints if each.cause is Cause.ANSWER}
+    reviews = locked.tx.reviews.of(locked.execution.id)
+    rejected = [each for each in reviews if each.path == path and each.approved is False]
+    return sum(each.id in told for each in rejected)
+
+
+def _require_rounds_left(
+    locked: LockedExecution, question: Question, most: int | None, round_: int
+) -> None:
+    """Raises TaskFailed, not to be retried. A round that a rewind began anew is none more."""
+    if most is None or round_ <= most or _is_anew(locked, question.path, most):
+        return
+    message = (
+        f"'{question.name}' asks a person for round {round_}, and the deployment allows "
+        f"{most} ('max_rounds')"
+    )
+    raise TaskFailed(message, retryable=False)
+
+
+def _is_anew(locked: LockedExecution, path: str, most: int) -> bool:
+    """Whether a crew's task has a high round since it was rewound, and not since it was rejected."""
+    return locked.plan.is_task(path) and _rejections(locked, path) < most
 
 
 def carry_on_unless_asked(locked: LockedExecution, reviews: Iterable[Review]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import Json, JsonObject, encode
-from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of
+from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of, standing
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.plan import Plan
@@ -107,11 +107,16 @@ class LockedExecution:
         return saved
 
     @property
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """Every checkpoint of the execution so far, in order."""
+    def all_checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Every checkpoint of the execution so far, in order, whether it stands or not."""
         if self._checkpoints is None:
             self._checkpoints = list(self.tx.checkpoints.of_locked(self.execution))
         return tuple(self._checkpoints)
+
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Every checkpoint of the execution that stands, in order."""
+        return standing(self.all_checkpoints)
 
     def checkpoint(self, cause: Cause, path: str, **details: Any) -> Checkpoint:
         """Write down one more thing that is needed in order to go on from here.

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import chain
 
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of
+from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of, standing
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
@@ -194,7 +194,7 @@ def _snapshot(ports: Ports, tx: Transaction, execution_id: str, deployment: str 
     runs = tx.task_runs.of(execution_id)
     plan = _readable_plan(tx, execution.plan_digest) or _plan_of(runs)
     reviews = tx.reviews.of(execution_id)
-    checkpoints = _readable_checkpoints(tx, execution, runs)
+    checkpoints = standing(_readable_checkpoints(tx, execution, runs))
     wanted: set[str | None] = set(committed_outputs(checkpoints).values())
     wanted |= {review.output_id for review in reviews if review.is_open}
     wanted |= {execution.result}

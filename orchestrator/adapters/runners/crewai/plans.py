@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from crewai import Crew, Task
 from crewai.tasks.conditional_task import ConditionalTask
@@ -21,7 +22,8 @@ def read_plan(crew: Crew) -> Plan:
     before, after = _around(crew)
     names = unique_names([*own_names, *before, *after])[len(own_names) :]
     around = [PlannedTask(name, kind) for name, kind in zip(names, [*before, *after], strict=True)]
-    tasks = [_planned(crew, task, name) for task, name in zip(crew.tasks, own_names, strict=True)]
+    names_of = {id(task): name for task, name in zip(crew.tasks, own_names, strict=True)}
+    tasks = [_planned(crew, task, names_of) for task in crew.tasks]
     return Plan(
         tasks=(*around[: len(before)], *tasks, *around[len(before) :]),
         inputs=_inputs(crew),
@@ -44,10 +46,10 @@ def _around(crew: Crew) -> tuple[list[TaskKind], list[TaskKind]]:
     return [*before, *planning], after
 
 
-def _planned(crew: Crew, task: Task, name: str) -> PlannedTask:
+def _planned(crew: Crew, task: Task, names: Mapping[int, str]) -> PlannedTask:
     agents = [agent.key for agent in (task.agent, crew.manager_agent) if agent]
     return PlannedTask(
-        name=name,
+        name=names[id(task)],
         agent=task.agent.role if task.agent else "",
         description=task.description,
         expected_output=task.expected_output,
@@ -55,4 +57,13 @@ def _planned(crew: Crew, task: Task, name: str) -> PlannedTask:
         human_input=bool(task.human_input),
         asynchronous=bool(task.async_execution),
         conditional=isinstance(task, ConditionalTask),
+        context=_context(task, names),
     )
+
+
+def _context(task: Task, names: Mapping[int, str]) -> tuple[str, ...] | None:
+    """The tasks whose outputs it sees; None, as where it says nothing, for one that is not here."""
+    if not isinstance(task.context, list):
+        return () if task.context is None else None
+    seen = [names.get(id(each)) for each in task.context]
+    return None if None in seen else tuple(filter(None, seen))

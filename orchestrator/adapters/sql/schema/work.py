@@ -64,6 +64,8 @@ executions = Table(
     Column("checkpoints", Integer, nullable=False),
     Column("batch", Words),
     Column("purged_at", Utc),
+    Column("forked_from", Uuid),
+    Column("forked_at", Integer),
     Index(None, "deployment", "created_at"),
     Index(None, "created_at", "id"),
 )
@@ -128,14 +130,17 @@ for _name, _where in (
     partial_index(_name, task_runs.c.deployment, task_runs.c.due_at, where=_where)
 partial_index("ix_task_runs_lease", task_runs.c.lease_until, where=task_run_is_claimed)
 partial_index("ix_task_runs_claimed_by", task_runs.c.claimed_by, where=task_run_is_claimed)
-_task_run_is_over = in_state(task_runs.c.state, TaskRunState.FAILED, TaskRunState.WITHDRAWN)
+_task_run_is_over = in_state(
+    task_runs.c.state, TaskRunState.FAILED, TaskRunState.WITHDRAWN, TaskRunState.SUPERSEDED
+)
 Index(
     "uq_task_runs_round",
     task_runs.c.execution_id,
     task_runs.c.path,
     task_runs.c.round,
     unique=True,
-    # What failed or was withdrawn may run again in its round, when a person asks for a retry.
+    # What failed or was withdrawn may run again in its round, when a person asks for a retry. What
+    # was superseded does not, but may be brought back to be judged once more.
     sqlite_where=~_task_run_is_over,
     postgresql_where=~_task_run_is_over,
 )
@@ -172,6 +177,15 @@ outputs = Table(
     Index(None, "execution_id"),
 )
 
+shared_outputs = Table(
+    "shared_outputs",
+    metadata,
+    Column("output_id", Uuid, ForeignKey("outputs.id", ondelete="CASCADE"), primary_key=True),
+    Column("execution_id", Uuid, ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "execution_id"),
+)
+"""Who else goes by an output than the execution that it is of: forks, until they are purged."""
+
 checkpoints = Table(
     "checkpoints",
     metadata,
@@ -189,6 +203,7 @@ checkpoints = Table(
     Column("state", LargeBinary),
     Column("seconds", Float),
     Column("usage", JsonText, nullable=False, server_default="{}"),
+    Column("change", JsonText),
     UniqueConstraint("execution_id", "number"),
 )
 

@@ -1,0 +1,252 @@
+"""An execution goes on from one of its checkpoints; what came after is superseded, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from world import World
+
+from orchestrator.domain.checkpoint import Cause
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.task_run import TaskRunState
+from orchestrator.errors import AlreadyAnswered, CannotRewind, KeyReused, UnknownCheckpoint
+from orchestrator.usecases.executions.rewind import Rewind, rewind
+from orchestrator.usecases.executions.snapshot import timeline
+from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.idempotency import IdempotencyKey
+
+AWorld = Callable[..., World]
+
+
+def back_to(world: World, execution_id: str, number: int, key: str | None = None) -> Any:
+    kept = IdempotencyKey(key, str(number)) if key else None
+    return rewind(world.ports, Rewind(execution_id, number, "tests", None, kept))
+
+
+def ran(world: World) -> list[tuple[str, int]]:
+    return [(work.path, work.round) for work in world.runner.chains]
+
+
+def state(world: World, execution_id: str) -> ExecutionState:
+    return world.snapshot(execution_id).execution.state
+
+
+def finished(world: World) -> str:
+    """An execution that ran to its end; of ``look``, ``write?`` and ``publish``."""
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=True, words="good")
+    world.work()
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
+    world.runner.chains.clear()
+    return execution_id
+
+
+def test_what_came_after_runs_anew_and_nothing_before(a_world_of_each: AWorld) -> None:
+    world = a_world_of_each("look", "write?", "publish")
+    execution_id = finished(world)
+
+    back_to(world, execution_id, 1)
+    world.work()
+
+    assert ran(world) == [("write", 2)]
+    world.answer(execution_id, "write", approve=True)
+    world.work()
+    assert ran(world) == [("write", 2), ("publish", 2)]
+    found = world.snapshot(execution_id)
+    assert found.execution.state is ExecutionState.SUCCEEDED
+    assert found.result is not None
+    assert found.result.raw == "publish, round 2"
+
+
+def test_what_came_after_is_kept(a_world: AWorld) -> None:
+    world = a_world("look", "write?", "publish")
+    execution_id = finished(world)
+    before = timeline(world.ports, execution_id)[1]
+    told = back_to(world, execution_id, 1)
+
+    kept = world.ports.store.read(lambda tx: tx.checkpoints.of(execution_id))
+    assert [each.cause for each in kept] == [
+        Cause.COMMIT,
+        Cause.ASK,
+        Cause.ANSWER,
+        Cause.COMMIT,
+        Cause.COMMIT,
+        Cause.REWIND,
+    ]
+    assert told["superseded"] == [2, 3, 4, 5]
+    assert timeline(world.ports, execution_id)[1][: len(before)] == before
+    assert [each.path for each in world.snapshot(execution_id).committed] == ["look"]
+
+
+def test_words_that_were_taken_back_reach_nobody(a_world: AWorld) -> None:
+    world = a_world("look", "write?", "publish")
+    execution_id = finished(world)
+    back_to(world, execution_id, 1)
+    world.work()
+    assert world.runner.chains[-1].answers == ()
+
+
+def test_to_the_beginning_everything_runs_anew(a_world: AWorld) -> None:
+    world = a_world("look", "write")
+    execution_id = world.halted()
+    back_to(world, execution_id, 0)
+    world.work()
+    assert ran(world) == [("look", 1), ("write", 1), ("look", 2), ("write", 2)]
+
+
+def test_to_a_question_it_is_asked_again_about_the_same_output(a_world_of_each: AWorld) -> None:
+    world = a_world_of_each("look", "write?", "publish")
+    execution_id = finished(world)
+    (asked,) = world.snapshot(execution_id).reviews
+
+    back_to(world, execution_id, 2)
+
+    found = world.snapshot(execution_id)
+    assert found.execution.state is ExecutionState.PENDING_HUMAN_INPUT
+    (again,) = (each.review for each in found.pending)
+    assert (again.output_id, again.round) == (asked.output_id, asked.round)
+    assert again.id != asked.id
+    assert world.jobs == []
+    world.answer(execution_id, again.id, approve=False, words="shorter")
+    world.work()
+    assert ran(world) == [("write", 2)]
+    world.answer(execution_id, "write", approve=True)
+    world.work()
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_to_a_rejection_the_task_runs_with_the_words_again(a_world: AWorld) -> None:
+    world = a_world("write?", "publish")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    world.answer(execution_id, "write", approve=True)
+    world.work()
+
+    back_to(world, execution_id, 2)
+    world.work()
+
+    assert ran(world)[-1] == ("write", 3)
+    assert [each.words for each in world.runner.chains[-1].previous_rounds] == ["shorter"]
+
+
+def test_to_an_approval_is_to_the_commit_that_it_is(a_world: AWorld) -> None:
+    world = a_world("look", "write?", "publish")
+    execution_id = finished(world)
+    back_to(world, execution_id, 3)
+    world.work()
+    assert ran(world) == [("publish", 2)]
+
+
+def test_an_open_review_is_withdrawn_and_its_answer_comes_too_late(a_world: AWorld) -> None:
+    world = a_world("look", "write?")
+    execution_id = world.halted()
+    (asked,) = world.snapshot(execution_id).pending
+
+    back_to(world, execution_id, 1)
+
+    with pytest.raises(AlreadyAnswered, match="withdrawn by tests"):
+        world.answer(execution_id, asked.review.id, approve=True)
+    world.work()
+    assert ran(world) == [("look", 1), ("write", 1), ("write", 2)]
+
+
+def test_the_result_of_a_run_that_was_taken_back_is_refused(a_world_of_each: AWorld) -> None:
+    world = a_world_of_each("look", "write", "publish")
+    execution_id = world.kickoff()
+    world.run(world.jobs.pop(0))
+    world.runner.before_answering = lambda: back_to(world, execution_id, 1)
+    world.run(world.jobs.pop(0))
+
+    found = world.snapshot(execution_id)
+    assert [each.path for each in found.committed] == ["look"]
+    writes = [run.state for run in found.runs if run.path == "write"]
+    assert writes == [TaskRunState.SUPERSEDED, TaskRunState.DUE]
+    world.work()
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_a_failed_execution_goes_on(a_world: AWorld) -> None:
+    world = a_world("look", "write", max_attempts=1)
+    execution_id = world.kickoff()
+    world.run(world.jobs.pop(0))
+    world.runner.behaviour = ValueError("no")
+    world.work()
+    world.runner.behaviour = None
+    back_to(world, execution_id, 0)
+    world.work()
+    assert ran(world)[-2:] == [("look", 2), ("write", 2)]
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_it_may_be_rewound_again_and_to_where_it_was_rewound(a_world: AWorld) -> None:
+    world = a_world("look", "write", "publish")
+    execution_id = world.halted()
+    back_to(world, execution_id, 1)
+    world.work()
+    back_to(world, execution_id, 4)
+    world.work()
+    assert ran(world)[3:] == [("write", 2), ("publish", 2), ("write", 3), ("publish", 3)]
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_what_was_superseded_is_no_place_to_go_back_to(a_world: AWorld) -> None:
+    world = a_world("look", "write", "publish")
+    execution_id = world.halted()
+    back_to(world, execution_id, 1)
+    with pytest.raises(CannotRewind, match="superseded"):
+        back_to(world, execution_id, 2)
+
+
+def test_a_doubled_call_with_a_key_is_one(a_world_of_each: AWorld) -> None:
+    world = a_world_of_each("look", "write")
+    execution_id = world.halted()
+    first = back_to(world, execution_id, 1, key="k")
+    world.work()
+    assert back_to(world, execution_id, 1, key="k") == first
+    assert world.jobs == []
+    assert ran(world)[2:] == [("write", 2)]
+    with pytest.raises(KeyReused):
+        back_to(world, execution_id, 0, key="k")
+
+
+def test_what_cannot_be_rewound_says_why(a_world: AWorld) -> None:
+    world = a_world("look", "write")
+    execution_id = world.kickoff()
+    with pytest.raises(CannotRewind, match="not begun"):
+        back_to(world, execution_id, 0)
+    world.work()
+    with pytest.raises(UnknownCheckpoint, match="1 to 2"):
+        back_to(world, execution_id, 9)
+    with pytest.raises(CannotRewind, match="Nothing came after"):
+        back_to(world, execution_id, 2)
+    now = world.ports.clock.now()
+    world.ports.store.transact(lambda tx: tx.executions.purged(execution_id, now))
+    with pytest.raises(CannotRewind, match="purged"):
+        back_to(world, execution_id, 1)
+    stopped = world.kickoff()
+    stop(world.ports, None, stopped, "tests")
+    with pytest.raises(CannotRewind, match="stopped for good"):
+        back_to(world, stopped, 0)
+
+
+def test_rounds_that_a_rewind_began_are_not_counted_against_the_cap(a_world: AWorld) -> None:
+    world = a_world("look", "write?", max_rounds=1)
+    execution_id = world.halted()
+    back_to(world, execution_id, 1)
+    world.work()
+    assert [each.review.round for each in world.snapshot(execution_id).pending] == [2]
+
+
+def test_parallel_tasks_run_anew_where_they_had_not_ended(a_world: AWorld) -> None:
+    world = a_world("~left?", "~right", "join")
+    execution_id = world.kickoff()
+    world.work()
+    back_to(world, execution_id, 2)  # left was asked about, right ended after it or before
+    world.work()
+    world.answer(execution_id, "left", approve=True)
+    world.work()
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
+    assert [path for path, _ in ran(world)].count("left") == 1
