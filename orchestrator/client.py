@@ -203,7 +203,10 @@ class Client:
     def reject(
         self, deployment: str, execution_id: str, review: OpenReview, words: str, **more: Any
     ) -> str:
-        """Ask for changes; the task runs again. Returns ``retrying``."""
+        """Ask for changes; the task runs again. Returns ``retrying``.
+
+        ``rework_from="research"`` sends the work back to that earlier task.
+        """
         return self._answer(deployment, execution_id, review, approve=False, words=words, more=more)
 
     def choose(

@@ -41,6 +41,14 @@ Outcome = Annotated[
 Words = Annotated[
     str | None, typer.Option("--feedback", "-f", help="What the person says: next tasks read it.")
 ]
+ReworkFrom = Annotated[
+    str | None,
+    typer.Option(
+        "--rework-from",
+        metavar="TASK",
+        help="With --reject: send the work back to this earlier task, with the feedback.",
+    ),
+]
 Edited = Annotated[
     str | None,
     typer.Option(
@@ -116,6 +124,7 @@ def answer(  # noqa: PLR0913 - a parameter is an option
     approve: Approve = None,
     outcome: Outcome = None,
     feedback: Words = None,
+    rework_from: ReworkFrom = None,
     edited_output: Edited = None,
     edit: Edit = False,
     as_json: AsJson = False,
@@ -129,6 +138,7 @@ def answer(  # noqa: PLR0913 - a parameter is an option
         "human_feedback": feedback,
         "is_approve": approve,
         "outcome": outcome,
+        "rework_from": rework_from,
         "edited_output": text,
         "output_digest": found["output_digest"],
     }
@@ -170,11 +180,17 @@ def resume(  # noqa: PLR0913 - a parameter is an option
     approve: Approve = None,
     outcome: Outcome = None,
     feedback: Words = None,
+    rework_from: ReworkFrom = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer an open review of an execution."""
     review = _meant(service, execution, task)
-    body = {"human_feedback": feedback, "is_approve": approve, "outcome": outcome}
+    body = {
+        "human_feedback": feedback,
+        "is_approve": approve,
+        "outcome": outcome,
+        "rework_from": rework_from,
+    }
     _answer(service, review, body, as_json=as_json)
 
 
@@ -195,7 +211,7 @@ def _meant(service: Client, execution: str, task: str | None) -> str:
 
 def _answer(service: Client, review: str, body: dict[str, Any], *, as_json: bool) -> None:
     said = {name: value for name, value in body.items() if value is not None}
-    if not said.keys() - {"output_digest"}:
+    if not said.keys() - {"output_digest", "rework_from"}:
         raise Invalid("Say --approve, --reject, --outcome, --edited-output or --feedback.")
     said["reviewer"] = getpass.getuser()
     answered = service.call("POST", f"/v1/reviews/{review}/answer", said)

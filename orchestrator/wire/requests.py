@@ -151,6 +151,9 @@ class AnswerBody(_WithWebhooks):
         None, validation_alias=_either("edited_output", "editedOutput")
     )
     outcome: Annotated[StrictStr, Field(max_length=1000)] | None = None
+    rework_from: Annotated[StrictStr, Field(max_length=1000), as_stored] | None = Field(
+        None, validation_alias=_either("rework_from", "reworkFrom")
+    )
     reviewer: Annotated[StrictStr, Field(max_length=200)] | None = None
 
     @property

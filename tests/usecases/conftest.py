@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,12 +9,17 @@ from typing import Any
 
 import pytest
 import time_machine
+import user_flows
 from databases import migrated_database
+from function_flow_world import flow_over
 from post import Post, make_post
 from world import World, make_world, migrated, plan_of, world_over
 
 from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.usecases.operations.heartbeat import beat
+
+Make = Callable[..., World]
+Flows = Callable[[str], Make]
 
 
 @pytest.fixture(scope="session")
@@ -103,3 +109,39 @@ def any_post(request: pytest.FixtureRequest) -> Post:
     name = "post" if request.param == "sqlite" else "postgres_post"
     made: Post = request.getfixturevalue(name)
     return made
+
+
+@pytest.fixture
+def flows() -> Iterator[Flows]:
+    """Make worlds with one of ``user_flows``, over the database at a URL."""
+    user_flows.RAN.clear()
+    user_flows.FAILING.clear()
+    made: list[World] = []
+
+    def over(url: str) -> Make:
+        def make(name: str, **settings: Any) -> World:
+            made.append(flow_over(url, name, **settings))
+            return made[-1]
+
+        return make
+
+    yield over
+    for world in made:
+        world.ports.store.dispose()
+
+
+@pytest.fixture
+def a_flow(tmp_path: Path, template: Path, flows: Flows) -> Make:
+    """Make a world with one of ``user_flows``."""
+    file = tmp_path / "flow.db"
+    shutil.copy(template, file)
+    return flows(f"sqlite:///{file}")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def a_flow_of_each(request: pytest.FixtureRequest, flows: Flows) -> Make:
+    """The same on SQLite, and on PostgreSQL."""
+    if request.param == "sqlite":
+        on_sqlite: Make = request.getfixturevalue("a_flow")
+        return on_sqlite
+    return flows(migrated_database(request.getfixturevalue("postgres_server")))

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 import user_flows
-from databases import migrated_database
-from function_flow_world import flow_over
 from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
@@ -25,43 +20,6 @@ from orchestrator.usecases.executions.stop import stop
 SUCCEEDED = ExecutionState.SUCCEEDED
 
 Make = Callable[..., World]
-Flows = Callable[[str], Make]
-
-
-@pytest.fixture
-def flows() -> Iterator[Flows]:
-    """Make worlds with one of ``user_flows``, over the database at a URL."""
-    user_flows.RAN.clear()
-    user_flows.FAILING.clear()
-    made: list[World] = []
-
-    def over(url: str) -> Make:
-        def make(name: str, **settings: Any) -> World:
-            made.append(flow_over(url, name, **settings))
-            return made[-1]
-
-        return make
-
-    yield over
-    for world in made:
-        world.ports.store.dispose()
-
-
-@pytest.fixture
-def a_flow(tmp_path: Path, template: Path, flows: Flows) -> Make:
-    """Make a world with one of ``user_flows``."""
-    file = tmp_path / "flow.db"
-    shutil.copy(template, file)
-    return flows(f"sqlite:///{file}")
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def a_flow_of_each(request: pytest.FixtureRequest, flows: Flows) -> Make:
-    """The same on SQLite, and on PostgreSQL."""
-    if request.param == "sqlite":
-        on_sqlite: Make = request.getfixturevalue("a_flow")
-        return on_sqlite
-    return flows(migrated_database(request.getfixturevalue("postgres_server")))
 
 
 def state(world: World, execution_id: str) -> ExecutionState:

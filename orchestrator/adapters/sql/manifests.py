@@ -7,7 +7,7 @@ from typing import Any, cast
 from sqlalchemy import Connection, Text, select, type_coerce
 
 from orchestrator.adapters.sql.known import Known
-from orchestrator.adapters.sql.rows import insert_new, upsert
+from orchestrator.adapters.sql.rows import upsert
 from orchestrator.adapters.sql.schema import manifests, plans
 from orchestrator.domain.canonical import JsonObject, decode
 from orchestrator.domain.deployment import Manifest

@@ -234,7 +234,8 @@ def _round_of(locked: LockedExecution, run: TaskRun, question: Question) -> int:
 
 def _rejections(locked: LockedExecution, path: str) -> int:
     """How often people asked for changes of a step, as far as that still stands."""
-    told = {each.review_id for each in locked.checkpoints if each.cause is Cause.ANSWER}
+    asked = {each.review_id for each in locked.checkpoints if each.cause is Cause.ASK}
+    told = {each.review_id for each in locked.checkpoints if each.cause is Cause.ANSWER} & asked
     reviews = locked.tx.reviews.of(locked.execution.id)
     rejected = [each for each in reviews if each.path == path and each.approved is False]
     return sum(each.id in told for each in rejected)
@@ -254,7 +255,7 @@ def _require_rounds_left(
 
 
 def _is_anew(locked: LockedExecution, path: str, most: int) -> bool:
-    """Whether a crew's task has a high round since it was rewound, and not since it was rejected."""
+    """Whether a crew's task has a high round for being rewound, and not for being rejected."""
     return locked.plan.is_task(path) and _rejections(locked, path) < most
 
 

@@ -39,4 +39,3 @@ def _require_retryable(execution: Execution) -> None:
         )
     if execution.purged_at is not None:
         raise CannotRetry("Its outputs were purged: kick off a new one")
-

@@ -38,8 +38,9 @@ def rewind(ports: Ports, asked: Rewind) -> JsonObject:
     Returns ``{"execution_id", "checkpoint", "superseded"}``, the last with the numbers of the
     checkpoints that do not stand any more. Open reviews are withdrawn, and results that are still
     to come are refused. An output that waited for a person at the checkpoint is put before one
-    again, as a new review. Raises UnknownExecution, UnknownCheckpoint, UnknownDeployment, KeyReused;
-    CannotRewind where it has not begun, was stopped or purged, or has nothing to go back over.
+    again, as a new review. Raises UnknownExecution, UnknownCheckpoint, UnknownDeployment,
+    KeyReused; CannotRewind where it has not begun, was stopped or purged, or has nothing to go
+    back over.
     """
 
     def decide(tx: Transaction) -> JsonObject:

@@ -28,12 +28,14 @@ from orchestrator.usecases.executions.advance import (
     begin_round,
     commit_task,
     go_on,
+    last_round,
 )
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.executions.unknown_calls import settle_unknown_call
 from orchestrator.usecases.idempotency import idempotent
 from orchestrator.usecases.reviews.close import close_review
 from orchestrator.usecases.reviews.feedback import Answer, read_feedback
+from orchestrator.usecases.reviews.rework import require_reworkable, send_back
 from orchestrator.usecases.reviews.weigh import begin_weighing, withdraw_weighing
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
 from orchestrator.wire import webhooks as webhook_bodies
@@ -63,6 +65,8 @@ def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
     if given.body.output_digest not in (None, "", review.output_digest):
         raise OutputChanged
     feedback = read_feedback(given, review, settings_of(ports, tx, review.deployment).max_rounds)
+    if feedback is not None and feedback.rework_from is not None:
+        require_reworkable(locked, review, feedback.rework_from)
     warnings = _resubscribe(locked, given.body)
     run = tx.task_runs.get(review.task_run_id)
     if run is None:
@@ -72,7 +76,7 @@ def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
     else:
         status = _take(locked, review, run, feedback, given.body.edited_output)
     locked.close()
-    return _response(status, review, warnings, weighing=feedback is None)
+    return _response(status, review, warnings, given.body, weighing=feedback is None)
 
 
 def _asked_about(body: ResumeBody, plan: Plan, reviews: Sequence[Review]) -> Review:
@@ -143,9 +147,13 @@ def _take(
             _commit_judged(locked, closed, edited_id, output.edited(edited) if edited else output)
         go_on(locked, run.path)
         return "retrying" if feedback.approved is False else "resumed"
+    if feedback.rework_from is not None:
+        send_back(locked, closed, feedback, feedback.rework_from)
+        return "retrying"
     if not feedback.approved:
         locked.save_run("reject", run, run.reject(locked.now))
-        begin_round(locked, run.path, run.round + 1, resumes=True)
+        runs = locked.tx.task_runs.uncommitted(run.execution_id)
+        begin_round(locked, run.path, last_round(runs, run.path) + 1, resumes=True)
         return "retrying"
     if edited is not None:
         output = output.edited(edited)
@@ -202,10 +210,15 @@ _MESSAGES = {
 }
 
 
-def _response(status: str, review: Review, warnings: list[str], *, weighing: bool) -> JsonObject:
+def _response(
+    status: str, review: Review, warnings: list[str], body: ResumeBody, *, weighing: bool
+) -> JsonObject:
+    message = _BEING_WEIGHED if weighing else _MESSAGES[status]
+    if body.rework_from is not None:
+        message = f"Feedback taken; the work goes back to '{body.rework_from}' with it."
     response: dict[str, Json] = {
         "status": status,
-        "message": _BEING_WEIGHED if weighing else _MESSAGES[status],
+        "message": message,
         "kickoff_id": review.execution_id,
         "review_id": review.id,
     }

@@ -28,6 +28,7 @@ def close_review(
         feedback=feedback.words,
         channel=feedback.channel,
         reviewer=feedback.reviewer,
+        rework_from=feedback.rework_from,
         edited=edited_output_id is not None or None,
     )
     if closed.kind is not QuestionKind.EFFECT:

@@ -30,6 +30,7 @@ class Answer:
             reviewer=self.body.reviewer,
             approved=approved,
             outcome=outcome,
+            rework_from=self.body.rework_from,
         )
 
 
@@ -43,6 +44,9 @@ def read_feedback(given: Answer, review: Review, most_rounds: int | None) -> Fee
         raise Invalid(message, {"is_approve": "is required, or another that decides"})
     if review.kind is QuestionKind.JUDGE:
         return _verdict(given, review, most_rounds)
+    if given.body.rework_from is not None:
+        message = "'rework_from' goes with a rejection, and this review cannot be rejected."
+        raise Invalid(message, {"rework_from": "there is nothing to reject"})
     if review.kind is QuestionKind.CHOICE:
         return _choice(given, review)
     if review.kind is QuestionKind.EFFECT:
@@ -66,6 +70,9 @@ def _verdict(given: Answer, review: Review, most_rounds: int | None) -> Feedback
     if body.edited_output is not None and not approved:
         message = "'edited_output' approves a text: send it with is_approve true."
         raise Invalid(message, {"edited_output": "only with is_approve true"})
+    if body.rework_from is not None and approved:
+        message = "'rework_from' sends the work back: send it with is_approve false."
+        raise Invalid(message, {"rework_from": "only with is_approve false"})
     if not approved and most_rounds is not None and review.round >= most_rounds:
         message = (
             f"The deployment allows {most_rounds} rounds, and this is number {review.round}: "

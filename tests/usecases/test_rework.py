@@ -1,0 +1,189 @@
+"""A reviewer sends the work back to an earlier task: what follows from it runs anew, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from world import World, plan_of
+
+from orchestrator.domain.deployment import Manifest
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.plan import Plan
+from orchestrator.errors import AlreadyAnswered, Invalid
+from orchestrator.usecases.executions.snapshot import timeline
+
+AWorld = Callable[..., World]
+
+
+def send_back(world: World, execution_id: str, to: str, words: str = "newer figures") -> Any:
+    said = {"is_approve": False, "human_feedback": words, "rework_from": to}
+    return world.say(execution_id, "write", **said)
+
+
+def ran(world: World) -> list[tuple[str, int]]:
+    return [(work.path, work.round) for work in world.runner.chains]
+
+
+def seeing(plan: Plan, **contexts: tuple[str, ...]) -> Plan:
+    """The plan with tasks that name what they see."""
+    tasks = [replace(each, context=contexts.get(each.name)) for each in plan.tasks]
+    return replace(plan, tasks=tuple(tasks))
+
+
+def finish(world: World, execution_id: str) -> ExecutionState:
+    while pending := world.snapshot(execution_id).pending:
+        world.answer(execution_id, pending[0].review.id, approve=True)
+        world.work()
+    return world.snapshot(execution_id).execution.state
+
+
+def test_the_task_runs_again_with_the_words_and_so_does_what_follows(
+    a_world_of_each: AWorld,
+) -> None:
+    world = a_world_of_each("research", "outline", "write?", "publish")
+    execution_id = world.halted()
+
+    told = send_back(world, execution_id, "research")
+    assert (told["status"], "back to 'research'" in told["message"]) == ("retrying", True)
+    world.work()
+
+    assert ran(world)[3:] == [("research", 2), ("outline", 2), ("write", 2)]
+    research, outline, write = world.runner.chains[3:]
+    (round_,) = research.previous_rounds
+    assert (round_.words, round_.output.raw) == ("newer figures", "research, round 1")
+    assert "newer figures" in outline.added_context()[0]
+    assert write.previous_rounds == ()
+    assert write.outputs["research"].raw == "research, round 2"
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+    assert ran(world)[6:] == [("publish", 1)]
+
+
+def test_what_does_not_follow_from_it_does_not_run_again(a_world: AWorld) -> None:
+    plan = seeing(
+        plan_of("research", "pictures", "write?", "publish"), pictures=(), write=("research",)
+    )
+    world = a_world("research")
+    world.runner.the_plan = plan
+    world = _over(world, plan)
+    execution_id = world.halted()
+    send_back(world, execution_id, "research")
+    world.work()
+    assert ran(world)[3:] == [("research", 2), ("write", 2)]
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def _over(world: World, plan: Plan) -> World:
+    """The world, whose worker has loaded this plan."""
+    manifest = Manifest("crew", plan, None, world.ports.clock.now(), "w-1")
+    world.ports.store.transact(lambda tx: tx.manifests.put(manifest))
+    return world
+
+
+def test_an_approval_is_void_when_the_output_changes(a_world: AWorld) -> None:
+    world = a_world("research?", "write?", "publish")
+    execution_id = world.halted()
+    world.answer(execution_id, "research", approve=True, words="fine")
+    world.work()
+
+    send_back(world, execution_id, "research")
+    world.work()
+
+    assert [each.review.task_name for each in world.snapshot(execution_id).pending] == ["research"]
+    assert world.snapshot(execution_id).committed == ()
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_what_was_asked_for_in_earlier_rounds_still_counts(a_world: AWorld) -> None:
+    world = a_world("research", "write?")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    send_back(world, execution_id, "research")
+    world.work()
+    write = world.runner.chains[-1]
+    assert (write.round, [each.words for each in write.previous_rounds]) == (3, ["shorter"])
+    send_back(world, execution_id, "research", "and from Europe")
+    world.work()
+    *_, research, write = world.runner.chains
+    assert [each.words for each in research.previous_rounds] == ["newer figures", "and from Europe"]
+    assert [each.words for each in write.previous_rounds] == ["shorter"]
+
+
+def test_a_neighbour_that_does_not_follow_goes_on(a_world: AWorld) -> None:
+    world = a_world("research")
+    plan = seeing(plan_of("research", "~aside", "~write?", "join"), aside=())
+    world.runner.the_plan = plan
+    world = _over(world, plan)
+    execution_id = world.kickoff()
+    world.run(world.jobs.pop(0))
+    aside, write = world.jobs
+    world.jobs.clear()
+    world.run(write)
+    world.runner.before_answering = lambda: send_back(world, execution_id, "research")
+    world.run(aside)
+    assert "aside" in [each.path for each in world.snapshot(execution_id).committed]
+    world.work()
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+    assert [path for path, _ in ran(world)].count("aside") == 1
+
+
+def test_the_review_has_its_one_decision(a_world: AWorld) -> None:
+    world = a_world("research", "write?")
+    execution_id = world.halted()
+    (asked,) = world.snapshot(execution_id).pending
+    send_back(world, execution_id, "research")
+    with pytest.raises(AlreadyAnswered):
+        world.answer(execution_id, asked.review.id, approve=True)
+    answered = [
+        each for each in timeline(world.ports, execution_id)[1] if each.event == "review.answer"
+    ]
+    assert [each.details["rework_from"] for each in answered] == ["research"]
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"is_approve": True, "rework_from": "research"}, "is_approve false"),
+        ({"is_approve": False, "rework_from": "publish"}, "follows from: research"),
+        ({"is_approve": False, "rework_from": "write"}, "follows from: research"),
+        ({"is_approve": False, "rework_from": "nobody"}, "follows from: research"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_changes_nothing(
+    a_world: AWorld, said: dict[str, Any], why: str
+) -> None:
+    world = a_world("research", "write?", "publish")
+    execution_id = world.halted()
+    with pytest.raises(Invalid, match=why):
+        world.say(execution_id, "write", **said)
+    assert len(world.snapshot(execution_id).pending) == 1
+
+
+def test_a_flow_says_why_not(a_flow: AWorld) -> None:
+    bare_flow = a_flow("loop")
+    execution_id = bare_flow.halted()
+    (asked,) = bare_flow.snapshot(execution_id).pending
+    with pytest.raises(Invalid, match="rework_from"):
+        bare_flow.say(
+            execution_id,
+            asked.review.id,
+            human_feedback="again",
+            rework_from=asked.review.task_name,
+        )
+
+
+def test_a_changed_prompt_under_an_open_review_voids_nothing(a_world: AWorld) -> None:
+    world = a_world("write?", "publish")
+    execution_id = world.halted()
+    (asked,) = world.snapshot(execution_id).pending
+    changed = tuple(replace(each, description="Other") for each in world.runner.the_plan.tasks)
+    world.runner.the_plan = replace(world.runner.the_plan, tasks=changed)
+    _over(world, world.runner.the_plan)
+    world.answer(execution_id, asked.review.id, approve=True)
+    world.work()
+    found = world.snapshot(execution_id)
+    assert found.execution.state is ExecutionState.SUCCEEDED
+    assert [path for path, _ in ran(world)] == ["write", "publish"]
