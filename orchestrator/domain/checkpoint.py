@@ -78,7 +78,7 @@ class Checkpoint:
     def supersedes(self) -> frozenset[int]:
         """The numbers of the entries that a REWIND takes back."""
         numbers = (self.change or {}).get("supersedes")
-        return frozenset(numbers) if isinstance(numbers, list) else frozenset()  # type: ignore[arg-type]  # numbers alone are written
+        return frozenset(numbers) if isinstance(numbers, list) else frozenset()
 
     @property
     def renamed(self) -> Mapping[str, str]:

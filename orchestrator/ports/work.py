@@ -200,8 +200,15 @@ class Outputs(Protocol):
         """Several texts, by id: small ones whole, of large ones (``LARGE``) the beginning alone."""
         ...
 
+    def share(self, output_ids: Sequence[str], execution_id: str) -> None:
+        """Keep outputs of another execution for as long as this one is kept as well."""
+        ...
+
     def purge(self, execution_id: str) -> None:
-        """Replace what an execution's outputs hold by nothing; they are still found."""
+        """Replace what an execution's outputs hold by nothing; they are still found.
+
+        Those that are shared with an execution which is kept stay, until that is purged.
+        """
         ...
 
 

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictBool,
+    StrictInt,
     StrictStr,
     ValidationError,
     model_validator,
@@ -181,6 +182,34 @@ class RespondBody(AnswerBody):
 
     feedback: Annotated[StrictStr, Field(max_length=1_000_000)] = ""
     source: Annotated[StrictStr, Field(max_length=100)] | None = None
+
+
+Checkpoint = Annotated[
+    StrictInt, Field(ge=0, description="The number of a checkpoint; 0 is the beginning.")
+]
+
+
+class RewindBody(_Body):
+    """The body of ``POST /v1/executions/{id}/rewind``."""
+
+    checkpoint: Checkpoint
+
+
+class ForkBody(RewindBody):
+    """The body of ``POST /v1/executions/{id}/fork``: what is other than in the first execution.
+
+    ``inputs`` are laid over the first execution's. ``human_feedback`` is what the tasks to come are
+    told, ``edited_output`` what stands in the place of the checkpoint's own output.
+    """
+
+    inputs: dict[str, Any] | None = None
+    human_feedback: Annotated[StrictStr, Field(max_length=1_000_000)] = Field(
+        "", validation_alias=_either("human_feedback", "humanFeedback")
+    )
+    edited_output: StrictStr | None = Field(
+        None, validation_alias=_either("edited_output", "editedOutput")
+    )
+    reviewer: Annotated[StrictStr, Field(max_length=200)] | None = None
 
 
 B = TypeVar("B", bound=BaseModel)

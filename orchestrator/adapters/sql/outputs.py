@@ -8,13 +8,23 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey, is_encrypted
 from orchestrator.adapters.sql.known import Known, StoredOutput
 from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import inserting
-from orchestrator.adapters.sql.schema import outputs
+from orchestrator.adapters.sql.schema import executions, outputs, shared_outputs
 from orchestrator.domain.canonical import JsonObject, decode, encode
 from orchestrator.domain.output import LARGE, Output, Preview
 from orchestrator.errors import Sealed, Unreadable, cause
@@ -30,6 +40,8 @@ _PREVIEWS = select(
 ).where(outputs.c.id.in_(bindparam("ids", expanding=True)))
 _PREVIEWS_AT_A_TIME = 20
 """Outputs from before there were previews are loaded whole."""
+
+_EMPTIED_AT_A_TIME = 500
 
 PURGED = "Purged: the execution finished longer ago than outputs are kept"
 """The description that an output has when the rest of it is gone."""
@@ -110,13 +122,38 @@ class SqlOutputs:
                 )
         return found
 
+    def share(self, output_ids: Sequence[str], execution_id: str) -> None:
+        """Keep outputs of another execution for as long as this one is kept as well."""
+        if output_ids:
+            rows = [{"output_id": id_, "execution_id": execution_id} for id_ in output_ids]
+            self._connection.execute(insert(shared_outputs), rows)
+
     def purge(self, execution_id: str) -> None:
-        """Replace what an execution's outputs hold by nothing."""
+        """Replace what an execution's outputs hold by nothing, save those that a fork goes by.
+
+        What it shared itself goes as well, where it was the last that the output was kept for.
+        """
+        of_others = shared_outputs.c.execution_id == execution_id
+        held = self._connection.execute(
+            select(outputs.c.id, outputs.c.execution_id)
+            .join(shared_outputs, shared_outputs.c.output_id == outputs.c.id)
+            .where(of_others)
+        ).all()
+        self._connection.execute(delete(shared_outputs).where(of_others))
+        self._empty(outputs.c.execution_id == execution_id)
+        # Whoever is purged at the same time waits here, newest first, so that one of two is last.
+        for owner in sorted({row.execution_id for row in held}, reverse=True):
+            found = select(executions.c.purged_at).where(executions.c.id == owner)
+            if self._connection.execute(found.with_for_update(key_share=True)).scalar():
+                ids = [row.id for row in held if row.execution_id == owner]
+                for start in range(0, len(ids), _EMPTIED_AT_A_TIME):
+                    self._empty(outputs.c.id.in_(ids[start : start + _EMPTIED_AT_A_TIME]))
+
+    def _empty(self, these: ColumnElement[bool]) -> None:
         nothing = encode(Output(raw="", description=PURGED).to_json())
-        of_execution = outputs.c.execution_id == execution_id
-        self._connection.execute(
-            update(outputs).where(of_execution).values(body=self._packed(nothing), preview=None)
-        )
+        is_shared = exists().where(shared_outputs.c.output_id == outputs.c.id)
+        emptied = update(outputs).where(these, ~is_shared)
+        self._connection.execute(emptied.values(body=self._packed(nothing), preview=None))
 
     def _packed(self, body: bytes) -> bytes:
         return self._cipher.pack(body, secret=self._cipher.encrypts_outputs)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.plan import Plan, TaskKind
-from orchestrator.domain.review import Feedback, Review, ReviewState
+from orchestrator.domain.review import Feedback, Review
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import Invalid
 from orchestrator.usecases.executions.advance import begin_due_tasks, carry_on_unless_asked
 from orchestrator.usecases.executions.history import committed_outputs
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.executions.take_back import take_back
+from orchestrator.usecases.reviews.unasked import answered_unasked
 
 
 def require_reworkable(locked: LockedExecution, review: Review, name: str) -> None:
@@ -70,23 +73,5 @@ def _noted(locked: LockedExecution, feedback: Feedback, name: str) -> Review:
     output_id = committed_outputs(locked.checkpoints)[name]
     runs = locked.tx.task_runs.of(locked.execution.id)
     (run,) = (each for each in runs if each.path == name and each.state is TaskRunState.COMMITTED)
-    return Review(
-        id=locked.ports.ids.new(),
-        execution_id=run.execution_id,
-        deployment=run.deployment,
-        task_run_id=run.id,
-        path=name,
-        task_name=run.task_name,
-        round=run.round,
-        state=ReviewState.ANSWERED,
-        version=1,
-        output_id=output_id,
-        output_digest=locked.tx.outputs.get([output_id])[output_id].digest,
-        created_at=locked.now,
-        closed_at=locked.now,
-        approved=False,
-        words=feedback.words,
-        actor=feedback.actor,
-        channel=feedback.channel,
-        reviewer=feedback.reviewer,
-    )
+    note = answered_unasked(locked, name, run.task_name, output_id, feedback)
+    return replace(note, task_run_id=run.id, round=run.round)
