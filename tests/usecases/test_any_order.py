@@ -27,9 +27,10 @@ from orchestrator.domain.execution import EXECUTION, ExecutionState
 from orchestrator.domain.machine import Machine
 from orchestrator.domain.review import REVIEW
 from orchestrator.domain.task_run import TASK_RUN, TaskRunState
-from orchestrator.errors import AlreadyAnswered, CannotStop, NotPending
+from orchestrator.errors import AlreadyAnswered, CannotRewind, CannotStop, Invalid, NotPending
 from orchestrator.usecases.executions.claims import give_back_claims
 from orchestrator.usecases.executions.history import committed_outputs
+from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.executions.snapshot import Snapshot, timeline
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.operations.sweep import sweep
@@ -132,6 +133,30 @@ class AnyOrder(RuleBasedStateMachine):
         if really == 0:
             with suppress(CannotStop):
                 stop(self.world.ports, "crew", self.execution_id, "tests")
+
+    @rule(data=st.data(), really=st.integers(0, 3))
+    def somebody_rewinds_it(self, data: st.DataObject, really: int) -> None:
+        if really:
+            return
+        numbers = [each.number for each in self.now.checkpoints]
+        number = data.draw(st.sampled_from([0, *numbers]))
+        with suppress(CannotRewind):
+            rewind(self.world.ports, Rewind(self.execution_id, number, "tests"))
+            self.what_was_taken_back_may_run_again()
+
+    @rule(task=st.sampled_from(["research", "right"]))
+    def a_reviewer_sends_it_back(self, task: str) -> None:
+        was = {each.path for each in self.now.committed}
+        said = {"is_approve": False, "human_feedback": "words", "rework_from": task}
+        with suppress(NotPending, Invalid):
+            self.world.say(self.execution_id, "write", **said)
+            follow = set(self.world.runner.the_plan.followers(task))
+            assert {each.path for each in self.now.committed} == was - follow
+            self.what_was_taken_back_may_run_again()
+
+    def what_was_taken_back_may_run_again(self) -> None:
+        left = {each.path for each in self.now.committed}
+        self.committed_at = {path: at for path, at in self.committed_at.items() if path in left}
 
     @invariant()
     def it_is_pending_if_and_only_if_a_review_is_open(self) -> None:

@@ -25,7 +25,8 @@ from hypothesis.stateful import (
 from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.errors import AlreadyAnswered, NotPending
+from orchestrator.errors import AlreadyAnswered, CannotRewind, NotPending
+from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.executions.snapshot import Snapshot, timeline
 from orchestrator.usecases.operations.sweep import sweep
 
@@ -137,6 +138,18 @@ class AnyOrder(RuleBasedStateMachine):
             review = data.draw(st.sampled_from(closed))
             with pytest.raises((AlreadyAnswered, NotPending)):
                 self.world.say(self.execution_id, review.id, **SAID[review.task_name][-1])
+
+    @rule(data=st.data(), really=st.integers(0, 3))
+    def somebody_rewinds_it(self, data: st.DataObject, really: int) -> None:
+        if really:
+            return
+        numbers = [each.number for each in self.now.checkpoints]
+        number = data.draw(st.sampled_from([0, *numbers]))
+        with suppress(CannotRewind):
+            rewind(self.world.ports, Rewind(self.execution_id, number, "tests"))
+            left = {step.path for step in self.now.committed}
+            kept = {path: n for path, n in self.began_when_committed.items() if path in left}
+            self.began_when_committed = kept
 
     @invariant()
     def a_committed_step_never_runs_again(self) -> None:

@@ -1,7 +1,7 @@
 """Checkpoints that change earlier ones; executions that begin with another's checkpoint.
 
-Revision ID: 0014
-Revises: 0012
+Revision ID: 0018
+Revises: 0017
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0012"
+revision = "0018"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,158 @@
+"""Flows are rewound and forked as crews are: what stands is replayed, the rest runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import user_flows
+from world import World
+
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.errors import Invalid
+from orchestrator.usecases.executions.fork import Fork, fork
+from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.rewind import Rewind, rewind
+from orchestrator.usecases.reviews.expire import expire_review
+from orchestrator.wire.requests import ForkBody, parse
+
+Make = Callable[..., World]
+
+DRAFT, ASK, ANSWER, REVIEW, DRAFT_2, ASK_2, ANSWER_2, REVIEW_2, PUBLISH, END = range(1, 11)
+
+
+def back_to(world: World, execution_id: str, number: int) -> None:
+    rewind(world.ports, Rewind(execution_id, number, "tests"))
+
+
+def forked(world: World, execution_id: str, number: int, **body: Any) -> str:
+    asked = parse(ForkBody, {"checkpoint": number, **body})
+    return str(fork(world.ports, Fork(execution_id, asked, "tests", "api"))["execution_id"])
+
+
+def finished(world: World) -> str:
+    """A run of the loop that was sent back once."""
+    execution_id = world.halted()
+    world.say(execution_id, "review", outcome="revise")
+    world.work()
+    world.say(execution_id, "review", outcome="go")
+    world.work()
+    assert paths(world, execution_id)[-1] == "publish#1"
+    user_flows.RAN.clear()
+    return execution_id
+
+
+def paths(world: World, execution_id: str) -> list[str]:
+    return [each.path for each in world.snapshot(execution_id).committed]
+
+
+def state(world: World, execution_id: str) -> ExecutionState:
+    return world.snapshot(execution_id).execution.state
+
+
+def test_what_stands_is_not_run_again(a_flow_of_each: Make) -> None:
+    world = a_flow_of_each("loop")
+    execution_id = finished(world)
+    back_to(world, execution_id, REVIEW)
+    world.work()
+    assert user_flows.RAN == ["draft", "review"]
+    world.say(execution_id, "review", outcome="go")
+    world.work()
+    assert user_flows.RAN == ["draft", "review", "publish"]
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_to_a_question_it_is_asked_again_and_may_be_answered_otherwise(a_flow: Make) -> None:
+    world = a_flow("loop")
+    execution_id = finished(world)
+    back_to(world, execution_id, ASK)
+    (asked,) = world.snapshot(execution_id).pending
+    assert asked.review.round == 1
+    world.say(execution_id, asked.review.id, outcome="go")
+    world.work()
+    assert user_flows.RAN == ["publish"]
+    assert paths(world, execution_id) == ["draft#1", "review#1", "publish#1"]
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_what_a_running_flow_still_does_is_refused(a_flow_of_each: Make) -> None:
+    world = a_flow_of_each("loop")
+    execution_id = world.kickoff()
+
+    def goes_back(act: str, path: str) -> None:
+        if (act, path) == ("ask", "review#1"):
+            world.runner.watch = lambda *_: None
+            back_to(world, execution_id, 0)
+
+    world.runner.watch = goes_back
+    world.run(world.jobs.pop(0))
+    assert world.snapshot(execution_id).reviews == ()
+    assert paths(world, execution_id) == []
+    world.work()
+    assert user_flows.RAN == ["draft", "review"] * 2
+    assert [each.review.task_name for each in world.snapshot(execution_id).pending] == ["review"]
+
+
+def test_two_open_reviews_are_withdrawn_and_asked_anew(a_flow: Make) -> None:
+    world = a_flow("two_reviews")
+    execution_id = world.halted()
+    back_to(world, execution_id, 0)
+    assert world.snapshot(execution_id).pending == ()
+    world.work()
+    assert sorted(each.review.task_name for each in world.snapshot(execution_id).pending) == [
+        "left",
+        "right",
+    ]
+    world.say(execution_id, "left", outcome="left_ok")
+    world.say(execution_id, "right", human_feedback="nice")
+    world.work()
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_a_fork_of_a_finished_flow(a_flow_of_each: Make) -> None:
+    world = a_flow_of_each("loop")
+    first = finished(world)
+    fork_id = forked(world, first, ASK_2)
+    (asked,) = world.snapshot(fork_id).pending
+    assert asked.output.raw == "review 2"
+    world.say(fork_id, asked.review.id, outcome="revise")
+    world.work()
+    world.say(fork_id, "review", outcome="go")
+    world.work()
+    assert user_flows.RAN == ["draft", "review", "publish"]
+    assert paths(world, fork_id)[-3:] == ["draft#3", "review#3", "publish#1"]
+    assert len(paths(world, first)) == 5
+
+
+def test_a_fork_with_an_edited_step(a_flow: Make) -> None:
+    world = a_flow("judged")
+    first = world.halted()
+    world.say(first, "write", is_approve=True)
+    world.work()
+    fork_id = forked(world, first, 3, edited_output="my words")
+    (asked,) = world.snapshot(fork_id).pending
+    assert asked.output.raw == "my words"
+    world.say(fork_id, asked.review.id, is_approve=True)
+    world.work()
+    assert world.snapshot(fork_id).committed[0].output.raw == "my words"
+    assert state(world, fork_id) is ExecutionState.SUCCEEDED
+
+
+def test_a_fork_with_words_is_refused_with_what_to_do(a_flow: Make) -> None:
+    world = a_flow("loop")
+    first = finished(world)
+    with pytest.raises(Invalid, match="answer the review of the fork"):
+        forked(world, first, DRAFT, human_feedback="shorter")
+
+
+def test_a_flow_whose_review_expired_is_retried(a_flow: Make) -> None:
+    world = a_flow("loop")
+    execution_id = world.halted()
+    (asked,) = world.snapshot(execution_id).pending
+    expire_review(world.ports, asked.review)
+    retry_execution(world.ports, None, execution_id, "tests")
+    world.work()
+    world.say(execution_id, "review", outcome="go")
+    world.work()
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
