@@ -228,6 +228,34 @@ class Client:
         """Answer a review that asks for words; or one with options, which the words may name."""
         return self._answer(deployment, execution_id, review, approve=None, words=words, more=more)
 
+    def checkpoints(self, execution_id: str) -> list[dict[str, Any]]:
+        """The points that an execution can go on from: ``number``, ``cause``, ``path``, ``stands``."""
+        path = f"/v1/executions/{path_part(execution_id)}/checkpoints"
+        found: list[dict[str, Any]] = self.call("GET", path)["checkpoints"]
+        return found
+
+    def rewind(self, execution_id: str, checkpoint: int, *, key: str | None = None) -> list[int]:
+        """Have an execution go on from a checkpoint, 0 being its beginning.
+
+        Returns the numbers of those that do not stand any more.
+        """
+        path = f"/v1/executions/{path_part(execution_id)}/rewind"
+        rewound = self.call("POST", path, {"checkpoint": checkpoint}, key)
+        superseded: list[int] = rewound["superseded"]
+        return superseded
+
+    def fork(
+        self, execution_id: str, checkpoint: int, *, key: str | None = None, **changes: Any
+    ) -> str:
+        """Begin a new execution with a checkpoint of this one; returns its id.
+
+        ``changes`` are what it has otherwise: ``inputs``, ``human_feedback``, ``edited_output``.
+        """
+        path = f"/v1/executions/{path_part(execution_id)}/fork"
+        return str(
+            self.call("POST", path, {"checkpoint": checkpoint, **changes}, key)["execution_id"]
+        )
+
     def stop(self, deployment: str, execution_id: str) -> None:
         """Stop an execution for good."""
         self.call("POST", f"/crews/{path_part(deployment)}/stop/{path_part(execution_id)}")

@@ -22,6 +22,7 @@ from orchestrator.api.platform.calls import calls, healthy
 from orchestrator.api.platform.respond import callback
 from orchestrator.api.probes import probes
 from orchestrator.api.v1.audit import audit
+from orchestrator.api.v1.checkpoints import checkpoints
 from orchestrator.api.v1.deliveries import deliveries
 from orchestrator.api.v1.deployments import deployments
 from orchestrator.api.v1.endpoints import endpoints, secrets
@@ -103,6 +104,7 @@ def _route(app: FastAPI) -> None:
         exposition,
         events,
         steering,
+        checkpoints,
         executions,
         reviews,
         deployments,

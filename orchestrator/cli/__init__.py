@@ -11,6 +11,7 @@ import sys
 from orchestrator.cli import (
     audit,
     backup,
+    checkpoints,
     deliveries,
     demo,
     deployments,
@@ -33,6 +34,7 @@ __all__ = ["main"]
 
 services.add_to(application)
 executions.add_to(application)
+checkpoints.add_to(application)
 reviews.add_to(application)
 application.command()(watch.watch)
 application.command()(messages.messages)

@@ -78,7 +78,7 @@ def kickoff(
     as_json: AsJson = False,
 ) -> None:
     """Kick off an execution, and print its id."""
-    body = {"inputs": _inputs(inputs or [], inputs_json)}
+    body = {"inputs": named_inputs(inputs or [], inputs_json)}
     name = deployment or _default(service)
     begun = service.call("POST", f"/crews/{path_part(name)}/kickoff", body)
     execution_id = begun.pop("kickoff_id")  # the wire's word; commands have one for it
@@ -184,7 +184,8 @@ def _line(found: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if not isinstance(value, list | dict)}
 
 
-def _inputs(pairs: list[str], whole: str | None) -> dict[str, Any]:
+def named_inputs(pairs: list[str], whole: str | None = None) -> dict[str, Any]:
+    """Inputs given as NAME=TEXT, laid over those that are given as one JSON object."""
     try:
         inputs = json.loads(whole) if whole else {}
     except ValueError as error:
