@@ -229,7 +229,7 @@ class Client:
         return self._answer(deployment, execution_id, review, approve=None, words=words, more=more)
 
     def checkpoints(self, execution_id: str) -> list[dict[str, Any]]:
-        """The points that an execution can go on from: ``number``, ``cause``, ``path``, ``stands``."""
+        """The points that an execution can go on from, each with its ``number``, in order."""
         path = f"/v1/executions/{path_part(execution_id)}/checkpoints"
         found: list[dict[str, Any]] = self.call("GET", path)["checkpoints"]
         return found
