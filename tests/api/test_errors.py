@@ -23,6 +23,8 @@ INTERNAL = {
     "AddressInUse",
     "AlreadyRunning",
     "BrokerFailed",
+    "CannotBackUp",
+    "CannotRestore",
 }
 """Errors that no call should end in; if one does, it is a 500."""
 

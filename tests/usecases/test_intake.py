@@ -211,6 +211,7 @@ def test_a_step_of_the_sweep_that_fails_keeps_none_of_the_others(
 
     event.listen(world.ports.store._writer, "before_cursor_execute", refuse)
     swept = sweep(world.ports)
+    event.remove(world.ports.store._writer, "before_cursor_execute", refuse)
 
     assert (swept.messages, swept.failed_steps) == (1, 2)
     wrong = [finding for finding in examine(world.ports) if finding.check == "sweep"]

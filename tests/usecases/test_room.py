@@ -91,11 +91,12 @@ def test_a_notice_goes_first_at_its_own_endpoint(any_post: Post) -> None:
 def test_a_refused_drain_comes_again_where_whoever_had_the_room_died(narrow_post: Post) -> None:
     post = narrow_post
     with MoodyReceiver() as receiver:
-        known_well(post, receiver.url)
-        host = post.endpoint(receiver.url).host_id
+        elsewhere = f"{receiver.url}elsewhere"
+        known_well(post, receiver.url, elsewhere)
+        dead = post.endpoint(elsewhere)
         lease = post.clock.at - post.clock.at.replace(year=2000)
         post.ports.store.transact(
-            lambda tx: tx.drains.hold("dead", "elsewhere", host, lease, unproven=False)
+            lambda tx: tx.drains.hold("dead", dead.id, dead.host_id, lease, unproven=False)
         )
         post.commit(receiver.url)
         assert post.work() == 0
@@ -107,4 +108,4 @@ def test_a_refused_drain_comes_again_where_whoever_had_the_room_died(narrow_post
         sweep(post.ports)
         post.work()
 
-        assert post.states() == {"DELIVERED": 2}
+        assert post.states() == {"DELIVERED": 3}
