@@ -83,6 +83,75 @@ WROTE: list[tuple[str, Any, Callable[[Any], Any], dict[str, Any]]] = [
         },
     ),
     (
+        "a claim",
+        replace(CLAIMED.try_again(AT, "it broke"), current_step="write#1"),
+        lambda it: it.claim("w-2", LATER, LATER),
+        {
+            "state": TaskRunState.RUNNING,
+            "claim_no": 3,
+            "attempts": 3,
+            "claimed_by": "w-2",
+            "lease_until": LATER,
+            "current_step": None,
+        },
+    ),
+    (
+        "an attempt that failed",
+        CLAIMED,
+        lambda it: it.try_again(LATER, "it broke"),
+        {
+            "state": TaskRunState.DUE,
+            "claimed_by": None,
+            "lease_until": None,
+            "due_at": LATER,
+            "wake_at": LATER,
+            "publishes": 0,
+            "error": "it broke",
+        },
+    ),
+    (
+        "a run that is asked about",
+        CLAIMED,
+        lambda it: it.ask("o-1", USAGE, 0.5),
+        {
+            "state": TaskRunState.UNDER_REVIEW,
+            "output_id": "o-1",
+            "usage": USAGE,
+            "execution_time": 0.5,
+            "lease_until": None,
+            "error": None,
+        },
+    ),
+    (
+        "a committed run",
+        CLAIMED,
+        lambda it: it.commit(LATER, "o-1"),
+        {"state": TaskRunState.COMMITTED, "output_id": "o-1", "error": None, **OVER},
+    ),
+    (
+        "an execution that begins",
+        replace(RUNNING, state=ExecutionState.QUEUED, started_at=None),
+        lambda it: it.start(LATER),
+        {"state": ExecutionState.RUNNING, "started_at": LATER},
+    ),
+    (
+        "an answer to words that are weighed",
+        replace(REVIEW, weighing=True),
+        lambda it: it.answer(Feedback("fine", "alice", "api", "Alice", outcome="go"), LATER, "o-2"),
+        {
+            "state": ReviewState.ANSWERED,
+            "closed_at": LATER,
+            "outcome": "go",
+            "words": "fine",
+            "actor": "alice",
+            "channel": "api",
+            "reviewer": "Alice",
+            "edited_output_id": "o-2",
+            "weighing": False,
+            "note": None,
+        },
+    ),
+    (
         "a failed run",
         CLAIMED,
         lambda it: it.fail(LATER, "no"),
@@ -209,6 +278,12 @@ def test_a_delivery_that_ended_without_arriving_says_why(transition: str) -> Non
 
     assert (ended.attempts, ended.finished_at, ended.reason) == (1, LATER, "why")
     assert (ended.claimed_by, ended.lease_until) == (None, None)
+
+
+def test_what_was_stopped_before_it_began_ended_no_earlier_than_it_was_made() -> None:
+    queued = replace(RUNNING, state=ExecutionState.QUEUED, started_at=None)
+    assert queued.stop(LATER).finished_at == LATER
+    assert queued.stop(AT - timedelta(hours=1)).finished_at == AT
 
 
 def test_an_execution_never_ends_before_it_began() -> None:

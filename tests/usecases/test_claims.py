@@ -13,9 +13,10 @@ from world import WorkerDied, World
 
 from orchestrator.domain import retry
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.output import Output
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import Entry
-from orchestrator.ports import Halted
+from orchestrator.ports import Ended, Halted
 from orchestrator.usecases.executions.claims import (
     end_claims_of_lost_child,
     end_lapsed_claim,
@@ -184,3 +185,13 @@ def test_a_run_that_halts_and_asks_nobody_fails_at_once(a_world: Callable[..., W
     assert now.execution.error is not None
     assert now.execution.error.endswith("'research' halted, and nobody is asked anything")
     assert [run.attempts for run in now.runs] == [1]
+
+
+def test_a_crew_that_said_nothing_has_its_last_output_as_its_result(
+    a_world: Callable[..., World],
+) -> None:
+    world = a_world("research", "write")
+    world.runner.run = lambda *_: Ended(Output(""), {}, None)
+    now = world.snapshot(world.halted())
+    assert now.execution.state is ExecutionState.SUCCEEDED
+    assert now.execution.result == now.runs[-1].output_id

@@ -187,6 +187,17 @@ def test_words_are_weighed_by_a_model_in_a_worker(a_flow_of_each: Make) -> None:
     assert state(world, execution_id) is SUCCEEDED
 
 
+def test_a_flow_that_halts_again_waits_again(a_flow: Make) -> None:
+    """What it was told before it began this time is no reason to go on."""
+    world = a_flow("two_reviews")
+    execution_id = world.halted()
+    world.say(execution_id, "left", outcome="left_ok")
+    world.work()
+    now = world.snapshot(execution_id)
+    assert [run.state for run in now.runs] == [TaskRunState.HALTED] * 2
+    assert [run.round for run in now.runs] == [1, 2]
+
+
 def test_a_halt_is_in_the_timeline_and_what_it_cost_is_kept(a_flow: Make) -> None:
     world = a_flow("loop")
     execution_id = world.halted()
