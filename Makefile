@@ -26,9 +26,25 @@ test-clients: .venv/dev .venv/clients/crewai-tools.done .venv/clients/semantic-k
 fuzz: .venv/dev
 	FUZZ_EXAMPLES=60 $(BIN)/python -m pytest -n $(WORKERS) -k declares tests/api/test_openapi.py
 
-# Flows made at random, on services that are killed meanwhile: half a minute for each.
+# Flows made at random, on services that are killed: half a minute for each. Then what can be broken
+# is: the short form; or, with FOR=8h, everything, round after round with new seeds, and a table.
 faults: .venv/dev
-	FAULT_SEEDS=$${FAULT_SEEDS:-20} $(BIN)/python -m pytest tests/faults
+	FAULT_SEEDS=$${FAULT_SEEDS:-20} $(BIN)/python -m pytest tests/faults/test_random_flows.py
+ifdef FOR
+	PYTHONPATH=tests/support $(BIN)/python tests/faults/go_round.py --for $(FOR) $(FAULTS)
+else
+	$(BIN)/python -m pytest tests/faults/test_faults.py
+endif
+
+# A thousand races of each kind, between threads and between processes, on both databases.
+races: .venv/dev
+	RACES=$${RACES:-1000} $(BIN)/python -m pytest tests/usecases/test_races.py
+
+# The nouns and the verbs, changed in one place at a time: does a test fail? Hours for all of them.
+mutants: .venv/dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python 'mutmut>=3.8,<4'
+	$(BIN)/mutmut run --max-children $(WORKERS) $(MUTANTS)
+	$(BIN)/mutmut results
 
 lint: .venv/dev
 	$(BIN)/ruff check .
