@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -29,8 +29,6 @@ class Cause(StrEnum):
     """A step that a person was asked about lost a race inside the user's code."""
     REWIND = "rewind"
     """A person took back earlier entries: they are kept, and do not stand any more."""
-    RENAME = "rename"
-    """The execution goes on with other code, in which earlier tasks have other names."""
 
 
 def name_of(path: str) -> str:
@@ -55,7 +53,7 @@ class Checkpoint:
     call), what is inside a method below that (``team#1/task:write``). ``number`` rises by one with
     each checkpoint of an execution. ``name`` is what people call the step, ``seconds`` and
     ``usage`` (token counts) are what a committed step cost where it is no task run of its own.
-    ``state`` is the runner's own. ``change`` is what a REWIND or RENAME does to earlier entries.
+    ``state`` is the runner's own. ``change`` is what a REWIND does to earlier entries.
     """
 
     id: str
@@ -80,15 +78,9 @@ class Checkpoint:
         numbers = (self.change or {}).get("supersedes")
         return frozenset(numbers) if isinstance(numbers, list) else frozenset()
 
-    @property
-    def renamed(self) -> Mapping[str, str]:
-        """The new names of tasks, or of a flow's methods, by the old ones."""
-        names = (self.change or {}).get("renamed")
-        return {old: str(new) for old, new in names.items()} if isinstance(names, dict) else {}
-
 
 def standing(checkpoints: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
-    """What of the entries still stands, in order, each by the name that its step has now."""
+    """What of the entries still stands, in order."""
     checkpoints = tuple(checkpoints)
     if all(each.change is None for each in checkpoints):
         return checkpoints
@@ -97,16 +89,14 @@ def standing(checkpoints: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
         if each.cause is Cause.REWIND:
             for number in each.supersedes:
                 left.pop(number, None)
-        elif each.cause is Cause.RENAME:
-            left = {number: _renamed(old, each.renamed) for number, old in left.items()}
         else:
             left[each.number] = each
     return tuple(left.values())
 
 
 def as_of(checkpoints: Iterable[Checkpoint], number: int) -> tuple[Checkpoint, ...]:
-    """What stood just after the entry with this number was written, by the names of today."""
-    return standing(each for each in checkpoints if each.number <= number or each.renamed)
+    """What stood just after the entry with this number was written."""
+    return standing(each for each in checkpoints if each.number <= number)
 
 
 def moment_of(checkpoints: Sequence[Checkpoint], number: int) -> int:
@@ -118,17 +108,3 @@ def moment_of(checkpoints: Sequence[Checkpoint], number: int) -> int:
     this, following = by_number.get(number), by_number.get(number + 1)
     is_one = this and following and this.cause is Cause.ANSWER and following.cause is Cause.COMMIT
     return number + 1 if is_one and this and following and this.path == following.path else number
-
-
-def renamed_path(path: str, names: Mapping[str, str]) -> str:
-    """A path by the new names: a task's whole, or the method at the head of a flow's."""
-    if path in names:
-        return names[path]
-    head, slash, below = path.partition("/")
-    method, count, number = head.partition("#")
-    return f"{names.get(method, method)}{count}{number}{slash}{below}" if count else path
-
-
-def _renamed(old: Checkpoint, names: Mapping[str, str]) -> Checkpoint:
-    path = renamed_path(old.path, names)
-    return old if path == old.path else replace(old, path=path, name=name_of(path))

@@ -125,3 +125,27 @@ def test_an_id_that_is_none_leads_nowhere(command: Command, arguments: tuple[str
     refused = command.run(*arguments)
     assert isinstance(refused.exception, Invalid)
     assert "is no id" in str(refused.exception)
+
+
+def test_an_execution_goes_back_to_a_checkpoint(command: Command, halted: str, work: Work) -> None:
+    listed = command.json("checkpoints", halted)
+    first = pending(command)["review_id"]
+
+    said = command("rewind", halted, "0")
+    work()
+
+    assert [each["cause"] for each in listed][-1] == "ask"
+    assert said.startswith("It goes on from checkpoint 0")
+    assert pending(command)["review_id"] != first
+    assert not all(each["stands"] for each in command.json("checkpoints", halted))
+
+
+def test_an_execution_is_forked_with_other_inputs(
+    command: Command, halted: str, work: Work
+) -> None:
+    forked = command("fork", halted, "0", "-i", "topic=wasps")
+    work()
+
+    reviews = command.json("reviews", "list")
+    assert {each["execution_id"] for each in reviews} == {halted, forked}
+    assert "wasps" in next(e["task_output"] for e in reviews if e["execution_id"] == forked)

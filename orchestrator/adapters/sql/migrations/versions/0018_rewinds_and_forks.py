@@ -23,7 +23,7 @@ _OVER_NOW = f"{_OVER_BEFORE}, 'SUPERSEDED'"
 
 _checkpoints = sa.table(
     "checkpoints",
-    *(sa.column(name) for name in ("execution_id", "number", "cause", "path", "name", "change")),
+    *(sa.column(name) for name in ("execution_id", "number", "change")),
 )
 
 
@@ -84,15 +84,11 @@ def _unique_rounds(over: str) -> None:
 def _apply_changes(connection: sa.Connection) -> None:
     """Do to the entries what the changes of them say, as the versions before know no changes."""
     c = _checkpoints.c
-    query = sa.select(c.execution_id, c.number, c.change).where(c.change.is_not(None))
-    for execution_id, number, change in connection.execute(query.order_by(c.number)).all():
+    query = sa.select(c.execution_id, c.change).where(c.change.is_not(None))
+    for execution_id, change in connection.execute(query.order_by(c.number)).all():
         read: dict[str, Any] = json.loads(change)
-        earlier = (c.execution_id == execution_id, c.number < number)
         if gone := read.get("supersedes"):
             connection.execute(
                 sa.delete(_checkpoints).where(c.execution_id == execution_id, c.number.in_(gone))
             )
-        for old, new in read.get("renamed", {}).items():
-            this = sa.update(_checkpoints).where(*earlier, c.path == old)
-            connection.execute(this.values(path=new, name=new))
     connection.execute(sa.delete(_checkpoints).where(c.change.is_not(None)))
