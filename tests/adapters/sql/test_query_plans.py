@@ -19,6 +19,13 @@ SCANS = tuple(f"SCAN {table}" for table in metadata.tables if table not in COUNT
 
 SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_task_runs_wake": lambda tx: tx.task_runs.to_wake(AT, 10),
+    "ix_task_runs_published": lambda tx: tx.task_runs.published("d", AT, 8),
+    "ix_task_runs_held": lambda tx: (
+        tx.task_runs.held("d", 1),
+        tx.task_runs.held_deployments(),
+    ),
+    "ix_task_runs_execution_id": lambda tx: tx.task_runs.uncommitted("x"),
+    "sqlite_autoindex_checkpoints": lambda tx: tx.checkpoints.of("x"),
     "ix_task_runs_lease": lambda tx: tx.task_runs.lapsed(10),
     "ix_task_runs_claimed_by": lambda tx: tx.task_runs.claimed_by("w"),
     "ix_reviews_expiry": lambda tx: tx.reviews.overdue(AT, 10),
