@@ -17,17 +17,21 @@ import pytest
 from databases import migrated_database
 from world import World, plan_of, world_over
 
+from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.errors import AlreadyAnswered, CannotStop, NotPending
-from orchestrator.jobs import Job
+from orchestrator.errors import AlreadyAnswered, CannotRewind, CannotStop, NotPending
+from orchestrator.jobs import Job, run_task
 from orchestrator.usecases.executions import publishing
+from orchestrator.usecases.executions.fork import Fork, fork
+from orchestrator.usecases.executions.history import committed_outputs
+from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.idempotency import IdempotencyKey
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.expire import expire_review
 from orchestrator.usecases.reviews.feedback import Answer
-from orchestrator.wire.requests import ResumeBody, parse
+from orchestrator.wire.requests import ForkBody, ResumeBody, parse
 
 RACES = int(os.environ.get("RACES", "30"))
 TASKS = ("research", "write?", "publish")
@@ -68,6 +72,27 @@ def take(world: World, job: Job) -> str:
     before = len(world.runner.chains)
     world.run(job)
     return "ran" if len(world.runner.chains) > before else "lost"
+
+
+def go_back(world: World, execution_id: str, key: str = "") -> str:
+    kept = IdempotencyKey(key, "same") if key else None
+    try:
+        told = rewind(world.ports, Rewind(execution_id, 1, "tests", key=kept))
+    except CannotRewind:
+        return "lost"
+    return f"superseded {told['superseded']}"
+
+
+def empty(world: World, execution_id: str) -> str:
+    """What a purge does to an execution's outputs."""
+
+    def decide(tx: Any) -> None:
+        assert tx.executions.lock(execution_id)
+        tx.outputs.purge(execution_id)
+        tx.executions.purged(execution_id, tx.now())
+
+    world.ports.store.transact(decide)
+    return "purged"
 
 
 class Racer:
@@ -213,3 +238,90 @@ def test_a_job_that_came_twice_is_taken_once(arena: Arena) -> None:
         assert sorted(arena.race((take, job), (take, job))) == ["lost", "ran"]
         (first, *_) = arena.world.snapshot(execution_id).runs
         assert (first.state, first.attempts) == (TaskRunState.COMMITTED, 1)
+
+
+def end(world: World, execution_id: str) -> None:
+    """Work, and approve whatever is asked, to the end."""
+    world.work()
+    while pending := world.snapshot(execution_id).pending:
+        world.answer(execution_id, pending[0].review.id, approve=True)
+        world.jobs += [job for job in _jobs_of(world, execution_id) if job not in world.jobs]
+        world.work()
+
+
+def _jobs_of(world: World, execution_id: str) -> list[Job]:
+    """The jobs of the runs that are due, whoever published them."""
+    runs = world.snapshot(execution_id).runs
+    due = [run for run in runs if run.state is TaskRunState.DUE]
+    return [run_task(execution_id, run.id, resumes=run.resumes) for run in due]
+
+
+def ends_well(world: World, execution_id: str) -> None:
+    """What stands is what the committed runs put out, each task once; and so it ends."""
+    world.jobs[:] = _jobs_of(world, execution_id)
+    end(world, execution_id)
+    now = world.snapshot(execution_id)
+    assert now.execution.state is ExecutionState.SUCCEEDED
+    final = {run.path: run.output_id for run in now.runs if run.state is TaskRunState.COMMITTED}
+    assert committed_outputs(now.checkpoints) == final
+    assert set(final) == {"research", "write", "publish"}
+
+
+def test_a_decision_counts_before_a_rewind_or_not_at_all(arena: Arena) -> None:
+    for _ in range(RACES):
+        execution_id = arena.world.halted()
+        decided, went = arena.race((decide, execution_id, True), (go_back, execution_id))
+        assert (decided, went) in (
+            ("approved", "superseded [2, 3, 4]"),
+            ("lost", "superseded [2]"),
+        )
+        assert arena.decisions(execution_id) == 1
+        (review,) = arena.world.snapshot(execution_id).reviews
+        state = ReviewState.ANSWERED if decided == "approved" else ReviewState.WITHDRAWN
+        assert review.state is state
+        ends_well(arena.world, execution_id)
+        assert len(arena.world.snapshot(execution_id).reviews) == 2
+
+
+def test_a_step_that_runs_beside_a_rewind_is_taken_back_or_refused(arena: Arena) -> None:
+    for _ in range(RACES):
+        execution_id = arena.world.kickoff()
+        arena.world.run(arena.world.jobs.pop())
+        job = arena.world.jobs.pop()
+        arena.race((take, job), (go_back, execution_id))
+        now = arena.world.snapshot(execution_id)
+        assert committed_outputs(now.checkpoints).keys() == {"research"}
+        writes = [run.state for run in now.runs if run.path == "write"]
+        assert writes == [TaskRunState.SUPERSEDED, TaskRunState.DUE]
+        assert not now.pending
+        ends_well(arena.world, execution_id)
+
+
+def test_a_stop_is_for_good_whatever_is_rewound(arena: Arena) -> None:
+    for _ in range(RACES):
+        execution_id = arena.world.halted()
+        stopped, _ = arena.race((stop_it, execution_id), (go_back, execution_id))
+        assert stopped == "stopped"
+        now = arena.world.snapshot(execution_id)
+        assert now.execution.state is ExecutionState.STOPPED
+        assert not [run for run in now.runs if run.is_open]
+
+
+def test_a_rewind_sent_twice_under_one_key_is_one(arena: Arena) -> None:
+    for number in range(RACES):
+        execution_id = arena.world.halted()
+        call = (go_back, execution_id, f"back {execution_id} {number}")
+        assert arena.race(call, call) == ["superseded [2]"] * 2
+        runs = arena.world.snapshot(execution_id).runs
+        assert [run.round for run in runs if run.path == "write"] == [1, 2]
+
+
+def test_of_two_who_shared_an_output_the_last_purge_takes_it(arena: Arena) -> None:
+    for _ in range(RACES):
+        first = arena.world.halted()
+        asked = Fork(first, parse(ForkBody, {"checkpoint": 1}), "tests", "api")
+        second = str(fork(arena.world.ports, asked)["execution_id"])
+        ids = [each.output_id for each in arena.world.snapshot(first).checkpoints]
+        arena.race((empty, first), (empty, second))
+        found = arena.world.ports.store.read(lambda tx, ids=ids: tx.outputs.get(ids))
+        assert {each.raw for each in found.values()} == {""}
