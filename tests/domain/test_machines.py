@@ -25,6 +25,10 @@ EDGES = {
         RUNNING stop STOPPED
         PENDING_HUMAN_INPUT stop STOPPED
         FAILED retry RUNNING
+        RUNNING rewind RUNNING
+        PENDING_HUMAN_INPUT rewind RUNNING
+        SUCCEEDED rewind RUNNING
+        FAILED rewind RUNNING
     """,
     TASK_RUN: """
         DUE claim RUNNING
@@ -42,6 +46,14 @@ EDGES = {
         RUNNING withdraw WITHDRAWN
         UNDER_REVIEW withdraw WITHDRAWN
         WITHDRAWN ask_again UNDER_REVIEW
+        SUPERSEDED ask_again UNDER_REVIEW
+        DUE supersede SUPERSEDED
+        RUNNING supersede SUPERSEDED
+        UNDER_REVIEW supersede SUPERSEDED
+        COMMITTED supersede SUPERSEDED
+        REJECTED supersede SUPERSEDED
+        FAILED supersede SUPERSEDED
+        WITHDRAWN supersede SUPERSEDED
     """,
     REVIEW: """
         PENDING answer ANSWERED
@@ -79,8 +91,8 @@ STATES: dict[Machine, type[StrEnum]] = {
     ENDPOINT: EndpointState,
 }
 FINAL = {
-    EXECUTION: {"SUCCEEDED", "STOPPED"},
-    TASK_RUN: {"COMMITTED", "REJECTED", "FAILED", "HALTED"},
+    EXECUTION: {"STOPPED"},
+    TASK_RUN: {"HALTED"},
     REVIEW: {"ANSWERED", "EXPIRED", "WITHDRAWN"},
     DELIVERY: set(),
     ENDPOINT: set(),

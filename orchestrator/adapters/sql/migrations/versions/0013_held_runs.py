@@ -32,11 +32,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it away again: the sweep publishes what was held."""
+    """Take it away again: the sweep publishes what was held.
+
+    In place: a table that is made anew would lose the triggers that count.
+    """
     for index in (_HELD, _PUBLISHED, _WAKE):
         op.drop_index(index, "task_runs")
-    with op.batch_alter_table("task_runs") as table:
-        table.drop_column("held")
+    op.execute("ALTER TABLE task_runs DROP COLUMN held")
     op.create_index(_WAKE, "task_runs", ["wake_at"], **_where())
 
 
