@@ -133,7 +133,7 @@ def test_it_knows_both_casings(document: dict[str, Any], key: str) -> None:
 @pytest.mark.filterwarnings("ignore")  # the library's own, about what it makes up
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 def test_every_answer_is_one_that_it_declares(service: Service, mode: GenerationMode) -> None:
-    service = dataclasses.replace(service, limit=10_000_000, clients=[])  # 413 answers no schema
+    service = dataclasses.replace(service, limit=100_000_000, clients=[])  # 413 answers no schema
     schema = schemathesis.openapi.from_asgi("/openapi.json", service.client.app)
     every = [found.ok() for found in schema.get_all_operations()]
     operations = [each for each in every if not each.path.endswith("/events")]  # without an end
