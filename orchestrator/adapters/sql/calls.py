@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Integer, Text, bindparam, delete, func, or_, select, update
 from sqlalchemy.sql.dml import Delete
 
 from orchestrator.adapters.sql.prepared import Prepared
@@ -75,8 +75,8 @@ class SqlCalls:
             _PURGE.run(self._connection, _key(run))
             return
         inside = f"{step}/"
-        is_inside = func.substr(_c.step, 1, len(inside)) == inside
-        self._delete(delete(calls).where(*_of_round, or_(_c.step == step, is_inside)), run)
+        bound = {**_key(run), "of_step": step, "inside": inside, "length": len(inside)}
+        _PURGE_STEP.run(self._connection, bound)
 
     def purge_execution(self, execution_id: str) -> None:
         """Delete all of an execution's."""
@@ -86,6 +86,17 @@ class SqlCalls:
         self._connection.execute(statement, _key(run))
 
 
+_INSIDE = func.substr(_c.step, 1, bindparam("length", type_=Integer))
+_PURGE_STEP = Prepared(
+    delete(calls).where(
+        *_of_round,
+        or_(
+            _c.step == bindparam("of_step"),
+            bindparam("inside", type_=Text) == _INSIDE,
+        ),
+    ),
+    (),
+)
 _PURGE = Prepared(delete(calls).where(*_of_round), ())
 
 
