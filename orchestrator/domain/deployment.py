@@ -12,6 +12,7 @@ from orchestrator.domain.calls import OnceRules
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.review_policy import ReviewPolicy
 from orchestrator.jobs import CREWS
 
 
@@ -45,6 +46,7 @@ class Deployment:
     side. Workers that consume ``queue`` run it, ``max_running`` tasks at a time at most (None: as
     many as there are workers). ``journal`` has the calls of models and tools inside a task
     journalled; ``once`` says which tools never run again where nobody knows what their call did.
+    ``review_policy`` says who is asked: it counts only while the deployment is declared.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Deployment:
     max_running: int | None = None
     journal: bool = True
     once: OnceRules = field(default_factory=OnceRules)
+    review_policy: ReviewPolicy = field(default_factory=ReviewPolicy)
 
     def settings(self) -> JsonObject:
         """The settings as they are stored: they hold on when the deployment leaves the file.

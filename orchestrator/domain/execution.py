@@ -97,7 +97,8 @@ class Execution:
     ``sequence`` counts the events told to webhooks, ``checkpoints`` the checkpoints written.
     ``result`` is the id of the output that is the crew's result. ``purged_at`` is when its
     deliveries, and what its outputs held, were deleted. ``forked_from`` is the id of the execution
-    whose checkpoint ``forked_at`` it began with.
+    whose checkpoint ``forked_at`` it began with. ``requester`` is the address of the person who
+    wanted it, where the kickoff says so: four eyes never have that person decide.
     """
 
     id: str
@@ -122,6 +123,7 @@ class Execution:
     purged_at: datetime | None = None
     forked_from: str | None = None
     forked_at: int | None = None
+    requester: str | None = None
 
     @property
     def is_open(self) -> bool:

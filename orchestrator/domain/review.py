@@ -9,6 +9,7 @@ from typing import Any
 
 from orchestrator.domain.machine import Machine, Transition
 from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.domain.review_terms import Terms
 
 
 class ReviewState(StrEnum):
@@ -83,6 +84,11 @@ class Review:
     ``path`` names the step that asks, ``task_name`` is what people know it by. ``weighing`` says
     that a model has yet to say which option the ``words`` mean, ``note`` why it could not.
     ``token_hash`` is that of the token with which one may answer without an account.
+
+    ``terms`` are what the deployment's policy says of it; None where nobody in particular is asked.
+    ``rung`` is how far up the ladder it is. ``claimed_by`` is the address of the person who has it
+    to themselves until ``claim_until``. ``due_at`` is the first of the times at which something is
+    to be done about it.
     """
 
     id: str
@@ -110,6 +116,15 @@ class Review:
     weighing: bool = False
     note: str | None = None
     token_hash: str | None = None
+    terms: Terms | None = None
+    rung: int = 0
+    remind_at: datetime | None = None
+    escalate_at: datetime | None = None
+    answer_at: datetime | None = None
+    sla_at: datetime | None = None
+    claimed_by: str | None = None
+    claim_until: datetime | None = None
+    due_at: datetime | None = None
 
     @property
     def kind(self) -> QuestionKind:

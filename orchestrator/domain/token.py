@@ -12,6 +12,7 @@ class Token:
     """A bearer token as it is stored: by its hash. ``deployment`` None means all of them.
 
     ``bootstrap`` says that the service stored it by itself: another such one takes its place.
+    ``person`` is the address of the one person whose token it is, None where it is nobody's own.
     """
 
     id: str
@@ -21,6 +22,7 @@ class Token:
     created_at: datetime
     revoked_at: datetime | None = None
     bootstrap: bool = False
+    person: str | None = None
 
     def allows(self, deployment: str) -> bool:
         """Say whether it is valid for this deployment."""

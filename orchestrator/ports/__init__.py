@@ -18,6 +18,7 @@ from orchestrator.ports.operations import (
     Tokens,
     Workers,
 )
+from orchestrator.ports.reviews import Absences, Recipients, Reviews
 from orchestrator.ports.running import (
     Ended,
     Halted,
@@ -47,14 +48,14 @@ from orchestrator.ports.work import (
     Executions,
     Outputs,
     Position,
-    Reviews,
     TaskRuns,
     Timeline,
 )
-from orchestrator.ports.world import Deployments, Ports
+from orchestrator.ports.world import Deployments, MailIdentity, Ports
 
 __all__ = [
     "EVERY_ENTRY",
+    "Absences",
     "Audit",
     "CallJournal",
     "Calls",
@@ -79,12 +80,14 @@ __all__ = [
     "Jobs",
     "Keys",
     "LiveCall",
+    "MailIdentity",
     "Manifests",
     "Outcome",
     "Outputs",
     "Ports",
     "Position",
     "Progress",
+    "Recipients",
     "Result",
     "Reviews",
     "Rewrite",

@@ -19,6 +19,7 @@ from orchestrator.ports.operations import (
     Tokens,
     Workers,
 )
+from orchestrator.ports.reviews import Absences, Recipients, Reviews
 from orchestrator.ports.webhooks import (
     Deliveries,
     Drains,
@@ -28,7 +29,6 @@ from orchestrator.ports.work import (
     Checkpoints,
     Executions,
     Outputs,
-    Reviews,
     TaskRuns,
     Timeline,
 )
@@ -45,6 +45,8 @@ class Transaction(Protocol):
     outputs: Outputs
     checkpoints: Checkpoints
     reviews: Reviews
+    recipients: Recipients
+    absences: Absences
     deliveries: Deliveries
     drains: Drains
     endpoints: Endpoints

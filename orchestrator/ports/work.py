@@ -1,4 +1,4 @@
-"""The rows of work: executions, their task runs, outputs, checkpoints, reviews and timelines."""
+"""The rows of work: executions, their task runs, outputs, checkpoints and timelines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 from orchestrator.domain.checkpoint import Checkpoint
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.output import Output, Preview
-from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import REVIEW_EVENTS, Entry
 
@@ -232,44 +231,6 @@ class Checkpoints(Protocol):
 
     def purge(self, execution_id: str) -> None:
         """Take away what an execution's checkpoints hold of the runner's own state."""
-        ...
-
-
-class Reviews(Protocol):
-    """The reviews, in one transaction."""
-
-    def add(self, review: Review) -> None:
-        """Insert."""
-        ...
-
-    def get(self, review_ids: Sequence[str]) -> dict[str, Review]:
-        """Read several at a time, by id."""
-        ...
-
-    def of(self, execution_id: str) -> tuple[Review, ...]:
-        """All of an execution's, oldest first."""
-        ...
-
-    def save(self, before: Review, after: Review) -> Review:
-        """Write over the state and version of ``before``. Raises StaleWrite as executions do."""
-        ...
-
-    def by_token(self, token_hash: str) -> Review | None:
-        """The review that may be answered with the token of that hash."""
-        ...
-
-    def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
-        """Open reviews whose deadline has passed."""
-        ...
-
-    def purge(self, execution_id: str) -> None:
-        """Take away what people said in an execution's reviews."""
-        ...
-
-    def pending(
-        self, deployment: str | None, after: Position | None, limit: int
-    ) -> tuple[Review, ...]:
-        """Some of the open reviews of a deployment, or of all, oldest first."""
         ...
 
 

@@ -15,6 +15,18 @@ from orchestrator.ports.store import Store
 from orchestrator.ports.system import Chance, Clock, Ids
 
 
+@dataclass(frozen=True, slots=True)
+class MailIdentity:
+    """Under which addresses mail is sent, where it is.
+
+    ``sender`` is a mail's From, ``reply_domain`` the domain of ``reply+TOKEN@``: None where replies
+    are not taken.
+    """
+
+    sender: str
+    reply_domain: str | None = None
+
+
 class Deployments(Protocol):
     """The deployments that the operator declared."""
 
@@ -50,7 +62,7 @@ class Ports:
     None for ever. ``max_request_bytes`` is what a body may have, however it comes. ``trace`` notes
     on the current span which execution it is about, and gives the ``traceparent`` by which others
     go on from it, None where nobody traces. ``broker_answers`` is False while jobs are known not to
-    go out.
+    go out. ``mail`` is None where no mail is sent.
     """
 
     store: Store
@@ -68,3 +80,4 @@ class Ports:
     max_request_bytes: int = 1024 * 1024
     trace: Callable[[str], str | None] = untraced
     broker_answers: Callable[[], bool] = lambda: True
+    mail: MailIdentity | None = None

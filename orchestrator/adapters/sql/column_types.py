@@ -9,14 +9,17 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
 
+from pydantic import TypeAdapter
 from sqlalchemy import DateTime, Dialect, LargeBinary, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from orchestrator.domain.canonical import Json, JsonObject, decode, encode
 from orchestrator.domain.question import Question
 from orchestrator.domain.review import judge
+from orchestrator.domain.review_terms import Terms
 from orchestrator.domain.webhooks import Subscriptions
 
+_TERMS = TypeAdapter(Terms)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -144,6 +147,21 @@ class QuestionText(TypeDecorator[Question]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Question | None:
         """Decode."""
         return judge() if value is None else Question.from_json(cast("JsonObject", decode(value)))
+
+
+class TermsText(TypeDecorator[Terms]):
+    """The terms of a review, as JSON text. NULL asks nobody in particular."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Terms | None, dialect: Dialect) -> str | None:
+        """Encode."""
+        return None if value is None else encode(_TERMS.dump_python(value, mode="json")).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Terms | None:
+        """Decode; what a later version may have added is passed over."""
+        return None if value is None else _TERMS.validate_json(value)
 
 
 class CompressedJson(TypeDecorator[Any]):

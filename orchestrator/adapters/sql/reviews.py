@@ -20,6 +20,12 @@ _OVERDUE = (
     .order_by(_c.expires_at)
     .limit(MOST)
 )
+_DUE = (
+    selecting(reviews, Review)
+    .where(review_is_open, _c.due_at <= bindparam("now"))
+    .order_by(_c.due_at)
+    .limit(MOST)
+)
 
 
 class SqlReviews:
@@ -55,6 +61,10 @@ class SqlReviews:
     def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
         """Open reviews whose deadline has passed, the longest ago first."""
         return self._rows.all(_OVERDUE, {"now": now, "most": limit})
+
+    def due(self, now: datetime, limit: int) -> tuple[Review, ...]:
+        """Open reviews about which something is to be done, what is due longest first."""
+        return self._rows.all(_DUE, {"now": now, "most": limit})
 
     def purge(self, execution_id: str) -> None:
         """Take away what people said, and what the runner showed them beside the output."""

@@ -29,6 +29,7 @@ from orchestrator.adapters.sql.known import Known
 from orchestrator.adapters.sql.limits import ConnectionLimits
 from orchestrator.adapters.sql.manifests import SqlManifests
 from orchestrator.adapters.sql.outputs import SqlOutputs
+from orchestrator.adapters.sql.recipients import SqlAbsences, SqlRecipients
 from orchestrator.adapters.sql.repetition import repeat
 from orchestrator.adapters.sql.reviews import SqlReviews
 from orchestrator.adapters.sql.secrets import SqlSecrets
@@ -59,6 +60,8 @@ class SqlTransaction:
         self._checkpoints = SqlCheckpoints(connection, known, cipher)
         self.checkpoints: ports.Checkpoints = self._checkpoints
         self.reviews: ports.Reviews = SqlReviews(connection)
+        self.recipients: ports.Recipients = SqlRecipients(connection)
+        self.absences: ports.Absences = SqlAbsences(connection)
         self.deliveries: ports.Deliveries = SqlDeliveries(connection, cipher)
         self.drains: ports.Drains = SqlDrains(connection)
         self.endpoints: ports.Endpoints = SqlEndpoints(connection, cipher, known)

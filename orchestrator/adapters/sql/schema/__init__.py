@@ -14,6 +14,13 @@ from orchestrator.adapters.sql.schema.operations import (
     worker_processes,
     workers,
 )
+from orchestrator.adapters.sql.schema.reviews import (
+    absences,
+    recipient_waits,
+    recipients,
+    review_is_open,
+    reviews,
+)
 from orchestrator.adapters.sql.schema.tallies import tallies, tally_deltas
 from orchestrator.adapters.sql.schema.webhooks import (
     deliveries,
@@ -32,8 +39,6 @@ from orchestrator.adapters.sql.schema.work import (
     checkpoints,
     executions,
     outputs,
-    review_is_open,
-    reviews,
     shared_outputs,
     task_run_is_claimed,
     task_run_is_held,
@@ -46,6 +51,7 @@ from orchestrator.adapters.sql.schema.work import (
 )
 
 __all__ = [
+    "absences",
     "audit",
     "calls",
     "checkpoints",
@@ -68,6 +74,8 @@ __all__ = [
     "naming_key",
     "outputs",
     "plans",
+    "recipient_waits",
+    "recipients",
     "review_is_open",
     "reviews",
     "shared_outputs",

@@ -36,6 +36,7 @@ tokens = Table(
     Column("created_at", Utc, nullable=False),
     Column("revoked_at", Utc),
     Column("bootstrap", Boolean, nullable=False),
+    Column("person", Words),
 )
 
 idempotency_keys = Table(

@@ -20,7 +20,6 @@ from sqlalchemy import (
 from orchestrator.adapters.sql.column_types import (
     CompressedJson,
     JsonText,
-    QuestionText,
     State,
     SubscriptionsText,
     Utc,
@@ -37,7 +36,6 @@ from orchestrator.adapters.sql.schema.base import (
 from orchestrator.domain.calls import CallKind
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.domain.timeline import REVIEW_EVENTS
 
@@ -66,6 +64,7 @@ executions = Table(
     Column("purged_at", Utc),
     Column("forked_from", Uuid),
     Column("forked_at", Integer),
+    Column("requester", Words),
     Index(None, "deployment", "created_at"),
     Index(None, "created_at", "id"),
 )
@@ -206,46 +205,6 @@ checkpoints = Table(
     Column("change", JsonText),
     UniqueConstraint("execution_id", "number"),
 )
-
-reviews = Table(
-    "reviews",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    execution_key(),
-    Column("deployment", Words, nullable=False),
-    Column("task_run_id", Uuid, nullable=False),
-    Column("path", Words, nullable=False),
-    Column("task_name", Words, nullable=False),
-    Column("round", Integer, nullable=False),
-    Column("state", State(ReviewState), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("output_id", Uuid, nullable=False),
-    Column("output_digest", String(71), nullable=False),
-    Column("created_at", Utc, nullable=False),
-    Column("expires_at", Utc),
-    Column("closed_at", Utc),
-    Column("approved", Boolean),
-    Column("words", Words),
-    Column("edited_output_id", Uuid),
-    Column("actor", Words),
-    Column("channel", Words),
-    Column("reviewer", Words),
-    Column("question", QuestionText),
-    Column("outcome", Words),
-    Column("weighing", Boolean, nullable=False, server_default=false()),
-    Column("note", Words),
-    Column("token_hash", String(64)),
-    Index(None, "execution_id"),
-    Index(None, "deployment", "state", "created_at"),
-)
-
-review_is_open = in_state(reviews.c.state, ReviewState.PENDING)
-
-partial_index(
-    "ix_reviews_token_hash", reviews.c.token_hash, where=reviews.c.token_hash.is_not(None)
-)
-partial_index("ix_reviews_expiry", reviews.c.expires_at, where=review_is_open)
-partial_index("ix_reviews_open", reviews.c.created_at, reviews.c.id, where=review_is_open)
 
 timeline = Table(
     "timeline",

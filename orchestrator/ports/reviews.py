@@ -1,0 +1,98 @@
+"""The rows of reviews, of who is asked in them, and of who is away."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from orchestrator.domain.recipient import Recipient
+from orchestrator.domain.review import Review
+from orchestrator.domain.review_terms import Absence
+from orchestrator.ports.work import Position
+
+
+class Reviews(Protocol):
+    """The reviews, in one transaction."""
+
+    def add(self, review: Review) -> None:
+        """Insert."""
+        ...
+
+    def get(self, review_ids: Sequence[str]) -> dict[str, Review]:
+        """Read several at a time, by id."""
+        ...
+
+    def of(self, execution_id: str) -> tuple[Review, ...]:
+        """All of an execution's, oldest first."""
+        ...
+
+    def save(self, before: Review, after: Review) -> Review:
+        """Write over the state and version of ``before``. Raises StaleWrite as executions do."""
+        ...
+
+    def by_token(self, token_hash: str) -> Review | None:
+        """The review that may be answered with the token of that hash."""
+        ...
+
+    def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
+        """Open reviews whose deadline has passed."""
+        ...
+
+    def due(self, now: datetime, limit: int) -> tuple[Review, ...]:
+        """Open reviews about which something is to be done: their ``due_at`` has come."""
+        ...
+
+    def purge(self, execution_id: str) -> None:
+        """Take away what people said in an execution's reviews."""
+        ...
+
+    def pending(
+        self, deployment: str | None, after: Position | None, limit: int
+    ) -> tuple[Review, ...]:
+        """Some of the open reviews of a deployment, or of all, oldest first."""
+        ...
+
+
+class Recipients(Protocol):
+    """Who is asked in a review, in one transaction."""
+
+    def add(self, asked: Sequence[Recipient]) -> None:
+        """Insert."""
+        ...
+
+    def of(self, review_ids: Sequence[str]) -> tuple[Recipient, ...]:
+        """All of these reviews', in the order in which they were asked."""
+        ...
+
+    def by_token(self, token_hash: str) -> Recipient | None:
+        """Whoever got the token of that hash."""
+        ...
+
+    def save(self, before: Recipient, after: Recipient) -> Recipient:
+        """Write over the state and version of ``before``. Raises StaleWrite as executions do."""
+        ...
+
+    def close(self, review_id: str) -> None:
+        """Nobody is waited for any more: the review has ended."""
+        ...
+
+    def purge(self, execution_id: str) -> None:
+        """Take away what people said in an execution's reviews."""
+        ...
+
+
+class Absences(Protocol):
+    """Who is away, in one transaction."""
+
+    def put(self, absence: Absence) -> None:
+        """Insert, or write over the person's."""
+        ...
+
+    def end(self, address: str) -> bool:
+        """The person is back; False where they were not away."""
+        ...
+
+    def at(self, now: datetime) -> dict[str, Absence]:
+        """Who is away then, by address."""
+        ...
