@@ -67,7 +67,7 @@ class Deployment:
     max_running: int | None = None
     journal: bool = True
     once: OnceRules = field(default_factory=OnceRules)
-    review_policy: ReviewPolicy = field(default_factory=ReviewPolicy)
+    review_policy: ReviewPolicy = field(default_factory=ReviewPolicy, hash=False)
 
     def settings(self) -> JsonObject:
         """The settings as they are stored: they hold on when the deployment leaves the file.
