@@ -13,7 +13,9 @@ from fnmatch import fnmatchcase
 class Calendar:
     """When people work: ``hours`` has the spans of each weekday (0 is Monday), local to the zone.
 
-    ``zone`` is a name of the IANA time zone database; ``holidays`` are whole days without work.
+    A span that ends no later than it begins goes on into the next day, and belongs to the day on
+    which it begins. The spans are in order, and none reaches into another. ``zone`` is a name of
+    the IANA time zone database. On ``holidays`` no span begins.
     """
 
     name: str
@@ -21,12 +23,22 @@ class Calendar:
     hours: Mapping[int, tuple[tuple[time, time], ...]]
     holidays: frozenset[date] = frozenset()
 
+    @property
+    def works(self) -> bool:
+        """Whether there is any span at all."""
+        return any(self.hours.values())
+
+    def hours_of(self, day: date) -> tuple[tuple[time, time], ...]:
+        """The spans that begin on that day."""
+        return () if day in self.holidays else self.hours.get(day.weekday(), ())
+
 
 @dataclass(frozen=True, slots=True)
 class Duration:
     """A length of time; of ``working`` time, only what the rule's calendar works counts.
 
-    ``days`` are working days, each to the same time of day; they and ``length`` are never both set.
+    ``days`` are working days, each to the same time of day; they and ``length`` are never both set,
+    and where there are any, ``working`` is set as well.
     """
 
     length: timedelta = timedelta()
