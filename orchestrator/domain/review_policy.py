@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from enum import StrEnum
-from fnmatch import fnmatchcase
+
+from orchestrator.domain.question import QuestionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,12 @@ class Automatic:
     outcome: str | None = None
     words: str = ""
 
+    def fits(self, kind: QuestionKind, options: Collection[str]) -> bool:
+        """Whether it answers a question of that kind, which has these options."""
+        if self.outcome is not None:
+            return kind is QuestionKind.CHOICE and self.outcome in options
+        return kind is QuestionKind.JUDGE
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -107,8 +115,18 @@ class Rule:
     sla: Duration | None = None
 
     def matches(self, name: str) -> bool:
-        """Whether a task's or method's name fits the pattern: ``*`` and ``?`` stand for others."""
-        return fnmatchcase(name, self.match)
+        """Whether a task's or method's name fits: ``*`` is any text, ``?`` one letter."""
+        return re.fullmatch(_expression(self.match, "."), name, re.DOTALL) is not None
+
+    def covers(self, later: Rule) -> bool:
+        """Whether every name that fits the later rule fits this one, which thus comes first."""
+        return re.fullmatch(_expression(self.match, "[^*]"), later.match, re.DOTALL) is not None
+
+
+def _expression(pattern: str, one_letter: str) -> str:
+    """The pattern as a regular expression."""
+    marks = {"*": ".*", "?": one_letter}
+    return "".join(marks.get(letter) or re.escape(letter) for letter in pattern)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,86 @@
+"""What the votes of those who are asked come to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.recipient import Recipient, RecipientState
+from orchestrator.domain.review_terms import Terms
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a review is answered with: one of ``approved`` and ``outcome``, or ``words`` alone.
+
+    ``words`` are those of all votes, with who said them where several said something. Where all
+    have voted and too few agree it is ``undecided``, and answers nothing. ``by`` are the addresses
+    of those who voted, in the order in which they did.
+    """
+
+    approved: bool | None = None
+    outcome: str | None = None
+    words: str = ""
+    undecided: bool = False
+    by: tuple[str, ...] = ()
+
+
+def tally(terms: Terms, recipients: Sequence[Recipient], kind: QuestionKind) -> Verdict | None:
+    """The verdict of the votes so far, None while it is open.
+
+    One rejection rejects. As many approvals, or votes for one outcome, as ``terms.decisions`` says
+    decide; of a question that asks for words, or what became of a call, the first vote.
+    """
+    votes = sorted(
+        (each for each in recipients if each.state is RecipientState.VOTED),
+        key=lambda vote: vote.decided_at or _FIRST,
+    )
+    if not votes:
+        return None
+    if kind is QuestionKind.JUDGE:
+        decided = _judged(votes, terms.decisions)
+    elif kind is QuestionKind.CHOICE:
+        decided = _chosen(votes, terms.decisions)
+    else:
+        decided, votes = _said(votes[0]), votes[:1]
+    if decided is None:
+        if any(each.is_asked for each in recipients):
+            return None
+        decided = Verdict(undecided=True)
+    return Verdict(
+        decided.approved,
+        decided.outcome,
+        _together(votes),
+        decided.undecided,
+        tuple(vote.address for vote in votes),
+    )
+
+
+def _judged(votes: Sequence[Recipient], wanted: int) -> Verdict | None:
+    verdicts = Counter(vote.approved for vote in votes)
+    if verdicts[False]:
+        return Verdict(approved=False)
+    return Verdict(approved=True) if verdicts[True] >= wanted else None
+
+
+def _chosen(votes: Sequence[Recipient], wanted: int) -> Verdict | None:
+    chosen = Counter(vote.outcome for vote in votes if vote.outcome is not None)
+    outcome = next((each for each, count in chosen.items() if count >= wanted), None)
+    return None if outcome is None else Verdict(outcome=outcome)
+
+
+def _said(vote: Recipient) -> Verdict:
+    return Verdict(approved=vote.approved, outcome=vote.outcome)
+
+
+def _together(votes: Sequence[Recipient]) -> str:
+    said = [(vote.address, (vote.words or "").strip()) for vote in votes]
+    said = [(address, words) for address, words in said if words]
+    if len(said) == 1:
+        return said[0][1]
+    return "\n\n".join(f"{address}: {words}" for address, words in said)
