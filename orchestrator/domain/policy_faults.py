@@ -23,7 +23,8 @@ def _answers_that_do_not_fit(plan: Plan, policy: ReviewPolicy) -> Iterator[str]:
         rule = policy.rule_for(name)
         if rule.automatic and not rule.automatic.fits(kind, options):
             takes = f"one of {', '.join(map(repr, options))}" if options else "no outcome"
-            yield f"the answer of the rule {rule.match!r} does not fit {name!r}, which takes {takes}"
+            answer = f"the answer of the rule {rule.match!r}"
+            yield f"{answer} does not fit {name!r}, which takes {takes}"
 
 
 def _asking(plan: Plan) -> Iterator[tuple[str, QuestionKind, tuple[str, ...]]]:

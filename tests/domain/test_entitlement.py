@@ -72,7 +72,7 @@ def test_a_claim_without_an_end_holds() -> None:
 
 @pytest.mark.parametrize(("terms", "may"), [(ANY, True), (TWO, False), (EYES, False)])
 def test_where_nobody_is_asked_anybody_decides_unless_it_counts_who(
-    terms: Terms, may: bool
+    terms: Terms, *, may: bool
 ) -> None:
     assert (refusal(terms, (), None, None, "zoe@x", NOW) is None) is may
 
