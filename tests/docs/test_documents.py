@@ -13,7 +13,7 @@ import typer.main
 from documented_lines import typed_lines
 from typer.core import TyperGroup
 
-from orchestrator.adapters.deployment_file import _Entry
+from orchestrator.adapters.deployment_file.entry import DeploymentTable
 from orchestrator.adapters.sql.schema import metadata
 from orchestrator.adapters.system import CRASH_POINT, CRASH_POINT_ONCE
 from orchestrator.cli import application
@@ -80,7 +80,7 @@ def test_every_setting_is_described_and_nothing_else() -> None:
 
 
 def test_every_key_of_a_deployment_is_described_and_nothing_else() -> None:
-    assert rows(SETTINGS, "## The deployment file").keys() == _Entry.model_fields.keys()
+    assert rows(SETTINGS, "## The deployment file").keys() == DeploymentTable.model_fields.keys()
 
 
 def test_every_table_of_the_database_is_described_and_nothing_else() -> None:
