@@ -13,7 +13,10 @@ import typer.main
 from documented_lines import typed_lines
 from typer.core import TyperGroup
 
+from orchestrator.adapters.deployment_file import load_deployments
+from orchestrator.adapters.deployment_file.calendars import CalendarTable
 from orchestrator.adapters.deployment_file.entry import DeploymentTable
+from orchestrator.adapters.deployment_file.reviews import RuleTable
 from orchestrator.adapters.sql.schema import metadata
 from orchestrator.adapters.system import CRASH_POINT, CRASH_POINT_ONCE
 from orchestrator.cli import application
@@ -25,6 +28,13 @@ PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
 TEXTS = {str(page.relative_to(ROOT)): page.read_text(encoding="utf-8") for page in PAGES}
 ARCHITECTURE = TEXTS["docs/architecture.md"]
 SETTINGS = TEXTS["docs/settings.md"]
+
+HOLIDAYS = """BEGIN:VCALENDAR
+BEGIN:VEVENT
+DTSTART;VALUE=DATE:20261224
+END:VEVENT
+END:VCALENDAR
+"""
 
 WRITER = runpy.run_path(str(ROOT / ".ci" / "write_docs.py"))
 MACHINES = WRITER["machines"]()
@@ -81,6 +91,23 @@ def test_every_setting_is_described_and_nothing_else() -> None:
 
 def test_every_key_of_a_deployment_is_described_and_nothing_else() -> None:
     assert rows(SETTINGS, "## The deployment file").keys() == DeploymentTable.model_fields.keys()
+
+
+def test_every_key_of_who_is_asked_is_described_and_nothing_else() -> None:
+    described = rows(TEXTS["docs/reviews.md"], "## Rules").keys()
+    described = {key for keys in described for key in re.findall(r"\w+", keys)}
+    assert described == RuleTable.model_fields.keys()
+    assert (
+        rows(TEXTS["docs/reviews.md"], "## Calendars").keys() == CalendarTable.model_fields.keys()
+    )
+
+
+def test_the_example_of_who_is_asked_is_valid(tmp_path: Path) -> None:
+    (example, calendar) = (text for name, text in blocks("toml") if name == "docs/reviews.md")
+    (tmp_path / "holidays.ics").write_text(HOLIDAYS, encoding="utf-8")
+    (tmp_path / "deployments.toml").write_text(calendar + example, encoding="utf-8")
+    policy = load_deployments(tmp_path / "deployments.toml").get("research").review_policy
+    assert [rule.match for rule in policy.rules] == ["contract*", "newsletter"]
 
 
 def test_every_table_of_the_database_is_described_and_nothing_else() -> None:

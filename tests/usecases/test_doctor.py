@@ -8,6 +8,7 @@ import pytest
 from world import WorkerDied, World
 
 from orchestrator.domain.deployment import Manifest
+from orchestrator.domain.review_policy import ReviewPolicy, Rule
 from orchestrator.errors import TaskFailed
 from orchestrator.jobs import CREWS, QUEUES
 from orchestrator.usecases.operations.doctor import Finding, examine
@@ -48,6 +49,13 @@ def test_a_deployment_that_does_not_load(world: World) -> None:
     broken = Manifest("crew", None, "No module named 'tools'", world.ports.clock.now(), "w-1")
     world.ports.store.transact(lambda tx: tx.manifests.put(broken))
     assert "No module named 'tools'" in wrong(world)["deployments"].says
+
+
+def test_rules_that_do_not_fit_the_code(a_world: Callable[..., World]) -> None:
+    world = a_world("write", review_policy=ReviewPolicy((Rule("wriet"),)))
+    assert wrong(world)["reviews"].says == (
+        "crew: the rule 'wriet' matches none of the tasks: write"
+    )
 
 
 def test_work_that_nobody_takes(world: World, later: Callable[[float], None]) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from orchestrator.domain.checkpoint import FORMAT
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.policy_faults import faults_against
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import Unreadable, WrittenByNewer
 from orchestrator.jobs import NOT_FOR_CREWS
@@ -71,7 +72,10 @@ def examine(ports: Ports) -> tuple[Finding, ...]:
     def read(tx: Transaction) -> tuple[Finding, ...]:
         return tuple(finding for check in checks for finding in check(ports, tx))
 
-    return (*ports.store.read(read), *(_deployment(ports, each) for each in described(ports)))
+    return (
+        *ports.store.read(read),
+        *(finding for each in described(ports) for finding in _deployment(ports, each)),
+    )
 
 
 def _clock(ports: Ports, tx: Transaction) -> Iterator[Finding]:
@@ -248,12 +252,18 @@ def _secret_key(_: Ports, tx: Transaction) -> Iterator[Finding]:
         yield Finding("secret key", f"{says} that were looked at{old}")
 
 
-def _deployment(ports: Ports, found: Described) -> Finding:
+def _deployment(ports: Ports, found: Described) -> Iterator[Finding]:
+    declared = ports.deployments.get(found.name)
     if found.manifest is None:
-        queue = ports.deployments.get(found.name).queue
-        mend = f"Start a worker with the same deployment file on the queue {queue}"
-        return Finding("deployments", f"{found.name}: no worker has loaded it yet", mend)
-    if found.manifest.plan is None:
+        mend = f"Start a worker with the same deployment file on the queue {declared.queue}"
+        yield Finding("deployments", f"{found.name}: no worker has loaded it yet", mend)
+        return
+    plan = found.manifest.plan
+    if plan is None:
         mend = "Mend its code or its entry in the deployment file, then restart the crew workers"
-        return Finding("deployments", f"{found.name}: {found.manifest.error}", mend)
-    return Finding("deployments", f"{found.name}: {len(found.manifest.plan.names)} tasks")
+        yield Finding("deployments", f"{found.name}: {found.manifest.error}", mend)
+        return
+    yield Finding("deployments", f"{found.name}: {len(plan.names)} tasks")
+    for fault in faults_against(plan, declared.review_policy):
+        mend = "Mend the deployment's `reviews` in the deployment file, then restart all processes"
+        yield Finding("reviews", f"{found.name}: {fault}", mend)

@@ -8,6 +8,7 @@ import structlog
 
 from orchestrator.domain.deployment import Deployment, Manifest
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.policy_faults import faults_against
 from orchestrator.errors import FOREIGN, DeploymentBroken, cause
 from orchestrator.ports import Ports, Transaction
 
@@ -53,6 +54,8 @@ def _load(ports: Ports, deployment: Deployment) -> Plan | DeploymentBroken:
         return DeploymentBroken(f"Deployment {deployment.name!r} does not load: {cause(error)}")
     if not plan.names:
         return DeploymentBroken(f"Deployment {deployment.name!r} has no tasks")
+    for fault in faults_against(plan, deployment.review_policy):
+        log.warning("review policy does not fit", deployment=deployment.name, reason=fault)
     return plan
 
 
