@@ -21,6 +21,7 @@
     │   └── UnknownDelivery
     ├── NotPending                nothing waits for the answer that was given
     ├── AlreadyAnswered           another decision won this review
+    ├── NotEntitled               this person may not decide, or not do this, in that review
     ├── OutputChanged             the output is no longer the one that was reviewed
     ├── NotReplayable             the delivery is still being tried
     ├── CannotStop                the execution has ended already
@@ -236,6 +237,10 @@ class AlreadyAnswered(OrchestratorError):
     def __init__(self, message: str, winner: Mapping[str, Any]) -> None:
         super().__init__(message)
         self.winner = winner
+
+
+class NotEntitled(OrchestratorError):
+    """This person may not decide in this review; the message says why."""
 
 
 class OutputChanged(OrchestratorError):

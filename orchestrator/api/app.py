@@ -21,6 +21,7 @@ from orchestrator.api.metrics import exposition
 from orchestrator.api.platform.calls import calls, healthy
 from orchestrator.api.platform.respond import callback
 from orchestrator.api.probes import probes
+from orchestrator.api.v1.assignment import absences, assignment
 from orchestrator.api.v1.audit import audit
 from orchestrator.api.v1.checkpoints import checkpoints
 from orchestrator.api.v1.deliveries import deliveries
@@ -78,7 +79,7 @@ def create_app(
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(cors_origins),
-            allow_methods=["GET", "POST", "PUT"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
             expose_headers=["Retry-After", HEADER],
         )
@@ -107,6 +108,8 @@ def _route(app: FastAPI) -> None:
         checkpoints,
         executions,
         reviews,
+        assignment,
+        absences,
         deployments,
         messages,
         audit,

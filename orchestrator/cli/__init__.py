@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 from orchestrator.cli import (
+    assignment,
     audit,
     backup,
     checkpoints,
@@ -36,6 +37,7 @@ services.add_to(application)
 executions.add_to(application)
 checkpoints.add_to(application)
 reviews.add_to(application)
+assignment.add_to(application)
 application.command()(watch.watch)
 application.command()(messages.messages)
 application.command()(init.init)

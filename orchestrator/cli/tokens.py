@@ -9,7 +9,9 @@ import typer
 from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_records, print_result
 from orchestrator.cli.world import actor, ports_with
+from orchestrator.domain.person import address_of
 from orchestrator.domain.token import Token
+from orchestrator.errors import Invalid
 
 application = typer.Typer(help="API tokens: who may call what.", no_args_is_help=True)
 
@@ -22,6 +24,10 @@ def create(
     deployment: Annotated[
         str | None, typer.Option(help="Valid for this deployment only; without it, for all.")
     ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(help="The mail address of the person whose own it is: it acts as that one."),
+    ] = None,
     data: Data = None,
     deployments: DeploymentFile = None,
     *,
@@ -30,8 +36,11 @@ def create(
     """Make a token, and print it this once."""
     from orchestrator.usecases.operations.tokens import create_token
 
+    address = None if person is None else address_of(person)
+    if person is not None and address is None:
+        raise Invalid(f"--person: {person!r} is no mail address.")
     ports = ports_with(may_make_folder=True, data=data, deployments=deployments)
-    token, secret = create_token(ports, name, deployment, actor())
+    token, secret = create_token(ports, name, deployment, actor(), address)
     print_result({**_record(token), "token": secret}, secret, as_json=as_json)
 
 
@@ -43,7 +52,7 @@ def list_all(
     from orchestrator.usecases.operations.tokens import list_tokens
 
     found = list_tokens(ports_with(data=data, deployments=deployments))
-    columns = ("id", "name", "deployment", "created_at", "revoked_at")
+    columns = ("id", "name", "deployment", "person", "created_at", "revoked_at")
     print_records(map(_record, found), columns, as_json=as_json)
 
 
@@ -67,6 +76,7 @@ def _record(token: Token) -> dict[str, str | None]:
         "id": token.id,
         "name": token.name,
         "deployment": token.deployment or "all",
+        "person": token.person,
         "created_at": token.created_at.isoformat(),
         "revoked_at": token.revoked_at.isoformat() if token.revoked_at else None,
     }

@@ -16,14 +16,14 @@ class Deadlines(NamedTuple):
     None for what the terms do not have, or what is past: the ladder's last step.
     """
 
-    remind_at: datetime | None
-    escalate_at: datetime | None
-    answer_at: datetime | None
-    sla_at: datetime | None
+    remind_at: datetime | None = None
+    escalate_at: datetime | None = None
+    answer_at: datetime | None = None
+    sla_at: datetime | None = None
 
 
 def deadlines(
-    terms: Terms, opened_at: datetime, rung: int, last_reminded_at: datetime | None = None
+    terms: Terms, opened_at: datetime, rung: int = 0, last_reminded_at: datetime | None = None
 ) -> Deadlines:
     """The times of a review that has taken ``rung`` steps of its ladder.
 

@@ -99,6 +99,18 @@ class Recipient:
         state = RECIPIENT.follow("ask_again", self.state)
         return replace(self, state=state, decided_at=None, approved=None, outcome=None)
 
+    def snooze(self, until: datetime) -> Recipient:
+        """No reminders until then."""
+        return replace(self, snoozed_until=until)
+
+    def is_snoozed(self, now: datetime) -> bool:
+        """Whether the person is left in peace now."""
+        return self.snoozed_until is not None and self.snoozed_until > now
+
+    def undeliverable(self, why: str) -> Recipient:
+        """A mail did not arrive, and will not."""
+        return replace(self, trouble=why)
+
     def delegate(self, to: str) -> Recipient:
         """The person handed the review on."""
         return replace(self, state=RECIPIENT.follow("delegate", self.state), delegated_to=to)

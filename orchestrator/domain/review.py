@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.domain.deadlines import Deadlines
 from orchestrator.domain.machine import Machine, Transition
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.review_terms import Terms
@@ -42,12 +43,39 @@ REVIEW = Machine(
             ReviewState.PENDING,
             "the model failed, or named none of the options",
         ),
+        Transition(
+            "claim",
+            (ReviewState.PENDING,),
+            ReviewState.PENDING,
+            "one of those who are asked has it to themselves for a while",
+        ),
+        Transition(
+            "release",
+            (ReviewState.PENDING,),
+            ReviewState.PENDING,
+            "whoever claimed it gave it back, or had it too long",
+        ),
+        Transition(
+            "remind", (ReviewState.PENDING,), ReviewState.PENDING, "nobody has answered so far"
+        ),
+        Transition(
+            "escalate",
+            (ReviewState.PENDING,),
+            ReviewState.PENDING,
+            "nobody has answered so far: the next ones on the ladder are asked as well",
+        ),
+        Transition(
+            "reroute",
+            (ReviewState.PENDING,),
+            ReviewState.PENDING,
+            "a person had others asked, or had it follow the policy as it is now",
+        ),
         Transition("expire", (ReviewState.PENDING,), ReviewState.EXPIRED, "its deadline passed"),
         Transition(
             "withdraw",
             (ReviewState.PENDING,),
             ReviewState.WITHDRAWN,
-            "the execution failed, or was stopped or rewound",
+            "the execution failed, or was stopped or rewound; or a person withdrew it",
         ),
     ),
 )
@@ -174,6 +202,65 @@ class Review:
         state = REVIEW.follow("undecided", self.state)
         return replace(self, state=state, weighing=False, note=note)
 
+    def on_terms(self, terms: Terms | None, deadlines: Deadlines) -> Review:
+        """What the policy says of it, from the moment at which it is opened."""
+        return self._timed(
+            terms=terms,
+            remind_at=deadlines.remind_at,
+            escalate_at=deadlines.escalate_at,
+            answer_at=deadlines.answer_at,
+            sla_at=deadlines.sla_at,
+        )
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """When something is done about it while nobody answers."""
+        return Deadlines(self.remind_at, self.escalate_at, self.answer_at, self.sla_at)
+
+    def claim(self, who: str, until: datetime) -> Review:
+        """One of those who are asked has it to themselves until then."""
+        state = REVIEW.follow("claim", self.state)
+        return self._timed(state=state, claimed_by=who, claim_until=until)
+
+    def release(self) -> Review:
+        """Nobody has it to themselves any more."""
+        state = REVIEW.follow("release", self.state)
+        return self._timed(state=state, claimed_by=None, claim_until=None)
+
+    def holder(self, now: datetime) -> str | None:
+        """The address of whoever has it to themselves now."""
+        is_held = self.claim_until is not None and self.claim_until > now
+        return self.claimed_by if is_held else None
+
+    def remind(self, again_at: datetime | None) -> Review:
+        """Those who are asked were reminded; ``again_at`` is when they are next."""
+        return self._timed(state=REVIEW.follow("remind", self.state), remind_at=again_at)
+
+    def remind_by(self, moment: datetime) -> Review:
+        """A reminder is due at that moment at the latest."""
+        return self._timed(remind_at=min(self.remind_at or moment, moment))
+
+    def escalate(self, next_at: datetime | None) -> Review:
+        """The next rung of the ladder was reached; ``next_at`` is when the one after it is."""
+        state = REVIEW.follow("escalate", self.state)
+        return self._timed(state=state, rung=self.rung + 1, escalate_at=next_at)
+
+    def reroute(self, terms: Terms | None, deadlines: Deadlines) -> Review:
+        """It follows these terms from now on, and nobody has claimed it."""
+        state = REVIEW.follow("reroute", self.state)
+        fresh = replace(self, state=state, claimed_by=None, claim_until=None)
+        return fresh.on_terms(terms, deadlines)
+
+    def unanswerable(self, note: str) -> Review:
+        """The automatic answer does not fit the question: people have to decide."""
+        state = REVIEW.follow("undecided", self.state)
+        return self._timed(state=state, weighing=False, note=note, answer_at=None)
+
+    def _timed(self, **changes: Any) -> Review:
+        changed = replace(self, **changes)
+        times = (changed.remind_at, changed.escalate_at, changed.answer_at, changed.claim_until)
+        return replace(changed, due_at=min(filter(None, times), default=None))
+
     @property
     def weighed(self) -> Feedback:
         """What a person said while a model weighs it."""
@@ -189,7 +276,7 @@ class Review:
         return self._closed("expire", now, "sweep")
 
     def withdraw(self, now: datetime, actor: str) -> Review:
-        """The execution ended, or was rewound."""
+        """The execution ended or was rewound, or a person withdrew it."""
         return self._closed("withdraw", now, actor)
 
     def _closed(self, transition: str, now: datetime, actor: str) -> Review:

@@ -6,18 +6,32 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.recipient import RECIPIENT
 from orchestrator.domain.review import REVIEW
 
 SWEEP = "sweep"
 """The actor of what nobody asked for but time."""
 
-REVIEW_EVENTS = ("review.open", *(f"review.{each.name}" for each in REVIEW.transitions))
-"""All that happens to a review."""
+REVIEW_EVENTS = (
+    "review.open",
+    *(f"review.{each.name}" for each in REVIEW.transitions),
+    "review.nobody",
+    "recipient.ask",
+    "recipient.snooze",
+    "recipient.undeliverable",
+    *(f"recipient.{each.name}" for each in RECIPIENT.transitions),
+)
+"""All that happens to a review, and to those who are asked in it."""
 
 
 def token_actor(name: str) -> str:
     """The actor of a call that came with an API token of that name."""
     return f"token:{name}"
+
+
+def person_actor(address: str) -> str:
+    """The actor of what a person did who is known by a mail address."""
+    return f"person:{address}"
 
 
 def worker_actor(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,3 +33,9 @@ class Token:
 def hash_of(secret: str) -> str:
     """The hash under which a token is stored. Tokens have 256 random bits: no salt is needed."""
     return hashlib.sha256(secret.encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def mail_token(secret: str) -> str:
+    """A token of 160 bits made of a secret, in letters and digits that survive a mail address."""
+    bits = hashlib.sha256(secret.encode()).digest()[:20]
+    return base64.b32encode(bits).decode().lower()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -48,17 +48,28 @@ class Reviews(Protocol):
         ...
 
     def pending(
-        self, deployment: str | None, after: Position | None, limit: int
+        self,
+        deployment: str | None,
+        after: Position | None,
+        limit: int,
+        assigned_to: str | None = None,
     ) -> tuple[Review, ...]:
-        """Some of the open reviews of a deployment, or of all, oldest first."""
+        """Some of the open reviews of a deployment, or of all, oldest first.
+
+        ``assigned_to`` leaves those that wait for the person of that address.
+        """
         ...
 
 
 class Recipients(Protocol):
     """Who is asked in a review, in one transaction."""
 
-    def add(self, asked: Sequence[Recipient]) -> None:
-        """Insert."""
+    def add(self, asked: Mapping[Recipient, str]) -> None:
+        """Insert, each with the token of its mails, which is encrypted."""
+        ...
+
+    def token(self, recipient_id: str) -> str | None:
+        """The token of that person's mails; None once the review is closed."""
         ...
 
     def of(self, review_ids: Sequence[str]) -> tuple[Recipient, ...]:

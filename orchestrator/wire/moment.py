@@ -27,3 +27,8 @@ def _in_utc(at: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
 """A time with its zone; one whose UTC has no form is refused."""
+
+
+def iso(at: datetime | None) -> str | None:
+    """A time as clients read it."""
+    return at.isoformat() if at else None

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from orchestrator.errors import Invalid
+from orchestrator.wire.address import Address
 from orchestrator.wire.findings import by_field, in_a_sentence
 from orchestrator.wire.ids import as_stored
 
@@ -38,7 +39,7 @@ def _either(snake: str, camel: str) -> AliasChoices:
     return AliasChoices(snake, camel)
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
     """A body, or a part of one. Null says as little as a key that is not there."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
@@ -62,14 +63,14 @@ def _require_one_meaning(alias: object, said: Mapping[str, Any]) -> None:
         raise ValueError(f"{' and '.join(given)} contradict each other")
 
 
-class BearerAuthentication(_Body):
+class BearerAuthentication(Body):
     """The receiver takes a bearer token."""
 
     strategy: Literal["bearer"]
     token: Annotated[StrictStr, Field(min_length=1, max_length=8192)]
 
 
-class BasicAuthentication(_Body):
+class BasicAuthentication(Body):
     """The receiver takes a user name and a password."""
 
     strategy: Literal["basic"]
@@ -82,14 +83,14 @@ AnyAuthentication = Annotated[
 ]
 
 
-class HumanInputWebhook(_Body):
+class HumanInputWebhook(Body):
     """Where notices of a halt go, with the receiver's own authentication."""
 
     url: Url
     authentication: AnyAuthentication | None = None
 
 
-class StreamWebhook(_Body):
+class StreamWebhook(Body):
     """Which events of a run are streamed to where."""
 
     url: Url
@@ -98,7 +99,7 @@ class StreamWebhook(_Body):
     authentication: AnyAuthentication | None = None
 
 
-class _WithWebhooks(_Body):
+class _WithWebhooks(Body):
     task_webhook_url: OptionalUrl = Field(
         None, validation_alias=_either("taskWebhookUrl", "task_webhook_url")
     )
@@ -121,10 +122,14 @@ class _WithWebhooks(_Body):
 
 
 class KickoffBody(_WithWebhooks):
-    """The body of ``POST /kickoff``. Null ``inputs`` are none."""
+    """The body of ``POST /kickoff``. Null ``inputs`` are none.
+
+    ``requester`` is the mail address of the person who wants the execution.
+    """
 
     inputs: dict[str, Any] = Field(json_schema_extra={"type": ["object", "null"]})
     meta: dict[str, Any] | None = None
+    requester: Address | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -189,7 +194,7 @@ Checkpoint = Annotated[
 ]
 
 
-class RewindBody(_Body):
+class RewindBody(Body):
     """The body of ``POST /v1/executions/{id}/rewind``."""
 
     checkpoint: Checkpoint

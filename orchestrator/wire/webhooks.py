@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.wire.words import STATUS
 
 
 @dataclass(frozen=True, slots=True)
 class AskedReview:
-    """A review that was just opened, with what it is about. ``flow`` is the flow's name, if any."""
+    """A review with what it is about. ``flow`` is the flow's name, if any.
+
+    ``asked`` are the addresses of those who are asked.
+    """
 
     review: Review
     output: Output
     flow: str | None = None
+    asked: tuple[str, ...] = ()
 
 
 def task_body(path: str, name: str, output: Output, seconds: float | None) -> JsonObject:
@@ -70,8 +76,14 @@ def human_input_body(
     if review.kind is QuestionKind.EFFECT:
         options: list[Json] = list(review.question.options)
         body |= {"message": review.question.message, "emit": options}
+    if asked.asked:
+        first, everybody = asked.asked[0], list(asked.asked)
+        body |= {"assigned_to": first, "assigned_to_email": first, "recipients": everybody}
     if asked.flow is not None:
-        body |= _new_request(asked, str(asked.flow), body["callback_url"], response_token)
+        body = {
+            **_new_request(asked, str(asked.flow), body["callback_url"], response_token),
+            **body,
+        }
     return {key: value for key, value in body.items() if value is not None}
 
 
@@ -109,12 +121,40 @@ def _new_request(
         "default_outcome": question.default,
         "callback_url": url,
         "response_token": response_token,
-        "assigned_to": None,
-        "assigned_to_email": None,
         "escalated_at": None,
-        "sla_target_minutes": None,
-        "routing": None,
+        "sla_target_minutes": _minutes_to(review.created_at, review.sla_at),
+        "routing": None if review.terms is None else {"rule": review.terms.rule},
     }
+
+
+def later_notice_body(
+    review: Review,
+    event: str,
+    recipient: Recipient,
+    public_url: str | None,
+    response_token: str | None,
+) -> JsonObject:
+    """A review still waits (``reminder``), or waits for somebody else too (``escalation``)."""
+    body: dict[str, Json] = {
+        **pending_body(review),
+        "event": event,
+        "event_type": event,
+        "id": review.id,
+        "execution_id": review.execution_id,
+        "flow_id": review.execution_id,
+        "status": "pending",
+        "assigned_to": recipient.address,
+        "assigned_to_email": recipient.address,
+        "escalated_at": recipient.created_at.isoformat() if recipient.rung else None,
+        "sla_target_minutes": _minutes_to(review.created_at, review.sla_at),
+        "callback_url": callback_url(review, public_url, response_token),
+        "expires_at": review.expires_at.isoformat() if review.expires_at else None,
+    }
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def _minutes_to(start: datetime, end: datetime | None) -> int | None:
+    return None if end is None else int((end - start).total_seconds() // 60)
 
 
 def pending_body(review: Review) -> JsonObject:

@@ -8,6 +8,7 @@ from orchestrator.domain.delivery import DELIVERY, DeliveryState
 from orchestrator.domain.endpoint import ENDPOINT, EndpointState
 from orchestrator.domain.execution import EXECUTION, ExecutionState
 from orchestrator.domain.machine import Machine, Transition
+from orchestrator.domain.recipient import RECIPIENT, RecipientState
 from orchestrator.domain.review import REVIEW, ReviewState
 from orchestrator.domain.task_run import TASK_RUN, TaskRunState
 from orchestrator.errors import IllegalTransition
@@ -29,6 +30,13 @@ EDGES = {
         PENDING_HUMAN_INPUT rewind RUNNING
         SUCCEEDED rewind RUNNING
         FAILED rewind RUNNING
+    """,
+    RECIPIENT: """
+        ASKED vote VOTED
+        VOTED ask_again ASKED
+        ASKED delegate DELEGATED
+        ASKED relieve RELIEVED
+        VOTED relieve RELIEVED
     """,
     TASK_RUN: """
         DUE claim RUNNING
@@ -59,6 +67,11 @@ EDGES = {
         PENDING answer ANSWERED
         PENDING weigh PENDING
         PENDING undecided PENDING
+        PENDING claim PENDING
+        PENDING release PENDING
+        PENDING remind PENDING
+        PENDING escalate PENDING
+        PENDING reroute PENDING
         PENDING expire EXPIRED
         PENDING withdraw WITHDRAWN
     """,
@@ -86,12 +99,14 @@ EDGES = {
 STATES: dict[Machine, type[StrEnum]] = {
     EXECUTION: ExecutionState,
     TASK_RUN: TaskRunState,
+    RECIPIENT: RecipientState,
     REVIEW: ReviewState,
     DELIVERY: DeliveryState,
     ENDPOINT: EndpointState,
 }
 FINAL = {
     EXECUTION: {"STOPPED"},
+    RECIPIENT: {"DELEGATED", "RELIEVED"},
     TASK_RUN: {"HALTED"},
     REVIEW: {"ANSWERED", "EXPIRED", "WITHDRAWN"},
     DELIVERY: set(),

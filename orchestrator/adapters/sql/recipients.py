@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, false, update
+from sqlalchemy import Connection, bindparam, delete, false, null, select, update
 
+from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.prepared import Prepared
-from orchestrator.adapters.sql.rows import Rows, save, upsert, values_of
+from orchestrator.adapters.sql.rows import Rows, inserting, save, upsert, values_of
 from orchestrator.adapters.sql.schema import absences, recipients
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review_terms import Absence
 
 _c = recipients.c
 _CLOSE = Prepared(
-    update(recipients).where(_c.review_id == bindparam("of_review")).values(waits=false())
+    update(recipients)
+    .where(_c.review_id == bindparam("of_review"))
+    .values(waits=false(), token=null())
 )
 
 
 class SqlRecipients:
     """Keeps ``ports.Recipients``."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, cipher: Cipher) -> None:
         self._connection = connection
+        self._cipher = cipher
         self._rows = Rows(connection, recipients, Recipient)
 
-    def add(self, asked: Sequence[Recipient]) -> None:
-        """Insert."""
-        self._rows.add(asked)
+    def add(self, asked: Mapping[Recipient, str]) -> None:
+        """Insert, each with the token of its mails."""
+        rows = [
+            {**values_of(each), "token": self._cipher.encrypt(token.encode())}
+            for each, token in asked.items()
+        ]
+        if rows:
+            inserting(recipients, tuple(rows[0])).run_each(self._connection, rows)
+
+    def token(self, recipient_id: str) -> str | None:
+        """The token of that person's mails; None once the review is closed."""
+        query = select(_c.token).where(_c.id == recipient_id)
+        stored = self._connection.execute(query).scalar()
+        return None if stored is None else self._cipher.decrypt(stored).decode()
 
     def of(self, review_ids: Sequence[str]) -> tuple[Recipient, ...]:
         """All of these reviews', in the order in which they were asked."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 
 from orchestrator.adapters.sql.rows import MOST, Rows, save, selecting
-from orchestrator.adapters.sql.schema import review_is_open, reviews
+from orchestrator.adapters.sql.schema import recipient_waits, recipients, review_is_open, reviews
 from orchestrator.domain.review import Review
 from orchestrator.ports import Position
 
@@ -79,10 +79,20 @@ class SqlReviews:
         self._connection.execute(update(reviews).where(*said).values(values))
 
     def pending(
-        self, deployment: str | None, after: Position | None, limit: int
+        self,
+        deployment: str | None,
+        after: Position | None,
+        limit: int,
+        assigned_to: str | None = None,
     ) -> tuple[Review, ...]:
-        """Some of the open reviews of a deployment, or of all, oldest first."""
+        """Some of the open reviews of a deployment, or of all, oldest first.
+
+        ``assigned_to`` leaves those that wait for the person of that address.
+        """
         query = self._rows.select().where(review_is_open)
         if deployment is not None:
             query = query.where(_c.deployment == deployment)
+        if assigned_to is not None:
+            waiting = recipient_waits & (recipients.c.address == assigned_to)
+            query = query.where(_c.id.in_(select(recipients.c.review_id).where(waiting)))
         return self._rows.page(query, after, limit)

@@ -32,6 +32,7 @@ from orchestrator.adapters.sql.schema import (
     is_notice,
     naming_key,
     outputs,
+    recipients,
     signing_secrets,
 )
 from orchestrator.ports import Rewrite, StoredSecrets
@@ -65,6 +66,7 @@ _PLACES: Mapping[str, _Place] = {
     "URLs of endpoints": _Place(endpoints, "url", true()),
     "credentials of endpoints": _Place(endpoints, "authentication", true()),
     "signing secrets": _Place(signing_secrets, "secret", true()),
+    "tokens of mails": _Place(recipients, "token", true()),
     "webhooks": _Place(deliveries, "body", is_notice),
     "outputs": _Place(outputs, "body", false()),
     "beginnings of outputs": _Place(outputs, "preview", false(), is_text=True),

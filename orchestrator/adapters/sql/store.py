@@ -60,7 +60,7 @@ class SqlTransaction:
         self._checkpoints = SqlCheckpoints(connection, known, cipher)
         self.checkpoints: ports.Checkpoints = self._checkpoints
         self.reviews: ports.Reviews = SqlReviews(connection)
-        self.recipients: ports.Recipients = SqlRecipients(connection)
+        self.recipients: ports.Recipients = SqlRecipients(connection, cipher)
         self.absences: ports.Absences = SqlAbsences(connection)
         self.deliveries: ports.Deliveries = SqlDeliveries(connection, cipher)
         self.drains: ports.Drains = SqlDrains(connection)

@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from orchestrator.domain.timeline import token_actor
+from orchestrator.domain.timeline import person_actor, token_actor
 from orchestrator.domain.token import Token
-from orchestrator.errors import NotFound, Unauthorized
+from orchestrator.errors import Invalid, NotEntitled, NotFound, Unauthorized
 from orchestrator.ports import Ports
 from orchestrator.usecases.operations.tokens import live_token
 
@@ -46,6 +46,16 @@ class Caller:
     actor: str
     channel: str
 
+    def person(self, named: str | None) -> str | None:
+        """The address of whoever acts, None where it is not known.
+
+        Raises NotEntitled where somebody else is named than the one whose token it is.
+        """
+        own = self.token.person
+        if own is not None and named not in (None, own):
+            raise NotEntitled(f"This token is {own}'s own: it cannot act for {named}")
+        return own or named
+
 
 def known_caller(request: Request, ports: World, secret: Secret) -> Caller:
     """Whoever holds a live token; or the operator of this machine, where the app is served to none.
@@ -56,7 +66,8 @@ def known_caller(request: Request, ports: World, secret: Secret) -> Caller:
     if operator is not None:
         return Caller(_OPERATOR, operator, "cli")
     token = live_token(ports, secret)
-    return Caller(token, token_actor(token.name), "api")
+    actor = person_actor(token.person) if token.person else token_actor(token.name)
+    return Caller(token, actor, "api")
 
 
 _OPERATOR = Token("", "operator", "", None, datetime.fromtimestamp(0, UTC))
@@ -147,6 +158,14 @@ class Visitor:
     def channel(self) -> str:
         """Where executions and answers that come through here come from."""
         return self.caller.channel
+
+    def acting(self, named: str | None) -> str:
+        """The address of whoever acts. Raises Invalid where it is not known, and NotEntitled."""
+        person = self.caller.person(named)
+        if person is None:
+            message = "Say in 'person' who does it: this token is nobody's own."
+            raise Invalid(message, {"person": "is required"})
+        return person
 
     def narrowed(self, deployment: str | None) -> str | None:
         """What remains visible where the caller asks for one deployment. Raises Unauthorized."""

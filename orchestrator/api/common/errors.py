@@ -53,6 +53,7 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
     errors.CannotRetry: Meaning(HTTPStatus.CONFLICT, "cannot_retry"),
     errors.CannotRewind: Meaning(HTTPStatus.CONFLICT, "cannot_rewind"),
     errors.AlreadyAnswered: Meaning(HTTPStatus.CONFLICT, "already_responded"),
+    errors.NotEntitled: Meaning(HTTPStatus.FORBIDDEN, "not_entitled"),
     errors.OutputChanged: Meaning(HTTPStatus.CONFLICT, "output_changed"),
     errors.DeploymentNotReady: Meaning(
         HTTPStatus.SERVICE_UNAVAILABLE, "Deployment not ready", _SOON

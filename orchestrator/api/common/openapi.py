@@ -42,6 +42,7 @@ Responses: TypeAlias = dict[int | str, dict[str, Any]]
 _FAILURES: Responses = {
     400: {"model": RefusedAnswer, "description": "Malformed JSON, or nothing waits for this call"},
     401: {"model": Failure, "description": "No token, or not one for this deployment"},
+    403: {"model": Failure, "description": "This person may not do this in that review"},
     404: {"model": Failure, "description": "There is nothing by that name or id"},
     409: {"model": RefusedAnswer, "description": "Another decision won, or the output changed"},
     413: {"model": Failure, "description": "The body is over the limit"},

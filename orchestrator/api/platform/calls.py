@@ -60,6 +60,7 @@ def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
         actor=caller.actor,
         origin=caller.channel,
         key=key_of(key, "kickoff", body),
+        identity=caller.caller.token.person,
     )
     return JsonResponse(with_warnings(kickoff(caller.ports, asked), KickoffBody, body))
 
@@ -92,6 +93,7 @@ def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
         actor=caller.actor,
         channel=caller.channel,
         key=key_of(key, "resume", body),
+        identity=caller.caller.token.person,
     )
     return JsonResponse(with_warnings(answer(caller.ports, given), ResumeBody, body))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ from orchestrator.api.platform.status import given
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState, SendResult
 from orchestrator.domain.endpoint import EndpointState
 from orchestrator.usecases.webhooks.endpoints import EndpointReport, Rotated
+from orchestrator.wire.moment import iso
 
 
 class DeliveryLine(BaseModel):
@@ -127,9 +127,9 @@ def delivery_line(delivery: Delivery) -> dict[str, Any]:
             "sequence": delivery.sequence,
             "state": delivery.state.value,
             "attempts": delivery.attempts,
-            "created_at": _time(delivery.created_at),
-            "due_at": None if delivery.finished_at else _time(delivery.due_at),
-            "finished_at": _time(delivery.finished_at),
+            "created_at": iso(delivery.created_at),
+            "due_at": None if delivery.finished_at else iso(delivery.due_at),
+            "finished_at": iso(delivery.finished_at),
             "reason": delivery.reason,
         }
     )
@@ -148,7 +148,7 @@ def _attempt(one: DeliveryAttempt) -> dict[str, Any]:
     return given(
         {
             "number": one.number,
-            "at": _time(one.at),
+            "at": iso(one.at),
             "status": one.status,
             "seconds": round(one.seconds, 4),
             "error": one.error,
@@ -169,16 +169,16 @@ def endpoint_record(report: EndpointReport) -> dict[str, Any]:
             "authentication": how.strategy if how else None,
             "state": endpoint.state.value,
             "reason": endpoint.trouble,
-            "disabled_at": _time(endpoint.disabled_at),
-            "created_at": _time(endpoint.created_at),
+            "disabled_at": iso(endpoint.disabled_at),
+            "created_at": iso(endpoint.created_at),
             "waiting": report.waiting,
             "stop_on_4xx": endpoint.stop_on_4xx,
             "most_sends": endpoint.most_sends,
             "slowness": health.slowness,
-            "quiet_until": _time(health.quiet_until),
-            "failing_since": _time(health.failing_since),
-            "last_success_at": _time(health.last_success_at),
-            "last_failure_at": _time(health.last_failure_at),
+            "quiet_until": iso(health.quiet_until),
+            "failing_since": iso(health.failing_since),
+            "last_success_at": iso(health.last_success_at),
+            "last_failure_at": iso(health.last_failure_at),
             "last_status": health.last_status,
             "last_error": health.last_error,
         }
@@ -211,7 +211,3 @@ def pinged(result: SendResult) -> dict[str, Any]:
             "answer": result.response or None,
         }
     )
-
-
-def _time(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import TaskKind
 from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.recipient import RecipientState
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
 
@@ -81,8 +82,28 @@ class StepRecord(BaseModel):
     output: OutputRecord
 
 
+class RecipientRecord(BaseModel):
+    """One person who is asked in a review, or was, and why."""
+
+    address: str
+    state: RecipientState
+    reason: str
+    asked_at: str
+    rung: int | None = None
+    trouble: str | None = None
+    snoozed_until: str | None = None
+    delegated_to: str | None = None
+    decided_at: str | None = None
+    approved: bool | None = None
+    outcome: str | None = None
+
+
 class ReviewRecord(BaseModel):
-    """A review, and its decision where it has one."""
+    """A review, and its decision where it has one.
+
+    ``rule`` and what follows it is what the deployment's policy says of it: how many have to
+    decide, who has claimed it, and when something happens while nobody answers.
+    """
 
     review_id: str
     execution_id: str
@@ -106,6 +127,19 @@ class ReviewRecord(BaseModel):
     actor: str | None = None
     channel: str | None = None
     reviewer: str | None = None
+    assigned_to: list[RecipientRecord] | None = None
+    rule: str | None = None
+    decisions: int | None = None
+    four_eyes: bool | None = None
+    careful: bool | None = None
+    rung: int | None = None
+    remind_at: str | None = None
+    escalate_at: str | None = None
+    answer_at: str | None = None
+    automatic_answer: str | None = None
+    sla_at: str | None = None
+    claimed_by: str | None = None
+    claim_until: str | None = None
 
 
 class PendingRecord(ReviewRecord):

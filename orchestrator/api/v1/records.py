@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from orchestrator.api.common.json_response import Later
@@ -13,11 +12,14 @@ from orchestrator.domain.execution import Execution
 from orchestrator.domain.intake import IntakeMessage
 from orchestrator.domain.output import Preview
 from orchestrator.domain.plan import PlannedTask
+from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
 from orchestrator.usecases.executions.snapshot import CommittedStep, Snapshot
 from orchestrator.usecases.reviews.find import ListedReview
+from orchestrator.wire.moment import iso
+from orchestrator.wire.notices import said_automatically
 from orchestrator.wire.words import STATUS
 
 
@@ -31,9 +33,9 @@ def execution_line(execution: Execution) -> dict[str, Any]:
             "status": STATUS[execution.state],
             "origin": execution.origin,
             "actor": execution.actor,
-            "created_at": _time(execution.created_at),
-            "started_at": _time(execution.started_at),
-            "finished_at": _time(execution.finished_at),
+            "created_at": iso(execution.created_at),
+            "started_at": iso(execution.started_at),
+            "finished_at": iso(execution.finished_at),
             "error": execution.error,
         }
     )
@@ -73,7 +75,7 @@ def _step(step: CommittedStep) -> dict[str, Any]:
         {
             "path": step.path,
             "name": step.name,
-            "at": _time(step.at),
+            "at": iso(step.at),
             "execution_time": step.seconds,
             "output": lambda: given({"text": step.output.raw, "json": step.output.json}),
         }
@@ -87,8 +89,8 @@ def _round(snapshot: Snapshot, run: TaskRun) -> dict[str, Any]:
             "state": run.state.value,
             "attempts": run.attempts,
             "worker": run.claimed_by,
-            "started_at": _time(run.started_at),
-            "finished_at": _time(run.finished_at),
+            "started_at": iso(run.started_at),
+            "finished_at": iso(run.finished_at),
             "execution_time": run.execution_time,
             "usage": run.usage,
             "saved": run.saved,
@@ -110,8 +112,8 @@ def _output(snapshot: Snapshot, output_id: str | None) -> Later | None:
     return read
 
 
-def review_record(review: Review) -> dict[str, Any]:
-    """A review, and its decision where it has one."""
+def review_record(review: Review, asked: Sequence[Recipient] = ()) -> dict[str, Any]:
+    """A review, and its decision where it has one; who is asked, and what follows from silence."""
     return given(
         {
             "review_id": review.id,
@@ -121,9 +123,9 @@ def review_record(review: Review) -> dict[str, Any]:
             "round": review.round,
             "state": review.state.value,
             "output_digest": review.output_digest,
-            "created_at": _time(review.created_at),
-            "expires_at": _time(review.expires_at),
-            "closed_at": _time(review.closed_at),
+            "created_at": iso(review.created_at),
+            "expires_at": iso(review.expires_at),
+            "closed_at": iso(review.closed_at),
             "kind": review.kind.value,
             "message": review.question.message or None,
             "options": list(review.question.options) or None,
@@ -136,13 +138,56 @@ def review_record(review: Review) -> dict[str, Any]:
             "actor": review.actor,
             "channel": review.channel,
             "reviewer": review.reviewer,
+            "assigned_to": [recipient_record(each) for each in asked] or None,
+            **_policy(review),
+        }
+    )
+
+
+def _policy(review: Review) -> dict[str, Any]:
+    """What the review's terms say, and when it happens."""
+    terms = review.terms
+    if terms is None:
+        return {}
+    return {
+        "rule": terms.rule,
+        "decisions": terms.decisions,
+        "four_eyes": terms.four_eyes or None,
+        "careful": terms.careful or None,
+        "rung": review.rung or None,
+        "remind_at": iso(review.remind_at),
+        "escalate_at": iso(review.escalate_at),
+        "answer_at": iso(review.answer_at),
+        "automatic_answer": said_automatically(terms.automatic),
+        "sla_at": iso(review.sla_at),
+        "claimed_by": review.claimed_by,
+        "claim_until": iso(review.claim_until),
+    }
+
+
+def recipient_record(recipient: Recipient) -> dict[str, Any]:
+    """One person who is asked, or was."""
+    return given(
+        {
+            "address": recipient.address,
+            "state": recipient.state.value,
+            "reason": recipient.reason,
+            "asked_at": iso(recipient.created_at),
+            "rung": recipient.rung or None,
+            "trouble": recipient.trouble,
+            "snoozed_until": iso(recipient.snoozed_until),
+            "delegated_to": recipient.delegated_to,
+            "decided_at": iso(recipient.decided_at),
+            "approved": recipient.approved,
+            "outcome": recipient.outcome,
         }
     )
 
 
 def pending_record(listed: ListedReview) -> dict[str, Any]:
     """An open review with the text that a person has to judge, or the beginning of a large one."""
-    return {**review_record(listed.review), **preview("task_output", listed.preview)}
+    record = review_record(listed.review, listed.recipients)
+    return {**record, **preview("task_output", listed.preview)}
 
 
 def preview(name: str, shown: Preview | None) -> dict[str, Any]:
@@ -157,7 +202,7 @@ def entry_record(entry: Entry) -> dict[str, Any]:
     return given(
         {
             "number": entry.number,
-            "at": _time(entry.at),
+            "at": iso(entry.at),
             "actor": entry.actor,
             "event": entry.event,
             "subject_id": entry.subject_id,
@@ -166,10 +211,6 @@ def entry_record(entry: Entry) -> dict[str, Any]:
             "details": entry.details,
         }
     )
-
-
-def _time(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
 
 
 def audit_record(entry: AuditEntry) -> dict[str, Any]:

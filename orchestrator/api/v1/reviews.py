@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from orchestrator.api.common.access import AnyVisitor
 from orchestrator.api.common.json_response import JsonResponse
@@ -16,15 +16,26 @@ from orchestrator.api.common.responses import Resumed
 from orchestrator.api.v1.executions import OneDeployment
 from orchestrator.api.v1.record_models import PendingRecord, ReviewPage
 from orchestrator.api.v1.records import pending_record, review_record
+from orchestrator.domain.person import LONGEST_ADDRESS, address_of
 from orchestrator.domain.review import Review
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
-from orchestrator.usecases.reviews.find import find_review, list_pending, reviewed_output
+from orchestrator.usecases.reviews.find import (
+    find_review,
+    list_pending,
+    reviewed_output,
+    who_is_asked,
+)
 from orchestrator.wire.ids import Id
 from orchestrator.wire.misspelt import with_warnings
 from orchestrator.wire.requests import AnswerBody, ResumeBody, parse
 
 reviews = APIRouter(prefix="/v1/reviews", tags=["reviews"])
+
+AssignedTo = Annotated[
+    str | None,
+    Query(max_length=LONGEST_ADDRESS, description="Only what waits for this person."),
+]
 
 _IDS = frozenset({"execution_id", "executionId", "task_id", "taskId", "review_id", "reviewId"})
 
@@ -33,12 +44,14 @@ _IDS = frozenset({"execution_id", "executionId", "task_id", "taskId", "review_id
 def list_page(
     visitor: AnyVisitor,
     deployment: OneDeployment = None,
+    assigned_to: AssignedTo = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> JsonResponse:
     """Oldest first."""
     visible = visitor.narrowed(deployment)
-    found = list_pending(visitor.ports, visible, position_of(cursor), limit + 1)
+    who = None if assigned_to is None else address_of(assigned_to) or assigned_to
+    found = list_pending(visitor.ports, visible, position_of(cursor), limit + 1, who)
     page, more = cut(found, limit)
     return JsonResponse({"reviews": [pending_record(pending) for pending in page], **more})
 
@@ -52,7 +65,8 @@ def read_review(visitor: AnyVisitor, review_id: Id) -> JsonResponse:
     """Open or closed, with the decision where there is one."""
     review = find_review(visitor.ports, review_id, visitor.only)
     output = reviewed_output(visitor.ports, review)
-    return JsonResponse({**review_record(review), "task_output": output.raw})
+    asked = who_is_asked(visitor.ports, review)
+    return JsonResponse({**review_record(review, asked), "task_output": output.raw})
 
 
 @reviews.post(
@@ -73,6 +87,7 @@ def answer_review(
         actor=visitor.actor,
         channel=visitor.channel,
         key=key_of(key, f"answer {review.id}", body),
+        identity=visitor.token.person,
     )
     return JsonResponse(with_warnings(answer(visitor.ports, given), AnswerBody, body))
 

@@ -99,6 +99,7 @@ def kick_off_batch(visitor: AnyVisitor, raw: RawBody, key: KeyHeader = None) -> 
         actor=visitor.actor,
         origin=visitor.channel,
         key=key_of(key, "batch", body),
+        identity=visitor.token.person,
     )
     return JsonResponse(kickoff_batch(visitor.ports, asked, wanted))
 

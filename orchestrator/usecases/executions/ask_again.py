@@ -7,8 +7,8 @@ from dataclasses import replace
 from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TASK_RUN
-from orchestrator.usecases.executions.advance import ask_person
 from orchestrator.usecases.executions.locked_execution import LockedExecution
+from orchestrator.usecases.reviews.open import ask_person
 
 
 def ask_again(locked: LockedExecution) -> None:

@@ -13,12 +13,13 @@ from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Ports, Step, StepWatch, Transaction
-from orchestrator.usecases.executions.advance import ask_person, carry_on_unless_asked
+from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.call_journal import ClaimedJournal
 from orchestrator.usecases.executions.claims import still_held
 from orchestrator.usecases.executions.journal_notes import Note
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.outage import retry_through_outage
+from orchestrator.usecases.reviews.open import ask_person
 from orchestrator.wire import webhooks as webhook_bodies
 
 T = TypeVar("T")

@@ -31,7 +31,8 @@ class Kickoff:
 
     ``origin`` is the way it came (api, intake, …). ``execution_id`` is given where the producer
     chose it: kicking off twice with the same id starts one execution. ``batch`` is the id of the
-    batch that it belongs to.
+    batch that it belongs to. ``identity`` is the address of the person whose credentials it came
+    with, where they are one person's alone.
     """
 
     deployment: str
@@ -41,6 +42,7 @@ class Kickoff:
     key: IdempotencyKey | None = None
     execution_id: str | None = None
     batch: str | None = None
+    identity: str | None = None
 
 
 def kickoff(ports: Ports, asked: Kickoff) -> JsonObject:
@@ -105,6 +107,7 @@ def new_execution(
         carry_webhooks=deployment.carry_webhooks if carry is None else carry,
         created_at=now,
         batch=asked.batch,
+        requester=asked.identity or asked.body.requester,
     )
 
 

@@ -103,6 +103,8 @@ class LockedExecution:
     ) -> Review:
         """A review goes through a transition."""
         saved = self.tx.reviews.save(before, after)
+        if saved.terms is not None and not saved.is_open:
+            self.tx.recipients.close(saved.id)
         self.record(f"review.{transition}", saved.id, saved, **details)
         return saved
 
@@ -150,9 +152,10 @@ class LockedExecution:
             deployment = self.execution.deployment
             endpoints.add(self.tx.endpoints.ensure(deployment, also, None, self.now))
         for endpoint_id in sorted(filter(None, endpoints)):
-            self._announce_to(endpoint_id, kind, body)
+            self.announce_to(endpoint_id, kind, body)
 
-    def _announce_to(self, endpoint_id: str, kind: WebhookKind, body: JsonObject) -> None:
+    def announce_to(self, endpoint_id: str, kind: WebhookKind, body: JsonObject) -> None:
+        """Tell an event to one endpoint."""
         sequence = self.execution.sequence + 1
         self.execution = replace(self.execution, sequence=sequence)
         common: JsonObject = {

@@ -34,7 +34,6 @@ from orchestrator.errors import (
 )
 from orchestrator.ports import Ended, Halted, Ports, Result, StepWatch, Transaction
 from orchestrator.usecases.executions.advance import (
-    ask_person,
     begin_due_tasks,
     commit_task,
     go_on,
@@ -57,6 +56,7 @@ from orchestrator.usecases.executions.publishing import admit_after, admit_next,
 from orchestrator.usecases.executions.unknown_calls import halt_for_unknown_call
 from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
 from orchestrator.usecases.outage import retry_through_outage
+from orchestrator.usecases.reviews.open import ask_person
 from orchestrator.usecases.reviews.weigh import Weighed, conclude_weighing, weigh
 from orchestrator.usecases.webhooks.stream_events import emit_started
 

@@ -12,10 +12,11 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.question import Effect, Question, QuestionKind
 from orchestrator.domain.review import Feedback, Review
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.usecases.executions.advance import fail_execution, open_review
+from orchestrator.usecases.executions.advance import fail_execution
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.executions.publishing import job_of
 from orchestrator.usecases.reviews.close import close_review
+from orchestrator.usecases.reviews.open import open_review
 
 _CALL = "call"
 """The key of the question's metadata under which the call's number stands."""

@@ -51,6 +51,7 @@ def _purge(ports: Ports, execution_id: str) -> int:
         tx.outputs.purge(execution_id)
         tx.checkpoints.purge(execution_id)
         tx.reviews.purge(execution_id)
+        tx.recipients.purge(execution_id)
         tx.timeline.purge(execution_id)
         tx.intake.purge(execution_id)
         tx.executions.purged(execution_id, tx.now())

@@ -21,6 +21,7 @@ from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.reviews.expire import expire_review
+from orchestrator.usecases.reviews.overdue import see_to_overdue
 from orchestrator.usecases.webhooks.wake import wake_endpoints
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ class Swept:
     admitted: int = 0
     endpoints: int = 0
     expired_reviews: int = 0
+    overdue_reviews: int = 0
     messages: int = 0
     purged: int = 0
     failed_steps: int = 0
@@ -60,6 +62,7 @@ def sweep(ports: Ports) -> Swept:
         "admitted": _admit,
         "endpoints": _publish_drains,
         "expired_reviews": _expire_reviews,
+        "overdue_reviews": _see_to_overdue_reviews,
         "messages": lambda ports: take_waiting(ports, BATCH),
         "purged": purge,
         "folded": lambda ports: ports.store.transact(lambda tx: tx.figures.fold()),
@@ -92,6 +95,7 @@ def _is_idle(ports: Ports) -> bool:
             or tx.endpoints.past_pause(now, 1)
             or tx.drains.lapsed(1)
             or tx.reviews.overdue(now, 1)
+            or tx.reviews.due(now, 1)
             or tx.intake.waiting(names, 1)
             or (keep is not None and tx.executions.to_purge(now - keep, 1))
             or tx.figures.grew_long()
@@ -211,3 +215,8 @@ def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
 def _expire_reviews(ports: Ports) -> int:
     overdue = ports.store.read(lambda tx: tx.reviews.overdue(tx.now(), BATCH))
     return _each(ports, overdue, lambda review: expire_review(ports, review))
+
+
+def _see_to_overdue_reviews(ports: Ports) -> int:
+    due = ports.store.read(lambda tx: tx.reviews.due(tx.now(), BATCH))
+    return _each(ports, due, lambda review: see_to_overdue(ports, review))

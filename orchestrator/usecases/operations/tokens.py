@@ -16,23 +16,38 @@ log = structlog.get_logger()
 
 
 def create_token(
-    ports: Ports, name: str, deployment: str | None = None, actor: str = OPERATOR
+    ports: Ports,
+    name: str,
+    deployment: str | None = None,
+    actor: str = OPERATOR,
+    person: str | None = None,
 ) -> tuple[Token, str]:
     """Store a token for one deployment or (None) for all; returns it with its secret.
 
-    The secret cannot be had again. Raises UnknownDeployment.
+    ``person`` is the address of the one whose own it is, None where it is nobody's. The secret
+    cannot be had again. Raises UnknownDeployment.
     """
     if deployment is not None:
         ports.deployments.get(deployment)
     secret = ports.chance.secret()
-    token = Token(ports.ids.new(), name, hash_of(secret), deployment, ports.clock.now())
+    now = ports.clock.now()
+    token = Token(ports.ids.new(), name, hash_of(secret), deployment, now, person=person)
     ports.store.transact(lambda tx: _add(ports, tx, token, actor))
     return token, secret
 
 
 def _add(ports: Ports, tx: Transaction, token: Token, actor: str) -> None:
     if tx.tokens.add(token):
-        note(ports, tx, actor, "token.create", token.id, token.deployment, name=token.name)
+        note(
+            ports,
+            tx,
+            actor,
+            "token.create",
+            token.id,
+            token.deployment,
+            name=token.name,
+            person=token.person,
+        )
 
 
 def list_tokens(ports: Ports) -> tuple[Token, ...]:

@@ -6,14 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.domain.canonical import Json, JsonObject
-from orchestrator.domain.checkpoint import Cause
-from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.plan import Plan
-from orchestrator.domain.question import QuestionKind
-from orchestrator.domain.review import Feedback, Review
-from orchestrator.domain.task_run import TaskRun, TaskRunState
-from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.domain.review import Review
 from orchestrator.errors import (
     AlreadyAnswered,
     Invalid,
@@ -23,31 +17,22 @@ from orchestrator.errors import (
 )
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
-from orchestrator.usecases.executions.advance import (
-    begin_due_tasks,
-    begin_round,
-    commit_task,
-    go_on,
-    last_round,
-)
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
-from orchestrator.usecases.executions.unknown_calls import settle_unknown_call
 from orchestrator.usecases.idempotency import idempotent
-from orchestrator.usecases.reviews.close import close_review
+from orchestrator.usecases.reviews.decide import decide, store_edited
 from orchestrator.usecases.reviews.feedback import Answer, read_feedback
-from orchestrator.usecases.reviews.rework import require_reworkable, send_back
-from orchestrator.usecases.reviews.weigh import begin_weighing, withdraw_weighing
+from orchestrator.usecases.reviews.vote import Undecided, count_vote, require_entitled
+from orchestrator.usecases.reviews.weigh import begin_weighing
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
-from orchestrator.wire import webhooks as webhook_bodies
-from orchestrator.wire.inputs import require_fitting_output
 from orchestrator.wire.requests import ResumeBody
 
 
 def answer(ports: Ports, given: Answer) -> JsonObject:
     """Take the decision, and return ``{"status", "message", "kickoff_id", …}``.
 
-    Raises UnknownExecution, UnknownTask, NotPending, AlreadyAnswered, OutputChanged, KeyReused and
-    Invalid; none of them changes anything.
+    Where more than one has to decide, ``status`` is ``pending`` until enough have. Raises
+    UnknownExecution, UnknownTask, NotPending, AlreadyAnswered, NotEntitled, OutputChanged,
+    KeyReused and Invalid; none of them changes anything.
     """
     if given.body.task_id is None and given.body.review_id is None:
         message = "Name the task ('task_id') or the review ('review_id') that is answered."
@@ -64,17 +49,19 @@ def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
     review = _asked_about(given.body, locked.plan, tx.reviews.of(locked.execution.id))
     if given.body.output_digest not in (None, "", review.output_digest):
         raise OutputChanged
+    voter = require_entitled(locked, review, given.person)
     feedback = read_feedback(given, review, settings_of(ports, tx, review.deployment).max_rounds)
-    if feedback is not None and feedback.rework_from is not None:
-        require_reworkable(locked, review, feedback.rework_from)
+    if voter is not None:
+        vote = count_vote(locked, review, voter, feedback, given.body)
+        if isinstance(vote, Undecided):
+            locked.close()
+            return _vote_taken(review, vote)
+        feedback = vote
     warnings = _resubscribe(locked, given.body)
-    run = tx.task_runs.get(review.task_run_id)
-    if run is None:
-        raise LookupError(f"review {review.id} has no task run")
     if feedback is None:
         status = _weigh(locked, review, given)
     else:
-        status = _take(locked, review, run, feedback, given.body.edited_output)
+        status = decide(locked, review, feedback, given.body.edited_output)
     locked.close()
     return _response(status, review, warnings, given.body, weighing=feedback is None)
 
@@ -130,52 +117,10 @@ def _resubscribe(locked: LockedExecution, body: ResumeBody) -> list[str]:
     ]
 
 
-def _take(
-    locked: LockedExecution, review: Review, run: TaskRun, feedback: Feedback, edited: str | None
-) -> str:
-    """Write the decision, and begin what follows from it; returns the word for that."""
-    if review.kind is QuestionKind.EFFECT:
-        return settle_unknown_call(locked, review, run, feedback)
-    output = locked.tx.outputs.get([review.output_id])[review.output_id]
-    edited_id = _store_edited(locked, review, output, edited)
-    if review.weighing:
-        withdraw_weighing(locked, review)
-    closed = close_review(locked, review, feedback, edited_id)
-    if run.state is not TaskRunState.UNDER_REVIEW or review.path != run.path:
-        # It was asked in the middle of a task.
-        if feedback.approved:
-            _commit_judged(locked, closed, edited_id, output.edited(edited) if edited else output)
-        go_on(locked, run.path)
-        return "retrying" if feedback.approved is False else "resumed"
-    if feedback.rework_from is not None:
-        send_back(locked, closed, feedback, feedback.rework_from)
-        return "retrying"
-    if not feedback.approved:
-        locked.save_run("reject", run, run.reject(locked.now))
-        runs = locked.tx.task_runs.uncommitted(run.execution_id)
-        begin_round(locked, run.path, last_round(runs, run.path) + 1, resumes=True)
-        return "retrying"
-    if edited is not None:
-        output = output.edited(edited)
-    commit_task(locked, locked.plan, run, edited_id or closed.output_id, output)
-    begin_due_tasks(locked, locked.plan, resumes=True)
-    return "completed" if locked.execution.state is ExecutionState.SUCCEEDED else "resumed"
-
-
-def _commit_judged(
-    locked: LockedExecution, review: Review, edited_id: str | None, output: Output
-) -> None:
-    """A crew's task inside a flow's method is final once it is approved."""
-    name, output_id = review.task_name, edited_id or review.output_id
-    locked.checkpoint(Cause.COMMIT, review.path, name=name, output_id=output_id)
-    body = webhook_bodies.task_body(review.path, name, output, None)
-    locked.announce(WebhookKind.TASK, body)
-
-
 def _weigh(locked: LockedExecution, review: Review, given: Answer) -> str:
     """The words name no option: a model has to weigh them, in a worker."""
     output = locked.tx.outputs.get([review.output_id])[review.output_id]
-    edited_id = _store_edited(locked, review, output, given.body.edited_output)
+    edited_id = store_edited(locked, review, output, given.body.edited_output)
     feedback = given.feedback()
     said = locked.save_review(
         "weigh",
@@ -189,16 +134,18 @@ def _weigh(locked: LockedExecution, review: Review, given: Answer) -> str:
     return "resumed"
 
 
-def _store_edited(
-    locked: LockedExecution, review: Review, output: Output, edited: str | None
-) -> str | None:
-    if edited is None:
-        return None
-    edited_id = locked.ports.ids.new()
-    rewritten = output.edited(edited)
-    require_fitting_output(output.extra.get(EDITS_FIT), rewritten)
-    locked.tx.outputs.add(edited_id, review.execution_id, rewritten, locked.now)
-    return edited_id
+def _vote_taken(review: Review, vote: Undecided) -> JsonObject:
+    message = (
+        f"Your decision is taken; {vote.missing} more of those who are asked have to decide."
+        if vote.missing
+        else "Those who were asked did not agree: each of them is asked again."
+    )
+    return {
+        "status": "pending",
+        "message": message,
+        "kickoff_id": review.execution_id,
+        "review_id": review.id,
+    }
 
 
 _BEING_WEIGHED = "Feedback taken; a model weighs which outcome it means."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.domain.person import address_of
 from orchestrator.domain.question import Effect, QuestionKind
 from orchestrator.domain.review import Feedback, Review, option_meant, reads_as_approval
 from orchestrator.errors import AlreadyAnswered, Invalid
@@ -13,13 +14,26 @@ from orchestrator.wire.requests import ResumeBody
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person says of a review: ``actor`` is whose credentials it came with."""
+    """What a person says of a review: ``actor`` is whose credentials it came with.
+
+    ``identity`` is the address of the person whose these are, where they are one person's alone.
+    """
 
     deployment: str
     body: ResumeBody
     actor: str
     channel: str
     key: IdempotencyKey | None = None
+    identity: str | None = None
+
+    @property
+    def person(self) -> str | None:
+        """The address of whoever answers, None where it is not known.
+
+        Credentials that are nobody's own may speak for anybody; whoever has them is trusted with
+        the whole deployment.
+        """
+        return self.identity or address_of(self.body.reviewer or "")
 
     def feedback(self, *, approved: bool | None = None, outcome: str | None = None) -> Feedback:
         """The person's words, with the decision that they stand for."""
@@ -27,7 +41,7 @@ class Answer:
             words=self.body.human_feedback,
             actor=self.actor,
             channel=self.channel,
-            reviewer=self.body.reviewer,
+            reviewer=self.identity or self.body.reviewer,
             approved=approved,
             outcome=outcome,
             rework_from=self.body.rework_from,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.domain.output import Output, Preview
+from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.errors import UnknownReview
 from orchestrator.ports import Ports, Position, Transaction
@@ -13,10 +14,14 @@ from orchestrator.ports import Ports, Position, Transaction
 
 @dataclass(frozen=True, slots=True)
 class ListedReview:
-    """An open review with the beginning of the text that a person has to judge."""
+    """An open review with the beginning of the text that a person has to judge.
+
+    ``recipients`` are those who are asked, or were.
+    """
 
     review: Review
     preview: Preview
+    recipients: tuple[Recipient, ...] = ()
 
     @property
     def id(self) -> str:
@@ -30,18 +35,36 @@ class ListedReview:
 
 
 def list_pending(
-    ports: Ports, deployment: str | None, after: Position | None, limit: int
+    ports: Ports,
+    deployment: str | None,
+    after: Position | None,
+    limit: int,
+    assigned_to: str | None = None,
 ) -> tuple[ListedReview, ...]:
-    """Some of the open reviews of a deployment, or of all, oldest first."""
+    """Some of the open reviews of a deployment, or of all, oldest first.
+
+    ``assigned_to`` leaves those that wait for the person of that address.
+    """
 
     def read(tx: Transaction) -> tuple[ListedReview, ...]:
-        reviews = tx.reviews.pending(deployment, after, limit)
+        reviews = tx.reviews.pending(deployment, after, limit, assigned_to)
         previews = tx.outputs.previews([review.output_id for review in reviews])
+        asked = tx.recipients.of([review.id for review in reviews if review.terms])
         return tuple(
-            ListedReview(review, previews.get(review.output_id, Preview(""))) for review in reviews
+            ListedReview(
+                review,
+                previews.get(review.output_id, Preview("")),
+                tuple(each for each in asked if each.review_id == review.id),
+            )
+            for review in reviews
         )
 
     return ports.store.read(read)
+
+
+def who_is_asked(ports: Ports, review: Review) -> tuple[Recipient, ...]:
+    """Those who are asked in a review, or were, in the order in which they were asked."""
+    return ports.store.read(lambda tx: tx.recipients.of([review.id]))
 
 
 def find_review(ports: Ports, review_id: str, deployment: str | None) -> Review:

@@ -1,14 +1,16 @@
-"""Answer a review with the token of its notice: no account is needed."""
+"""Answer a review with the token of its notice, or of one recipient's mail: no account needed."""
 
 from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
 
+from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
+from orchestrator.domain.timeline import person_actor
 from orchestrator.domain.token import hash_of
 from orchestrator.errors import AlreadyAnswered, InvalidResponseToken
-from orchestrator.ports import Ports
+from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.usecases.reviews.find import find_review
@@ -16,6 +18,28 @@ from orchestrator.wire.requests import RespondBody, ResumeBody
 
 ACTOR = "response-token"
 """Whoever holds the token of a notice may answer that one review."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What a token gives the right to: one review, as one of those who are asked, or as nobody."""
+
+    review: Review
+    recipient: Recipient | None = None
+
+
+def holder_of(ports: Ports, token: str) -> Holder | None:
+    """Whose token that is; None where it is none."""
+    hashed = hash_of(token)
+
+    def look(tx: Transaction) -> Holder | None:
+        recipient = tx.recipients.by_token(hashed)
+        if recipient is not None:
+            return Holder(tx.reviews.get([recipient.review_id])[recipient.review_id], recipient)
+        review = tx.reviews.by_token(hashed)
+        return None if review is None else Holder(review)
+
+    return ports.store.read(look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +54,39 @@ class Response:
 def respond(ports: Ports, response: Response) -> Review:
     """Take the decision, and return the review as it is then. It drops no webhook.
 
-    Raises InvalidResponseToken, AlreadyAnswered, OutputChanged and Invalid.
+    Raises InvalidResponseToken, AlreadyAnswered, NotEntitled, OutputChanged and Invalid.
     """
-    hashed = hash_of(response.token)
-    review = ports.store.read(lambda tx: tx.reviews.by_token(hashed))
-    if review is None or not hmac.compare_digest(review.id, response.review_id):
+    holder = holder_of(ports, response.token)
+    if holder is None or not hmac.compare_digest(holder.review.id, response.review_id):
         raise InvalidResponseToken
+    return respond_as(ports, holder, response.body, response.body.source or "callback")
+
+
+def respond_with(ports: Ports, token: str, body: RespondBody, channel: str) -> Review:
+    """Do the same for whoever holds a token. Raises as ``respond`` does."""
+    holder = holder_of(ports, token)
+    if holder is None:
+        raise InvalidResponseToken
+    return respond_as(ports, holder, body, channel)
+
+
+def respond_as(ports: Ports, holder: Holder, said: RespondBody, channel: str) -> Review:
+    """Take the decision of a token's holder. Raises as ``respond`` does."""
+    review, recipient = holder.review, holder.recipient
     if not review.is_open:
         raise AlreadyAnswered(review.summary(), review.winner())
-    said = response.body.model_dump(include=set(ResumeBody.model_fields), exclude_unset=True)
-    if "feedback" in response.body.model_fields_set:
-        said["human_feedback"] = response.body.feedback or response.body.human_feedback
+    given = said.model_dump(include=set(ResumeBody.model_fields), exclude_unset=True)
+    if "feedback" in said.model_fields_set:
+        given["human_feedback"] = said.feedback or said.human_feedback
     body = ResumeBody.model_validate(
         {
-            **said,
+            **given,
             "execution_id": review.execution_id,
             "review_id": review.id,
             "carry_webhooks": True,
         }
     )
-    answer(ports, Answer(review.deployment, body, ACTOR, response.body.source or "callback"))
+    identity = recipient.address if recipient else None
+    actor = ACTOR if identity is None else person_actor(identity)
+    answer(ports, Answer(review.deployment, body, actor, channel, identity=identity))
     return find_review(ports, review.id, None)

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, false, true
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    false,
+    true,
+)
 
 from orchestrator.adapters.sql.column_types import (
     QuestionText,
@@ -90,6 +101,8 @@ recipients = Table(
     Column("outcome", Words),
     Column("words", Words),
     Column("channel", Words),
+    # The token itself, encrypted, for reminders; nobody has it any more once the review is closed.
+    Column("token", LargeBinary),
     # Whether the review is open: what waits for a person is found without looking at the rest.
     Column("waits", Boolean, nullable=False, server_default=true()),
     Index(None, "review_id"),

@@ -14,6 +14,35 @@ down_revision = "0018"
 branch_labels = None
 depends_on = None
 
+_EVENTS_BEFORE = (
+    "review.open",
+    "review.answer",
+    "review.weigh",
+    "review.undecided",
+    "review.expire",
+    "review.withdraw",
+)
+_EVENTS_NOW = (
+    "review.open",
+    "review.answer",
+    "review.weigh",
+    "review.undecided",
+    "review.claim",
+    "review.release",
+    "review.remind",
+    "review.escalate",
+    "review.reroute",
+    "review.expire",
+    "review.withdraw",
+    "review.nobody",
+    "recipient.ask",
+    "recipient.snooze",
+    "recipient.undeliverable",
+    "recipient.vote",
+    "recipient.ask_again",
+    "recipient.delegate",
+    "recipient.relieve",
+)
 _UUID = sa.String(36)
 _UTC = sa.String(32).with_variant(sa.DateTime(timezone=True), "postgresql")
 _TIMES = ("remind_at", "escalate_at", "answer_at", "sla_at", "claim_until", "due_at")
@@ -38,10 +67,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("address", name="pk_absences"),
     )
     _create_recipients()
+    _tell_of_reviews(_EVENTS_NOW)
 
 
 def _create_recipients() -> None:
-    waits: sa.Column[bool] = sa.Column("waits", sa.Boolean(), nullable=False, server_default=sa.true())
+    is_open: sa.Column[bool] = sa.Column("waits", sa.Boolean(), nullable=False, server_default=sa.true())
     op.create_table(
         "recipients",
         sa.Column("id", _UUID, nullable=False),
@@ -63,7 +93,8 @@ def _create_recipients() -> None:
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("words", sa.Text(), nullable=True),
         sa.Column("channel", sa.Text(), nullable=True),
-        waits,
+        sa.Column("token", sa.LargeBinary(), nullable=True),
+        is_open,
         _reference("review_id", "reviews"),
         _reference("execution_id", "executions"),
         sa.PrimaryKeyConstraint("id", name="pk_recipients"),
@@ -71,7 +102,8 @@ def _create_recipients() -> None:
     op.create_index("ix_recipients_review_id", "recipients", ["review_id"])
     op.create_index("ix_recipients_execution_id", "recipients", ["execution_id"])
     _index("ix_recipients_token_hash", "recipients", ["token_hash"], "token_hash IS NOT NULL")
-    waiting = "waits AND state IN ('ASKED')"
+    waits = "waits" if op.get_bind().dialect.name == "postgresql" else "waits = 1"
+    waiting = f"{waits} AND state IN ('ASKED')"
     _index("ix_recipients_waiting", "recipients", ["address", "created_at"], waiting)
 
 
@@ -81,8 +113,14 @@ def _reference(column: str, table: str) -> sa.ForeignKeyConstraint:
 
 
 def _index(name: str, table: str, columns: list[str], where: str) -> None:
-    condition = sa.text(f"({where})")
+    condition = sa.text(where)
     op.create_index(name, table, columns, sqlite_where=condition, postgresql_where=condition)
+
+
+def _tell_of_reviews(events: tuple[str, ...]) -> None:
+    listed = ", ".join(f"'{event}'" for event in events)
+    op.drop_index("ix_timeline_reviews", "timeline")
+    _index("ix_timeline_reviews", "timeline", ["number"], f"event IN ({listed})")
 
 
 def downgrade() -> None:
@@ -90,6 +128,7 @@ def downgrade() -> None:
 
     In place: a table that is made anew would lose the triggers that count.
     """
+    _tell_of_reviews(_EVENTS_BEFORE)
     op.drop_table("recipients")
     op.drop_table("absences")
     op.drop_index("ix_reviews_due", "reviews")

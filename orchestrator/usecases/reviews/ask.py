@@ -1,0 +1,80 @@
+"""Ask people to decide in a review: each gets a mail with a token of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import structlog
+
+from orchestrator.domain.output import Output
+from orchestrator.domain.recipient import Recipient, RecipientState
+from orchestrator.domain.review import Review
+from orchestrator.domain.review_terms import Asked
+from orchestrator.domain.routing import present
+from orchestrator.domain.token import hash_of, mail_token
+from orchestrator.usecases.deployment_settings import settings_of
+from orchestrator.usecases.executions.locked_execution import LockedExecution
+from orchestrator.usecases.reviews.notices import mail
+from orchestrator.wire.notices import Notice
+from orchestrator.wire.webhooks import AskedReview
+
+log = structlog.get_logger()
+
+
+def ask(
+    locked: LockedExecution,
+    review: Review,
+    output: Output,
+    asked: Collection[Asked],
+    notice: Notice = Notice.REQUEST,
+) -> list[Recipient]:
+    """Write who is asked, and send each a notice. Where it is nobody, that is written down."""
+    tokens: dict[Recipient, str] = {}
+    for each in asked:
+        token = mail_token(locked.ports.chance.secret())
+        tokens[_recipient(locked, review, each, token)] = token
+    locked.tx.recipients.add(tokens)
+    for recipient, token in tokens.items():
+        to, reason = recipient.address, recipient.reason
+        locked.record("recipient.ask", recipient.id, review, to=to, reason=reason)
+        mail(locked, AskedReview(review, output), recipient, token, notice)
+    if review.terms is not None and not tokens:
+        locked.record("review.nobody", review.id, review, rule=review.terms.rule)
+        log.warning("nobody is asked", review_id=review.id, rule=review.terms.rule)
+    return list(tokens)
+
+
+def _recipient(locked: LockedExecution, review: Review, asked: Asked, token: str) -> Recipient:
+    return Recipient(
+        id=locked.ports.ids.new(),
+        review_id=review.id,
+        execution_id=review.execution_id,
+        deployment=review.deployment,
+        address=asked.address,
+        state=RecipientState.ASKED,
+        version=1,
+        rung=review.rung,
+        reason=asked.reason,
+        created_at=locked.now,
+        token_hash=hash_of(token),
+    )
+
+
+def ask_more(locked: LockedExecution, review: Review, asked: Sequence[Asked]) -> list[Recipient]:
+    """Ask those of them who are here, and were not asked before."""
+    if review.terms is None or not asked:
+        return []
+    before = {each.address for each in locked.tx.recipients.of([review.id])}
+    absences = locked.tx.absences.at(locked.now)
+    found = present(asked, absences, {*review.terms.excluded, *before})
+    if not found:
+        return []
+    output = locked.tx.outputs.get([review.output_id])[review.output_id]
+    return ask(locked, review, output, found, Notice.ESCALATION)
+
+
+def creator_of(locked: LockedExecution) -> list[Asked]:
+    """Who is asked where nobody else is; empty where the deployment names none."""
+    deployment = locked.execution.deployment
+    creator = settings_of(locked.ports, locked.tx, deployment).review_policy.creator
+    return [] if creator is None else [Asked(creator, "creator")]

@@ -1,0 +1,68 @@
+"""Tell people and webhooks of a review: that it waits, still waits, or waits for others as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.output import Output
+from orchestrator.domain.recipient import Recipient
+from orchestrator.domain.review import Review, ReviewState
+from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.usecases.deployment_settings import settings_of
+from orchestrator.usecases.executions.locked_execution import LockedExecution
+from orchestrator.wire.notices import Notice, mail_body
+from orchestrator.wire.webhooks import AskedReview, human_input_body, later_notice_body
+
+
+def mail(
+    locked: LockedExecution,
+    asked: AskedReview,
+    recipient: Recipient,
+    token: str | None,
+    notice: Notice,
+) -> None:
+    """Have a mail sent to one of those who are asked, where mail is sent at all."""
+    if locked.ports.mail is None:
+        return
+    review = asked.review
+    reviews = locked.tx.reviews.of(review.execution_id) if review.round > 1 else ()
+    earlier = [each for each in reviews if _came_before(each, review)]
+    body = mail_body(asked, recipient, token, notice, earlier)
+    url = f"mailto:{recipient.address}"
+    endpoint = locked.tx.endpoints.ensure(review.deployment, url, None, locked.now)
+    locked.announce_to(endpoint, WebhookKind.HUMAN_INPUT, body)
+
+
+def _came_before(earlier: Review, review: Review) -> bool:
+    same = earlier.path == review.path and earlier.round < review.round
+    return same and earlier.state is ReviewState.ANSWERED and bool(earlier.words)
+
+
+def tell_webhooks(
+    locked: LockedExecution,
+    review: Review,
+    output: Output,
+    token: str,
+    recipients: Sequence[Recipient],
+) -> None:
+    """Tell the human-input webhook, and the one of the deployment, that a review was opened."""
+    flow = locked.plan.tasks[0].name if locked.plan.is_flow else None
+    addresses = tuple(each.address for each in recipients)
+    asked = AskedReview(review, output, flow, addresses)
+    _announce(locked, human_input_body(asked, locked.ports.public_url, token))
+
+
+def tell_webhooks_again(
+    locked: LockedExecution, review: Review, notice: Notice, recipients: Sequence[Recipient]
+) -> None:
+    """Tell them of a reminder, or that others are asked as well: one webhook for each of these."""
+    for recipient in recipients:
+        token = locked.tx.recipients.token(recipient.id)
+        body = later_notice_body(review, notice.value, recipient, locked.ports.public_url, token)
+        _announce(locked, body)
+
+
+def _announce(locked: LockedExecution, body: JsonObject) -> None:
+    deployment = settings_of(locked.ports, locked.tx, locked.execution.deployment)
+    locked.announce(WebhookKind.HUMAN_INPUT, body, also=deployment.review_webhook)

@@ -1,0 +1,120 @@
+"""See to a review that nobody has answered: remind, escalate, answer it, free it of a claim.
+
+Each of these is due at a time of its own by the database's clock, and happens once: whoever comes
+second finds the next time in its place. An answer that was accepted before wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from orchestrator.domain.deadlines import deadlines
+from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.recipient import Recipient
+from orchestrator.domain.review import Feedback, Review, option_meant
+from orchestrator.domain.review_terms import Terms
+from orchestrator.domain.timeline import SWEEP
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.deployment_settings import settings_of
+from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.reviews.ask import ask_more
+from orchestrator.usecases.reviews.decide import decide
+from orchestrator.usecases.reviews.notices import mail, tell_webhooks_again
+from orchestrator.wire.notices import Notice
+from orchestrator.wire.webhooks import AskedReview
+
+AUTOMATIC = "automatic"
+"""The channel of an answer that nobody gave."""
+
+
+def see_to_overdue(ports: Ports, review: Review) -> bool:
+    """Do what is due about a review; False where there is nothing, or somebody answered."""
+
+    def work(tx: Transaction) -> bool:
+        locked = lock_execution(ports, tx, review.execution_id, SWEEP)
+        current = tx.reviews.get([review.id])[review.id]
+        if not current.is_open or current.terms is None or not _is_past(locked, current.due_at):
+            return False
+        _see_to(locked, current, current.terms)
+        locked.close()
+        return True
+
+    return ports.store.transact(work)
+
+
+def _is_past(locked: LockedExecution, moment: datetime | None) -> bool:
+    return moment is not None and moment <= locked.now
+
+
+def _see_to(locked: LockedExecution, review: Review, terms: Terms) -> None:
+    if _is_past(locked, review.claim_until):
+        review = locked.save_review("release", review, review.release(), by=review.claimed_by)
+    if _is_past(locked, review.answer_at) and _answer(locked, review, terms):
+        return
+    review = locked.tx.reviews.get([review.id])[review.id]
+    if _is_past(locked, review.escalate_at):
+        review = escalate(locked, review, terms)
+    if _is_past(locked, review.remind_at):
+        _remind(locked, review, terms)
+
+
+def _answer(locked: LockedExecution, review: Review, terms: Terms) -> bool:
+    """Give the automatic answer; False where it does not fit the question: people have to."""
+    automatic = terms.automatic
+    if automatic is None:
+        return False
+    feedback = Feedback(
+        words=automatic.words,
+        actor=SWEEP,
+        channel=AUTOMATIC,
+        approved=automatic.approved,
+        outcome=option_meant(automatic.outcome, review.question) if automatic.outcome else None,
+    )
+    why_not = _why_it_does_not_fit(locked, review, feedback)
+    if why_not is None:
+        decide(locked, review, feedback)
+        return True
+    note = f"The automatic answer does not fit: {why_not}. A person has to decide"
+    locked.save_review("undecided", review, review.unanswerable(note), note=note)
+    return False
+
+
+def _why_it_does_not_fit(locked: LockedExecution, review: Review, feedback: Feedback) -> str | None:
+    if review.kind is QuestionKind.CHOICE:
+        return None if feedback.outcome else "it is none of the options"
+    if review.kind is not QuestionKind.JUDGE or feedback.approved is None:
+        return "it is of another kind than the question"
+    most = settings_of(locked.ports, locked.tx, review.deployment).max_rounds
+    if not feedback.approved and most is not None and review.round >= most:
+        return f"the deployment allows {most} rounds"
+    return None
+
+
+def escalate(locked: LockedExecution, review: Review, terms: Terms) -> Review:
+    """Ask those on the next rung of the ladder as well."""
+    rung = terms.ladder[review.rung]
+    climbed = review.rung + 1
+    after = deadlines(terms, review.created_at, climbed)
+    saved = locked.save_review("escalate", review, review.escalate(after.escalate_at), rung=climbed)
+    asked = ask_more(locked, saved, rung.asked)
+    tell_webhooks_again(locked, saved, Notice.ESCALATION, asked)
+    return saved
+
+
+def _remind(locked: LockedExecution, review: Review, terms: Terms) -> None:
+    asked = [each for each in locked.tx.recipients.of([review.id]) if each.is_asked]
+    awake = [each for each in asked if not each.is_snoozed(locked.now)]
+    next_time = deadlines(terms, review.created_at, last_reminded_at=locked.now).remind_at
+    woken_at = [each.snoozed_until for each in asked if each.is_snoozed(locked.now)]
+    again_at = min(filter(None, (next_time, *woken_at)), default=None)
+    saved = locked.save_review("remind", review, review.remind(again_at))
+    _mail_each(locked, saved, awake)
+    tell_webhooks_again(locked, saved, Notice.REMINDER, awake)
+
+
+def _mail_each(locked: LockedExecution, review: Review, recipients: Iterable[Recipient]) -> None:
+    output = locked.tx.outputs.get([review.output_id])[review.output_id]
+    for each in recipients:
+        token = locked.tx.recipients.token(each.id)
+        mail(locked, AskedReview(review, output), each, token, Notice.REMINDER)

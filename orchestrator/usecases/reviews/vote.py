@@ -1,0 +1,102 @@
+"""Who may decide in a review, and what their votes come to where several have to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.domain.entitlement import refusal
+from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.recipient import Recipient, RecipientState
+from orchestrator.domain.review import Feedback, Review
+from orchestrator.domain.votes import Verdict, tally
+from orchestrator.errors import Invalid, NotEntitled
+from orchestrator.usecases.executions.locked_execution import LockedExecution
+from orchestrator.wire.requests import ResumeBody
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A vote was taken and decides nothing yet; ``missing`` is 0 where all have to vote again."""
+
+    missing: int
+
+
+def require_entitled(locked: LockedExecution, review: Review, who: str | None) -> Recipient | None:
+    """The recipient that this person is, None for somebody who answers without being asked.
+
+    Raises NotEntitled where this person may not decide.
+    """
+    if review.terms is None:
+        return None
+    recipients = locked.tx.recipients.of([review.id])
+    claim = (review.claimed_by, review.claim_until)
+    why_not = refusal(review.terms, recipients, *claim, who, locked.now)
+    if why_not is not None:
+        raise NotEntitled(why_not)
+    return next((each for each in recipients if each.address == who and each.is_asked), None)
+
+
+def count_vote(
+    locked: LockedExecution,
+    review: Review,
+    voter: Recipient,
+    feedback: Feedback | None,
+    body: ResumeBody,
+) -> Feedback | Undecided | None:
+    """Write down what this person decided, and say what all who voted come to.
+
+    None, and nothing is written, where a model has to weigh the words first. Raises Invalid for
+    what several cannot decide on together.
+    """
+    needed = 1 if review.terms is None else review.terms.decisions
+    if needed > 1:
+        _require_votable(review, feedback, body)
+    if feedback is None:
+        return None
+    voted = locked.tx.recipients.save(voter, voter.vote(feedback, locked.now))
+    decided = {"approved": feedback.approved, "outcome": feedback.outcome}
+    words = feedback.words or None
+    locked.record("recipient.vote", voted.id, review, by=voted.address, feedback=words, **decided)
+    if needed == 1 or review.terms is None:
+        return feedback
+    recipients = locked.tx.recipients.of([review.id])
+    verdict = tally(review.terms, recipients, review.kind)
+    if verdict is None:
+        votes = [each for each in recipients if each.state is RecipientState.VOTED]
+        return Undecided(max(1, needed - len(votes)))
+    if verdict.undecided:
+        _ask_again(locked, review)
+        return Undecided(0)
+    return _together(feedback, verdict)
+
+
+def _require_votable(review: Review, feedback: Feedback | None, body: ResumeBody) -> None:
+    if feedback is None:
+        options = ", ".join(review.question.options)
+        message = f"Several people decide here: name one of the options in 'outcome': {options}."
+        raise Invalid(message, {"outcome": f"choose one of: {options}"})
+    if body.edited_output is not None and review.kind is QuestionKind.JUDGE:
+        message = (
+            "Several people decide on this text, so nobody changes it alone: ask for changes with "
+            "is_approve false."
+        )
+        raise Invalid(message, {"edited_output": "several people decide on this text"})
+
+
+def _ask_again(locked: LockedExecution, review: Review) -> None:
+    for each in locked.tx.recipients.of([review.id]):
+        if each.state is RecipientState.VOTED:
+            asked = locked.tx.recipients.save(each, each.ask_again())
+            locked.record("recipient.ask_again", asked.id, review, to=asked.address)
+
+
+def _together(last: Feedback, verdict: Verdict) -> Feedback:
+    return Feedback(
+        words=verdict.words,
+        actor=last.actor,
+        channel=last.channel,
+        reviewer=last.reviewer,
+        approved=verdict.approved,
+        outcome=verdict.outcome,
+        rework_from=last.rework_from,
+    )

@@ -1,0 +1,81 @@
+"""The bodies of the mails that ask people, as they are stored until they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.recipient import Recipient
+from orchestrator.domain.review import Review
+from orchestrator.domain.review_policy import Automatic
+from orchestrator.wire.moment import iso
+from orchestrator.wire.webhooks import AskedReview
+
+FORMAT = 1
+
+LONGEST_OUTPUT = 64 * 1024
+"""Characters of an output that a mail carries; the page that it links to has all of it."""
+
+
+class Notice(StrEnum):
+    """What a mail, or a webhook, says of a review."""
+
+    REQUEST = "request"
+    REMINDER = "reminder"
+    ESCALATION = "escalation"
+    DELEGATED = "delegated"
+    REFUSED = "refused"
+
+
+def mail_body(
+    asked: AskedReview,
+    recipient: Recipient,
+    token: str | None,
+    notice: Notice,
+    earlier: Iterable[Review],
+) -> JsonObject:
+    """All that a mail says; ``token`` is the right to answer, of this person and round alone."""
+    review, question = asked.review, asked.review.question
+    terms = review.terms
+    return {
+        "v": FORMAT,
+        "notice": notice.value,
+        "to": recipient.address,
+        "recipient_id": recipient.id,
+        "reason": recipient.reason,
+        "token": token,
+        "review_id": review.id,
+        "execution_id": review.execution_id,
+        "deployment": review.deployment,
+        "task_name": review.task_name,
+        "round": review.round,
+        "kind": review.kind.value,
+        "message": question.message,
+        "options": list(question.options),
+        "default_outcome": question.default,
+        "output": asked.output.raw[:LONGEST_OUTPUT],
+        "output_is_cut": len(asked.output.raw) > LONGEST_OUTPUT,
+        "output_digest": review.output_digest,
+        "careful": terms is not None and terms.careful,
+        "decisions": 1 if terms is None else terms.decisions,
+        "due": {
+            "expires_at": iso(review.expires_at),
+            "answer_at": iso(review.answer_at),
+            "automatic": said_automatically(terms.automatic) if terms else None,
+            "escalate_at": iso(review.escalate_at),
+        },
+        "earlier": [
+            {"round": each.round, "by": each.reviewer or each.actor, "feedback": each.words}
+            for each in earlier
+        ],
+    }
+
+
+def said_automatically(automatic: Automatic | None) -> str | None:
+    """The answer that a review gets where nobody answers it, in words."""
+    if automatic is None:
+        return None
+    if automatic.outcome is not None:
+        return automatic.outcome
+    return "approve" if automatic.approved else "reject"

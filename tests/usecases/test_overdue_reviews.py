@@ -1,0 +1,187 @@
+"""Nobody answers: reminders, the ladder and the automatic answer, each once and never early."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from policies import (
+    ANN,
+    BEN,
+    CAT,
+    DAN,
+    approves,
+    events,
+    hours,
+    open_review,
+    policy,
+    recipients_of,
+    reviews_of,
+    rung,
+    says,
+)
+from world import World
+
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.review import Review
+from orchestrator.domain.review_policy import Automatic
+from orchestrator.domain.review_terms import Absence
+from orchestrator.errors import Invalid, NotFound
+from orchestrator.ports import MailIdentity
+from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.reviews.absences import begin_absence, end_absence, list_absences
+from orchestrator.usecases.reviews.delegate import snooze
+from orchestrator.usecases.reviews.locked_review import Act
+
+Make = Callable[..., World]
+Later = Callable[[float], None]
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def halted(a_world: Make, later: Later) -> Callable[..., tuple[World, Review]]:
+    """A world whose one review is open, under a rule; mail is on."""
+
+    def make(*addresses: str, **rule: Any) -> tuple[World, Review]:
+        creator = rule.pop("creator", None)
+        world = a_world("write?", review_policy=policy(*addresses, creator=creator, **rule))
+        world.ports = replace(world.ports, mail=MailIdentity("crew@example.com"))
+        return world, open_review(world, world.halted())
+
+    return make
+
+
+def mails(world: World, review: Review) -> list[tuple[str, str]]:
+    """To whom which notices go, in order."""
+    found = world.ports.store.read(lambda tx: tx.timeline.of(review.execution_id))
+    ids = [each.subject_id for each in found if each.event == "delivery.create"]
+    deliveries = world.ports.store.read(lambda tx: [tx.deliveries.get(each) for each in ids])
+    bodies = [json.loads(each.body or b"") for each in deliveries if each]
+    return [(body["to"], body["notice"]) for body in bodies]
+
+
+def test_reminders_come_again_and_again_and_never_early(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN, remind_after=hours(1))
+    assert mails(world, review) == [(ANN, "request")]
+    later(HOUR - 1)
+    sweep(world.ports)
+    assert mails(world, review) == [(ANN, "request")]
+    for times in (1, 2):
+        later(HOUR + 1)
+        for _ in range(3):
+            sweep(world.ports)
+        assert mails(world, review) == [(ANN, "request"), *[(ANN, "reminder")] * times]
+
+
+def test_the_ladder_asks_more_people_and_the_earlier_ones_may_still_answer(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN, ladder=(rung(1, BEN), rung(2, BEN, CAT)))
+    later(HOUR)
+    sweep(world.ports)
+    assert mails(world, review) == [(ANN, "request"), (BEN, "escalation")]
+    later(HOUR)
+    sweep(world.ports)
+    assert mails(world, review)[2:] == [(CAT, "escalation")]
+    assert open_review(world, review.execution_id).escalate_at is None
+    assert [each.rung for each in recipients_of(world, review).values()] == [0, 1, 2]
+    assert says(world, review, ANN, is_approve=True)["status"] == "completed"
+
+
+def test_the_automatic_answer_is_given_once_whatever_number_of_sweeps_run(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN, automatic=approves(24))
+    later(24 * HOUR - 1)
+    sweep(world.ports)
+    assert open_review(world, review.execution_id)
+    later(1)
+    threads = [threading.Thread(target=sweep, args=(world.ports,)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = world.snapshot(review.execution_id)
+    assert found.execution.state is ExecutionState.SUCCEEDED
+    (closed,) = reviews_of(world, review.execution_id)
+    assert (closed.actor, closed.channel, closed.approved) == ("sweep", "automatic", True)
+    assert len(events(world, review.execution_id, "review.answer")) == 1
+
+
+def test_an_automatic_rejection_has_the_task_run_again(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    silence = Automatic(hours(1), approved=False, words="Nobody looked at it.")
+    world, review = halted(ANN, automatic=silence)
+    later(HOUR)
+    sweep(world.ports)
+    world.work()
+    again = open_review(world, review.execution_id)
+    assert (again.round, reviews_of(world, review.execution_id)[0].words) == (2, silence.words)
+
+
+def test_an_answer_that_fits_no_question_leaves_it_to_people(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN, automatic=Automatic(hours(1), outcome="ship"))
+    later(HOUR)
+    sweep(world.ports)
+    current = open_review(world, review.execution_id)
+    assert "does not fit" in str(current.note)
+    assert sweep(world.ports).overdue_reviews == 0
+    assert says(world, review, ANN, is_approve=True)["status"] == "completed"
+
+
+def test_an_answer_that_came_before_the_deadline_wins(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN, automatic=approves(1), remind_after=hours(1))
+    says(world, review, ANN, is_approve=False, human_feedback="no")
+    later(2 * HOUR)
+    sweep(world.ports)
+    assert reviews_of(world, review.execution_id)[0].approved is False
+
+
+def test_who_is_away_is_replaced_and_comes_back(a_world: Make, later: Later) -> None:
+    world = a_world("write?", review_policy=policy(ANN, ladder=(rung(1, CAT),)))
+    now = world.ports.clock.now()
+    for who, to in ((ANN, BEN), (CAT, DAN)):
+        begin_absence(world.ports, Absence(who, now + timedelta(days=1), to), "tests")
+    with pytest.raises(Invalid, match="leads back"):
+        begin_absence(world.ports, Absence(BEN, now + timedelta(days=1), ANN), "tests")
+    review = open_review(world, world.halted())
+    assert [(who, each.reason) for who, each in recipients_of(world, review).items()] == [
+        (BEN, f"in place of {ANN} (rule *)")
+    ]
+    later(HOUR)
+    sweep(world.ports)
+    assert DAN in recipients_of(world, review)
+    end_absence(world.ports, ANN, "tests")
+    with pytest.raises(NotFound):
+        end_absence(world.ports, ANN, "tests")
+    assert [each.address for each in list_absences(world.ports)] == [CAT]
+    assert list(recipients_of(world, open_review(world, world.halted()))) == [ANN]
+
+
+def test_who_snoozes_is_reminded_when_they_said_and_not_before(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN, BEN, remind_after=hours(1))
+    act = Act(review.id, None, "tests")
+    with pytest.raises(Invalid, match="has passed"):
+        snooze(world.ports, act, ANN, world.ports.clock.now())
+    snooze(world.ports, act, ANN, world.ports.clock.now() + timedelta(hours=1, minutes=30))
+    later(HOUR)
+    sweep(world.ports)
+    assert mails(world, review)[2:] == [(BEN, "reminder")]
+    later(HOUR / 2)
+    sweep(world.ports)
+    assert (ANN, "reminder") in mails(world, review)[3:]

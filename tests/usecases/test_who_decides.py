@@ -1,0 +1,282 @@
+"""Who may decide in a review: those who are asked, as many as the policy says, each once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from policies import (
+    ANN,
+    BEN,
+    CAT,
+    DAN,
+    events,
+    group_policy,
+    open_review,
+    people,
+    policy,
+    recipients_of,
+    reviews_of,
+    says,
+    token_of,
+)
+from world import World
+
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.recipient import RecipientState
+from orchestrator.domain.review import Review, ReviewState
+from orchestrator.domain.review_policy import ReviewPolicy, Rule
+from orchestrator.errors import AlreadyAnswered, Invalid, InvalidResponseToken, NotEntitled
+from orchestrator.usecases.operations.purge import purge
+from orchestrator.usecases.reviews.claim import claim, release
+from orchestrator.usecases.reviews.delegate import delegate, reassign
+from orchestrator.usecases.reviews.find import list_pending
+from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.reroute import reroute
+from orchestrator.usecases.reviews.respond import respond_with
+from orchestrator.usecases.reviews.withdraw import withdraw
+from orchestrator.wire.requests import RespondBody
+
+Make = Callable[..., World]
+Later = Callable[[float], None]
+
+
+def act(review: Review) -> Act:
+    return Act(review.id, None, "tests")
+
+
+def halted(world: World, **body: object) -> Review:
+    return open_review(world, world.halted(**body))
+
+
+def test_those_whom_the_rule_names_are_asked_each_with_a_token(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write?", review_policy=policy(ANN, BEN))
+    review = halted(world)
+    asked = recipients_of(world, review)
+    assert list(asked) == [ANN, BEN]
+    assert {each.reason for each in asked.values()} == {"rule *"}
+    tokens = {token_of(world, review, who) for who in (ANN, BEN)}
+    assert len(tokens) == 2
+    assert all(len(token) == 32 and token == token.lower() for token in tokens)
+
+
+def test_where_nobody_is_found_the_review_is_open_and_the_timeline_says_so(a_world: Make) -> None:
+    world = a_world(
+        "write?", review_policy=ReviewPolicy((Rule("other*", people(ANN)),), creator=DAN)
+    )
+    assert list(recipients_of(world, halted(world))) == [DAN]
+    world = a_world("write?", review_policy=policy())
+    review = halted(world)
+    assert recipients_of(world, review) == {}
+    assert ("review.nobody", {"rule": "*"}) in events(world, review.execution_id, "review")
+    says(world, review, None, is_approve=True)
+
+
+def test_only_who_is_asked_decides(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN))
+    review = halted(world)
+    with pytest.raises(NotEntitled, match="is not asked"):
+        says(world, review, BEN, is_approve=True)
+    with pytest.raises(NotEntitled):
+        says(world, review, None, is_approve=True, reviewer="Ben@Example.com")
+    assert says(world, review, ANN, is_approve=True)["status"] == "completed"
+    closed = reviews_of(world, review.execution_id)[0]
+    assert (closed.reviewer, closed.state) == (ANN, ReviewState.ANSWERED)
+    assert recipients_of(world, closed)[ANN].state is RecipientState.VOTED
+
+
+def test_two_of_three_decide_together(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write?", review_policy=policy(ANN, BEN, CAT, decisions=2))
+    review = halted(world)
+    with pytest.raises(NotEntitled, match="who decides"):
+        says(world, review, None, is_approve=True)
+    first = says(world, review, ANN, is_approve=True, human_feedback="fine")
+    assert (first["status"], open_review(world, review.execution_id).id) == ("pending", review.id)
+    with pytest.raises(NotEntitled, match="has decided already"):
+        says(world, review, ANN, is_approve=True)
+    second = says(world, review, BEN, is_approve=True, human_feedback="good")
+    assert second["status"] == "completed"
+    (closed,) = reviews_of(world, review.execution_id)
+    assert closed.words == f"{ANN}: fine\n\n{BEN}: good"
+
+
+def test_one_rejection_rejects(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN, BEN, decisions=2))
+    review = halted(world)
+    says(world, review, ANN, is_approve=True)
+    assert says(world, review, BEN, is_approve=False, human_feedback="no")["status"] == "retrying"
+    world.work()
+    again = open_review(world, review.execution_id)
+    assert (again.round, list(recipients_of(world, again))) == (2, [ANN, BEN])
+
+
+def test_a_text_that_several_decide_on_is_edited_by_none_of_them(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN, BEN, decisions=2))
+    review = halted(world)
+    with pytest.raises(Invalid, match="nobody changes it alone"):
+        says(world, review, ANN, edited_output="mine", is_approve=True)
+    assert recipients_of(world, review)[ANN].state is RecipientState.ASKED
+
+
+def test_four_eyes_exclude_who_kicked_off_and_who_answered_before(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN, BEN, CAT, four_eyes=True))
+    review = halted(world, requester=ANN)
+    assert list(recipients_of(world, review)) == [BEN, CAT]
+    with pytest.raises(NotEntitled, match="four eyes"):
+        says(world, review, ANN, is_approve=True)
+    with pytest.raises(NotEntitled):
+        says(world, review, None, is_approve=True)
+    says(world, review, BEN, is_approve=False, human_feedback="shorter")
+    world.work()
+    second = open_review(world, review.execution_id)
+    assert list(recipients_of(world, second)) == [CAT]
+    with pytest.raises(NotEntitled, match="four eyes"):
+        delegate(world.ports, act(second), CAT, BEN)
+
+
+def test_a_token_of_a_mail_is_of_one_person_in_one_round(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write?", review_policy=policy(ANN, BEN))
+    review = halted(world)
+    token = token_of(world, review, BEN)
+    with pytest.raises(InvalidResponseToken):
+        respond_with(
+            world.ports, token[:-1] + ("a" if token[-1] != "a" else "b"), RespondBody(), "mail"
+        )
+    answered = respond_with(world.ports, token, RespondBody(is_approve=True), "mail")
+    assert (answered.reviewer, answered.channel) == (BEN, "mail")
+    assert answered.actor == f"person:{BEN}"
+    with pytest.raises(AlreadyAnswered):
+        respond_with(world.ports, token, RespondBody(is_approve=True), "mail")
+    assert (
+        world.ports.store.read(
+            lambda tx: tx.recipients.token(recipients_of(world, answered)[ANN].id)
+        )
+        is None
+    )
+
+
+def test_a_claimed_review_is_for_whoever_has_it(a_world: Make, later: Later) -> None:
+    world = a_world("write?", review_policy=group_policy(ANN, BEN))
+    review = halted(world)
+    claimed = claim(world.ports, act(review), ANN)
+    assert claimed.claimed_by == ANN
+    for attempt in (
+        lambda: claim(world.ports, act(review), BEN),
+        lambda: release(world.ports, act(review), BEN),
+        lambda: says(world, review, BEN, is_approve=True),
+        lambda: claim(world.ports, act(review), DAN),
+    ):
+        with pytest.raises(NotEntitled):
+            attempt()
+    later(2 * 3600 + 1)
+    assert claim(world.ports, act(review), BEN).claimed_by == BEN
+    assert release(world.ports, act(review), BEN).claimed_by is None
+    assert says(world, review, ANN, is_approve=True)["status"] == "completed"
+
+
+def test_a_review_is_handed_on_and_never_in_a_circle(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN))
+    review = halted(world)
+    token = token_of(world, review, ANN)
+    delegate(world.ports, act(review), ANN, BEN)
+    with pytest.raises(NotEntitled, match="handed this review on"):
+        respond_with(world.ports, token, RespondBody(is_approve=True), "mail")
+    with pytest.raises(NotEntitled, match="circle"):
+        delegate(world.ports, act(review), BEN, ANN)
+    assert recipients_of(world, review)[BEN].reason == f"delegated by {ANN}"
+    assert says(world, review, BEN, is_approve=True)["status"] == "completed"
+
+
+def test_reassigning_ends_the_rights_of_those_before(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN, BEN, decisions=2))
+    review = halted(world)
+    says(world, review, ANN, is_approve=True)
+    with pytest.raises(Invalid, match="2 have to decide"):
+        reassign(world.ports, act(review), [CAT])
+    reassign(world.ports, act(review), [CAT, DAN])
+    with pytest.raises(NotEntitled, match="given to others"):
+        says(world, review, BEN, is_approve=True)
+    says(world, review, CAT, is_approve=True)
+    assert says(world, review, DAN, is_approve=True)["status"] == "completed"
+
+
+def test_rerouting_alone_brings_a_changed_policy_to_an_open_review(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN, BEN))
+    review = halted(world)
+    token = token_of(world, review, BEN)
+    changed = a_world("other", review_policy=policy(BEN, CAT, decisions=2))
+    world.ports = replace(world.ports, deployments=changed.ports.deployments)
+    assert list(recipients_of(world, open_review(world, review.execution_id))) == [ANN, BEN]
+    reroute(world.ports, act(review))
+    states = {who: each.state for who, each in recipients_of(world, review).items()}
+    assert states == {
+        ANN: RecipientState.RELIEVED,
+        BEN: RecipientState.ASKED,
+        CAT: RecipientState.ASKED,
+    }
+    assert token_of(world, review, BEN) == token
+    assert says(world, review, BEN, is_approve=True)["status"] == "pending"
+
+
+def test_a_withdrawn_question_fails_the_execution_until_it_is_retried(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN))
+    review = halted(world)
+    assert withdraw(world.ports, act(review), "wrong customer").state is ReviewState.WITHDRAWN
+    found = world.snapshot(review.execution_id)
+    assert found.execution.state is ExecutionState.FAILED
+    assert "withdrawn: wrong customer" in str(found.execution.error)
+    with pytest.raises(AlreadyAnswered):
+        claim(world.ports, act(review), ANN)
+
+
+def test_what_waits_for_a_person_is_listed(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write?", review_policy=policy(ANN))
+    first, second = halted(world), halted(world)
+    delegate(world.ports, act(second), ANN, BEN)
+
+    def waiting_for(who: str) -> list[str]:
+        return [each.id for each in list_pending(world.ports, None, None, 10, who)]
+
+    assert (waiting_for(ANN), waiting_for(BEN)) == ([first.id], [second.id])
+    says(world, first, ANN, is_approve=True)
+    assert waiting_for(ANN) == []
+
+
+def test_a_hundred_votes_at_once_make_one_decision(a_world_of_each: Make) -> None:
+    addresses = [f"p{number}@example.com" for number in range(12)]
+    world = a_world_of_each("write?", review_policy=policy(*addresses, decisions=3))
+    review = halted(world)
+    said: list[str] = []
+    start = threading.Barrier(len(addresses))
+
+    def vote(who: str) -> None:
+        start.wait()
+        try:
+            said.append(str(says(world, review, who, is_approve=True)["status"]))
+        except AlreadyAnswered:
+            said.append("late")
+
+    threads = [threading.Thread(target=vote, args=(who,)) for who in addresses]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said) == sorted(["pending"] * 2 + ["completed"] + ["late"] * 9)
+    answers = [event for event, _ in events(world, review.execution_id, "review.answer")]
+    assert len(answers) == 1
+
+
+def test_a_purge_takes_what_voters_said(a_world: Make, later: Later) -> None:
+    world = a_world("write?", review_policy=policy(ANN))
+    review = halted(world)
+    says(world, review, ANN, is_approve=True, human_feedback="my words")
+    world.ports = replace(world.ports, keep_finished=timedelta(days=1))
+    later(2 * 86_400)
+    while purge(world.ports):
+        pass
+    assert recipients_of(world, review)[ANN].words is None
+    entries = world.ports.store.read(lambda tx: tx.timeline.of(review.execution_id))
+    assert "my words" not in str([entry.details for entry in entries])
