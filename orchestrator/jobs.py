@@ -15,9 +15,10 @@ FORMAT = 1
 CREWS = "crews"
 """What crew workers consume, where a deployment names no queue of its own."""
 WEBHOOKS = "webhooks"
+MAIL = "mail"
 INTAKE = "intake"
-QUEUES = (CREWS, WEBHOOKS, INTAKE)
-NOT_FOR_CREWS = frozenset({WEBHOOKS, INTAKE})
+QUEUES = (CREWS, WEBHOOKS, MAIL, INTAKE)
+NOT_FOR_CREWS = frozenset({WEBHOOKS, MAIL, INTAKE})
 
 
 def runs_crews(queues: Iterable[str]) -> bool:
@@ -68,6 +69,6 @@ def run_task(  # noqa: PLR0913 - each is a part of the message
     return Job(name, queue, arguments, time_limit, labels or {}, trace or {})
 
 
-def drain(endpoint_id: str) -> Job:
-    """The job that sends what is due at one endpoint."""
-    return Job(DRAIN, WEBHOOKS, {"endpoint_id": endpoint_id})
+def drain(endpoint_id: str, queue: str = WEBHOOKS) -> Job:
+    """The job that sends what is due at one endpoint; one for mails goes to the queue ``mail``."""
+    return Job(DRAIN, queue, {"endpoint_id": endpoint_id})

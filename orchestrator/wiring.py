@@ -14,6 +14,10 @@ from orchestrator.adapters.http.sender import GuardedSender, Limits
 from orchestrator.adapters.http.signing import StandardSigner
 from orchestrator.adapters.runners.crewai import CrewaiRunner
 from orchestrator.adapters.runners.functions import FunctionsRunner
+from orchestrator.adapters.sender_by_transport import SenderByTransport
+from orchestrator.adapters.smtp.message import Letterhead, load_templates
+from orchestrator.adapters.smtp.sender import Limits as MailLimits
+from orchestrator.adapters.smtp.sender import MailSender
 from orchestrator.adapters.sql import Cipher, ConnectionLimits, make_store
 from orchestrator.adapters.system import (
     SystemChance,
@@ -23,8 +27,9 @@ from orchestrator.adapters.system import (
 )
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.delivery_policy import SendLimits
+from orchestrator.domain.transport import Transport
 from orchestrator.jobs import Job
-from orchestrator.ports import Ports, Runner
+from orchestrator.ports import MailIdentity, Ports, Runner, Sender
 from orchestrator.settings import Settings, make_data_folder, require_writable
 
 
@@ -70,6 +75,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
             per_endpoint=settings.webhooks_per_endpoint,
             per_host=settings.webhooks_per_host,
         ),
+        mail=_mail_identity(settings),
         keep_finished=timedelta(days=settings.keep_finished) if settings.keep_finished else None,
     )
 
@@ -83,7 +89,32 @@ def make_runners(settings: Settings) -> Mapping[str, Runner]:
     }
 
 
-def _make_sender(settings: Settings) -> GuardedSender:
+def _make_sender(settings: Settings) -> SenderByTransport:
+    senders: dict[Transport, Sender] = {Transport.HTTP: _make_http_sender(settings)}
+    mails = make_mail_sender(settings)
+    if mails is not None:
+        senders[Transport.MAIL] = mails
+    return SenderByTransport(senders)
+
+
+def make_mail_sender(settings: Settings) -> MailSender | None:
+    """What sends mails; None where there is no mail server."""
+    identity = _mail_identity(settings)
+    if settings.relay is None or identity is None:
+        return None
+    templates = load_templates(settings.mail_templates)
+    letterhead = Letterhead(identity, settings.public_url, templates)
+    limits = MailLimits(total=settings.webhook_timeout)
+    return MailSender(settings.relay, letterhead, limits)
+
+
+def _mail_identity(settings: Settings) -> MailIdentity | None:
+    if settings.relay is None or settings.mail_from is None:
+        return None
+    return MailIdentity(settings.mail_from, settings.mail_reply_domain)
+
+
+def _make_http_sender(settings: Settings) -> GuardedSender:
     guard = Guard(
         allow_networks=settings.webhook_allow_networks,
         https_only=settings.webhook_https_only,

@@ -19,7 +19,7 @@ class DeliveryState(StrEnum):
     DELIVERED = "DELIVERED"
     """The receiver answered 2xx."""
     EXHAUSTED = "EXHAUSTED"
-    """The last attempt of its schedule failed."""
+    """The last attempt of its schedule failed, or a mail was refused for good."""
     BLOCKED = "BLOCKED"
     """The address is forbidden or impossible."""
     CANCELLED = "CANCELLED"
@@ -40,7 +40,7 @@ DELIVERY = Machine(
     (
         Transition("deliver", _OPEN, DeliveryState.DELIVERED, "the receiver answered 2xx"),
         Transition("retry", _OPEN, DeliveryState.RETRYING, "an attempt failed; more are left"),
-        Transition("exhaust", _OPEN, DeliveryState.EXHAUSTED, "the last attempt failed"),
+        Transition("exhaust", _OPEN, DeliveryState.EXHAUSTED, "no attempt is left, or worth it"),
         Transition("block", _OPEN, DeliveryState.BLOCKED, "the address is not allowed"),
         Transition("cancel", _OPEN, DeliveryState.CANCELLED, "410, stop_on_4xx or disabled"),
         Transition("replay", _CLOSED, DeliveryState.PENDING, "a person asked for it again"),
@@ -54,7 +54,7 @@ class Delivery:
 
     ``body`` are the exact bytes that are sent and signed; lists leave it empty, since it may be
     large. It is None where it was encrypted with a secret key that this process does not have.
-    ``attempts`` counts HTTP tries in the current schedule. ``claim_no``, ``claimed_by`` and
+    ``attempts`` counts tries in the current schedule. ``claim_no``, ``claimed_by`` and
     ``lease_until`` work as in a task run.
     """
 
@@ -84,7 +84,7 @@ class Delivery:
         return self._ended("deliver", now, None)
 
     def exhaust(self, now: datetime, reason: str) -> Delivery:
-        """The last attempt of the schedule failed."""
+        """The last attempt of the schedule failed, or another would be answered alike."""
         return self._ended("exhaust", now, reason)
 
     def block(self, now: datetime, reason: str) -> Delivery:
@@ -142,10 +142,11 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class SendResult:
-    """What came of one HTTP try.
+    """What came of one try, by HTTP or SMTP.
 
-    ``status`` is None where no answer came, and then ``error`` says why. ``blocked`` says that the
-    address is forbidden or impossible: no try went out. ``timed_out`` says that time ran out.
+    ``status`` is the code of either; it is None where no answer came, and then ``error`` says why.
+    ``blocked`` says that the address is forbidden or impossible: no try went out. ``timed_out``
+    says that time ran out.
     ``retry_after`` is what the receiver asked for, in seconds from now. ``response`` are the first
     bytes of the body, as text.
     """
@@ -171,7 +172,7 @@ class SendResult:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryAttempt:
-    """One HTTP try of a delivery.
+    """One try of a delivery.
 
     ``status`` is None where no answer came. ``seconds`` is how long it took, ``response`` the first
     bytes of what the receiver said, as text.

@@ -13,6 +13,7 @@ from orchestrator.domain.delivery import Delivery, SendResult
 from orchestrator.domain.endpoint import Endpoint, Health
 from orchestrator.domain.endpoint_host import Host
 from orchestrator.domain.retry import DELIVERY_DELAYS, delivery_due_again_at
+from orchestrator.domain.transport import Transport
 from orchestrator.domain.webhooks import WebhookKind
 
 _NOTICES_BEGIN = tuple(timedelta(seconds=seconds) for seconds in (0, 5, 30, 120))
@@ -20,7 +21,7 @@ _NOTICES_GO_ON = timedelta(minutes=10)
 _NOTICES_LEFT = sum(DELIVERY_DELAYS, timedelta()) - sum(_NOTICES_BEGIN, timedelta())
 
 NOTICE_DELAYS = (*_NOTICES_BEGIN, *([_NOTICES_GO_ON] * (_NOTICES_LEFT // _NOTICES_GO_ON)))
-"""The delay before each attempt of a human-input notice: a person waits to be asked."""
+"""The delay before each attempt of a human-input notice or a mail: a person waits to be asked."""
 
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 """A receiver that asks for more with ``Retry-After`` gets this much."""
@@ -32,12 +33,6 @@ LONGEST_PAUSE = timedelta(minutes=10)
 ONLY_FAILED_FOR = timedelta(days=5)
 """An endpoint that has only failed for that long is disabled."""
 
-GONE = 410
-TOO_MANY = 429
-_ASKED_TOO_MUCH = frozenset({TOO_MANY, 502, 504})
-_WORTH_ANOTHER_TRY = frozenset({408, 425, TOO_MANY})
-"""The 4xx that speak of a moment, not of the request."""
-
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRules:
@@ -47,9 +42,10 @@ class DeliveryRules:
     notice_delays: tuple[timedelta, ...] = NOTICE_DELAYS
     stop_on_4xx: bool = False
 
-    def schedule(self, kind: str) -> tuple[timedelta, ...]:
-        """The delays before each attempt of an event of this kind."""
-        return self.notice_delays if kind == WebhookKind.HUMAN_INPUT else self.delays
+    def schedule(self, kind: str, transport: Transport) -> tuple[timedelta, ...]:
+        """The delays before each attempt of an event of this kind; every mail is a notice."""
+        is_notice = kind == WebhookKind.HUMAN_INPUT or transport is Transport.MAIL
+        return self.notice_delays if is_notice else self.delays
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,22 +83,24 @@ def judge(
     if result.succeeded:
         health = endpoint.health.succeeded(now, result)
         return Verdict("deliver", delivery.deliver(now), replace(endpoint, health=health))
-    health = _after_failure(endpoint.health, result, now, jitter)
+    health = _after_failure(endpoint, result, now, jitter)
     failed = replace(endpoint, health=health)
     why_off = _reason_to_disable(failed, result, now)
     if why_off:
         return Verdict("cancel", delivery.cancel(now, why_off), _off(failed, now, why_off))
     if result.blocked:
         return Verdict("block", delivery.block(now, result.summary), failed)
+    if endpoint.transport.answers.is_final(result.status):
+        return Verdict("exhaust", delivery.exhaust(now, result.summary), failed)
     if _is_refusal(result, endpoint, rules):
         return Verdict("cancel", delivery.cancel(now, f"{result.summary} (stop_on_4xx)"), failed)
     return _again(result, delivery, failed, rules, now, jitter)
 
 
-def _after_failure(health: Health, result: SendResult, now: datetime, jitter: float) -> Health:
-    health = health.failed(now, result)
+def _after_failure(endpoint: Endpoint, result: SendResult, now: datetime, jitter: float) -> Health:
+    health = endpoint.health.failed(now, result)
     asked = _asked_for(result)
-    if result.timed_out or result.status in _ASKED_TOO_MUCH:
+    if result.timed_out or endpoint.transport.answers.is_too_much(result.status):
         doubled = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(health.slowness, 16))
         return health.slowed(now + max(doubled * (1 + jitter / 5), asked))
     return health.quiet(now + asked) if asked else health
@@ -113,9 +111,10 @@ def _asked_for(result: SendResult) -> timedelta:
 
 
 def _reason_to_disable(endpoint: Endpoint, result: SendResult, now: datetime) -> str | None:
-    if result.status == GONE:
-        return "The receiver answered 410: it is gone for good"
-    if endpoint.health.failing_for(now) >= ONLY_FAILED_FOR:
+    answers = endpoint.transport.answers
+    if answers.is_gone(result.status):
+        return f"The receiver answered {result.status}: it is gone for good"
+    if answers.disables and endpoint.health.failing_for(now) >= ONLY_FAILED_FOR:
         return (
             f"It has only failed for {ONLY_FAILED_FOR.days} days; the last time: {result.summary}"
         )
@@ -129,8 +128,7 @@ def _off(endpoint: Endpoint, now: datetime, reason: str) -> Endpoint:
 
 def _is_refusal(result: SendResult, endpoint: Endpoint, rules: DeliveryRules) -> bool:
     stops = rules.stop_on_4xx if endpoint.stop_on_4xx is None else endpoint.stop_on_4xx
-    is_4xx = result.status is not None and result.status // 100 == 4  # noqa: PLR2004 - the class 4xx
-    return stops and is_4xx and result.status not in _WORTH_ANOTHER_TRY
+    return stops and endpoint.transport.answers.is_refusal(result.status)
 
 
 def _again(
@@ -141,7 +139,7 @@ def _again(
     now: datetime,
     jitter: float,
 ) -> Verdict:
-    delays = rules.schedule(delivery.kind)
+    delays = rules.schedule(delivery.kind, endpoint.transport)
     due_at = delivery_due_again_at(now, delivery.attempts + 1, jitter, delays)
     if due_at is None:
         return Verdict("exhaust", delivery.exhaust(now, result.summary), endpoint)
@@ -156,10 +154,12 @@ def host_after(host: Host, result: SendResult, now: datetime, jitter: float) -> 
     return host if result.blocked else host.failed(now, jitter)
 
 
-def stops_batch(result: SendResult) -> bool:
+def stops_batch(result: SendResult, endpoint: Endpoint) -> bool:
     """Whether what was claimed for the same endpoint had better wait for the verdict."""
+    answers = endpoint.transport.answers
     return (
-        result.status in {*_ASKED_TOO_MUCH, GONE}
+        answers.is_too_much(result.status)
+        or answers.is_gone(result.status)
         or result.status is None
         or result.retry_after is not None
     )

@@ -1,4 +1,4 @@
-"""An endpoint: one receiver of webhooks, how it does, and whether anything is sent to it."""
+"""An endpoint: a receiver of webhooks or mails, how it does, and whether it is sent to."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.domain.machine import Machine, Transition
+from orchestrator.domain.transport import Transport, transport_of
 
 
 class EndpointState(StrEnum):
@@ -115,8 +116,9 @@ class Endpoint:
 
     ``stop_on_4xx`` and ``most_sends`` (how many requests it may get at a time) are None where the
     deployment's rules and the operator's limits hold. ``host_id`` is the same for all endpoints at
-    one host and port. ``is_sealed`` says that URL and credentials were encrypted with a secret key
-    that this process does not have: they are empty, and nothing can be sent there.
+    one host and port, and for all mail addresses, which share the relay. ``is_sealed`` says that
+    URL and credentials were encrypted with a secret key that this process does not have: they are
+    empty, and nothing can be sent there.
     """
 
     id: str
@@ -133,6 +135,11 @@ class Endpoint:
     health: Health = Health()
     host_id: str = field(default="", compare=False)
     is_sealed: bool = field(default=False, compare=False)
+
+    @property
+    def transport(self) -> Transport:
+        """How it is sent to."""
+        return transport_of(self.url)
 
     @property
     def is_enabled(self) -> bool:

@@ -10,7 +10,7 @@ from orchestrator.domain.delivery import Authentication, SendResult
 
 
 class Sender(Protocol):
-    """The one way out: every outgoing HTTP request goes through it, guarded."""
+    """The one way out: every outgoing request and mail goes through it, guarded."""
 
     def vet(self, url: str, authentication: Authentication | None = None) -> None:
         """Check a URL and the credentials for it when they are given.
@@ -28,7 +28,10 @@ class Sender(Protocol):
         headers: Mapping[str, str],
         authentication: Authentication | None = None,
     ) -> SendResult:
-        """POST the bytes as JSON; never raises for what the network or the receiver does."""
+        """Send the bytes once: POST them as JSON, or write a mail of them, as the URL says.
+
+        Never raises for what the network or the receiver does.
+        """
         ...
 
 

@@ -11,6 +11,7 @@ from orchestrator.domain.delivery import Authentication, Delivery, DeliveryAttem
 from orchestrator.domain.delivery_policy import OtherDrains
 from orchestrator.domain.endpoint import Endpoint, SigningSecret
 from orchestrator.domain.endpoint_host import Host
+from orchestrator.domain.transport import Transport
 from orchestrator.ports.work import Position
 
 
@@ -79,7 +80,7 @@ class Deliveries(Protocol):
         ...
 
     def attempts(self, delivery_id: str) -> tuple[DeliveryAttempt, ...]:
-        """Every HTTP try of a delivery, in order."""
+        """Every try of a delivery, in order."""
         ...
 
     def claim_due(
@@ -193,6 +194,10 @@ class Endpoints(Protocol):
         self, deployment: str, url: str, authentication: Authentication | None, at: datetime
     ) -> str:
         """Return the id of this endpoint; insert it on first use."""
+        ...
+
+    def transport(self, endpoint_id: str) -> Transport:
+        """How an endpoint is sent to; by HTTP where its URL cannot be decrypted here."""
         ...
 
     def get(self, endpoint_id: str) -> Endpoint | None:

@@ -335,4 +335,4 @@ def test_every_refusal_says_when_to_come_again(
     ],
 )
 def test_after_some_results_the_rest_of_a_batch_waits(result: SendResult, *, ill: bool) -> None:
-    assert stops_batch(result) is ill
+    assert stops_batch(result, ENDPOINT) is ill

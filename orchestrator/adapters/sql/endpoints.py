@@ -28,6 +28,7 @@ from orchestrator.domain.canonical import Json, decode, encode, known_fields
 from orchestrator.domain.delivery import Authentication
 from orchestrator.domain.endpoint import Endpoint, EndpointState, Health, SigningSecret
 from orchestrator.domain.endpoint_host import Host
+from orchestrator.domain.transport import Transport, transport_of
 from orchestrator.errors import SecretKeyMissing, StaleWrite
 from orchestrator.ports import Position
 
@@ -67,7 +68,16 @@ class SqlEndpoints:
             "slowness": 0,
         }
         insert_new(self._connection, endpoints, row, ["id"])
+        self._known.keep_transport(endpoint_id, transport_of(url))
         return endpoint_id
+
+    def transport(self, endpoint_id: str) -> Transport:
+        """How an endpoint is sent to."""
+        known = self._known.transport(endpoint_id)
+        if known is not None:
+            return known
+        found = self.get(endpoint_id)
+        return found.transport if found else Transport.HTTP
 
     def get(self, endpoint_id: str) -> Endpoint | None:
         """Read and decrypt; sealed where its secret key was taken away."""
@@ -188,6 +198,7 @@ class SqlEndpoints:
             credentials = self._decrypt(row.authentication) if row.authentication else None
         except ValueError:
             return sealed
+        self._known.keep_transport(row.id, transport_of(url))
         return replace(
             sealed,
             url=url,
@@ -220,7 +231,10 @@ class SqlEndpoints:
 
 
 def _host(url: str) -> str:
-    """The host and port that a URL names; all of the text where it is no URL."""
+    """The host and port that a URL names; all of the text where it is no URL.
+
+    Mail addresses name none: what all of them are sent through is the relay.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:

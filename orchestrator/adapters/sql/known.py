@@ -11,8 +11,10 @@ from cachetools import LRUCache
 from orchestrator.domain.checkpoint import Checkpoint
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.transport import Transport
 
 MOST_EXECUTIONS = 256
+MOST_ENDPOINTS = 4096
 MOST_BYTES = 64 * 1024 * 1024
 """Of outputs as they lie in the database."""
 
@@ -35,7 +37,7 @@ class StoredOutput:
 
 
 class Known:
-    """Plans, the checkpoints of executions, and the outputs as they lie in the database.
+    """Plans, checkpoints of executions, outputs as they lie in the database, transports.
 
     Outputs that are encrypted at rest are held here understood as well: so is the key itself.
 
@@ -50,6 +52,7 @@ class Known:
         self._outputs: LRUCache[str, StoredOutput] = LRUCache(
             MOST_BYTES, lambda stored: stored.size
         )
+        self._transports: LRUCache[str, Transport] = LRUCache(MOST_ENDPOINTS)
         self._lock = Lock()  # the threads of an API share it
 
     def checkpoints(self, execution_id: str) -> tuple[Checkpoint, ...]:
@@ -77,6 +80,16 @@ class Known:
                 if stored.size <= MOST_BYTES:
                     self._outputs[output_id] = stored
 
+    def transport(self, endpoint_id: str) -> Transport | None:
+        """How an endpoint is sent to: its id is made from its URL."""
+        with self._lock:
+            return self._transports.get(endpoint_id)
+
+    def keep_transport(self, endpoint_id: str, transport: Transport) -> None:
+        """Know this from now on."""
+        with self._lock:
+            self._transports[endpoint_id] = transport
+
     def forget(self) -> None:
         """The database broke off: whatever comes back may be another one, or a copy of before."""
         with self._lock:
@@ -84,3 +97,4 @@ class Known:
             self.naming_key = None
             self._checkpoints.clear()
             self._outputs.clear()
+            self._transports.clear()

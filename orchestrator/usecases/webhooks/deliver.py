@@ -14,7 +14,8 @@ from orchestrator.domain.delivery import Delivery, SendResult
 from orchestrator.domain.delivery_policy import stops_batch
 from orchestrator.domain.endpoint import Endpoint
 from orchestrator.ports import Ports
-from orchestrator.usecases.webhooks.deliver_batch import Batch, DrainWork, Tried, next_batch
+from orchestrator.usecases.webhooks.batch import Batch, DrainWork, Tried
+from orchestrator.usecases.webhooks.deliver_batch import next_batch
 
 MOST_ROWS = 500
 MOST_SECONDS = 2.0
@@ -83,7 +84,10 @@ def _send(ports: Ports, batch: Batch, pace: Pace) -> Iterator[Tried]:
         tried = _try(ports, batch.endpoint, batch.secrets, delivery)
         pace.count(tried.result)
         yield tried
-        if stops_batch(tried.result) or time.monotonic() - began > 2 * BATCH_SECONDS:
+        if (
+            stops_batch(tried.result, batch.endpoint)
+            or time.monotonic() - began > 2 * BATCH_SECONDS
+        ):
             return
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from orchestrator import jobs
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.delivery import Delivery, DeliveryAttempt, SendResult
+from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.delivery_policy import (
     Admission,
     admit,
@@ -20,12 +19,15 @@ from orchestrator.domain.delivery_policy import (
 from orchestrator.domain.endpoint import SEALED, SEALED_REST, Endpoint
 from orchestrator.domain.endpoint_host import Host
 from orchestrator.domain.timeline import Entry, worker_actor
+from orchestrator.domain.transport import Transport
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import SecretKeyMissing, UnknownEndpoint
 from orchestrator.ports import Claim, Outcome, Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.operations.audit import note
-from orchestrator.usecases.webhooks.wake import wake_endpoints
+from orchestrator.usecases.reviews.undeliverable import note_undeliverable
+from orchestrator.usecases.webhooks.batch import Batch, DrainWork, Tried, attempt_of, told
+from orchestrator.usecases.webhooks.wake import publish_drain, wake_endpoints
 
 log = structlog.get_logger()
 
@@ -36,38 +38,6 @@ CANCELLED_AT_A_TIME = 200
 
 _USUAL = ("deliver", "retry")
 """What of a stream, which is a flood, stands with the deliveries alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class DrainWork:
-    """One drain: its id, where it drains, and whose thread it is."""
-
-    id: str
-    endpoint_id: str
-    worker: str
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What a drain has claimed, whom it is for, and what signs it.
-
-    ``is_full``: more may be due. ``unproven``: the receiver is not known to be well.
-    """
-
-    endpoint: Endpoint
-    secrets: tuple[str, ...]
-    deliveries: tuple[Delivery, ...]
-    is_full: bool
-    unproven: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Tried:
-    """A try that went out at ``at``, and what came of it."""
-
-    delivery: Delivery
-    at: datetime
-    result: SendResult
 
 
 def next_batch(
@@ -124,6 +94,14 @@ class _Round:
         if lost:
             log.warning("claims of deliveries were lost", delivery_ids=lost)
             self.entries = [entry for entry in self.entries if entry.subject_id not in lost]
+        self._note_mails([each.after for each in outcomes if each.before.id in written])
+
+    def _note_mails(self, ended: Sequence[Delivery]) -> None:
+        """A mail that did not arrive leaves somebody unasked: that is noted in the same commit."""
+        if self.endpoint.transport is Transport.MAIL:
+            for each in ended:
+                if each.finished_at and each.state is not DeliveryState.DELIVERED:
+                    note_undeliverable(self.ports, self.tx, each, self.work.worker)
 
     def _judged(self, tried: Tried) -> Outcome:
         before, result = tried.delivery, tried.result
@@ -131,11 +109,9 @@ class _Round:
         rules = settings_of(self.ports, self.tx, before.deployment).delivery_rules
         self.host = host_after(self.host, result, self.now, jitter)
         verdict = judge(result, before, self.endpoint, rules, self.now, jitter)
-        attempt = _attempt(tried, verdict.delivery.attempts)
+        attempt = attempt_of(tried, verdict.delivery.attempts)
         if before.kind != WebhookKind.STREAM or verdict.transition not in _USUAL:
-            self._note(
-                f"delivery.{verdict.transition}", before, before.id, _attempted(before, attempt)
-            )
+            self._note(f"delivery.{verdict.transition}", before, before.id, told(before, attempt))
         if self.endpoint.is_enabled and not verdict.endpoint.is_enabled:
             self._tell_owner(before, verdict.endpoint)
         self.endpoint = verdict.endpoint
@@ -196,7 +172,7 @@ class _Round:
         if last or not admission.waits_until:
             self._make_room(unproven=last is not None and last.unproven)
         if last and last.is_full and not limit:
-            self.tx.publish(jobs.drain(self.endpoint.id))
+            self._publish_again()
         return None
 
     def _leave(self, last: Batch | None) -> None:
@@ -220,7 +196,7 @@ class _Round:
         if last is None:
             self.tx.drains.waits_no_more(self.endpoint.id)
             if claimed.is_full and admission.limit > 1:
-                self.tx.publish(jobs.drain(self.endpoint.id))  # it helps, where limits allow it
+                self._publish_again()  # it helps, where limits allow it
         return Batch(self.endpoint, secrets, claimed.deliveries, claimed.is_full, unproven)
 
     def _wait(self, until: datetime, admission: Admission) -> None:
@@ -238,6 +214,9 @@ class _Round:
         waiting = self.tx.drains.next_waiting(*place, unproven=unproven)
         if waiting:
             wake_endpoints(self.tx, [waiting], self.now)
+
+    def _publish_again(self) -> None:
+        publish_drain(self.tx, self.endpoint.id, self.endpoint.transport)
 
     @property
     def _lease(self) -> timedelta:
@@ -269,7 +248,7 @@ class _Round:
         self._put_off(sealed)
         readable = tuple(one for one in claimed.deliveries if one.body is not None)
         if claimed.is_full and not readable:
-            self.tx.publish(jobs.drain(self.endpoint.id))
+            self._publish_again()
         return claimed._replace(deliveries=readable)
 
     def _put_off(self, sealed: Sequence[Delivery]) -> None:
@@ -313,27 +292,7 @@ class _Round:
             self._note("delivery.cancel", one, one.id, {"kind": one.kind, "error": reason})
         dropped = [Outcome(one, one.drop(self.now, reason)) for one in due.deliveries]
         self.tx.deliveries.record(dropped)
+        self._note_mails([each.after for each in dropped])
         self._leave(last)
         if due.is_full:
-            self.tx.publish(jobs.drain(self.endpoint.id))
-
-
-def _attempt(tried: Tried, number: int) -> DeliveryAttempt:
-    return DeliveryAttempt(
-        delivery_id=tried.delivery.id,
-        number=number,
-        at=tried.at,
-        status=tried.result.status,
-        seconds=tried.result.seconds,
-        error=tried.result.error,
-        response=tried.result.response,
-    )
-
-
-def _attempted(delivery: Delivery, attempt: DeliveryAttempt) -> JsonObject:
-    return {
-        "kind": delivery.kind,
-        "attempt": attempt.number,
-        "status": attempt.status,
-        "error": attempt.error,
-    }
+            self._publish_again()

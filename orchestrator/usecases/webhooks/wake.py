@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from orchestrator import jobs
+from orchestrator.domain.transport import Transport
 from orchestrator.ports import Transaction
+
+_QUEUES = {Transport.HTTP: jobs.WEBHOOKS, Transport.MAIL: jobs.MAIL}
 
 
 def wake_endpoints(tx: Transaction, endpoint_ids: Iterable[str], now: datetime) -> None:
@@ -17,4 +20,9 @@ def wake_endpoints(tx: Transaction, endpoint_ids: Iterable[str], now: datetime) 
     """
     for endpoint_id in sorted(set(endpoint_ids)):
         if tx.drains.announce(endpoint_id, now):
-            tx.publish(jobs.drain(endpoint_id))
+            publish_drain(tx, endpoint_id, tx.endpoints.transport(endpoint_id))
+
+
+def publish_drain(tx: Transaction, endpoint_id: str, transport: Transport) -> None:
+    """Have a drain of the endpoint published after the commit, for the workers of its transport."""
+    tx.publish(jobs.drain(endpoint_id, _QUEUES[transport]))

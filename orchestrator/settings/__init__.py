@@ -1,0 +1,34 @@
+"""What an operator sets, read from the environment once per process: ``Settings()``."""
+
+from __future__ import annotations
+
+from orchestrator.settings.data_folder import (
+    LONGEST_SOCKET_PATH,
+    PREFIX,
+    embedded_broker_url,
+    embedded_socket,
+    load_or_make_secret_key,
+    make_data_folder,
+    require_writable,
+)
+from orchestrator.settings.mail import MailSettings
+from orchestrator.settings.service import Network, ServiceSettings
+
+__all__ = [
+    "LONGEST_SOCKET_PATH",
+    "PREFIX",
+    "Network",
+    "Settings",
+    "embedded_broker_url",
+    "embedded_socket",
+    "load_or_make_secret_key",
+    "make_data_folder",
+    "require_writable",
+]
+
+
+class Settings(MailSettings, ServiceSettings):
+    """All settings, frozen. Each is read from ``ORCHESTRATOR_`` and its name in capitals.
+
+    Raises InvalidSettings, with one line that names every variable at fault.
+    """
