@@ -49,7 +49,7 @@ class WorkerProcess:
                 self.ports, self.identity.name, self.identity.queues, self.keeper.process
             )
             self._warm_up()
-        if jobs.WEBHOOKS in self.identity.queues:
+        if {jobs.WEBHOOKS, jobs.MAIL}.intersection(self.identity.queues):
             sealed_warning(self.ports)
         self.keeper.begin(digests_of(self._loaded))
 

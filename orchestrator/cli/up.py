@@ -188,8 +188,10 @@ def _services(settings: Settings, *, watched: bool) -> list[Child]:
     events = ["--task-events"] if watched else []
     queues = load_deployments(settings.deployments).queues()
     crews = _worker(jobs.CREWS, "--concurrency", str(settings.concurrency), *events, queues=queues)
-    webhooks = _worker(jobs.WEBHOOKS, "--pool", "threads", "--concurrency", "16", *events)
-    intake = _worker(jobs.INTAKE, "--pool", "threads", "--concurrency", "2", *events)
+    threads = ("--pool", "threads", "--concurrency")
+    sends = (jobs.WEBHOOKS, jobs.MAIL)
+    webhooks = _worker(jobs.WEBHOOKS, *threads, "16", *events, queues=sends)
+    intake = _worker(jobs.INTAKE, *threads, "2", *events)
     module = [sys.executable, "-m", "orchestrator"]
     return [
         Child("crews", crews, environment, grace=grace),

@@ -336,3 +336,37 @@ def test_every_refusal_says_when_to_come_again(
 )
 def test_after_some_results_the_rest_of_a_batch_waits(result: SendResult, *, ill: bool) -> None:
     assert stops_batch(result, ENDPOINT) is ill
+
+
+MAIL = replace(ENDPOINT, url="mailto:ann@example.com")
+
+
+@pytest.mark.parametrize(
+    ("status", "transition"),
+    [
+        (250, "deliver"),
+        *((code, "retry") for code in (410, 421, 450, 452, None)),
+        *((code, "exhaust") for code in (502, 550, 554)),
+    ],
+)
+def test_what_a_mail_server_answers_has_a_meaning_of_its_own(
+    status: int | None, transition: str
+) -> None:
+    verdict = judged(answer(status), endpoint=MAIL, rules=DeliveryRules(stop_on_4xx=True))
+    assert (verdict.transition, verdict.endpoint.is_enabled) == (transition, True)
+
+
+def test_a_mail_is_tried_by_the_schedule_of_notices_whatever_its_kind() -> None:
+    tried = replace(DELIVERY, attempts=3)
+    due_at = judged(answer(450), endpoint=MAIL, delivery=tried).delivery.due_at
+    assert due_at == NOW + timedelta(minutes=10)
+
+
+def test_an_address_is_not_disabled_for_what_a_mail_server_says() -> None:
+    failing = replace(MAIL, health=Health(failing_since=NOW - timedelta(days=30)))
+    assert judged(answer(450), endpoint=failing).endpoint.is_enabled
+
+
+@pytest.mark.parametrize(("status", "ill"), [(421, True), (None, True), (450, False), (550, False)])
+def test_after_some_answers_the_mails_of_an_address_wait(status: int | None, *, ill: bool) -> None:
+    assert stops_batch(answer(status), MAIL) is ill

@@ -5,18 +5,21 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Self
 
+from sqlalchemy import update
+
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
 from orchestrator.adapters.http.signing import StandardSigner
 from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.adapters.sql.schema import deliveries, drains
 from orchestrator.adapters.system import Uuid7Ids
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
 from orchestrator.domain.delivery_policy import SendLimits
@@ -71,17 +74,21 @@ class Post:
     jobs: list[Job] = field(default_factory=list)
     crash: Callable[[str], None] | None = None
 
-    def commit(self, url: str, count: int = 1, *, kind: str = "task") -> list[str]:
+    def commit(
+        self, url: str, count: int = 1, *, kind: str = "task", body: bytes | None = None
+    ) -> list[str]:
         """Write deliveries to an endpoint, as an execution's transaction does; gives their ids."""
-        return self.ports.store.transact(lambda tx: self._commit(tx, url, count, kind))
+        return self.ports.store.transact(lambda tx: self._commit(tx, url, count, kind, body))
 
-    def _commit(self, tx: Transaction, url: str, count: int, kind: str) -> list[str]:
+    def _commit(
+        self, tx: Transaction, url: str, count: int, kind: str, body: bytes | None
+    ) -> list[str]:
         now = self.clock.now()
         endpoint_id = tx.endpoints.ensure("news", url, None, now)
         execution = self._execution()
         tx.executions.add(execution)
         made = [self._delivery(execution.id, endpoint_id, kind, n) for n in range(count)]
-        tx.deliveries.add(made)
+        tx.deliveries.add([replace(one, body=body or one.body) for one in made])
         wake_endpoints(tx, [endpoint_id], now)
         return [delivery.id for delivery in made]
 
@@ -186,6 +193,15 @@ def make_post(folder: Path, template: Path, **settings: Any) -> Post:
     )
     made.append(Post(ports, clock, jobs))
     return made[0]
+
+
+def let_leases_lapse(post: Post) -> None:
+    """What the passing of a lease's seconds would do."""
+    sweep(post.ports)
+    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+    with post.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
+        for table in (deliveries, drains):
+            connection.execute(update(table).values(lease_until=long_ago))
 
 
 class MoodyReceiver:

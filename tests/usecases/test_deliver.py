@@ -9,11 +9,9 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from post import DEFAULT_SECRET, START, MoodyReceiver, Post
-from sqlalchemy import update
+from post import DEFAULT_SECRET, START, MoodyReceiver, Post, let_leases_lapse
 from standardwebhooks import Webhook
 
-from orchestrator.adapters.sql.schema import deliveries, drains
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.webhooks.deliver import drain
 
@@ -222,20 +220,11 @@ def test_a_worker_that_dies_between_send_and_commit_sends_again(
         with pytest.raises(Killed):
             post.work()
         post.crash = None
-        _let_leases_lapse(post)
+        let_leases_lapse(post)
         post.pass_time(seconds=0)
 
         assert receiver.ids == [sent, sent]
         assert post.states() == {"DELIVERED": 1}
-
-
-def _let_leases_lapse(post: Post) -> None:
-    """What the passing of a lease's seconds would do."""
-    sweep(post.ports)
-    long_ago = datetime(2000, 1, 1, tzinfo=UTC)
-    with post.ports.store._writer.begin() as connection:
-        for table in (deliveries, drains):
-            connection.execute(update(table).values(lease_until=long_ago))
 
 
 def test_no_endpoint_gets_more_at_a_time_than_the_limit(post: Post) -> None:

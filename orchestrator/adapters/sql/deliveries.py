@@ -42,6 +42,11 @@ from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Claim, DeliveryFilter, Outcome, Position
 
 _c = deliveries.c
+_WITHOUT_TOKEN = frozenset(
+    {WebhookKind.TASK, WebhookKind.STEP, WebhookKind.CREW, WebhookKind.STREAM}
+)
+"""The kinds in whose bodies nothing is by which somebody could answer: all else is encrypted."""
+
 _CHANGES = (
     "state",
     "due_at",
@@ -263,7 +268,7 @@ class SqlDeliveries:
 
     def _row(self, delivery: Delivery) -> dict[str, Any]:
         body = delivery.body or b""
-        is_secret = delivery.kind == WebhookKind.HUMAN_INPUT or self._cipher.encrypts_outputs
+        is_secret = delivery.kind not in _WITHOUT_TOKEN or self._cipher.encrypts_outputs
         stored = self._cipher.pack(body, secret=is_secret)
         return {**values_of(delivery), "body": stored, "size": len(body)}
 

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from orchestrator.api.platform.status import given
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState, SendResult
 from orchestrator.domain.endpoint import EndpointState
+from orchestrator.domain.transport import Transport, transport_of
+from orchestrator.usecases.webhooks.deliveries import shown_body
 from orchestrator.usecases.webhooks.endpoints import EndpointReport, Rotated
 from orchestrator.wire.moment import iso
 
@@ -52,6 +54,7 @@ class AttemptRecord(BaseModel):
 class DeliveryRecord(DeliveryLine):
     """A delivery with the body that is sent and all its tries, those before a replay too.
 
+    In the body of a mail, ``token`` is hidden: whoever has it answers in that person's name.
     ``body`` is null where it was encrypted with a secret key that was taken away.
     """
 
@@ -139,7 +142,7 @@ def delivery_record(delivery: Delivery, tries: tuple[DeliveryAttempt, ...]) -> d
     """A delivery with its body and all its tries."""
     return {
         **delivery_line(delivery),
-        "body": None if delivery.body is None else delivery.body.decode(errors="replace"),
+        "body": shown_body(delivery),
         "tries": [_attempt(one) for one in tries],
     }
 
@@ -186,7 +189,9 @@ def endpoint_record(report: EndpointReport) -> dict[str, Any]:
 
 
 def shown(url: str) -> str:
-    """A URL without its query: that may be a secret."""
+    """A URL without its query: that may be a secret. A mail address is shown whole."""
+    if transport_of(url) is Transport.MAIL:
+        return url
     try:
         parts = urlsplit(url)
     except ValueError:

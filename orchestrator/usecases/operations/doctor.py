@@ -12,7 +12,7 @@ from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.policy_faults import faults_against
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import Unreadable, WrittenByNewer
-from orchestrator.jobs import NOT_FOR_CREWS
+from orchestrator.jobs import MAIL, NOT_FOR_CREWS
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.operations.health import SEEN_WITHIN
@@ -98,7 +98,8 @@ def _clocks_of_workers(_: Ports, tx: Transaction) -> Iterator[Finding]:
 
 
 def _workers(ports: Ports, tx: Transaction) -> Iterator[Finding]:
-    for queue in (*ports.deployments.queues(), *sorted(NOT_FOR_CREWS)):
+    unused = set() if ports.mail else {MAIL}
+    for queue in (*ports.deployments.queues(), *sorted(NOT_FOR_CREWS - unused)):
         workers = tx.workers.consuming(queue, SEEN_WITHIN)
         if workers:
             yield Finding("workers", f"{queue}: {', '.join(workers)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from orchestrator.domain.canonical import decode, encode
 from orchestrator.domain.delivery import DELIVERY, Delivery, DeliveryAttempt
 from orchestrator.domain.timeline import Entry
 from orchestrator.errors import NotReplayable, UnknownDelivery
@@ -11,6 +12,9 @@ from orchestrator.ports import DeliveryFilter, Outcome, Ports, Position, Transac
 from orchestrator.usecases.webhooks.wake import wake_endpoints
 
 REPLAYED_AT_A_TIME = 200
+
+HIDDEN = "…"
+"""What stands in place of a token."""
 
 
 def list_deliveries(
@@ -92,6 +96,22 @@ def _replay(tx: Transaction, found: Sequence[Delivery], actor: str) -> None:
         ]
     )
     wake_endpoints(tx, {each.endpoint_id for each in replayed}, now)
+
+
+def shown_body(delivery: Delivery) -> str | None:
+    """The body of a delivery as people may see it; None where it cannot be read here.
+
+    That of a mail has the token of the one person whom it is for.
+    """
+    if delivery.body is None:
+        return None
+    try:
+        said = decode(delivery.body)
+    except ValueError:
+        said = None
+    if isinstance(said, dict) and {"recipient_id", "token"} <= said.keys():
+        return encode({**said, "token": HIDDEN}).decode()
+    return delivery.body.decode(errors="replace")
 
 
 def _visible(tx: Transaction, delivery_id: str, deployment: str | None) -> Delivery:
