@@ -354,6 +354,13 @@ class InvalidSettings(OrchestratorError):
     """What the operator set cannot be used; the message names the variable, or file and key."""
 
 
+class CannotLookUp(OrchestratorError):
+    """DNS does not answer."""
+
+    def __init__(self, name: str, kind: str, why: str) -> None:
+        super().__init__(f"DNS does not say what {kind} records {name} has ({why}).")
+
+
 class CannotBackUp(OrchestratorError):
     """The database could not be copied."""
 

@@ -15,7 +15,7 @@ from orchestrator.adapters.http.signing import StandardSigner
 from orchestrator.adapters.runners.crewai import CrewaiRunner
 from orchestrator.adapters.runners.functions import FunctionsRunner
 from orchestrator.adapters.sender_by_transport import SenderByTransport
-from orchestrator.adapters.smtp.message import Letterhead, load_templates
+from orchestrator.adapters.smtp.message import Letterhead, load_templates, sender_address
 from orchestrator.adapters.smtp.sender import Limits as MailLimits
 from orchestrator.adapters.smtp.sender import MailSender
 from orchestrator.adapters.sql import Cipher, ConnectionLimits, make_store
@@ -112,6 +112,11 @@ def _mail_identity(settings: Settings) -> MailIdentity | None:
     if settings.relay is None or settings.mail_from is None:
         return None
     return MailIdentity(settings.mail_from, settings.mail_reply_domain)
+
+
+def sender_domain(settings: Settings) -> str:
+    """The domain in whose name mails are sent; empty where none are."""
+    return sender_address(settings.mail_from or "").rpartition("@")[2]
 
 
 def _make_http_sender(settings: Settings) -> GuardedSender:

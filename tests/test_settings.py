@@ -1,3 +1,4 @@
+import re
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_network
@@ -169,3 +170,57 @@ def test_any_folder_has_a_socket_that_fits_into_a_url(folder: str) -> None:
 
 def test_folders_do_not_share_a_socket() -> None:
     assert embedded_socket(Path("/my data")) != embedded_socket(Path("/your data"))
+
+
+RELAY = "smtp://ann:s%2Fecret@mail.example"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        (RELAY, "smtp://ann:…@mail.example:587"),
+        ("smtps://mail.example", "smtps://mail.example:465"),
+        ("smtp://127.0.0.1:1025?tls=off", "smtp://127.0.0.1:1025?tls=off"),
+        ("smtp://[::1]:25?tls=off", "smtp://[::1]:25?tls=off"),
+    ],
+)
+def test_a_mail_server_is_read_from_its_url(
+    monkeypatch: pytest.MonkeyPatch, url: str, shown: str
+) -> None:
+    read = settings(monkeypatch, smtp_url=url, mail_from="Crews <crews@example.com>")
+    assert read.relay is not None
+    assert read.relay.shown == shown
+    assert not re.search(r"s(/|%2F)ecret", repr(read) + repr(read.relay))
+
+
+def test_a_password_may_have_any_character(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = settings(monkeypatch, smtp_url=RELAY, mail_from="crews@example.com")
+    assert read.relay is not None
+    assert (read.relay.user, read.relay.password) == ("ann", "s/ecret")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"smtp_url": "http://mail.example"}, "SMTP_URL: has to begin with smtp://"),
+        ({"smtp_url": "smtp://mail.example?tls=off"}, "127.0.0.1, ::1 and localhost alone"),
+        ({"smtp_url": "smtp://127.evil.example?tls=off"}, "127.0.0.1, ::1 and localhost alone"),
+        ({"smtp_url": "smtps://127.0.0.1?tls=off"}, "which is both"),
+        ({"smtp_url": "smtp://mail.example?tls=maybe"}, "one thing only"),
+        ({"smtp_url": "smtp://ann@mail.example"}, "both user and password"),
+        ({"smtp_url": "smtp://ann:s/ecret@mail.example"}, "SMTP_URL: "),
+        ({"smtp_url": "smtp://mail.example:70000"}, "is not a URL"),
+        ({"mail_from": ""}, "MAIL_FROM: has to be set"),
+        ({"mail_from": "crews"}, "MAIL_FROM: has to be an address"),
+        ({"mail_from": "a@b.example\r\nBcc: eve@c.example"}, "MAIL_FROM: has to be an address"),
+        ({"mail_reply_domain": "x y"}, "MAIL_REPLY_DOMAIN: has to be a domain"),
+    ],
+)
+def test_what_cannot_be_right_of_mails_is_said_without_the_password(
+    monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str], says: str
+) -> None:
+    given = {"smtp_url": RELAY, "mail_from": "crews@example.com", **wrong}
+    with pytest.raises(InvalidSettings) as refused:
+        settings(monkeypatch, **given)
+    assert says in refused.value.message
+    assert "ecret" not in refused.value.message

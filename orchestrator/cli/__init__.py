@@ -21,6 +21,7 @@ from orchestrator.cli import (
     init,
     login,
     logs,
+    mail,
     messages,
     reviews,
     secrets,
@@ -52,6 +53,7 @@ application.command()(backup.restore)
 application.add_typer(secrets.application, name="secrets")
 application.add_typer(tokens.application, name="token")
 application.add_typer(deployments.deployments, name="deployments")
+application.add_typer(mail.application, name="mail")
 application.add_typer(deliveries.deliveries, name="deliveries")
 application.add_typer(deliveries.endpoints, name="endpoints")
 

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from orchestrator.adapters.celery import make_celery, queue_lengths, write_something
 from orchestrator.adapters.sql import migrate
 from orchestrator.cli.application import settings_with
+from orchestrator.cli.mail_checks import mail_findings
 from orchestrator.errors import OrchestratorError
 from orchestrator.settings import Settings, make_data_folder, require_writable
 from orchestrator.usecases.operations.doctor import Finding, examine
@@ -41,6 +42,7 @@ def findings(**given: object) -> Iterator[Finding]:
         return  # there is nothing to look into
     yield _broker(settings)
     yield from _public_url(settings)
+    yield from mail_findings(settings)
     database = _database(settings)
     yield database
     if not database.is_wrong:

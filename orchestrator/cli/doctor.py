@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,12 @@ def doctor(
     if as_json:
         print_json([asdict(finding) for finding in found])
     else:
-        _show(found)
+        show(found)
     raise typer.Exit(int(any(finding.is_wrong for finding in found)))
 
 
-def _show(findings: list[Finding]) -> None:
+def show(findings: Sequence[Finding]) -> None:
+    """Print findings, a line each."""
     from rich.console import Console
     from rich.markup import escape
 

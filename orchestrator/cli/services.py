@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.application import Data, DeploymentFile, settings_with
+from orchestrator.cli.mail import SINK_PORT, require_sink, sink_settings
 
 LOG_FILE = "service.jsonl"
 
@@ -34,10 +35,16 @@ def up(  # noqa: PLR0913 - a parameter is an option
     *,
     flower: Annotated[bool, typer.Option("--flower", help="Watch the jobs in Flower.")] = False,
     flower_port: Annotated[int, typer.Option(help="Port that Flower listens on.")] = 5555,
+    mail_sink: Annotated[
+        bool, typer.Option("--mail-sink", help="Show mails here instead of sending them.")
+    ] = False,
+    mail_sink_port: Annotated[
+        int, typer.Option(help="Port on loopback that these mails go to.")
+    ] = SINK_PORT,
 ) -> None:
     """Run everything on this machine, until Ctrl-C or SIGTERM."""
     from orchestrator.adapters.logs import configure_logging
-    from orchestrator.cli.up import run_everything
+    from orchestrator.cli.up import Extras, run_everything
 
     settings = settings_with(
         host=host,
@@ -50,8 +57,12 @@ def up(  # noqa: PLR0913 - a parameter is an option
         settings = settings_with(log_file=settings.data / "logs" / LOG_FILE)
     if sys.stdout.isatty() and settings.log_console_level is None:
         settings = settings_with(log_console_level="warning")
+    if mail_sink:
+        require_sink("--mail-sink")
+        settings = settings_with(**sink_settings(settings, mail_sink_port))
     configure_logging(settings)
-    raise typer.Exit(run_everything(settings, flower_port if flower else None))
+    extras = Extras(flower_port if flower else None, mail_sink_port if mail_sink else None)
+    raise typer.Exit(run_everything(settings, extras))
 
 
 def api(

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,22 +39,33 @@ GRACE_AFTER_GRACE = 20.0
 """Seconds that a worker has, after its jobs' grace, to give its claims back and end."""
 
 
-def run_everything(settings: Settings, flower_port: int | None = None) -> int:
-    """Run all processes until a signal, with Flower where it has a port; returns the exit status.
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """The ports of what is started only where it is asked for."""
+
+    flower: int | None = None
+    mail_sink: int | None = None
+
+
+def run_everything(settings: Settings, extras: Extras = Extras()) -> int:
+    """Run all processes until a signal, with what else is asked for; returns the exit status.
 
     What takes longest to import starts first: the crew worker, while the database is migrated. What
     nobody waits for starts once the service is ready.
     Raises AddressInUse, AlreadyRunning, BrokerFailed and InvalidSettings before anything starts.
     """
     _require_free_address(settings.host, settings.port)
-    if flower_port is not None:
-        _require_free_address(LOOPBACK, flower_port, "--flower-port")
+    if extras.flower is not None:
+        _require_free_address(LOOPBACK, extras.flower, "--flower-port")
+    if extras.mail_sink is not None:
+        _require_free_address(LOOPBACK, extras.mail_sink, "--mail-sink-port")
     make_data_folder(settings.data)
     require_writable(settings.data)
     if settings.log_file is not None:
         settings.log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     load_deployments(settings.deployments)
-    flower = None if flower_port is None else flower_child(flower_port)
+    flower = None if extras.flower is None else flower_child(extras.flower)
+    sink = None if extras.mail_sink is None else _sink(extras.mail_sink)
     with ExitStack() as held:
         children = []
         if settings.broker_url is None:
@@ -70,10 +81,13 @@ def run_everything(settings: Settings, flower_port: int | None = None) -> int:
             replace(first, waits_for=announcement.is_made_or_late),
             *others,
             *([flower] if flower else []),
+            *([sink] if sink else []),
         ]
         if settings.log_file is not None and sys.stdout.isatty():  # a person reads, not a journal
             printed = settings.log_file.with_name(PRINTED)
-            children = [replace(child, output=printed) for child in children]
+            children = [
+                child if child is sink else replace(child, output=printed) for child in children
+            ]
         return Supervisor(children, announcement.is_made).run()
 
 
@@ -200,6 +214,14 @@ def _services(settings: Settings, *, watched: bool) -> list[Child]:
         Child("intake", intake, environment, grace=grace),
         Child("sweep", [*module, "sweep"], environment),
     ]
+
+
+def _sink(port: int) -> Child:
+    """It shows mails to whoever started this: its output stays on the terminal."""
+    typer.echo(f"Mails are shown here, and go nowhere (port {port})")
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "orchestrator", "mail", "sink", "--port", str(port)]
+    return Child("mail sink", command)
 
 
 def _worker(name: str, *options: str, queues: Sequence[str] = ()) -> list[str]:

@@ -29,7 +29,7 @@ from orchestrator.ports.running import (
     Step,
     StepWatch,
 )
-from orchestrator.ports.sending import Sender, Signer
+from orchestrator.ports.sending import DomainRecords, Sender, Signer
 from orchestrator.ports.store import Store, Transaction
 from orchestrator.ports.system import Chance, Clock, Ids, Jobs
 from orchestrator.ports.webhooks import (
@@ -66,6 +66,7 @@ __all__ = [
     "Deliveries",
     "DeliveryFilter",
     "Deployments",
+    "DomainRecords",
     "Drains",
     "Ended",
     "Endpoints",

@@ -35,6 +35,17 @@ class Sender(Protocol):
         ...
 
 
+class DomainRecords(Protocol):
+    """What DNS says of domains."""
+
+    def look_up(self, name: str, kind: str) -> tuple[str, ...]:
+        """The records of a kind (``TXT``, ``MX``) of a name; none where it has none, or is none.
+
+        Raises CannotLookUp.
+        """
+        ...
+
+
 class Signer(Protocol):
     """Signs webhooks so that receivers know that they are ours."""
 

@@ -1,0 +1,38 @@
+"""What ``orchestrator doctor`` checks of mails: whether people who are asked can be written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrator.adapters.deployment_file import load_deployments
+from orchestrator.errors import OrchestratorError
+from orchestrator.settings import Settings
+from orchestrator.usecases.operations.doctor import Finding
+from orchestrator.wiring import make_mail_sender
+
+
+def mail_findings(settings: Settings) -> Iterator[Finding]:
+    """Knock at the mail server, or say who is asked by nobody."""
+    sender = make_mail_sender(settings)
+    if sender is None or settings.relay is None:
+        yield from _unwritten(settings)
+        return
+    result = sender.check()
+    mend = "Start it, or correct ORCHESTRATOR_SMTP_URL; then try: orchestrator mail test ADDRESS"
+    says = "takes mails from us" if result.succeeded else result.summary
+    yield Finding("mail", f"{settings.relay.shown}: {says}", None if result.succeeded else mend)
+    if settings.public_url is None:
+        mend = "Set ORCHESTRATOR_PUBLIC_URL for every process"
+        yield Finding("mail", "mails have no links: no public URL is set", mend)
+
+
+def _unwritten(settings: Settings) -> Iterator[Finding]:
+    try:
+        declared = load_deployments(settings.deployments)
+    except OrchestratorError:
+        return  # that is another check's finding
+    asking = [name for name in declared.names() if not declared.get(name).review_policy.asks_nobody]
+    if asking:
+        says = f"the review policy of {', '.join(asking)} asks people, and no mail is sent"
+        mend = "Set ORCHESTRATOR_SMTP_URL and ORCHESTRATOR_MAIL_FROM for every process"
+        yield Finding("mail", says, mend)

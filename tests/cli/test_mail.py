@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import smtplib
+from email.message import EmailMessage
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from mails import MailServer
+from processes import free_port
+
+from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.mail_sink import MailSink
+from orchestrator.cli.mail_checks import mail_findings
+from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.review_policy import ReviewPolicy
+from orchestrator.errors import InvalidSettings
+from orchestrator.settings import Settings
+
+if TYPE_CHECKING:
+    from conftest import Command
+
+
+@pytest.fixture
+def set_up(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Names a mail server by its port."""
+
+    def name(port: int, **more: str) -> None:
+        url = f"smtp://127.0.0.1:{port}?tls=off"
+        for key, value in {"smtp_url": url, "mail_from": "c@example.com", **more}.items():
+            monkeypatch.setenv(f"ORCHESTRATOR_{key.upper()}", value)
+
+    return name
+
+
+def test_one_mail_is_sent_with_the_settings(command: Command, set_up: Any) -> None:
+    with MailServer(data=["250 queued as 4711"]) as server:
+        set_up(server.port)
+        assert "250 queued as 4711" in command("mail", "test", " ann@example.com")
+    assert server.recipients == ["ann@example.com"]
+
+
+@pytest.mark.parametrize("address", ["ann@example.com", "nobody", ""])
+def test_what_went_wrong_is_said(command: Command, set_up: Any, address: str) -> None:
+    with MailServer(rcpt=["550 Not here"]) as server:
+        set_up(server.port)
+        found = command.json("mail", "test", address, status=1)
+    assert (found["taken"], bool(found["error"])) == (False, True)
+
+
+def test_without_a_mail_server_there_is_nothing_to_test(command: Command) -> None:
+    for call in (["mail", "test", "ann@example.com"], ["mail", "check"]):
+        assert isinstance(command.run(*call).exception, InvalidSettings)
+
+
+def findings(**given: Any) -> dict[str, str | None]:
+    return {found.says: found.mend for found in mail_findings(Settings(**given))}
+
+
+def test_a_doctor_looks_whether_the_mail_server_lets_us_in(set_up: Any) -> None:
+    with MailServer() as server:
+        set_up(server.port, public_url="https://crews.example")
+        (says,) = [says for says, mend in findings().items() if mend is None]
+    assert says.endswith("takes mails from us")
+
+
+def test_a_doctor_sees_a_mail_server_that_is_away_and_links_that_lead_nowhere(set_up: Any) -> None:
+    set_up(free_port())
+    away, no_links = findings()
+    assert "refuses connections" in away
+    assert "no links" in no_links
+
+
+@pytest.mark.parametrize(("creator", "count"), [(None, 0), ("ann@example.com", 1)])
+def test_a_doctor_sees_that_people_are_to_be_asked_and_no_mail_is_sent(
+    monkeypatch: pytest.MonkeyPatch, creator: str | None, count: int
+) -> None:
+    policy = ReviewPolicy(creator=creator)
+    declared = Deployment("news", "functions", "no:where", review_policy=policy)
+    file = DeploymentFile({"news": declared})
+    monkeypatch.setattr("orchestrator.cli.mail_checks.load_deployments", lambda _: file)
+    assert len(findings()) == count
+
+
+@pytest.fixture
+def sink(tmp_path: Any) -> Any:
+    shown: list[str] = []
+    port = free_port()
+    with MailSink(port, tmp_path / "mail", shown.append):
+        yield port, shown, tmp_path / "mail"
+
+
+def test_the_sink_shows_a_mail_and_keeps_it(sink: Any) -> None:
+    port, shown, folder = sink
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "c@example.com", "ann@example.com", "Owls\u202e"
+    mail.set_content("Answer here: https://crews.example/r/x\n\x1b[31mred\n")
+    with smtplib.SMTP("127.0.0.1", port, "tests") as client:
+        client.send_message(mail)
+    (text,) = shown
+    assert "Subject: Owls" in text
+    assert "https://crews.example/r/x" in text
+    assert not {"\x1b", "\u202e"}.intersection(text)
+    (kept,) = folder.iterdir()
+    assert b"Answer here" in kept.read_bytes()
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_sink_takes_a_mail_that_is_none(sink: Any) -> None:
+    port, shown, folder = sink
+    with smtplib.SMTP("127.0.0.1", port, "tests") as client:
+        client.sendmail("a@example.com", ["b@example.com"], b"\xff\xfe: \x00\r\n\r\n\xff")
+    assert len(shown) == len(list(folder.iterdir())) == 1
