@@ -77,11 +77,11 @@ def run_everything(settings: Settings, extras: Extras = Extras()) -> int:
         crews, api, first, *others = _services(settings, watched=flower is not None)
         children += [
             crews,
+            *([sink] if sink else []),
             replace(api, waits_for=preparation.is_done),
             replace(first, waits_for=announcement.is_made_or_late),
             *others,
             *([flower] if flower else []),
-            *([sink] if sink else []),
         ]
         if settings.log_file is not None and sys.stdout.isatty():  # a person reads, not a journal
             printed = settings.log_file.with_name(PRINTED)

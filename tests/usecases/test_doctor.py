@@ -10,7 +10,8 @@ from world import WorkerDied, World
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.review_policy import ReviewPolicy, Rule
 from orchestrator.errors import TaskFailed
-from orchestrator.jobs import CREWS, QUEUES
+from orchestrator.jobs import CREWS, MAIL, QUEUES
+from orchestrator.ports import MailIdentity
 from orchestrator.usecases.operations.doctor import Finding, examine
 from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.sweep import sweep
@@ -43,6 +44,20 @@ def test_a_queue_without_a_worker(world: World) -> None:
     world.ports.store.transact(lambda tx: tx.workers.seen("w-1", [CREWS]))
     world.ports.store.transact(lambda tx: tx.workers.seen("w-2", ["webhooks"]))
     assert "-Q intake" in str(wrong(world)["workers"].mend)
+
+
+@pytest.mark.parametrize(
+    ("mail", "says"),
+    [(None, None), (MailIdentity("c@example.com"), "nobody consumes the queue mail")],
+)
+def test_mails_need_a_worker_where_some_are_sent(
+    world: World, mail: MailIdentity | None, says: str | None
+) -> None:
+    without = [queue for queue in QUEUES if queue != MAIL]
+    world.ports.store.transact(lambda tx: tx.workers.seen("w-1", without))
+    world.ports = replace(world.ports, mail=mail)
+    found = wrong(world).get("workers")
+    assert (found and found.says) == says
 
 
 def test_a_deployment_that_does_not_load(world: World) -> None:

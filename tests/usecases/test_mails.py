@@ -18,6 +18,7 @@ from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender
 from orchestrator.adapters.sender_by_transport import SenderByTransport
 from orchestrator.adapters.smtp.sender import Limits, MailSender
+from orchestrator.adapters.sql.cipher import Cipher, WrongKey
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.transport import Transport
@@ -261,4 +262,5 @@ def test_the_token_of_a_mail_is_shown_to_nobody_and_stored_encrypted(post: Post)
     assert '"output":"# Owls' in str(shown_body(stored))
     with post.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
         (row,) = connection.exec_driver_sql("SELECT body FROM deliveries").all()
-    assert b"Owls" not in row[0]
+    with pytest.raises(WrongKey):
+        Cipher("another key").unpack(row[0])

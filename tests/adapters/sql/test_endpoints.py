@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from orchestrator.adapters.sql import Cipher, SqlStore, make_store
 from orchestrator.adapters.sql.schema import endpoints, signing_secrets
 from orchestrator.domain.delivery import Authentication
 from orchestrator.domain.endpoint import Endpoint, Health, SigningSecret
+from orchestrator.domain.transport import Transport
 from orchestrator.errors import StaleWrite
 
 URL = "https://hooks.example/tasks?key=hidden"
@@ -52,6 +53,27 @@ def test_an_endpoint_is_known_by_deployment_url_and_credentials(
 
     assert len(set(ids)) == 3
     assert ids[0] == ids[1]
+
+
+def test_how_an_endpoint_is_sent_to_is_read_once(store: SqlStore, now: datetime) -> None:
+    ids = [
+        store.transact(lambda tx, url=url: tx.endpoints.ensure("newsroom", url, None, now))
+        for url in (URL, "mailto:ann@example.com", "mailto:bob@example.com")
+    ]
+    store._known.forget()
+    for _ in range(2):
+        found = store.read(lambda tx: [tx.endpoints.transport(each) for each in ids])
+        assert found == [Transport.HTTP, Transport.MAIL, Transport.MAIL]
+        store.transact(lambda tx: tx._connection.execute(update(endpoints).values(url=b"")))
+    assert store.read(lambda tx: tx.endpoints.transport(str(uuid4()))) is Transport.HTTP
+
+
+def test_all_addresses_have_the_host_of_the_mail_server(store: SqlStore, now: datetime) -> None:
+    hosts = set()
+    for url in ("mailto:ann@example.com", "mailto:bob@elsewhere.example"):
+        made = store.transact(lambda tx, url=url: tx.endpoints.ensure("newsroom", url, None, now))
+        hosts.add(store.read(lambda tx, made=made: tx.endpoints.get(made)).host_id)
+    assert len(hosts) == 1
 
 
 def test_simultaneous_first_uses_make_one_endpoint(
