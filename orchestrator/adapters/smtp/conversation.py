@@ -9,6 +9,7 @@ from io import BufferedReader, RawIOBase
 from time import monotonic
 from typing import Any
 
+from orchestrator.adapters.smtp.failures import SaysTooMuch
 from orchestrator.settings.mail import Relay, Security
 
 MOST_BYTES = 64 * 1024
@@ -62,10 +63,10 @@ class Conversation(smtplib.SMTP):
         return left
 
     def spend(self, size: int) -> None:
-        """Count bytes that came. Raises OSError when they were too many."""
+        """Count bytes that came. Raises SaysTooMuch when they were too many."""
         self._most -= size
         if self._most < 0:
-            raise OSError("it says more than mail servers say")
+            raise SaysTooMuch
 
     def getreply(self) -> tuple[int, bytes]:
         """Read an answer, each of whose bytes may be the last for which there is time."""

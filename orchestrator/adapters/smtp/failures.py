@@ -7,7 +7,13 @@ import socket
 import ssl
 from collections.abc import Iterator
 
+
+class SaysTooMuch(OSError):
+    """The server said more than answers can need."""
+
+
 _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
+    (SaysTooMuch, "the mail server says more than mail servers say"),
     (smtplib.SMTPNotSupportedError, "the mail server does not offer TLS (STARTTLS), or no login"),
     (socket.gaierror, "the mail server's name does not resolve"),
     (ConnectionRefusedError, "the mail server refuses connections"),

@@ -241,7 +241,6 @@ def _speaks_http(taken: socket.socket) -> None:
         (_goes_in_the_middle_of_a_mail, False),
         (_says_nothing, True),
         (_drips, True),
-        (_talks, False),
         (_speaks_http, False),
     ],
 )
@@ -252,6 +251,11 @@ def test_a_server_that_does_not_answer_leaves_the_mail_to_be_tried_again(
         result = sent(sender(port, total=0.3))
     assert (result.status, result.blocked, result.timed_out) == (None, False, late)
     assert result.error
+
+
+def test_a_server_that_talks_without_end_is_not_listened_to() -> None:
+    with scripted(_talks) as port:
+        assert "says more than" in sent(sender(port)).summary
 
 
 def test_a_server_that_is_not_there() -> None:
