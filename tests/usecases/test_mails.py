@@ -199,7 +199,7 @@ def asked(world: World, *, notice: str = "request") -> tuple[str, Recipient]:
             published_at=now,
             wake_at=now + timedelta(minutes=1),
         )
-        tx.recipients.add([recipient])
+        tx.recipients.add({recipient: "a" * 32})
         tx.deliveries.add([mail])
         wake_endpoints(tx, [endpoint_id], now)
         return endpoint_id, recipient
@@ -212,8 +212,8 @@ def troubles(world: World, recipient: Recipient) -> tuple[str | None, list[str]]
     store, execution_id = world.ports.store, recipient.execution_id
     (now,) = store.read(lambda tx: tx.recipients.of([recipient.review_id]))
     entries = store.read(lambda tx: tx.timeline.of(execution_id))
-    noted = [each for each in entries if each.event == "review.undeliverable"]
-    assert {each.subject_id for each in noted} <= {recipient.review_id}
+    noted = [each for each in entries if each.event == "recipient.undeliverable"]
+    assert {each.subject_id for each in noted} <= {recipient.id}
     return now.trouble, [str(each.details["error"]) for each in noted]
 
 

@@ -32,11 +32,12 @@ from orchestrator.domain.review import Review
 from orchestrator.domain.review_policy import Automatic
 from orchestrator.domain.review_terms import Absence
 from orchestrator.errors import Invalid, NotFound
-from orchestrator.ports import MailIdentity
+from orchestrator.ports import MailIdentity, Transaction
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.absences import begin_absence, end_absence, list_absences
 from orchestrator.usecases.reviews.delegate import snooze
 from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.undeliverable import note_undeliverable
 
 Make = Callable[..., World]
 Later = Callable[[float], None]
@@ -185,3 +186,28 @@ def test_who_snoozes_is_reminded_when_they_said_and_not_before(
     later(HOUR / 2)
     sweep(world.ports)
     assert (ANN, "reminder") in mails(world, review)[3:]
+
+
+def test_where_a_mail_cannot_arrive_the_next_ones_are_asked_at_once(
+    halted: Callable[..., tuple[World, Review]],
+) -> None:
+    world, review = halted(ANN, creator=DAN, ladder=(rung(24, BEN),))
+    for failed, asked in ((ANN, BEN), (BEN, DAN)):
+        _bounces(world, review, failed)
+        assert mails(world, review)[-1] == (asked, "escalation")
+    _bounces(world, review, DAN)
+    assert len(mails(world, review)) == 3
+    assert {each.trouble for each in recipients_of(world, review).values()} == {"550 no such user"}
+    assert says(world, review, ANN, is_approve=True)["status"] == "completed"
+
+
+def _bounces(world: World, review: Review, address: str) -> None:
+    """The mail server says for good that the newest mail to that address cannot arrive."""
+
+    def end(tx: Transaction) -> None:
+        mine = [tx.deliveries.get(each.id) for each in tx.deliveries.of(review.execution_id)]
+        (mail, *_) = [each for each in mine if each and f'"to":"{address}"' in str(each.body)]
+        ended = replace(mail, reason="550 no such user")
+        note_undeliverable(world.ports, tx, ended, "w-1")
+
+    world.ports.store.transact(end)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.delivery import Delivery
-from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.reviews.ask import ask_more, creator_of
+from orchestrator.usecases.reviews.overdue import escalate
 
 
 def note_undeliverable(ports: Ports, tx: Transaction, ended: Delivery, worker: str) -> None:
@@ -28,16 +27,21 @@ def note_undeliverable(ports: Ports, tx: Transaction, ended: Delivery, worker: s
     found = [each for each in tx.recipients.of([review_id]) if each.id == recipient_id]
     if review is None or not found:
         return
-    troubled = tx.recipients.save(found[0], replace(found[0], trouble=ended.reason))
-    details = {"address": troubled.address, "error": ended.reason, "delivery_id": ended.id}
-    locked.record("review.undeliverable", review.id, review, **details)
+    why = ended.reason or "It did not arrive"
+    troubled = tx.recipients.save(found[0], found[0].undeliverable(why))
+    details = {"to": troubled.address, "error": why, "delivery_id": ended.id}
+    locked.record("recipient.undeliverable", troubled.id, review, **details)
     if review.is_open and troubled.is_asked:
-        ask_others(locked, review, troubled)
+        ask_next(locked, review)
     locked.close()
 
 
-def ask_others(locked: LockedExecution, review: Review, troubled: Recipient) -> None:
-    """Where those who are next in the review are asked; so far it is noted, and no more."""
+def ask_next(locked: LockedExecution, review: Review) -> None:
+    """Ask those on the next rung of the ladder at once; at its top, the creator."""
+    if review.terms is not None and review.rung < len(review.terms.ladder):
+        escalate(locked, review, review.terms)
+    else:
+        ask_more(locked, review, creator_of(locked))
 
 
 def _about(mail: Delivery | None) -> tuple[str, str] | None:
