@@ -18,6 +18,7 @@ from orchestrator.api.common.openapi import DescribedApp
 from orchestrator.api.common.request_log import HEADER, RequestLog, bind_path_ids
 from orchestrator.api.front_page import front_page
 from orchestrator.api.metrics import exposition
+from orchestrator.api.pages.answer_page import answer_page
 from orchestrator.api.platform.calls import calls, healthy
 from orchestrator.api.platform.respond import callback
 from orchestrator.api.probes import probes
@@ -114,6 +115,7 @@ def _route(app: FastAPI) -> None:
         messages,
         audit,
         callback,
+        answer_page,
         front_page,
     ):
         app.include_router(router)

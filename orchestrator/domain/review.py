@@ -283,6 +283,11 @@ class Review:
         state = REVIEW.follow(transition, self.state)
         return replace(self, state=state, closed_at=now, actor=actor)
 
+    def came_before(self, later: Review) -> bool:
+        """Whether it is an answered round of the same task or step before another."""
+        same = self.path == later.path and self.round < later.round
+        return same and self.state is ReviewState.ANSWERED
+
     def winner(self) -> dict[str, Any]:
         """What the loser of a race is told about the decision that won: who, when, how."""
         decision = {

@@ -6,6 +6,9 @@ from urllib.parse import quote
 
 from orchestrator.errors import Invalid
 
+ANSWER_PAGES = "/r"
+"""Where the pages are that mails link to; the token of the mail is the rest of the path."""
+
 
 def path_part(text: str) -> str:
     """An id or a name as one part of a path. Raises Invalid for what would lead elsewhere."""

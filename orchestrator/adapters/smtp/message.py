@@ -21,10 +21,11 @@ from jinja2 import (
 )
 
 from orchestrator.adapters.smtp.notice import Notice
-from orchestrator.adapters.smtp.texts import one_line, rendered
 from orchestrator.domain.mail_text import DELIMITER, message_id, reply_address, thread_id
 from orchestrator.errors import Invalid
 from orchestrator.ports import MailIdentity
+from orchestrator.wire.paths import ANSWER_PAGES
+from orchestrator.wire.shown import one_line, rendered
 
 BUILT_IN = Path(__file__).with_name("templates")
 
@@ -89,7 +90,11 @@ def notice_message(head: Letterhead, notice: Notice, envelope: Envelope) -> Emai
     may_reply = notice.token is not None and head.identity.reply_domain is not None
     if may_reply:
         written["Reply-To"] = reply_address(str(notice.token), str(head.identity.reply_domain))
-    page = f"{head.public_url}/r/{notice.token}" if head.public_url and notice.token else None
+    page = (
+        f"{head.public_url}{ANSWER_PAGES}/{notice.token}"
+        if head.public_url and notice.token
+        else None
+    )
     shown: dict[str, Any] = {
         "mail": notice,
         "page": page,

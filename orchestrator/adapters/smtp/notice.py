@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from orchestrator.adapters.smtp.texts import moment, one_line, plain
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.question import QuestionKind
 from orchestrator.errors import Invalid
+from orchestrator.wire.shown import moment, one_line, plain
 
 FORMAT = 1
 

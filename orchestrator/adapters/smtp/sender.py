@@ -26,13 +26,13 @@ from orchestrator.adapters.smtp.message import (
     trial_message,
 )
 from orchestrator.adapters.smtp.notice import read_notice
-from orchestrator.adapters.smtp.texts import one_line
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.domain.person import address_of
 from orchestrator.domain.transport import mail_address
 from orchestrator.errors import BlockedAddress, Invalid
 from orchestrator.settings.mail import Relay
+from orchestrator.wire.shown import one_line
 
 KEPT = 1_000
 """Characters of the server's answer that are kept."""

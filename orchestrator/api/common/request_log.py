@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api.common.errors import unexpected
 from orchestrator.ports import Ids
+from orchestrator.wire.paths import ANSWER_PAGES
 
 log = structlog.get_logger()
 
@@ -26,7 +27,8 @@ async def bind_path_ids(request: Request) -> None:
     Asynchronous, and so run in the request's own context: a thread's would be gone with it.
     """
     names = {"kickoff_id": "execution_id"}
-    ids = {names.get(name, name): value for name, value in request.path_params.items()}
+    found = request.path_params.items()
+    ids = {names.get(name, name): value for name, value in found if name != "token"}
     structlog.contextvars.bind_contextvars(**ids)
 
 
@@ -83,7 +85,12 @@ class _Exchange:
     def _log(self) -> None:
         level = "debug" if self._scope["path"] in PROBES else "info"
         seconds = round(time.monotonic() - self._began, 4)
-        method, path = self._scope["method"], self._scope["path"]
+        method, path = self._scope["method"], _without_token(self._scope["path"])
         getattr(log, level)(
             "request", method=method, path=path, status=self._status, seconds=seconds
         )
+
+
+def _without_token(path: str) -> str:
+    """The token in the address of a mail's link is a right, and stands in no log."""
+    return f"{ANSWER_PAGES}/…" if path.startswith(f"{ANSWER_PAGES}/") else path

@@ -81,3 +81,9 @@ def find_review(ports: Ports, review_id: str, deployment: str | None) -> Review:
 def reviewed_output(ports: Ports, review: Review) -> Output:
     """The output that a review is about."""
     return ports.store.read(lambda tx: tx.outputs.get([review.output_id]))[review.output_id]
+
+
+def earlier_rounds(ports: Ports, review: Review) -> tuple[Review, ...]:
+    """The answered rounds of the same task before this one, oldest first."""
+    found = ports.store.read(lambda tx: tx.reviews.of(review.execution_id))
+    return tuple(each for each in found if each.came_before(review))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.output import Output
 from orchestrator.domain.recipient import Recipient
-from orchestrator.domain.review import Review, ReviewState
+from orchestrator.domain.review import Review
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution
@@ -27,16 +27,11 @@ def mail(
         return
     review = asked.review
     reviews = locked.tx.reviews.of(review.execution_id) if review.round > 1 else ()
-    earlier = [each for each in reviews if _came_before(each, review)]
+    earlier = [each for each in reviews if each.words and each.came_before(review)]
     body = mail_body(asked, recipient, token, notice, earlier)
     url = f"mailto:{recipient.address}"
     endpoint = locked.tx.endpoints.ensure(review.deployment, url, None, locked.now)
     locked.announce_to(endpoint, WebhookKind.HUMAN_INPUT, body)
-
-
-def _came_before(earlier: Review, review: Review) -> bool:
-    same = earlier.path == review.path and earlier.round < review.round
-    return same and earlier.state is ReviewState.ANSWERED and bool(earlier.words)
 
 
 def tell_webhooks(

@@ -1,0 +1,1 @@
+"""Pages for people: what their mails link to."""
