@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -38,6 +40,19 @@ def decode(data: bytes | str) -> Json:
 def digest(value: Json) -> str:
     """Return the SHA-256 of the canonical encoding, as ``sha256:`` and 64 hex digits."""
     return "sha256:" + hashlib.sha256(encode(value)).hexdigest()
+
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """Replace by U+FFFD what a text column cannot hold: NUL (PostgreSQL) and lone surrogates."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def moment(at: datetime) -> str:
+    """A time in its one form: UTC, to the microsecond, of fixed width."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def known_fields(noun: type[DataclassInstance], stored: Mapping[str, Any]) -> dict[str, Any]:

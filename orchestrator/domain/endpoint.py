@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from orchestrator.domain.chain import Head
 from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.domain.machine import Machine, Transition
 from orchestrator.domain.transport import Transport, transport_of
@@ -118,7 +119,8 @@ class Endpoint:
     deployment's rules and the operator's limits hold. ``host_id`` is the same for all endpoints at
     one host and port, and for all mail addresses, which share the relay. ``is_sealed`` says that
     URL and credentials were encrypted with a secret key that this process does not have: they are
-    empty, and nothing can be sent there.
+    empty, and nothing can be sent there. ``entries`` and ``last_digest`` are the end of the chain
+    of what its deliveries wrote into timelines.
     """
 
     id: str
@@ -133,6 +135,8 @@ class Endpoint:
     stop_on_4xx: bool | None = None
     most_sends: int | None = None
     health: Health = Health()
+    entries: int = 0
+    last_digest: str | None = None
     host_id: str = field(default="", compare=False)
     is_sealed: bool = field(default=False, compare=False)
 
@@ -140,6 +144,15 @@ class Endpoint:
     def transport(self) -> Transport:
         """How it is sent to."""
         return transport_of(self.url)
+
+    @property
+    def head(self) -> Head:
+        """The end of that chain."""
+        return Head(self.entries, self.last_digest)
+
+    def chained(self, head: Head) -> Endpoint:
+        """The chain goes on to there."""
+        return replace(self, entries=head.entries, last_digest=head.digest)
 
     @property
     def is_enabled(self) -> bool:

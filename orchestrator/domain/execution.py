@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.chain import Head
 from orchestrator.domain.machine import Machine, Transition
 from orchestrator.domain.webhooks import Subscriptions
 
@@ -98,7 +99,8 @@ class Execution:
     ``result`` is the id of the output that is the crew's result. ``purged_at`` is when its
     deliveries, and what its outputs held, were deleted. ``forked_from`` is the id of the execution
     whose checkpoint ``forked_at`` it began with. ``requester`` is the address of the person who
-    wanted it, where the kickoff says so: four eyes never have that person decide.
+    wanted it, where the kickoff says so: four eyes never have that person decide. ``entries`` and
+    ``last_digest`` are the end of the chain of its timeline.
     """
 
     id: str
@@ -124,6 +126,17 @@ class Execution:
     forked_from: str | None = None
     forked_at: int | None = None
     requester: str | None = None
+    entries: int = 0
+    last_digest: str | None = None
+
+    @property
+    def head(self) -> Head:
+        """The end of the chain of its timeline."""
+        return Head(self.entries, self.last_digest)
+
+    def chained(self, head: Head) -> Execution:
+        """Its timeline goes on to there."""
+        return replace(self, entries=head.entries, last_digest=head.digest)
 
     @property
     def is_open(self) -> bool:

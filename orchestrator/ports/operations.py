@@ -9,6 +9,7 @@ from typing import Protocol
 
 from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.chain import Head
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.figures import (
@@ -275,8 +276,12 @@ class Secrets(Protocol):
 class Audit(Protocol):
     """The audit log, in one transaction. Append-only."""
 
-    def add(self, entry: AuditEntry) -> None:
-        """Append."""
+    def lock_head(self) -> Head:
+        """The end of its chain; held until the transaction ends: nobody else appends."""
+        ...
+
+    def add(self, entry: AuditEntry, head: Head) -> None:
+        """Append the entry, which is the chain's new end."""
         ...
 
     def newest(self, limit: int) -> tuple[AuditEntry, ...]:

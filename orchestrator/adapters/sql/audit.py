@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select, update
 
 from orchestrator.adapters.sql.rows import Rows, inserting, values_of
-from orchestrator.adapters.sql.schema import audit
+from orchestrator.adapters.sql.schema import audit, record_heads
 from orchestrator.domain.audit import AuditEntry
+from orchestrator.domain.chain import Head
+
+AUDIT, TIMELINE = "audit", "timeline"
+"""The names of the records in ``record_heads``."""
+
+_h = record_heads.c
 
 
 class SqlAudit:
@@ -16,8 +22,15 @@ class SqlAudit:
         self._connection = connection
         self._rows = Rows(connection, audit, AuditEntry)
 
-    def add(self, entry: AuditEntry) -> None:
-        """Append."""
+    def lock_head(self) -> Head:
+        """The end of its chain, its row held."""
+        query = select(_h.entries, _h.digest).where(_h.name == AUDIT).with_for_update()
+        return Head(*self._connection.execute(query).one())
+
+    def add(self, entry: AuditEntry, head: Head) -> None:
+        """Append, and keep the new end."""
+        ended = update(record_heads).where(_h.name == AUDIT)
+        self._connection.execute(ended.values(entries=head.entries, digest=head.digest))
         values = values_of(entry)
         del values["number"]
         inserting(audit, tuple(values)).run_each(self._connection, [values])

@@ -3,7 +3,6 @@
 # ruff: noqa: ARG002 - SQLAlchemy hands over its dialect, needed or not
 from __future__ import annotations
 
-import re
 import zlib
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -13,14 +12,13 @@ from pydantic import TypeAdapter
 from sqlalchemy import DateTime, Dialect, LargeBinary, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from orchestrator.domain.canonical import Json, JsonObject, decode, encode
+from orchestrator.domain.canonical import Json, JsonObject, decode, encode, storable
 from orchestrator.domain.question import Question
 from orchestrator.domain.review import judge
 from orchestrator.domain.review_terms import Terms
 from orchestrator.domain.webhooks import Subscriptions
 
 _TERMS = TypeAdapter(Terms)
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Utc(TypeDecorator[datetime]):
@@ -53,11 +51,6 @@ class Utc(TypeDecorator[datetime]):
             return None
         read = value if isinstance(value, datetime) else datetime.fromisoformat(value)
         return read if read.tzinfo is UTC else read.astimezone(UTC)
-
-
-def storable(text: str) -> str:
-    """Replace by U+FFFD what a text column cannot hold: NUL (PostgreSQL) and lone surrogates."""
-    return _UNSTORABLE.sub("\ufffd", text)
 
 
 class Words(TypeDecorator[str]):

@@ -33,7 +33,15 @@ from orchestrator.errors import SecretKeyMissing, StaleWrite
 from orchestrator.ports import Position
 
 _HEALTH = tuple(field.name for field in fields(Health))
-_CHANGES = ("state", "reason", "disabled_at", "stop_on_4xx", "most_sends")
+_CHANGES = (
+    "state",
+    "reason",
+    "disabled_at",
+    "stop_on_4xx",
+    "most_sends",
+    "entries",
+    "last_digest",
+)
 """What of an endpoint changes, besides its health."""
 
 _e = endpoints.c

@@ -16,10 +16,10 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.adapters.sql.column_types import storable
 from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import Rows, insert_new, save, selecting, values_of
 from orchestrator.adapters.sql.schema import deliveries, delivery_waits, executions
+from orchestrator.domain.canonical import storable
 from orchestrator.domain.execution import Execution
 from orchestrator.ports import ExecutionFilter, Position
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, select, text, update
 
 from orchestrator.adapters.sql.rows import Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import tells_of_review, timeline
-from orchestrator.domain.canonical import digest
-from orchestrator.domain.timeline import Entry
+from orchestrator.domain.timeline import WORDS, Entry, sealed
 from orchestrator.ports import EVERY_ENTRY, EntryFilter
-
-_WORDS = frozenset({"feedback"})
-"""The details that hold what a person said."""
 
 
 class SqlTimeline:
@@ -61,14 +58,13 @@ class SqlTimeline:
         return self._rows.all(query.order_by(c.number).limit(limit))
 
     def purge(self, execution_id: str) -> None:
-        """Replace what people said by its digest."""
+        """Replace what people said by its salted digest, and take away the salt."""
         for entry in self.of(execution_id):
-            details = {key: value for key, value in entry.details.items() if key not in _WORDS}
-            said = {key: entry.details[key] for key in _WORDS & entry.details.keys()}
-            digests = {f"{key}_digest": digest(words) for key, words in said.items()}
-            if said:
+            if any(key in entry.details for key in WORDS):
+                # One from before there were chains has no salt, and nobody needs its digest.
+                left = sealed(entry.details, entry.salt or secrets.token_hex())
                 this = update(timeline).where(timeline.c.number == entry.number)
-                self._connection.execute(this.values(details={**details, **digests}))
+                self._connection.execute(this.values(details=left, salt=None))
 
 
 # The trigger that takes these locks stands in the migration 0009. A key has the last 31 bits of a

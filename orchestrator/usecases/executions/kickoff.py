@@ -66,7 +66,8 @@ def begin(ports: Ports, tx: Transaction, asked: Kickoff) -> JsonObject:
     now = tx.now()
     subscriptions = subscribe(tx, asked.deployment, asked.body, now)
     execution = new_execution(ports, asked, plan, subscriptions, now)
-    if tx.executions.add(execution):
+    # Who chose the same id at the same moment writes first, and this is done again.
+    if asked.execution_id is None or tx.executions.get(execution.id) is None:
         write_beginnings(ports, tx, [execution], plan)
     return {"kickoff_id": execution.id}
 
@@ -74,15 +75,18 @@ def begin(ports: Ports, tx: Transaction, asked: Kickoff) -> JsonObject:
 def write_beginnings(
     ports: Ports, tx: Transaction, executions: Sequence[Execution], plan: Plan
 ) -> None:
-    """Write the first task runs and the timelines of new executions, all of them at once."""
+    """Write new executions, their first task runs and timelines, all of them at once."""
     room = room_for(ports, tx, executions[0].deployment)
+    begun: list[Execution] = []
     runs: list[TaskRun] = []
     entries: list[Entry] = []
     for execution in executions:
         locked = LockedExecution(ports, tx, execution, execution.actor, execution.created_at, plan)
         locked.record("execution.create", execution.id, None, origin=execution.origin)
         runs += first_runs(locked, plan, held=len(runs) >= room)
-        entries += locked.entries
+        entries += locked.chain()
+        begun.append(locked.execution)
+    tx.executions.add_new(begun)
     tx.task_runs.add(runs)
     tx.timeline.add(entries)
 

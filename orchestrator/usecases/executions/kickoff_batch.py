@@ -71,7 +71,6 @@ def _begin_all(ports: Ports, tx: Transaction, asked: Kickoff, body: BatchBody) -
         new_execution(ports, replace(asked, body=each, batch=batch), plan, subscriptions, now)
         for each in bodies
     ]
-    tx.executions.add_new(executions)
     write_beginnings(ports, tx, executions, plan)
     return {"batch_id": batch, "kickoff_ids": [execution.id for execution in executions]}
 

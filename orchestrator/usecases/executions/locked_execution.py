@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
@@ -10,13 +9,14 @@ from typing import Any
 
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import Json, JsonObject, encode
+from orchestrator.domain.chain import chained
 from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of, standing
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.domain.timeline import Entry
+from orchestrator.domain.timeline import WORDS, Entry
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import UnknownExecution, Unreadable
 from orchestrator.ports import Ports, Transaction
@@ -71,6 +71,8 @@ class LockedExecution:
         self, event: str, subject_id: str, run: TaskRun | Review | None = None, **details: Json
     ) -> None:
         """Add a line to the timeline."""
+        said = {key: value for key, value in details.items() if value is not None}
+        has_words = any(key in said for key in WORDS)
         self._entries.append(
             Entry(
                 execution_id=self.execution.id,
@@ -81,7 +83,8 @@ class LockedExecution:
                 subject_id=subject_id,
                 task_name=run.task_name if run else None,
                 round=run.round if run else None,
-                details={key: value for key, value in details.items() if value is not None},
+                details=said,
+                salt=self.ports.chance.secret() if has_words else None,
             )
         )
 
@@ -185,17 +188,21 @@ class LockedExecution:
         if kind is not WebhookKind.STREAM:  # a flood: the deliveries themselves are record enough
             self.record("delivery.create", delivery.id, None, kind=kind.value, sequence=sequence)
 
-    @property
-    def entries(self) -> Sequence[Entry]:
-        """The lines of the timeline that ``close`` would write."""
-        return self._entries
+    def chain(self) -> list[Entry]:
+        """The lines of the timeline that ``close`` writes, chained to those before them.
+
+        The execution knows them from then on.
+        """
+        head, entries = chained(self.execution.head, self._entries)
+        self.execution = self.execution.chained(head)
+        return entries
 
     def close(self) -> Execution:
         """Write the execution, the timeline and the deliveries. The last thing done to a locked."""
+        entries = self.chain()
         if self.execution != self._loaded:
             self.execution = self.tx.executions.save(self._loaded, self.execution)
-        if self._entries:
-            self.tx.timeline.add(self._entries)
+        self.tx.timeline.add(entries)
         if self._deliveries:
             self.tx.deliveries.add(self._deliveries)
             wake_endpoints(

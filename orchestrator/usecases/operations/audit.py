@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.canonical import Json
+from orchestrator.domain.chain import chained
 from orchestrator.ports import Ports, Transaction
 
 
@@ -19,7 +20,9 @@ def note(
     """Add a line to the audit log, in the transaction of what it tells. Never a secret."""
     given = {name: value for name, value in details.items() if value is not None}
     now = ports.clock.now()
-    tx.audit.add(AuditEntry(now, actor, event, subject_id, deployment, given))
+    entry = AuditEntry(now, actor, event, subject_id, deployment, given)
+    head, (last,) = chained(tx.audit.lock_head(), [entry])
+    tx.audit.add(last, head)
 
 
 def newest_entries(ports: Ports, limit: int) -> tuple[AuditEntry, ...]:

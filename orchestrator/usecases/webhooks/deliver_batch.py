@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.chain import chained
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.delivery_policy import (
     Admission,
@@ -75,10 +76,11 @@ class _Round:
         batch = self._claim(last, limit)
         if self.host != self.loaded_host:
             self.tx.endpoints.save_host(self.host)
+        head, entries = chained(self.endpoint.head, self.entries)
+        self.endpoint = self.endpoint.chained(head)
         if self.endpoint != loaded:
             self.tx.endpoints.save(loaded, self.endpoint)
-        if self.entries:
-            self.tx.timeline.add(self.entries)
+        self.tx.timeline.add(entries)
         return batch
 
     def _lock_host(self, endpoint: Endpoint) -> Host:
@@ -147,6 +149,7 @@ class _Round:
                 event=event,
                 subject_id=subject_id,
                 details={key: value for key, value in details.items() if value is not None},
+                endpoint_id=self.work.endpoint_id,
             )
         )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from orchestrator.domain.canonical import decode, encode
+from orchestrator.domain.chain import chained
 from orchestrator.domain.delivery import DELIVERY, Delivery, DeliveryAttempt
 from orchestrator.domain.timeline import Entry
 from orchestrator.errors import NotReplayable, UnknownDelivery
@@ -79,23 +81,32 @@ def _replay_some(
 
 def _replay(tx: Transaction, found: Sequence[Delivery], actor: str) -> None:
     now = tx.now()
+    # As drains do: first the endpoint, which has the chain of these entries, then its deliveries.
+    endpoints = {
+        id_: tx.endpoints.lock(id_) for id_ in sorted({each.endpoint_id for each in found})
+    }
     written = tx.deliveries.record([Outcome(each, each.replay(now)) for each in found])
     replayed = [each for each in found if each.id in written]
-    tx.timeline.add(
-        [
-            Entry(
-                execution_id=each.execution_id,
-                deployment=each.deployment,
-                at=now,
-                actor=actor,
-                event="delivery.replay",
-                subject_id=each.id,
-                details={"kind": each.kind},
-            )
-            for each in replayed
-        ]
-    )
+    for endpoint_id, endpoint in endpoints.items():
+        entries = [_told(one, now, actor) for one in replayed if one.endpoint_id == endpoint_id]
+        if endpoint is not None and entries:
+            head, entries = chained(endpoint.head, entries)
+            tx.endpoints.save(endpoint, endpoint.chained(head))
+            tx.timeline.add(entries)
     wake_endpoints(tx, {each.endpoint_id for each in replayed}, now)
+
+
+def _told(replayed: Delivery, now: datetime, actor: str) -> Entry:
+    return Entry(
+        execution_id=replayed.execution_id,
+        deployment=replayed.deployment,
+        at=now,
+        actor=actor,
+        event="delivery.replay",
+        subject_id=replayed.id,
+        details={"kind": replayed.kind},
+        endpoint_id=replayed.endpoint_id,
+    )
 
 
 def shown_body(delivery: Delivery) -> str | None:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import sqlite
 
-from orchestrator.adapters.sql.column_types import Utc, storable
+from orchestrator.adapters.sql.column_types import Utc
+from orchestrator.domain.canonical import storable
 
 DIALECT = sqlite.dialect()
 ZONES = st.integers(-23, 23).map(lambda hours: timezone(timedelta(hours=hours)))

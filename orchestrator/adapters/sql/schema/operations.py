@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table
 
 from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
 from orchestrator.adapters.sql.schema.base import Number, in_state, metadata, partial_index
@@ -111,6 +111,19 @@ audit = Table(
     Column("subject_id", Words, nullable=False),
     Column("deployment", Words),
     Column("details", JsonText, nullable=False),
+    Column("place", Integer),
+    Column("digest", String(71)),
+)
+
+# A row for the audit log and one for the timelines: up to which number entries are from before
+# there were chains. The end of a chain is here for the former, else with its execution or endpoint.
+record_heads = Table(
+    "record_heads",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("unchained", BigInteger, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("digest", String(71)),
 )
 
 # One row: when a sweep last saw the database take a write, by the database's clock.

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    String,
     Table,
     false,
 )
@@ -47,6 +48,8 @@ endpoints = Table(
     Column("last_failure_at", Utc),
     Column("last_status", Integer),
     Column("last_error", Words),
+    Column("entries", Integer, nullable=False, server_default="0"),
+    Column("last_digest", String(71)),
     Index(None, "created_at", "id"),
 )
 

@@ -65,6 +65,8 @@ executions = Table(
     Column("forked_from", Uuid),
     Column("forked_at", Integer),
     Column("requester", Words),
+    Column("entries", Integer, nullable=False, server_default="0"),
+    Column("last_digest", String(71)),
     Index(None, "deployment", "created_at"),
     Index(None, "created_at", "id"),
 )
@@ -219,6 +221,10 @@ timeline = Table(
     Column("task_name", Words),
     Column("round", Integer),
     Column("details", JsonText, nullable=False),
+    Column("endpoint_id", Uuid),
+    Column("place", Integer),
+    Column("digest", String(71)),
+    Column("salt", String(64)),
     Index(None, "execution_id", "number"),
     Index(None, "deployment", "number"),
 )
@@ -226,3 +232,10 @@ timeline = Table(
 tells_of_review = in_state(timeline.c.event, *REVIEW_EVENTS)
 
 partial_index("ix_timeline_reviews", timeline.c.number, where=tells_of_review)
+
+partial_index(
+    "ix_timeline_endpoint",
+    timeline.c.endpoint_id,
+    timeline.c.number,
+    where=timeline.c.endpoint_id.is_not(None),
+)
