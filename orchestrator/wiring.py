@@ -29,7 +29,7 @@ from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.delivery_policy import SendLimits
 from orchestrator.domain.transport import Transport
 from orchestrator.jobs import Job
-from orchestrator.ports import MailIdentity, Ports, Runner, Sender
+from orchestrator.ports import MailIdentity, Ports, Runner, Sender, Store
 from orchestrator.settings import Settings, make_data_folder, require_writable
 
 
@@ -51,12 +51,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
             publish=broker.publish,
             cipher=Cipher(",".join(settings.secret_keys), encrypt_outputs=settings.encrypt_outputs),
             crash_point=crash_point,
-            limits=ConnectionLimits(
-                connect=settings.database_connect_timeout,
-                statement=settings.database_statement_timeout,
-                lock=settings.database_lock_timeout,
-                pool=settings.database_pool_timeout,
-            ),
+            limits=_limits(settings),
         ),
         deployments=load_deployments(settings.deployments),
         clock=SystemClock(),
@@ -77,6 +72,25 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         ),
         mail=_mail_identity(settings),
         keep_finished=timedelta(days=settings.keep_finished) if settings.keep_finished else None,
+    )
+
+
+def make_plain_store(settings: Settings) -> Store:
+    """The store for whoever reads only what is not encrypted: it asks for no key, and makes none."""
+    return make_store(
+        settings.resolved_database_url,
+        publish=lambda _: None,
+        cipher=Cipher("none"),
+        limits=_limits(settings),
+    )
+
+
+def _limits(settings: Settings) -> ConnectionLimits:
+    return ConnectionLimits(
+        connect=settings.database_connect_timeout,
+        statement=settings.database_statement_timeout,
+        lock=settings.database_lock_timeout,
+        pool=settings.database_pool_timeout,
     )
 
 

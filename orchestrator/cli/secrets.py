@@ -6,7 +6,7 @@ import typer
 
 from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_json
-from orchestrator.cli.world import ports_with
+from orchestrator.cli.world import actor, ports_with
 
 application = typer.Typer(help="What is encrypted at rest, and its keys.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def reencrypt(
 
     ports = ports_with(data=data, deployments=deployments)
     try:
-        done = encrypt_anew(ports)
+        done = encrypt_anew(ports, actor=actor())
     finally:
         ports.store.dispose()
     if as_json:

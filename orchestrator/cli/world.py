@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ from orchestrator.cli.application import settings_with
 from orchestrator.errors import InvalidSettings
 
 if TYPE_CHECKING:
-    from orchestrator.ports import Ports
+    from orchestrator.ports import Ports, Store
 
 
 def ports_with(*, may_make_folder: bool = False, **given: Path | None) -> Ports:
@@ -27,6 +29,24 @@ def ports_with(*, may_make_folder: bool = False, **given: Path | None) -> Ports:
         _require_folder(settings.data)
     configure_logging(settings.model_copy(update={"log_level": "warning"}))
     return make_ports(settings)
+
+
+@contextmanager
+def plain_store(data: Path | None) -> Iterator[Store]:
+    """The database of the settings alone, to read what is not encrypted.
+
+    Neither a key nor deployments are needed. Raises InvalidSettings where there is no data folder.
+    """
+    from orchestrator.wiring import make_plain_store
+
+    settings = settings_with(data=data)
+    if settings.database_url is None:
+        _require_folder(settings.data)
+    store = make_plain_store(settings)
+    try:
+        yield store
+    finally:
+        store.dispose()
 
 
 def _require_folder(data: Path) -> None:

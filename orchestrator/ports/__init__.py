@@ -18,6 +18,7 @@ from orchestrator.ports.operations import (
     Tokens,
     Workers,
 )
+from orchestrator.ports.record import Mark, Page, Record, StreamKind
 from orchestrator.ports.reviews import Absences, Recipients, Reviews
 from orchestrator.ports.running import (
     Ended,
@@ -83,12 +84,15 @@ __all__ = [
     "LiveCall",
     "MailIdentity",
     "Manifests",
+    "Mark",
     "Outcome",
     "Outputs",
+    "Page",
     "Ports",
     "Position",
     "Progress",
     "Recipients",
+    "Record",
     "Result",
     "Reviews",
     "Rewrite",
@@ -103,6 +107,7 @@ __all__ = [
     "Store",
     "StoredResponse",
     "StoredSecrets",
+    "StreamKind",
     "Sweeps",
     "TaskRuns",
     "Timeline",

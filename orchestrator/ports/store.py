@@ -19,6 +19,7 @@ from orchestrator.ports.operations import (
     Tokens,
     Workers,
 )
+from orchestrator.ports.record import Record
 from orchestrator.ports.reviews import Absences, Recipients, Reviews
 from orchestrator.ports.webhooks import (
     Deliveries,
@@ -59,6 +60,7 @@ class Transaction(Protocol):
     sweeps: Sweeps
     figures: Figures
     audit: Audit
+    record: Record
     secrets: Secrets
 
     def now(self) -> datetime:

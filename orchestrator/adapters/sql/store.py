@@ -30,6 +30,7 @@ from orchestrator.adapters.sql.limits import ConnectionLimits
 from orchestrator.adapters.sql.manifests import SqlManifests
 from orchestrator.adapters.sql.outputs import SqlOutputs
 from orchestrator.adapters.sql.recipients import SqlAbsences, SqlRecipients
+from orchestrator.adapters.sql.record import SqlRecord
 from orchestrator.adapters.sql.repetition import repeat
 from orchestrator.adapters.sql.reviews import SqlReviews
 from orchestrator.adapters.sql.secrets import SqlSecrets
@@ -74,6 +75,7 @@ class SqlTransaction:
         self.sweeps: ports.Sweeps = SqlSweeps(connection)
         self.figures: ports.Figures = SqlFigures(connection)
         self.audit: ports.Audit = SqlAudit(connection)
+        self.record: ports.Record = SqlRecord(connection)
         self.secrets: ports.Secrets = SqlSecrets(connection, cipher)
 
     def now(self) -> datetime:

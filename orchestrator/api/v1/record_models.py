@@ -170,6 +170,7 @@ class EntryRecord(BaseModel):
     task_name: str | None = None
     round: int | None = None
     details: dict[str, Any]
+    digest: str | None = None
 
 
 class TimelineRecord(BaseModel):
@@ -223,6 +224,7 @@ class AuditRecord(BaseModel):
     subject: str
     deployment: str | None = None
     details: dict[str, Any]
+    digest: str | None = None
 
 
 class AuditList(BaseModel):

@@ -209,6 +209,7 @@ def entry_record(entry: Entry) -> dict[str, Any]:
             "task_name": entry.task_name,
             "round": entry.round,
             "details": entry.details,
+            "digest": entry.digest,
         }
     )
 
@@ -223,6 +224,7 @@ def audit_record(entry: AuditEntry) -> dict[str, Any]:
         "subject": entry.subject_id,
         "deployment": entry.deployment,
         "details": dict(entry.details),
+        "digest": entry.digest,
     }
 
 

@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from orchestrator.domain.audit import OPERATOR
 from orchestrator.ports import Ports, StoredSecrets, Transaction
+from orchestrator.usecases.operations.audit import note
 
 PASSES = 5
 """How often it goes through all: processes at work write meanwhile, with the keys they have."""
@@ -36,19 +38,26 @@ class Reencrypted:
         return not self.left and not self.sealed
 
 
-def reencrypt(ports: Ports, tell: Callable[[str, int], None] = lambda *_: None) -> Reencrypted:
+def reencrypt(
+    ports: Ports, tell: Callable[[str, int], None] = lambda *_: None, actor: str = OPERATOR
+) -> Reencrypted:
     """Go through all rows until a pass finds nothing to write, ``PASSES`` times at most.
 
     ``tell`` hears of each batch: what, and how many rows were written. What the settings have
-    encrypted, or no longer have, is converted.
+    encrypted, or no longer have, is converted. The audit log has that it began.
     """
-    ports.store.transact(lambda tx: tx.secrets.keep_naming_key())
+    ports.store.transact(partial(_begin, ports, actor))
     written: Counter[str] = Counter()
     for _ in range(PASSES):
         found, sealed = _pass(ports, written, tell)
         if not found:
             break
     return Reencrypted(written, found, sealed)
+
+
+def _begin(ports: Ports, actor: str, tx: Transaction) -> None:
+    tx.secrets.keep_naming_key()
+    note(ports, tx, actor, "secrets.reencrypt", "secrets", None)
 
 
 def _pass(ports: Ports, written: Counter[str], tell: Callable[[str, int], None]) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from orchestrator.domain.delivery import DELIVERY, Delivery, DeliveryAttempt
 from orchestrator.domain.timeline import Entry
 from orchestrator.errors import NotReplayable, UnknownDelivery
 from orchestrator.ports import DeliveryFilter, Outcome, Ports, Position, Transaction
+from orchestrator.usecases.operations.audit import note
 from orchestrator.usecases.webhooks.wake import wake_endpoints
 
 REPLAYED_AT_A_TIME = 200
@@ -50,7 +51,7 @@ def replay_delivery(
         found = _visible(tx, delivery_id, deployment)
         if not DELIVERY.allows("replay", found.state):
             raise NotReplayable(found.state)
-        _replay(tx, [found], actor)
+        _replay(ports, tx, [found], actor)
         return found.replay(tx.now())
 
     return ports.store.transact(decide)
@@ -73,13 +74,13 @@ def _replay_some(
 ) -> Sequence[Delivery]:
     def decide(tx: Transaction) -> Sequence[Delivery]:
         found = tx.deliveries.closed(wanted, after, REPLAYED_AT_A_TIME)
-        _replay(tx, found, actor)
+        _replay(ports, tx, found, actor)
         return found
 
     return ports.store.transact(decide)
 
 
-def _replay(tx: Transaction, found: Sequence[Delivery], actor: str) -> None:
+def _replay(ports: Ports, tx: Transaction, found: Sequence[Delivery], actor: str) -> None:
     now = tx.now()
     # As drains do: first the endpoint, which has the chain of these entries, then its deliveries.
     endpoints = {
@@ -93,6 +94,8 @@ def _replay(tx: Transaction, found: Sequence[Delivery], actor: str) -> None:
             head, entries = chained(endpoint.head, entries)
             tx.endpoints.save(endpoint, endpoint.chained(head))
             tx.timeline.add(entries)
+            told = {"deliveries": len(entries)}
+            note(ports, tx, actor, "endpoint.replay", endpoint_id, endpoint.deployment, **told)
     wake_endpoints(tx, {each.endpoint_id for each in replayed}, now)
 
 
