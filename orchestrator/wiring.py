@@ -76,7 +76,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
 
 
 def make_plain_store(settings: Settings) -> Store:
-    """The store for whoever reads only what is not encrypted: it asks for no key, and makes none."""
+    """The store for whoever reads only what is not encrypted: it needs no key, and makes none."""
     return make_store(
         settings.resolved_database_url,
         publish=lambda _: None,
