@@ -17,6 +17,7 @@ from orchestrator.adapters.sql.engine import make_engine
 from orchestrator.adapters.sql.schema import metadata
 from orchestrator.domain.execution import ExecutionState
 
+OF_ITS_OWN = ("token_hash", "digest", "last_digest", "salt")
 DURATIONS = ("execution_time", "seconds")
 
 Normal = list[tuple[str, dict[str, Any]]]
@@ -60,13 +61,13 @@ def ids_in(engine: Engine) -> set[str]:
 
 
 def normal(engine: Engine, execution_id: str) -> Normal:
-    """Its rows with ids in the order of their appearance, without times and hashes of tokens."""
+    """Its rows with ids in the order of their appearance, without times, hashes and salts."""
     seen: dict[str, str] = {}
 
     def plain(name: str, value: Any) -> Any:
         if isinstance(value, datetime) or (name in DURATIONS and value is not None):
             return "a time"
-        if name == "token_hash" and value is not None:
+        if name in OF_ITS_OWN and value is not None:
             return f"{len(value)} digits of its own"
         if isinstance(value, str):
             return ID.sub(lambda found: seen.setdefault(found[0], f"id {len(seen)}"), value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, select, update
 
-from orchestrator.adapters.sql.rows import Rows, inserting, values_of
+from orchestrator.adapters.sql.rows import Rows, insert_new, inserting, values_of
 from orchestrator.adapters.sql.schema import audit, record_heads
 from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.chain import Head
@@ -25,7 +25,12 @@ class SqlAudit:
     def lock_head(self) -> Head:
         """The end of its chain, its row held."""
         query = select(_h.entries, _h.digest).where(_h.name == AUDIT).with_for_update()
-        return Head(*self._connection.execute(query).one())
+        row = self._connection.execute(query).first()
+        if row is None:
+            new = {"name": AUDIT, "unchained": 0, "entries": 0}
+            insert_new(self._connection, record_heads, new, ["name"])
+            row = self._connection.execute(query).one()
+        return Head(*row)
 
     def add(self, entry: AuditEntry, head: Head) -> None:
         """Append, and keep the new end."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, exists, literal, select, tuple_
 
-from orchestrator.adapters.sql.audit import AUDIT
+from orchestrator.adapters.sql.audit import AUDIT, TIMELINE
 from orchestrator.adapters.sql.rows import Rows
 from orchestrator.adapters.sql.schema import audit, endpoints, executions, record_heads, timeline
 from orchestrator.domain.audit import ADMINISTRATION, AuditEntry
@@ -34,7 +34,7 @@ class SqlRecord:
     def unchained(self) -> Mapping[str, int]:
         """Up to which number entries are from before there were chains."""
         query = select(record_heads.c.name, record_heads.c.unchained)
-        return dict(self._connection.execute(query).tuples().all())
+        return {AUDIT: 0, TIMELINE: 0} | dict(self._connection.execute(query).tuples().all())
 
     def page(
         self, kind: StreamKind, after: Mark | None, deployment: str | None, limit: int
@@ -90,7 +90,7 @@ class SqlRecord:
     def _end_of_audit(self) -> StreamEnd:
         h = record_heads.c
         query = select(h.entries, h.digest).where(h.name == AUDIT)
-        return StreamEnd(ADMINISTRATION, Head(*self._connection.execute(query).one()))
+        return StreamEnd(ADMINISTRATION, Head(*self._connection.execute(query).first() or ()))
 
 
 def _ends_of(kind: StreamKind) -> Select[Any]:

@@ -29,7 +29,7 @@ def upgrade() -> None:
     """Add the columns and the table, and note which entries are from before."""
     for name, type_ in _TIMELINE:
         op.add_column("timeline", sa.Column(name, type_, nullable=True))
-    where = sa.text("(endpoint_id IS NOT NULL)")
+    where = sa.text("endpoint_id IS NOT NULL")
     op.create_index(
         "ix_timeline_endpoint",
         "timeline",
