@@ -66,6 +66,7 @@ def test_a_reencryption_says_what_it_wrote_and_that_nothing_is_left(
     said = command("secrets", "reencrypt")
     assert "1 URLs of endpoints written" in said
     assert "Nothing is left under another key" in said
+    assert command.json("audit", "--limit", "1")[0]["event"] == "secrets.reencrypt"
     monkeypatch.setenv("ORCHESTRATOR_SECRET_KEY", "new")
     assert command.json("secrets", "reencrypt") == {"written": {}, "left": 0, "sealed": 0}
     monkeypatch.setenv("ORCHESTRATOR_SECRET_KEY", "wrong")

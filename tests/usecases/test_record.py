@@ -358,6 +358,9 @@ def test_what_deliveries_write_is_chained_by_their_endpoint(any_post: Post) -> N
     (entry, *rest) = [line for line in lines_of(any_post) if line.get("place")]
     assert {line["stream"] for line in (entry, *rest)} == {entry["stream"], ADMINISTRATION}
     assert entry["stream"].startswith("endpoint:")
+    assert [line["event"] for line in rest if line["stream"] == ADMINISTRATION] == [
+        "endpoint.replay"
+    ]
     assert faults_of(any_post) == []
 
     with writing(any_post) as connection:

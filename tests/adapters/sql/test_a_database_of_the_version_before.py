@@ -19,7 +19,9 @@ from orchestrator.adapters.sql import migrate
 from orchestrator.adapters.sql.engine import make_engine
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.record import Counts, check
 from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.operations.record import read_record
 from orchestrator.usecases.operations.sweep import sweep
 
 STORED = json.loads((Path(__file__).parent / "data" / "schema_0004.json").read_text())
@@ -94,6 +96,10 @@ def test_what_waits_in_a_database_of_any_schema_is_finished(
     assert ended == dict.fromkeys(waiting, SUCCEEDED)
     once = Counter((each.execution_id, each.path, each.round) for each in world.runner.chains)
     assert set(once.values()) == {1}
+    counts = Counts()
+    assert list(check(read_record(world.ports.store), counts)) == []
+    assert counts.earlier == len(STORED["tables"]["timeline"])
+    assert counts.entries
     world.ports.store.dispose()
 
 
