@@ -124,7 +124,7 @@ def bench_cost(name: str, url: str, calls: int) -> None:
     from world import plan_of, world_over
 
     from orchestrator.adapters.sql.migrate import upgrade
-    from orchestrator.domain.calls import AskedCall, CallKind, OnceRules
+    from orchestrator.domain.calls import AskedCall, CallKind, ToolRules
     from orchestrator.usecases.executions.call_journal import ClaimedJournal
 
     upgrade(url)
@@ -137,7 +137,7 @@ def bench_cost(name: str, url: str, calls: int) -> None:
     taken: dict[str, list[float]] = {}
     for what in ("written", "served"):
         taken[what] = []
-        journal = ClaimedJournal(world.ports, "bench", run, OnceRules())
+        journal = ClaimedJournal(world.ports, "bench", run, ToolRules())
         for each in asked:
             began = time.perf_counter()
             given: Any = journal.ask(each, lambda answer: answer)

@@ -28,8 +28,8 @@ def test_the_example_deployments_show_every_key(tmp_path: Path) -> None:
     of_one, _, _ = text.partition("# With several")
     uncommented = re.sub(r"^# (?=[a-z0-9_]+ = )", "", of_one, flags=re.MULTILINE)
     (shown,) = tomllib.loads(uncommented)["deployments"].values()
-    elsewhere = {"name", "runner", "target", "delivery_rules", "one_by_one", "once"}
-    written = {"crew", "parallel", "tools_once", "creator", "reviews"}
+    elsewhere = {"name", "runner", "target", "delivery_rules", "one_by_one", "tools"}
+    written = {"crew", "parallel", "tools_once", "tool_approval", "creator", "reviews"}
     keys = {*Deployment.__dataclass_fields__, *written} - elsewhere - {"review_policy"}
     assert shown.keys() == keys | RULES
 

@@ -6,6 +6,10 @@ digest: of several with one digest the one that was recorded first. So calls tha
 find theirs in whatever order they come. A call that is not found goes live, and so does whatever
 begins after it has ended: it may follow from another answer. What is under way beside it is served
 on, and so are the other tools that one answer of a model asked for: they follow from that.
+
+A call of a tool that needs approval has a line before it is made, and is made where a person said
+so of that line. That holds as long as an answer would be served: once a model was asked something
+new, what a person said of a call that would follow from the old answer is void.
 """
 
 from __future__ import annotations
@@ -42,13 +46,26 @@ class AskedCall:
     unstorable: str = ""
 
 
+class Approval(StrEnum):
+    """How it stands with the approval of a call that may not be made unasked."""
+
+    ASKED = "asked"
+    """A person has to say whether it may be made."""
+    GIVEN = "given"
+    """A person approved it, and it has not begun."""
+    USED = "used"
+    """A person approved it, and it was begun: it is approved no more."""
+
+
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
     """A call as the journal has it, without its answer, which may be large.
 
-    ``number`` rises within a task's round. One that has not ``ended`` was begun, and nobody wrote
-    down what came of it: only calls of tools that run once are written as they begin. ``note`` says
-    why one that ended has no answer that could be served. ``usage`` are token counts.
+    ``number`` rises within a task's round. One that has not ``ended`` and does not wait for its
+    ``approval`` was begun, and nobody wrote down what came of it: only calls of tools that run
+    once, or that need approval, are written as they begin. ``note`` says why one that ended has no
+    answer that could be served. ``arguments`` are what such a tool is given, as a person may have
+    edited them. ``usage`` are token counts.
     """
 
     number: int
@@ -60,31 +77,70 @@ class RecordedCall:
     note: str | None = None
     arguments: Json = None
     usage: JsonObject = field(default_factory=dict)
+    approval: Approval | None = None
 
     @property
     def is_answered(self) -> bool:
         """Whether its answer can be served."""
         return self.ended and self.note is None
 
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun: a person is asked about it, or has approved it."""
+        return self.approval in (Approval.ASKED, Approval.GIVEN)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it may have taken effect, and nobody has its answer."""
+        return not self.is_answered and not self.waits
+
     def answered_by_hand(self) -> RecordedCall:
-        """A person said what the call gave."""
-        return replace(self, ended=True, note=None)
+        """A person said what the call gave, or what the agent is told in place of it."""
+        return replace(self, ended=True, note=None, approval=None)
+
+    def approved(self, arguments: Json) -> RecordedCall:
+        """A person said that it may be made, with these arguments, once."""
+        return replace(self, ended=False, note=None, approval=Approval.GIVEN, arguments=arguments)
+
+    def begun(self) -> RecordedCall:
+        """It is made now: its approval is used up."""
+        return replace(self, approval=Approval.USED)
 
 
 @dataclass(frozen=True, slots=True)
-class OnceRules:
-    """Which tools run once: patterns as of file names, for a tool's name as models write it."""
+class ToolRules:
+    """Which tools run ``once``, and which need ``approval``.
 
-    patterns: Sequence[str] = ()
+    Patterns as of file names, for a tool's name as models write it.
+    """
 
-    def cover(self, tool: str) -> bool:
-        """Whether a tool of this name runs once."""
-        return any(fnmatchcase(tool, pattern) for pattern in self.patterns)
+    once: Sequence[str] = ()
+    approval: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        """Whether any tool is not like the others."""
+        return bool(self.once or self.approval)
+
+    def run_once(self, tool: str) -> bool:
+        """Whether a tool of this name never runs again unless a person says so."""
+        return _matches(tool, self.once)
+
+    def need_approval(self, tool: str) -> bool:
+        """Whether a tool of this name never runs at all unless a person says so."""
+        return _matches(tool, self.approval)
+
+    def guard(self, tool: str) -> bool:
+        """Whether either holds for a tool of this name."""
+        return _matches(tool, (*self.once, *self.approval))
 
     def unknown(self, calls: Iterable[RecordedCall]) -> RecordedCall | None:
         """The first call that must not run again, and whose answer nobody has."""
-        unsure = (call for call in calls if call.kind is CallKind.TOOL and not call.is_answered)
-        return next((call for call in unsure if self.cover(call.name)), None)
+        unsure = (call for call in calls if call.kind is CallKind.TOOL and call.is_unknown)
+        return next((call for call in unsure if self.guard(call.name)), None)
+
+
+def _matches(tool: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(tool, pattern) for pattern in patterns)
 
 
 @dataclass(slots=True)
@@ -139,17 +195,33 @@ class StepCalls:
         """Whether the call that ended last failed."""
 
     def find(self, asked: AskedCall, *, once: bool) -> RecordedCall | None:
-        """The recorded call whose answer is that of this one, None where it has to be made.
+        """The recorded call that is this one: answered, or with approval asked for or given.
 
-        A tool that runs once is served even when all else is live.
+        None where it has to be made. A tool that runs once is served even when all else is live;
+        what a person approved is not made then.
         """
         self._count(asked)
-        is_open = not self._live or (asked.kind is CallKind.TOOL and self._turn == self._open_turn)
-        found = self._take(asked) if once or is_open else None
-        if found is not None and found.is_answered:
-            return found
-        self.miss(self._made, self._reason(asked, found))
-        return None
+        is_open = self._is_open(asked)
+        found = self._take(asked, answered=not is_open) if once or is_open else None
+        if found is None or not found.is_answered:
+            self.miss(self._made, self._reason(asked, found))
+        return None if found is None or found.is_unknown else found
+
+    def _is_open(self, asked: AskedCall) -> bool:
+        return not self._live or (asked.kind is CallKind.TOOL and self._turn == self._open_turn)
+
+    def superseded_by(self, asked: AskedCall) -> list[RecordedCall]:
+        """Take out the calls like this one that nothing leads to any more, now that it is asked."""
+        taken: list[RecordedCall] = []
+        while not self._is_open(asked) and (call := self._take(asked)):
+            taken.append(call)
+        return taken
+
+    def void_approvals(self) -> list[RecordedCall]:
+        """Take out the calls that wait for approval or have it: nothing leads to them any more."""
+        void = [call for call in self._waiting if call.waits]
+        self._waiting = [call for call in self._waiting if not call.waits]
+        return void
 
     def _count(self, asked: AskedCall) -> None:
         self._made += 1
@@ -198,14 +270,19 @@ class StepCalls:
         """What to note at the end where all was served."""
         return None if self._live or not self.served.anything else self.served.note()
 
-    def _take(self, asked: AskedCall) -> RecordedCall | None:
+    def _take(self, asked: AskedCall, *, answered: bool = False) -> RecordedCall | None:
+        """The first that is like it; one that has its answer, where such a one is wanted."""
         for call in self._waiting:
+            if answered and not call.is_answered:
+                continue
             if (call.kind, call.name, call.digest) == (asked.kind, asked.name, asked.digest):
                 self._waiting.remove(call)
                 return call
         return None
 
     def _reason(self, asked: AskedCall, found: RecordedCall | None) -> str:
+        if found is not None and found.waits:
+            return f"a person was asked about the call of {found.name}"
         if found is not None:
             return found.note or f"the call of {found.name} was begun, and has no end"
         if not any(call.kind is asked.kind for call in self._waiting):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from orchestrator.domain.calls import OnceRules
+from orchestrator.domain.calls import ToolRules
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.plan import Plan
@@ -45,7 +45,8 @@ class Deployment:
     ``one_by_one`` has the methods of a flow run one at a time, where CrewAI would run them side by
     side. Workers that consume ``queue`` run it, ``max_running`` tasks at a time at most (None: as
     many as there are workers). ``journal`` has the calls of models and tools inside a task
-    journalled; ``once`` says which tools never run again where nobody knows what their call did.
+    journalled; ``tools`` says which tools never run again where nobody knows what their call did,
+    and which a person has to approve each call of.
     ``review_policy`` says who is asked: it counts only while the deployment is declared.
     """
 
@@ -66,7 +67,7 @@ class Deployment:
     queue: str = CREWS
     max_running: int | None = None
     journal: bool = True
-    once: OnceRules = field(default_factory=OnceRules)
+    tools: ToolRules = field(default_factory=ToolRules)
     review_policy: ReviewPolicy = field(default_factory=ReviewPolicy, hash=False)
 
     def settings(self) -> JsonObject:

@@ -21,6 +21,22 @@ class QuestionKind(StrEnum):
     """Words that the code asked for while it ran."""
     EFFECT = "effect"
     """What became of a tool's call: one of ``Effect``, in the person's own hand, never weighed."""
+    APPROVAL = "approval"
+    """Whether a tool may be called: one of ``Consent``, never read from words."""
+
+    @property
+    def is_about_call(self) -> bool:
+        """Whether it concerns the call of a tool, and no output: it is no part of the history."""
+        return self in (QuestionKind.EFFECT, QuestionKind.APPROVAL)
+
+
+class Consent(StrEnum):
+    """What a person says of a tool's call that may not be made unasked."""
+
+    APPROVE = "approve"
+    """It is made, with the arguments that were asked about or with those that the person wrote."""
+    REJECT = "reject"
+    """It is not made: the agent is told the words in place of its result."""
 
 
 class Effect(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.machine import Machine, Transition
 from orchestrator.domain.retry import publish_again_at
 
@@ -20,7 +20,7 @@ class TaskRunState(StrEnum):
     RUNNING = "RUNNING"
     """A worker holds the claim, until its lease lapses."""
     UNDER_REVIEW = "UNDER_REVIEW"
-    """A person has yet to judge its output, or to say what became of a tool's call."""
+    """A person has yet to judge its output, or to say what becomes of a tool's call."""
     COMMITTED = "COMMITTED"
     """Its output is final: it never runs again."""
     HALTED = "HALTED"
@@ -67,10 +67,16 @@ TASK_RUN = Machine(
             "a tool that must not run twice was called, and nobody knows with what effect",
         ),
         Transition(
+            "pause",
+            (TaskRunState.RUNNING,),
+            TaskRunState.UNDER_REVIEW,
+            "a tool was called that a person has to approve; counts as no attempt",
+        ),
+        Transition(
             "settle",
             (TaskRunState.UNDER_REVIEW,),
             TaskRunState.DUE,
-            "a person said what became of that call",
+            "a person said what becomes of that call",
         ),
         Transition(
             "commit",
@@ -232,11 +238,23 @@ class TaskRun:
         """A person has to judge the output."""
         state = TASK_RUN.follow("ask", self.state)
         return replace(
-            self,
+            self.metered(usage, seconds),
             state=state,
             output_id=output_id,
-            usage=usage,
-            execution_time=seconds,
+            lease_until=None,
+            error=None,
+        )
+
+    def pause(self, usage: JsonObject, seconds: float) -> TaskRun:
+        """A person has to approve the call of a tool; the claim counts as no attempt.
+
+        ``usage`` are the tokens that no later attempt counts.
+        """
+        return replace(
+            self.metered(usage, seconds),
+            state=TASK_RUN.follow("pause", self.state),
+            attempts=self.attempts - 1,
+            claimed_by=None,
             lease_until=None,
             error=None,
         )
@@ -246,7 +264,7 @@ class TaskRun:
         return replace(self, state=TASK_RUN.follow("doubt", self.state))
 
     def settle(self, now: datetime) -> TaskRun:
-        """A person said what became of that call, and has the run published."""
+        """A person said what becomes of that call, and has the run published."""
         return replace(
             self,
             state=TASK_RUN.follow("settle", self.state),
@@ -259,9 +277,7 @@ class TaskRun:
 
     def spared(self, saved: Mapping[str, int]) -> TaskRun:
         """The journal spared an attempt these calls and tokens, by name."""
-        before = self.saved or {}
-        counts = {name: int(str(before.get(name, 0))) + more for name, more in saved.items()}
-        return replace(self, saved={**before, **counts})
+        return replace(self, saved=_sum(self.saved, saved))
 
     def ask_again(self) -> TaskRun:
         """The execution goes on, and a person has yet to judge the output that is there."""
@@ -297,8 +313,12 @@ class TaskRun:
         return replace(self, attempts=1)
 
     def metered(self, usage: JsonObject, seconds: float) -> TaskRun:
-        """Note what the accepted run cost."""
-        return replace(self, usage=usage, execution_time=seconds)
+        """Note what the accepted run cost, beside what it had cost up to a pause."""
+        return replace(
+            self,
+            usage=_sum(self.usage, usage),
+            execution_time=(self.execution_time or 0) + seconds,
+        )
 
     def reject(self, now: datetime) -> TaskRun:
         """A person asked for changes."""
@@ -324,3 +344,15 @@ class TaskRun:
             finished_at=self.finished_at or self._end(now),
             lease_until=None,
         )
+
+
+def _sum(before: JsonObject | None, more: Mapping[str, Json]) -> JsonObject:
+    """Counts by name, with those of before."""
+    known = {name: count for name, count in (before or {}).items() if isinstance(count, int)}
+    return {
+        **known,
+        **{
+            n: known.get(n, 0) + more_ if isinstance(more_, int) else more_
+            for n, more_ in more.items()
+        },
+    }

@@ -34,7 +34,8 @@ def tally(terms: Terms, recipients: Sequence[Recipient], kind: QuestionKind) -> 
     """The verdict of the votes so far, None while it is open.
 
     One rejection rejects. As many approvals, or votes for one outcome, as ``terms.decisions`` says
-    decide; of a question that asks for words, or what became of a call, the first vote.
+    decide; of a question that asks for words, or what became of a call, the first vote. Whether a
+    call may be made is judged as an output is.
     """
     votes = sorted(
         (each for each in recipients if each.state is RecipientState.VOTED),
@@ -42,7 +43,7 @@ def tally(terms: Terms, recipients: Sequence[Recipient], kind: QuestionKind) -> 
     )
     if not votes:
         return None
-    if kind is QuestionKind.JUDGE:
+    if kind in (QuestionKind.JUDGE, QuestionKind.APPROVAL):
         decided = _judged(votes, terms.decisions)
     elif kind is QuestionKind.CHOICE:
         decided = _chosen(votes, terms.decisions)
@@ -62,10 +63,11 @@ def tally(terms: Terms, recipients: Sequence[Recipient], kind: QuestionKind) -> 
 
 
 def _judged(votes: Sequence[Recipient], wanted: int) -> Verdict | None:
-    verdicts = Counter(vote.approved for vote in votes)
-    if verdicts[False]:
-        return Verdict(approved=False)
-    return Verdict(approved=True) if verdicts[True] >= wanted else None
+    rejected = [vote for vote in votes if vote.approved is False]
+    if rejected:
+        return _said(rejected[0])
+    approved = [vote for vote in votes if vote.approved]
+    return _said(approved[0]) if len(approved) >= wanted else None
 
 
 def _chosen(votes: Sequence[Recipient], wanted: int) -> Verdict | None:

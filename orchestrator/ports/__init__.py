@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.ports.journal import CallJournal, Calls, LiveCall, ServedAnswer
+from orchestrator.ports.journal import CallJournal, Calls, HeldCall, LiveCall, ServedAnswer
 from orchestrator.ports.operations import (
     Audit,
     FailingStep,
@@ -77,6 +77,7 @@ __all__ = [
     "FailingStep",
     "Figures",
     "Halted",
+    "HeldCall",
     "Ids",
     "Intake",
     "Jobs",

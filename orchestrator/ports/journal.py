@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from orchestrator.domain.calls import AskedCall, RecordedCall
-from orchestrator.domain.canonical import Json
+from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.task_run import TaskRun
 
 
@@ -22,12 +22,27 @@ class ServedAnswer:
 class LiveCall:
     """A call that has to be made. ``made`` counts those of its step in this attempt, from 1.
 
-    ``number`` is that of the line that was written as it began, None where none was.
+    ``number`` is that of the line that was written as it began, None where none was. ``arguments``
+    are what a tool is given in place of what was asked, where a person edited that.
     """
 
     asked: AskedCall
     made: int
     number: int | None = None
+    arguments: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCall:
+    """A call that may not be made before a person has approved it.
+
+    ``number`` is that of its line, where an earlier attempt wrote it; ``superseded`` are those of
+    lines that are like it, and that nothing leads to any more.
+    """
+
+    asked: AskedCall
+    number: int | None = None
+    superseded: tuple[int, ...] = ()
 
 
 class CallJournal(Protocol):
@@ -42,13 +57,27 @@ class CallJournal(Protocol):
         """Whether the run still goes on; what is called afterwards is nobody's."""
         ...
 
-    def ask(self, asked: AskedCall, decode: Callable[[Json], object]) -> ServedAnswer | LiveCall:
-        """Say whether a call has an answer already.
+    def guards(self, tool: str) -> bool:
+        """Whether a tool of this name may not be called where nothing of it is journalled."""
+        ...
+
+    def ask(
+        self, asked: AskedCall, decode: Callable[[Json], object]
+    ) -> ServedAnswer | LiveCall | HeldCall:
+        """Say whether a call has an answer already, and whether it may be made.
 
         ``decode`` reads what was recorded, and raises ValueError for what cannot be read.
 
-        Raises TaskFailed for a tool that runs once, and whose arguments cannot be stored, or whose
-        result cannot be read any more.
+        Raises TaskFailed for a tool that runs once or needs approval, and whose arguments cannot
+        be stored, or whose result cannot be read any more; and for one that needs approval where
+        no later attempt could come back to it, since the journal has ended.
+        """
+        ...
+
+    def hold(self, call: HeldCall, fits: JsonObject | None) -> None:
+        """Have a person asked about a call, unless one is already. The run has to end then.
+
+        ``fits`` is the JSON Schema of the tool's arguments, None where it is not known.
         """
         ...
 
@@ -81,8 +110,8 @@ class Calls(Protocol):
         """Insert. Who calls holds the run's claim."""
         ...
 
-    def end(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
-        """Write what came of a call that was begun; nothing where its line is gone."""
+    def save(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
+        """Write what became of a call that has a line; nothing where that is gone."""
         ...
 
     def of(self, run: TaskRun) -> tuple[RecordedCall, ...]:

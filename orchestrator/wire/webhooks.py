@@ -73,9 +73,9 @@ def human_input_body(
         "expires_at": review.expires_at.isoformat() if review.expires_at else None,
         "kind": review.kind.value,
     }
-    if review.kind is QuestionKind.EFFECT:
-        options: list[Json] = list(review.question.options)
-        body |= {"message": review.question.message, "emit": options}
+    if review.kind.is_about_call:
+        question, options = review.question, list[Json](review.question.options)
+        body |= {"message": question.message, "emit": options, "metadata": question.metadata}
     if asked.asked:
         first, everybody = asked.asked[0], list(asked.asked)
         body |= {"assigned_to": first, "assigned_to_email": first, "recipients": everybody}

@@ -9,7 +9,7 @@ from orchestrator.adapters.deployment_file import (
     RunnerKind,
     load_deployments,
 )
-from orchestrator.domain.calls import OnceRules
+from orchestrator.domain.calls import ToolRules
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.deployment import Deployment, OnCodeChange, StatusForm
 from orchestrator.errors import InvalidSettings, UnknownDeployment
@@ -62,19 +62,22 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     )
 
 
-def test_tools_that_run_once_are_patterns(tmp_path: Path) -> None:
-    loaded = load(tmp_path, f'{SMALLEST}tools_once = ["pay_*", "mail"]').get("research")
-    assert (loaded.journal, loaded.once) == (True, OnceRules(("pay_*", "mail")))
+def test_tools_that_run_once_or_need_approval_are_patterns(tmp_path: Path) -> None:
+    written = f'{SMALLEST}tools_once = ["pay_*", "mail"]\ntool_approval = ["pay_?"]'
+    loaded = load(tmp_path, written).get("research")
+    assert (loaded.journal, loaded.tools) == (True, ToolRules(("pay_*", "mail"), ("pay_?",)))
 
 
 def test_the_journal_can_be_turned_off(tmp_path: Path) -> None:
     assert not load(tmp_path, f"{SMALLEST}journal = false").get("research").journal
 
 
-def test_functions_have_no_journal(tmp_path: Path) -> None:
-    text = '[deployments.glue]\nfunctions = "my_project:steps"\ntools_once = ["pay"]'
+@pytest.mark.parametrize("key", ["tools_once", "tool_approval"])
+def test_functions_have_no_journal(tmp_path: Path, key: str) -> None:
+    text = f'[deployments.glue]\nfunctions = "my_project:steps"\n{key} = ["pay"]'
     said = refusal(tmp_path, text)
-    assert said == ": deployment 'glue': 'journal' and 'tools_once' are for crews and flows alone"
+    keys = "'journal', 'tools_once' and 'tool_approval'"
+    assert said == f": deployment 'glue': {keys} are for crews and flows alone"
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,14 @@ def test_other_durations_are_refused(tmp_path: Path, written: str) -> None:
         (
             'journal = false\ntools_once = ["pay"]',
             "'tools_once' needs the journal: take 'journal = false' away",
+        ),
+        (
+            'journal = false\ntool_approval = ["pay"]',
+            "'tool_approval' needs the journal: take 'journal = false' away",
+        ),
+        (
+            'tool_approval = [""]',
+            "tool_approval, number 1: String should have at least 1 character",
         ),
         ('status_form = "x"', "status_form: Input should be 'live' or 'documented'"),
         ("max_attempts = 0", "max_attempts: Input should be greater than 0"),

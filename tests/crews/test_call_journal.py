@@ -6,18 +6,16 @@ parent ends it: the database sees the same, and what it does later is a zombie's
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from gone import Gone
 
 from orchestrator.adapters.deployment_file import RunnerKind
-from orchestrator.domain.calls import OnceRules
-from orchestrator.jobs import Job
-from orchestrator.usecases.executions.claims import end_claims_of_lost_child
+from orchestrator.domain.calls import ToolRules
 
 pytestmark = [
     pytest.mark.crewai,
@@ -26,48 +24,8 @@ pytestmark = [
 ]
 
 ADA = {"who": "Ada"}
-ONCE = {"once": OnceRules(("pay*",))}
+ONCE = {"tools": ToolRules(once=("pay*",))}
 MODELS, LOOKS = ["model"] * 10, [f"look errand {n}" for n in (1, 2, 4, 5, 6, 7, 8, 9)]
-
-
-class Gone:
-    """A worker that hangs in the call of that number, whose claim has been ended."""
-
-    def __init__(
-        self, world: Any, errands: Any, at: int, ready: Callable[[], bool] = lambda: True
-    ) -> None:
-        self._world = world
-        self._errands = errands
-        self._at = at
-        self._calls = 0
-        self._lock = threading.Lock()
-        self._there = threading.Event()
-        self._on = threading.Event()
-        self.job: Job = world.jobs.pop(0)
-        errands.BEFORE.append(self._before)
-        self._thread = threading.Thread(target=world.run, args=(self.job,), daemon=True)
-        self._thread.start()
-        assert self._there.wait(60), errands.MADE
-        errands.BEFORE.clear()
-        while not ready():
-            self._on.wait(0.01)
-        assert end_claims_of_lost_child(world.ports, "w-1", self.job.arguments["task_run_id"])
-        world.hurry()
-        world.jobs.append(self.job)
-
-    def _before(self, _name: str) -> None:
-        with self._lock:
-            self._calls += 1
-            is_it = self._calls == self._at
-        if is_it:
-            self._there.set()
-            self._on.wait(60)
-
-    def goes_on(self) -> None:
-        """It wakes up, and does what it was about to do."""
-        self._on.set()
-        self._thread.join(60)
-        assert not self._thread.is_alive()
 
 
 @pytest.fixture

@@ -1,6 +1,17 @@
 from __future__ import annotations
 
-from orchestrator.domain.calls import AskedCall, CallKind, OnceRules, RecordedCall, StepCalls
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain.calls import (
+    Approval,
+    AskedCall,
+    CallKind,
+    RecordedCall,
+    StepCalls,
+    ToolRules,
+)
 
 MODEL, TOOL = CallKind.MODEL, CallKind.TOOL
 
@@ -87,14 +98,16 @@ def test_the_first_attempt_notes_nothing() -> None:
     assert calls.final_note is None
 
 
-def test_patterns_say_which_tools_run_once() -> None:
-    rules = OnceRules(("pay_*", "mail"))
-    covered = [name for name in ("pay_bill", "repay_it", "mail", "mails") if rules.cover(name)]
-    assert covered == ["pay_bill", "mail"]
+def test_patterns_say_which_tools_run_once_and_which_need_approval() -> None:
+    names = ("pay_bill", "repay_it", "mail", "mails")
+    once, approval = ToolRules(once=("pay_*", "mail")), ToolRules(approval=("mail?",))
+    assert [name for name in names if once.run_once(name)] == ["pay_bill", "mail"]
+    assert [name for name in names if approval.need_approval(name)] == ["mails"]
+    assert not any(once.need_approval(name) or approval.run_once(name) for name in names)
 
 
 def test_only_a_tool_that_runs_once_and_has_no_answer_is_unknown() -> None:
-    rules = OnceRules(("pay_*",))
+    rules = ToolRules(once=("pay_*",))
     answered = RecordedCall(1, "s", TOOL, "pay_bill", "d")
     begun = RecordedCall(2, "s", TOOL, "look", "d", ended=False)
     unknown = RecordedCall(3, "s", TOOL, "pay_bill", "d", ended=False)
@@ -102,3 +115,52 @@ def test_only_a_tool_that_runs_once_and_has_no_answer_is_unknown() -> None:
     assert rules.unknown([answered, begun]) is None
     assert rules.unknown([answered, begun, unknown]) is unknown
     assert rules.unknown([lost]) is lost
+
+
+def test_a_call_that_waits_for_approval_is_not_unknown() -> None:
+    rules = ToolRules(approval=("pay",))
+    begun = RecordedCall(1, "s", TOOL, "pay", "d", ended=False, approval=Approval.USED)
+    waiting = replace(begun, approval=Approval.ASKED)
+    assert rules.unknown([waiting, waiting.approved({})]) is None
+    assert rules.unknown([waiting, begun]) is begun
+    assert waiting.approved({"to": 1}).begun() == replace(begun, arguments={"to": 1})
+
+
+PAY = RecordedCall(2, "write", TOOL, "pay", "p", ended=False, approval=Approval.GIVEN)
+
+
+@pytest.mark.parametrize(
+    ("calls", "is_found"),
+    [
+        (["m"], True),
+        (["other"], False),  # the model was asked something else: it would follow from that
+        (["m", "other"], False),
+        ([], True),  # code called it by itself
+    ],
+)
+@pytest.mark.parametrize("once", [False, True])
+def test_what_was_approved_is_found_only_where_the_same_led_to_it(
+    calls: list[str], *, is_found: bool, once: bool
+) -> None:
+    step = StepCalls([RecordedCall(1, "write", MODEL, "m", "m"), PAY])
+    for digest in calls:
+        if step.find(asked(digest), once=False) is None:
+            step.ended(step.made)
+    found = step.find(asked("p", TOOL, "pay"), once=once)
+    assert found == (PAY if is_found else None)
+    assert step.void_approvals() == ([] if is_found else [PAY])
+
+
+def test_an_approval_is_found_once() -> None:
+    step = StepCalls([PAY])
+    assert step.find(asked("p", TOOL, "pay"), once=False) == PAY
+    assert step.find(asked("p", TOOL, "pay"), once=False) is None
+
+
+def test_what_was_answered_after_another_question_is_superseded() -> None:
+    answered = replace(PAY, approval=None, ended=True)
+    step = StepCalls([RecordedCall(1, "write", MODEL, "m", "m"), answered])
+    step.find(asked("other"), once=False)
+    assert step.superseded_by(asked("p", TOOL, "pay")) == []
+    step.ended(1)
+    assert step.superseded_by(asked("p", TOOL, "pay")) == [answered]

@@ -150,6 +150,9 @@ UNDECIDED = {"undecided": True}
             [vote("a", "done"), row("b")],
             {"outcome": "done", "by": ("a@x",)},
         ),
+        (QuestionKind.APPROVAL, 2, [YES_A, row("b")], None),
+        (QuestionKind.APPROVAL, 2, [YES_A, YES_B], {"approved": True, "by": ("a@x", "b@x")}),
+        (QuestionKind.APPROVAL, 2, [YES_A, NO_C], {"approved": False, "by": ("a@x", "c@x")}),
     ],
 )
 def test_votes_come_to_a_verdict(

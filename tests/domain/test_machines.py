@@ -41,6 +41,7 @@ EDGES = {
     TASK_RUN: """
         DUE claim RUNNING
         DUE doubt UNDER_REVIEW
+        RUNNING pause UNDER_REVIEW
         UNDER_REVIEW settle DUE
         RUNNING give_back DUE
         RUNNING try_again DUE

@@ -59,9 +59,11 @@ def test_a_plan_shows_which_rules_are_wrong(
     [
         (APPROVE, QuestionKind.JUDGE, True),
         (APPROVE, QuestionKind.EFFECT, False),
+        (APPROVE, QuestionKind.APPROVAL, False),
         (APPROVE, QuestionKind.CHOICE, False),
         (GO, QuestionKind.CHOICE, True),
         (GO, QuestionKind.EFFECT, False),
+        (GO, QuestionKind.APPROVAL, False),
         (GO, QuestionKind.JUDGE, False),
         (Automatic(DAY, outcome="gone"), QuestionKind.CHOICE, False),
     ],

@@ -123,6 +123,29 @@ WROTE: list[tuple[str, Any, Callable[[Any], Any], dict[str, Any]]] = [
         },
     ),
     (
+        "a run whose tool a person has to approve",
+        CLAIMED,
+        lambda it: it.pause(USAGE, 0.5),
+        {
+            "state": TaskRunState.UNDER_REVIEW,
+            "attempts": 1,
+            "claimed_by": None,
+            "usage": USAGE,
+            "execution_time": 0.5,
+            "lease_until": None,
+            "error": None,
+        },
+    ),
+    (
+        "a run that had been paused",
+        replace(CLAIMED, usage=USAGE, execution_time=0.5),
+        lambda it: it.metered({**USAGE, "cached": 1}, 1.0),
+        {
+            "usage": {**{name: 2 * n for name, n in USAGE.items()}, "cached": 1},
+            "execution_time": 1.5,
+        },
+    ),
+    (
         "a committed run",
         CLAIMED,
         lambda it: it.commit(LATER, "o-1"),

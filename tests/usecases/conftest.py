@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import time_machine
 import user_flows
+from calling import Caller
 from databases import migrated_database
 from function_flow_world import flow_over
 from post import Post, make_post
@@ -62,6 +63,21 @@ def a_world_of_each(
     yield make
     for world in made:
         world.ports.store.dispose()
+
+
+@pytest.fixture
+def calling(a_world_of_each: Callable[..., World]) -> Callable[..., tuple[World, Caller]]:
+    """Makes a world whose tasks make calls."""
+
+    def make(*tasks: str, **settings: Any) -> tuple[World, Caller]:
+        world = a_world_of_each(*(tasks or ("write",)), **settings)
+        caller = Caller(world.runner.the_plan)
+        world.runner = caller
+        runners = world.ports.runners
+        runners["functions"] = caller  # type: ignore[index]  # a dict, in tests
+        return world, caller
+
+    return make
 
 
 @pytest.fixture

@@ -2,74 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from world import ScriptedRunner, WorkerDied, World
+from calling import LOOK, MODEL, PAY, Caller, ask, die_once, dies
+from world import WorkerDied, World
 
 from orchestrator.api.v1.records import execution_record
-from orchestrator.domain.calls import AskedCall, CallKind, OnceRules
-from orchestrator.domain.canonical import digest
-from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.calls import ToolRules
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.work import Work
 from orchestrator.errors import Invalid, TaskFailed
-from orchestrator.ports import Ended, LiveCall, RunContext
+from orchestrator.ports import RunContext
 from orchestrator.usecases.executions.claims import end_claims_of_lost_child, give_back_claims
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.snapshot import history
 from orchestrator.usecases.executions.stop import stop
 
-ONCE = {"once": OnceRules(("pay*",))}
-MODEL, LOOK, PAY = "model", "look", "pay"
-
-
-class Caller(ScriptedRunner):
-    """Makes calls in each task; ``at`` is what to do as one of them is made, by its number."""
-
-    def __init__(self, plan: Any) -> None:
-        super().__init__(plan)
-        self.calls: list[str] = [MODEL, LOOK, MODEL, PAY, MODEL]
-        self.asks = ""
-        self.made: list[str] = []
-        self.at: dict[int, Callable[[], object]] = {}
-        self.ends: Callable[[], object] = lambda: None
-
-    def run(self, deployment: Deployment, chain: Work, context: RunContext) -> Ended:
-        for number, name in enumerate(self.calls, start=1):
-            self.call(context, chain, number, name)
-        self.ends()
-        return super().run(deployment, chain, context)
-
-    def call(self, context: RunContext, chain: Work, number: int, name: str) -> None:
-        live = ask(context, self.asked(chain, number, name))
-        if isinstance(live, LiveCall) or live is None:
-            do = self.at.pop(number, None)
-            try:
-                if do is not None:
-                    do()
-            except OSError:
-                if live is not None and context.journal:
-                    context.journal.failed(live)
-                raise
-            self.made.append(name)
-            if live is not None and context.journal:
-                context.journal.answered(live, f"{name} {number}", {"total_tokens": 15})
-
-    def asked(self, chain: Work, number: int, name: str) -> AskedCall:
-        kind = CallKind.MODEL if name == MODEL else CallKind.TOOL
-        question = digest([name, number, self.asks, chain.round])
-        return AskedCall(chain.path, kind, name, question, {"for": number})
-
-
-def ask(context: RunContext, asked: AskedCall) -> Any:
-    return context.journal.ask(asked, lambda answer: answer) if context.journal else None
-
-
-def dies() -> None:
-    raise WorkerDied
+ONCE = {"tools": ToolRules(once=("pay*",))}
 
 
 def fails() -> None:
@@ -80,35 +31,11 @@ def rejects() -> None:
     raise TaskFailed("not good enough")
 
 
-@pytest.fixture
-def calling(a_world_of_each: Callable[..., World]) -> Callable[..., tuple[World, Caller]]:
-    """Makes a world whose tasks make calls."""
-
-    def make(*tasks: str, **settings: Any) -> tuple[World, Caller]:
-        world = a_world_of_each(*(tasks or ("write",)), **settings)
-        caller = Caller(world.runner.the_plan)
-        world.runner = caller
-        runners = world.ports.runners
-        runners["functions"] = caller  # type: ignore[index]  # a dict, in tests
-        return world, caller
-
-    return make
-
-
 def crash(world: World, **body: Any) -> str:
     """Kick off, and have the worker die where the runner says."""
     execution_id = world.kickoff(**body)
     die_once(world)
     return execution_id
-
-
-def die_once(world: World) -> None:
-    job = world.jobs.pop(0)
-    with pytest.raises(WorkerDied):
-        world.run(job)
-    end_claims_of_lost_child(world.ports, "w-1", job.arguments["task_run_id"])
-    world.hurry()
-    world.jobs.append(job)
 
 
 def run_of(world: World, execution_id: str) -> TaskRun:

@@ -17,7 +17,7 @@ from orchestrator.adapters.deployment_file.values import (
     Table,
     Target,
 )
-from orchestrator.domain.calls import OnceRules
+from orchestrator.domain.calls import ToolRules
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.deployment import Deployment, OnCodeChange, StatusForm
 from orchestrator.domain.review_policy import Calendar, Group, ReviewPolicy
@@ -47,6 +47,12 @@ _RULES = {
 """The keys that speak of webhooks, and the fields of ``DeliveryRules`` that they are."""
 
 
+_TOOLS = {"tools_once": "once", "tool_approval": "approval"}
+"""The keys that speak of tools, and the fields of ``ToolRules`` that they are."""
+
+_Patterns = list[Annotated[str, Field(min_length=1)]]
+
+
 class DeploymentTable(Table):
     """One deployment as it is written. What is absent has the default of ``Deployment``."""
 
@@ -69,7 +75,8 @@ class DeploymentTable(Table):
     max_running: PositiveInt | None = None
     review_webhook: Annotated[str, Field(pattern=r"https?://", max_length=2048)] | None = None
     journal: bool | None = None
-    tools_once: list[Annotated[str, Field(min_length=1)]] | None = None
+    tools_once: _Patterns | None = None
+    tool_approval: _Patterns | None = None
     creator: Address | None = None
     reviews: list[RuleTable] = Field(default_factory=list)
 
@@ -83,10 +90,12 @@ class DeploymentTable(Table):
 
     @model_validator(mode="after")
     def _journals_what_has_calls(self) -> DeploymentTable:
-        if self.functions is not None and (self.journal or self.tools_once):
-            raise ValueError("'journal' and 'tools_once' are for crews and flows alone")
-        if self.journal is False and self.tools_once:
-            raise ValueError("'tools_once' needs the journal: take 'journal = false' away")
+        given = [key for key in _TOOLS if getattr(self, key)]
+        if self.functions is not None and (self.journal or given):
+            keys = "'journal', 'tools_once' and 'tool_approval'"
+            raise ValueError(f"{keys} are for crews and flows alone")
+        if self.journal is False and given:
+            raise ValueError(f"{given[0]!r} needs the journal: take 'journal = false' away")
         return self
 
     @property
@@ -98,7 +107,7 @@ class DeploymentTable(Table):
         self, name: str, groups: Mapping[str, Group], calendars: Mapping[str, Calendar]
     ) -> Deployment:
         """The deployment of that name, whose rules may refer to these groups and calendars."""
-        elsewhere = {*_TARGETS, *_RULES, "parallel", "tools_once", "creator", "reviews"}
+        elsewhere = {*_TARGETS, *_RULES, *_TOOLS, "parallel", "creator", "reviews"}
         written = self.model_dump(exclude_unset=True, exclude=elsewhere)
         rules = self.model_dump(exclude_unset=True, include=set(_RULES))
         written["delivery_rules"] = DeliveryRules(
@@ -106,8 +115,8 @@ class DeploymentTable(Table):
         )
         if self.parallel:
             written["one_by_one"] = self.parallel == "one-by-one"
-        if self.tools_once:
-            written["once"] = OnceRules(tuple(self.tools_once))
+        tools = {field: tuple(getattr(self, key) or ()) for key, field in _TOOLS.items()}
+        written["tools"] = ToolRules(**tools)
         ((runner, target),) = self._targets.items()
         if runner is RunnerKind.FUNCTIONS:
             written["journal"] = False  # there is no call of a model or a tool that we would see

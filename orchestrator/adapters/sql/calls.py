@@ -23,6 +23,7 @@ _of_round = (
     _c.round == bindparam("of_round"),
 )
 _OF = Prepared(selecting(calls, RecordedCall).where(*_of_round).order_by(_c.number))
+_CHANGES = ("ended", "note", "arguments", "usage", "approval")
 _ANSWER = select(_c.answer).where(*_of_round, _c.number == bindparam("of_number"))
 
 
@@ -44,10 +45,11 @@ class SqlCalls:
         }
         inserting(calls, tuple(row)).run_each(self._connection, [row])
 
-    def end(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
-        """Write what came of a call that was begun."""
-        ended = {"ended": call.ended, "note": call.note, "usage": call.usage, "answer": answer}
-        statement = update(calls).where(*_of_round, _c.number == call.number).values(**ended)
+    def save(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
+        """Write what became of a call that has a line."""
+        became = {name: getattr(call, name) for name in _CHANGES}
+        statement = update(calls).where(*_of_round, _c.number == call.number)
+        statement = statement.values(**became, answer=answer)
         self._connection.execute(statement, _key(run))
 
     def of(self, run: TaskRun) -> tuple[RecordedCall, ...]:

@@ -108,7 +108,8 @@ class Pending(BaseModel):
     """A review that waits for a person. Its ``task_id`` names this round and no other.
 
     ``kind`` says what answers it: ``judge`` a verdict, ``choice`` one of the options in ``emit``,
-    ``words`` and ``input`` words, ``effect`` what became of a tool's call. ``weighing``: a model
+    ``words`` and ``input`` words, ``effect`` what became of a tool's call, ``approval`` whether a
+    tool may be called with the arguments that ``task_output`` holds as JSON. ``weighing``: a model
     weighs what a person said.
     """
 
@@ -117,7 +118,7 @@ class Pending(BaseModel):
     round: int
     output_digest: str
     task_output: str
-    kind: Literal["judge", "choice", "words", "input", "effect"]
+    kind: Literal["judge", "choice", "words", "input", "effect", "approval"]
     method_name: str | None = None
     message: str | None = None
     emit: list[str] | None = None

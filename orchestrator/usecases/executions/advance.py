@@ -59,11 +59,21 @@ _ENDS_ROUND = (TaskRunState.REJECTED, TaskRunState.SUPERSEDED, TaskRunState.HALT
 def go_on(locked: LockedExecution, path: str) -> None:
     """A person answered what a task asked in its middle: have it go on, unless it still runs.
 
-    One that still runs sees at its end that there is an answer which it does not know.
+    One that still runs sees at its end that there is an answer which it does not know. One that is
+    paused goes on in the same round, so that it comes back to the calls that it had made.
     """
     runs = [run for run in locked.tx.task_runs.of(locked.execution.id) if run.path == path]
-    if not any(run.is_open for run in runs):
+    paused = next((run for run in runs if run.state is TaskRunState.UNDER_REVIEW), None)
+    if paused is not None:
+        wake(locked, paused)
+    elif not any(run.is_open for run in runs):
         begin_round(locked, path, last_round(runs, path) + 1, resumes=True)
+
+
+def wake(locked: LockedExecution, run: TaskRun) -> None:
+    """Have a run go on that a call of a tool has halted, and its job published."""
+    settled = locked.save_run("settle", run, run.settle(locked.now))
+    locked.tx.publish(job_of(locked.ports, locked.tx, settled, is_flow=locked.is_flow))
 
 
 def begin_round(

@@ -10,62 +10,119 @@ from dataclasses import replace
 from typing import TypeVar
 
 from orchestrator.domain.calls import (
+    Approval,
     AskedCall,
     CallKind,
-    OnceRules,
     RecordedCall,
     Served,
     StepCalls,
+    ToolRules,
 )
-from orchestrator.domain.canonical import Json, encode
+from orchestrator.domain.canonical import Json, JsonObject, encode
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import LIMIT
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed, Unreadable, cause
-from orchestrator.ports import LiveCall, Ports, ServedAnswer, Transaction
+from orchestrator.ports import HeldCall, LiveCall, Ports, ServedAnswer, Transaction
+from orchestrator.usecases.executions.approvals import ask_for_approval
 from orchestrator.usecases.executions.claims import still_held
-from orchestrator.usecases.executions.journal_notes import Note, saved_by
+from orchestrator.usecases.executions.journal_notes import Line, Note, Void, saved_by
 from orchestrator.usecases.executions.locked_execution import lock_execution
 from orchestrator.usecases.outage import retry_through_outage
 
 T = TypeVar("T")
 
+_NOT_MADE = "the task did not come to it any more"
+
 
 class ClaimedJournal:
     """Keeps ``ports.CallJournal`` for one claim of a task run."""
 
-    def __init__(self, ports: Ports, actor: str, run: TaskRun, once: OnceRules) -> None:
+    def __init__(self, ports: Ports, actor: str, run: TaskRun, tools: ToolRules) -> None:
         self._ports = ports
         self._actor = actor
         self._run = run
-        self._once = once
+        self._tools = tools
         self._lock = threading.RLock()
         self._steps: dict[str, StepCalls] | None = None
         self._recorded: list[RecordedCall] = []
         self._number = 0
         self._ended: list[Served] = []
+        self._held: set[int] = set()
         self.is_open = True
+
+    @property
+    def held(self) -> frozenset[int]:
+        """The numbers of the calls that were not made, since a person has to approve them."""
+        return frozenset(self._held)
+
+    def guards(self, tool: str) -> bool:
+        """Whether a tool of this name may not be called where nothing of it is journalled."""
+        return self._tools.guard(tool)
 
     # Calls --------------------------------------------------------------------------------------
 
-    def ask(self, asked: AskedCall, decode: Callable[[Json], object]) -> ServedAnswer | LiveCall:
-        """Say whether a call has an answer already."""
-        once = asked.kind is CallKind.TOOL and self._once.cover(asked.name)
+    def ask(
+        self, asked: AskedCall, decode: Callable[[Json], object]
+    ) -> ServedAnswer | LiveCall | HeldCall:
+        """Say whether a call has an answer already, and whether it may be made."""
+        is_tool = asked.kind is CallKind.TOOL
+        once = is_tool and self._tools.run_once(asked.name)
+        guarded = is_tool and self._tools.need_approval(asked.name)
         with self._lock:
             step = self._step(asked.step)
             if asked.unstorable:
-                return self._not_journalled(step, asked, once=once)
+                return self._not_journalled(step, asked, noted=once or guarded)
             found = step.find(asked, once=once)
             live = LiveCall(asked, step.made, self._next_number() if once else None)
-        if found is not None:
+        if found is not None and found.is_answered:
             served = self._serve(step, found, live, decode)
             if served is not None:
                 return served
+        if guarded or (found is not None and found.waits):
+            return self._approved(live, found) or self._to_hold(step, asked, found)
         if live.number is not None:
             begun = replace(_line(live, live.number, {}), ended=False)
             self._write(lambda tx: tx.calls.add(self._run, begun))
         return live
+
+    def _approved(self, live: LiveCall, found: RecordedCall | None) -> LiveCall | None:
+        """Begin a call that a person approved; None where nobody did. It is approved no more."""
+        if found is None or found.approval is not Approval.GIVEN:
+            return None
+        self._write(lambda tx: tx.calls.save(self._run, found.begun()))
+        edited = None if found.arguments == live.asked.arguments else found.arguments
+        return replace(live, number=found.number, arguments=edited)
+
+    def _to_hold(self, step: StepCalls, asked: AskedCall, found: RecordedCall | None) -> HeldCall:
+        if step.closed:
+            why = "its journal has ended, so that no later attempt could come back to the call"
+            raise TaskFailed(f"'{asked.name}' needs approval, and {why}", retryable=False)
+        with self._lock:
+            superseded = tuple(call.number for call in step.superseded_by(asked))
+        is_asked = found is not None and found.approval is Approval.ASKED
+        return HeldCall(asked, found.number if found and is_asked else None, superseded)
+
+    def hold(self, call: HeldCall, fits: JsonObject | None) -> None:
+        """Have a person asked about a call, unless one is already."""
+        with self._lock:
+            number = call.number or self._next_number()
+            self._held.add(number)
+        asked = call.asked
+        line = RecordedCall(
+            number, asked.step, asked.kind, asked.name, asked.digest, arguments=asked.arguments
+        )
+        line = replace(line, ended=False, approval=Approval.ASKED)
+
+        def work(tx: Transaction) -> None:
+            locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
+            run = still_held(locked, self._run)
+            tx.calls.drop(run, call.superseded)
+            ask_for_approval(locked, run, line, fits)
+            locked.close()
+
+        self._through(work)
 
     def _serve(
         self,
@@ -100,7 +157,10 @@ class ClaimedJournal:
             note = step.ended(call.made)
             was_closed, step.closed = step.closed, step.closed or bool(why)
             number = call.number or (None if was_closed else self._next_number())
-        notes = [] if note is None else [self._served(call.asked.step, step, note)]
+            is_new = call.asked.kind is CallKind.MODEL
+            void = step.void_approvals() if is_new else []
+        notes: list[Line] = [] if note is None else [self._served(call.asked.step, step, note)]
+        notes += [Void(each, f"something else was asked: {step.served.why}") for each in void]
         if why and not was_closed:
             made = f"call {call.made} ({call.asked.name})"
             text = f"{made} is not journalled, nor is what follows: {why}"
@@ -131,28 +191,32 @@ class ClaimedJournal:
                 total.update(served.usage)
             return total
 
-    def _not_journalled(self, step: StepCalls, asked: AskedCall, *, once: bool) -> LiveCall:
+    def _not_journalled(self, step: StepCalls, asked: AskedCall, *, noted: bool) -> LiveCall:
         """What is asked has no digest: it is made, and the journal of the step ends with it."""
-        if once:
-            message = f"'{asked.name}' runs once, and what it is given {asked.unstorable}"
+        if noted:
+            rule = "runs once" if self._tools.run_once(asked.name) else "needs approval"
+            message = f"'{asked.name}' {rule}, and what it is given {asked.unstorable}"
             raise TaskFailed(message, retryable=False)
         made = step.made_unseen(asked, asked.unstorable)
         return LiveCall(asked, made)
 
     # Ends ---------------------------------------------------------------------------------------
 
-    def end_step(self, path: str) -> list[Note]:
+    def end_step(self, path: str) -> list[Line]:
         """A step, and all inside it, needs its calls no more; returns what there is to note."""
         with self._lock:
-            return [self._served(name, step, note) for name, step, note in self._leave(path)]
+            return self._leave(path)
 
-    def _leave(self, path: str) -> list[tuple[str, StepCalls, str]]:
+    def _leave(self, path: str) -> list[Line]:
         steps = self._steps or {}
         over = [name for name in steps if name == path or name.startswith(f"{path}/")]
         left = [(name, steps.pop(name)) for name in over]
         self._ended.extend(step.served for _, step in left)
         self._recorded = [call for call in self._recorded if call.step not in over]
-        return [(name, step, note) for name, step in left if (note := step.final_note)]
+        lines: list[Line] = [
+            self._served(name, step, note) for name, step in left if (note := step.final_note)
+        ]
+        return lines + [Void(call, _NOT_MADE) for _, step in left for call in step.void_approvals()]
 
     def close(self, *, failed: bool) -> None:
         """The attempt has ended: say what was served, and forget what led to a failure.
@@ -164,11 +228,13 @@ class ClaimedJournal:
         self.is_open = False
         with self._lock:
             steps = dict(self._steps or {})
-            notes = [
+            notes: list[Line] = [
                 self._served(name, step, note)
                 for name, step in steps.items()
                 if not failed and (note := step.final_note)
             ]
+            if not failed and not self._held:
+                notes += [Void(call, _NOT_MADE) for call in self._approvals(steps)]
             saved = saved_by(self._all_served())
             stale = self._stale(steps) if failed else []
         if stale:
@@ -190,6 +256,19 @@ class ClaimedJournal:
 
         retry_through_outage(lambda: self._ports.store.transact(work))
 
+    def _approvals(self, steps: Mapping[str, StepCalls]) -> list[RecordedCall]:
+        """The calls that were not made though a person was asked, also where no step came to any.
+
+        Read only where somebody may have been asked.
+        """
+        if self._steps is None:
+            if not (self._tools.approval and self._run.resumes):
+                return []
+            self._step("")
+        void = [call for step in steps.values() for call in step.void_approvals()]
+        unread = (call for call in self._recorded if call.step not in steps)
+        return void + [call for call in unread if call.waits]
+
     def _stale(self, steps: Mapping[str, StepCalls]) -> list[int]:
         """The numbers of the calls of steps in which no call failed last."""
         kept = {name for name, step in steps.items() if step.failed_last}
@@ -197,7 +276,8 @@ class ClaimedJournal:
             call.number
             for call in self._recorded
             if call.step not in kept
-            and not (call.kind is CallKind.TOOL and self._once.cover(call.name))
+            and not call.waits
+            and not (call.kind is CallKind.TOOL and self._tools.run_once(call.name))
         ]
 
     # Lines --------------------------------------------------------------------------------------
@@ -227,7 +307,7 @@ class ClaimedJournal:
         self,
         line: RecordedCall | None,
         answer: Json,
-        notes: Sequence[Note],
+        notes: Sequence[Line],
         *,
         begun: bool = False,
     ) -> None:
@@ -238,7 +318,7 @@ class ClaimedJournal:
             if not tx.task_runs.fence(self._run.id, self._run.claim_no):
                 raise ClaimLost
             if line is not None:
-                (tx.calls.end if begun else tx.calls.add)(self._run, line, answer)
+                (tx.calls.save if begun else tx.calls.add)(self._run, line, answer)
             if locked is not None:
                 for note in notes:
                     note.write(locked, self._run)
@@ -271,7 +351,7 @@ def journal_of(
     """The journal of a claim; None where the deployment has none."""
     if run.weighs or not deployment.journal:
         return None
-    return ClaimedJournal(ports, worker_actor(worker), run, deployment.once)
+    return ClaimedJournal(ports, worker_actor(worker), run, deployment.tools)
 
 
 @contextmanager
@@ -291,7 +371,8 @@ def closing(journal: ClaimedJournal | None) -> Iterator[None]:
 
 def _line(call: LiveCall, number: int, usage: Mapping[str, int]) -> RecordedCall:
     asked = call.asked
-    shown = asked.arguments if call.number is not None else None
+    given = asked.arguments if call.arguments is None else call.arguments
+    shown = given if call.number is not None else None
     return RecordedCall(
         number, asked.step, asked.kind, asked.name, asked.digest, arguments=shown, usage=dict(usage)
     )

@@ -16,7 +16,7 @@ from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.call_journal import ClaimedJournal
 from orchestrator.usecases.executions.claims import still_held
-from orchestrator.usecases.executions.journal_notes import Note
+from orchestrator.usecases.executions.journal_notes import Line
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.usecases.reviews.open import ask_person
@@ -47,12 +47,12 @@ class ClaimedRun:
         """The journal of the calls of models and tools; None where the deployment has none."""
         return self._journal
 
-    def _leave_step(self, path: str) -> list[Note]:
+    def _leave_step(self, path: str) -> list[Line]:
         """The step at a path has ended, or will be run in a later round: its calls are no use."""
         return [] if self._journal is None else self._journal.end_step(path)
 
     def _purge_calls(
-        self, locked: LockedExecution, run: TaskRun, path: str, notes: Sequence[Note]
+        self, locked: LockedExecution, run: TaskRun, path: str, notes: Sequence[Line]
     ) -> None:
         if self._journal is not None:
             locked.tx.calls.purge(run, path)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
-from orchestrator.domain.calls import Served
+from orchestrator.domain.calls import RecordedCall, Served
 from orchestrator.domain.task_run import TaskRun
+from orchestrator.usecases.executions.approvals import void_approval
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 
 
@@ -32,6 +34,21 @@ class Note:
             tool_calls=self.served.tools,
             tokens=self.served.usage["total_tokens"],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """A call that a person was asked about will not be made: nothing leads to it any more."""
+
+    call: RecordedCall
+    why: str
+
+    def write(self, locked: LockedExecution, run: TaskRun) -> None:
+        """Tell it, and take the call out of the journal."""
+        void_approval(locked, run, self.call, self.why)
+
+
+Line: TypeAlias = Note | Void
 
 
 def saved_by(all_served: Sequence[Served]) -> dict[str, int]:

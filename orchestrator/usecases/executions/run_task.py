@@ -11,7 +11,6 @@ from typing import Protocol
 import structlog
 
 from orchestrator.domain import retry
-from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
@@ -36,7 +35,6 @@ from orchestrator.ports import Ended, Halted, Ports, Result, StepWatch, Transact
 from orchestrator.usecases.executions.advance import (
     begin_due_tasks,
     commit_task,
-    go_on,
     withdraw_reviews,
 )
 from orchestrator.usecases.executions.call_journal import closing, journal_of
@@ -50,6 +48,7 @@ from orchestrator.usecases.executions.changed_code import (
 from orchestrator.usecases.executions.claimed_run import ClaimedRun
 from orchestrator.usecases.executions.claims import end_attempt, still_held
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
+from orchestrator.usecases.executions.halts import Paused, halt, pause
 from orchestrator.usecases.executions.history import read_history
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.executions.publishing import admit_after, admit_next, is_full
@@ -256,7 +255,7 @@ def rehydrate(locked: LockedExecution, run: TaskRun) -> Work:
     )
 
 
-def _run(ports: Ports, worker: Worker, claimed: Claimed) -> tuple[Result | Weighed, float]:
+def _run(ports: Ports, worker: Worker, claimed: Claimed) -> tuple[Result | Weighed | Paused, float]:
     run = claimed.run
     deployment = ports.deployments.get(run.deployment)
     require_same_code(deployment, claimed.work.plan, worker.loaded_plan(deployment))
@@ -264,13 +263,20 @@ def _run(ports: Ports, worker: Worker, claimed: Claimed) -> tuple[Result | Weigh
     began = time.monotonic()
     journal = journal_of(ports, worker.name, run, deployment)
     with closing(journal), worker.keeper.keep(run, claimed.stream) as progress:
-        result: Result | Weighed
+        result: Result | Weighed | Paused
         if run.weighs:
             result = weigh(ports, runner, deployment, run.weighs)
         else:
             context = ClaimedRun(ports, worker.name, run, progress, journal)
             result = runner.run(deployment, claimed.work, context)
+            # What a task gives though its halt was caught is nothing; a flow may do without.
+            if journal and journal.held and not (claimed.work.plan.is_flow and _is_end(result)):
+                result = Paused(result.usage, journal.held)
     return result, time.monotonic() - began
+
+
+def _is_end(result: Result) -> bool:
+    return isinstance(result, Ended)
 
 
 def _reason(error: BaseException) -> str:
@@ -280,7 +286,11 @@ def _reason(error: BaseException) -> str:
 
 
 def _accept(
-    ports: Ports, worker: Worker, claimed: Claimed, result: Result | Weighed, seconds: float
+    ports: Ports,
+    worker: Worker,
+    claimed: Claimed,
+    result: Result | Weighed | Paused,
+    seconds: float,
 ) -> TaskRunState | None:
     """Write what came of the run; refuse it where the claim was lost."""
     actor = worker_actor(worker.name)
@@ -291,7 +301,7 @@ def _accept(
         locked = lock_execution(ports, tx, claimed.run.execution_id, actor)
         run = as_claimed.pop() if as_claimed else still_held(locked, claimed.run)
         saved = _save(locked, run, claimed, result, seconds)
-        if ports.deployments.get(run.deployment).journal:
+        if ports.deployments.get(run.deployment).journal and not isinstance(result, Paused):
             tx.calls.purge(run)
         locked.close()
         return saved.state
@@ -310,7 +320,7 @@ def _save(
     locked: LockedExecution,
     run: TaskRun,
     claimed: Claimed,
-    result: Result | Weighed,
+    result: Result | Weighed | Paused,
     seconds: float,
 ) -> TaskRun:
     match result:
@@ -319,7 +329,9 @@ def _save(
         case Ended():
             return _commit(locked, run, result, seconds)
         case Halted():
-            return _halt(locked, run, claimed.seen, result, seconds)
+            return halt(locked, run, claimed.seen, result, seconds)
+        case Paused():
+            return pause(locked, run, claimed.seen, result, seconds)
         case Weighed():
             return conclude_weighing(locked, run, result, seconds)
 
@@ -346,18 +358,3 @@ def _store(locked: LockedExecution, run: TaskRun, output: Output) -> str:
     output_id = locked.ports.ids.new()
     locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
     return output_id
-
-
-def _halt(
-    locked: LockedExecution, run: TaskRun, seen: int, result: Halted, seconds: float
-) -> TaskRun:
-    """Wait for people; or go on at once, where one answered while the run was still at work."""
-    answered = any(each.cause is Cause.ANSWER and each.number > seen for each in locked.checkpoints)
-    asked = any(review.is_open for review in locked.tx.reviews.of(run.execution_id))
-    if not answered and not asked:
-        message = f"'{run.task_name}' halted, and nobody is asked anything"
-        raise TaskFailed(message, retryable=False)
-    saved = locked.save_run("halt", run, run.halt(locked.now, dict(result.usage), seconds))
-    if answered:
-        go_on(locked, run.path)
-    return saved

@@ -6,31 +6,39 @@ halts before a worker claims it.
 
 from __future__ import annotations
 
-from orchestrator.domain.calls import RecordedCall
+from orchestrator.domain.calls import Approval, RecordedCall
 from orchestrator.domain.canonical import encode
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Effect, Question, QuestionKind
 from orchestrator.domain.review import Feedback, Review
-from orchestrator.domain.task_run import TaskRun
-from orchestrator.usecases.executions.advance import fail_execution
+from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.usecases.executions.advance import fail_execution, wake
+from orchestrator.usecases.executions.approvals import (
+    CALL,
+    call_of,
+    review_of,
+    settle_approval,
+    void_without_journal,
+)
 from orchestrator.usecases.executions.locked_execution import LockedExecution
-from orchestrator.usecases.executions.publishing import job_of
 from orchestrator.usecases.reviews.close import close_review
 from orchestrator.usecases.reviews.open import open_review
-
-_CALL = "call"
-"""The key of the question's metadata under which the call's number stands."""
 
 
 def halt_for_unknown_call(locked: LockedExecution, run: TaskRun) -> bool:
     """Have a person say what a call did that must not be made twice; False where there is none."""
     deployment = locked.ports.deployments.get(run.deployment)
-    if run.weighs or not (deployment.journal and deployment.once.patterns):
+    if not deployment.journal and run.resumes and run.claim_no:  # it was paused
+        void_without_journal(locked, run)
+    if run.weighs or not (deployment.journal and deployment.tools):
         return False
-    call = deployment.once.unknown(locked.tx.calls.of(run))
+    call = deployment.tools.unknown(locked.tx.calls.of(run))
     if call is None:
         return False
     doubted = locked.save_run("doubt", run, run.doubt(), call=call.number, tool=call.name)
+    if review_of(locked, doubted, call) is not None:  # somebody else's answer woke the run
+        locked.close()
+        return True
     output = Output(_described(call), description=f"The call {call.number} of {call.name}")
     output_id = locked.ports.ids.new()
     locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
@@ -49,7 +57,7 @@ def _question(run: TaskRun, call: RecordedCall) -> Question:
             f"'{Effect.AGAIN}' to have it called again, or '{Effect.GIVE_UP}'."
         ),
         options=tuple(Effect),
-        metadata={_CALL: call.number, "tool": call.name, "arguments": call.arguments},
+        metadata={CALL: call.number, "tool": call.name, "arguments": call.arguments},
     )
 
 
@@ -63,22 +71,42 @@ def _described(call: RecordedCall) -> str:
     )
 
 
-def settle_unknown_call(
-    locked: LockedExecution, review: Review, run: TaskRun, feedback: Feedback
+def settle_call(
+    locked: LockedExecution,
+    review: Review,
+    run: TaskRun,
+    feedback: Feedback,
+    edited: tuple[str, Output] | None,
 ) -> str:
-    """Write down what a person said of a call, and go on; returns the word for what follows."""
-    close_review(locked, review, feedback)
+    """Write down what a person said of a call, and go on; returns the word for what follows.
+
+    ``edited`` are the arguments as the person wrote them: the id under which they are stored.
+    """
+    close_review(locked, review, feedback, edited[0] if edited else None)
     if feedback.outcome == Effect.GIVE_UP:
         words = f": {feedback.words}" if feedback.words.strip() else ""
         tool = review.question.metadata["tool"]
         fail_execution(locked, f"Nobody could say what the call of '{tool}' did{words}")
         return "failed"
-    number = int(str(review.question.metadata[_CALL]))
-    if feedback.outcome == Effect.DONE:
-        recorded = next(call for call in locked.tx.calls.of(run) if call.number == number)
-        locked.tx.calls.end(run, recorded.answered_by_hand(), feedback.words)
+    if review.kind is QuestionKind.APPROVAL:
+        settle_approval(locked, review, run, feedback, edited[1].json if edited else None)
     else:
-        locked.tx.calls.drop(run, [number])
-    settled = locked.save_run("settle", run, run.settle(locked.now), call=number)
-    locked.tx.publish(job_of(locked.ports, locked.tx, settled, is_flow=locked.is_flow))
+        _settle_unknown(locked, review, run, feedback)
+    if run.state is TaskRunState.UNDER_REVIEW:
+        wake(locked, run)
     return "resumed"
+
+
+def _settle_unknown(
+    locked: LockedExecution, review: Review, run: TaskRun, feedback: Feedback
+) -> None:
+    """What was approved once may be made again on the word of the person who looked."""
+    call = call_of(locked, run, review.question.metadata[CALL])
+    if call is None:
+        return
+    if feedback.outcome == Effect.DONE:
+        locked.tx.calls.save(run, call.answered_by_hand(), feedback.words)
+    elif call.approval is Approval.USED:
+        locked.tx.calls.save(run, call.approved(call.arguments))
+    else:
+        locked.tx.calls.drop(run, [call.number])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from orchestrator.domain.checkpoint import Cause
-from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import Feedback, Review
 from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.locked_execution import LockedExecution
@@ -17,7 +16,7 @@ def close_review(
 ) -> Review:
     """Write the decision and its checkpoint; the execution carries on where none is open now.
 
-    What became of a tool's call is no part of the history: it reaches nothing but that call.
+    What is said of a tool's call is no part of the history: it reaches nothing but that call.
     """
     closed = locked.save_review(
         "answer",
@@ -31,7 +30,7 @@ def close_review(
         rework_from=feedback.rework_from,
         edited=edited_output_id is not None or None,
     )
-    if closed.kind is not QuestionKind.EFFECT:
+    if not closed.kind.is_about_call:
         locked.checkpoint(Cause.ANSWER, closed.path, name=closed.task_name, review_id=closed.id)
     others = locked.tx.reviews.of(closed.execution_id)
     carry_on_unless_asked(locked, [each for each in others if each.id != closed.id])

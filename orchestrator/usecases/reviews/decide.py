@@ -5,7 +5,6 @@ from __future__ import annotations
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import EDITS_FIT, Output
-from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import Feedback, Review
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.domain.webhooks import WebhookKind
@@ -17,7 +16,7 @@ from orchestrator.usecases.executions.advance import (
     last_round,
 )
 from orchestrator.usecases.executions.locked_execution import LockedExecution
-from orchestrator.usecases.executions.unknown_calls import settle_unknown_call
+from orchestrator.usecases.executions.unknown_calls import settle_call
 from orchestrator.usecases.reviews.close import close_review
 from orchestrator.usecases.reviews.rework import require_reworkable, send_back
 from orchestrator.usecases.reviews.weigh import withdraw_weighing
@@ -38,10 +37,11 @@ def decide(
     run = locked.tx.task_runs.get(review.task_run_id)
     if run is None:
         raise LookupError(f"review {review.id} has no task run")
-    if review.kind is QuestionKind.EFFECT:
-        return settle_unknown_call(locked, review, run, feedback)
     output = locked.tx.outputs.get([review.output_id])[review.output_id]
     edited_id = store_edited(locked, review, output, edited)
+    if review.kind.is_about_call:
+        arguments = (edited_id, output.edited(edited)) if edited_id and edited else None
+        return settle_call(locked, review, run, feedback, arguments)
     if review.weighing:
         withdraw_weighing(locked, review)
     closed = close_review(locked, review, feedback, edited_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.domain.person import address_of
-from orchestrator.domain.question import Effect, QuestionKind
+from orchestrator.domain.question import Consent, Effect, QuestionKind
 from orchestrator.domain.review import Feedback, Review, option_meant, reads_as_approval
 from orchestrator.errors import AlreadyAnswered, Invalid
 from orchestrator.usecases.idempotency import IdempotencyKey
@@ -65,6 +65,8 @@ def read_feedback(given: Answer, review: Review, most_rounds: int | None) -> Fee
         return _choice(given, review)
     if review.kind is QuestionKind.EFFECT:
         return _effect(given, review)
+    if review.kind is QuestionKind.APPROVAL:
+        return _approval(given, review)
     if given.body.is_approve is False:
         message = "This review takes words, which go on as they are; it cannot be rejected."
         raise Invalid(message, {"is_approve": "there is nothing to reject"})
@@ -111,6 +113,34 @@ def _effect(given: Answer, review: Review) -> Feedback:
         message = "Say in 'human_feedback' what the call gave: the agent goes on with that text."
         raise Invalid(message, {"human_feedback": "is required with this outcome"})
     return given.feedback(outcome=meant)
+
+
+def _approval(given: Answer, review: Review) -> Feedback:
+    """Whether a tool may be called; neither words nor a guess ever allow it."""
+    body, options = given.body, ", ".join(review.question.options)
+    meant = option_meant(body.outcome or "", review.question)
+    if body.outcome is not None and meant is None:
+        message = f"'outcome' must be one of: {options}."
+        raise Invalid(message, {"outcome": f"choose one of: {options}"})
+    approved = None if meant is None else meant == Consent.APPROVE
+    if body.is_approve is not None and approved not in (None, body.is_approve):
+        message = f"'is_approve' and 'outcome' contradict each other: send one of {options}."
+        raise Invalid(message, {"is_approve": "contradicts outcome"})
+    if body.is_approve is not None:
+        approved = body.is_approve
+    elif approved is None and body.edited_output is not None:
+        approved = True
+    if approved is None:
+        message = (
+            "This review asks whether a tool may be called: say 'is_approve' true or false, or "
+            f"'outcome' with one of: {options}."
+        )
+        raise Invalid(message, {"is_approve": f"is required, or outcome: {options}"})
+    if body.edited_output is not None and not approved:
+        message = "'edited_output' are other arguments for the call: do not reject it then."
+        raise Invalid(message, {"edited_output": "only with an approval"})
+    outcome = Consent.APPROVE if approved else Consent.REJECT
+    return given.feedback(approved=approved, outcome=outcome)
 
 
 def _choice(given: Answer, review: Review) -> Feedback | None:

@@ -13,6 +13,9 @@ from orchestrator.errors import Invalid, NotEntitled
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.wire.requests import ResumeBody
 
+_CHANGEABLE = (QuestionKind.JUDGE, QuestionKind.APPROVAL)
+"""What a person alone may approve in words of their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
@@ -75,7 +78,7 @@ def _require_votable(review: Review, feedback: Feedback | None, body: ResumeBody
         options = ", ".join(review.question.options)
         message = f"Several people decide here: name one of the options in 'outcome': {options}."
         raise Invalid(message, {"outcome": f"choose one of: {options}"})
-    if body.edited_output is not None and review.kind is QuestionKind.JUDGE:
+    if body.edited_output is not None and review.kind in _CHANGEABLE:
         message = (
             "Several people decide on this text, so nobody changes it alone: ask for changes with "
             "is_approve false."

@@ -6,11 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from calling import Caller
 from sqlalchemy import Connection, select
+from world import plan_of, world_over
 
-from orchestrator.adapters.sql import SqlStore
+from orchestrator.adapters.sql import SqlStore, migrate
 from orchestrator.adapters.sql.schema import calls
-from orchestrator.domain.calls import CallKind, RecordedCall
+from orchestrator.domain.calls import Approval, CallKind, RecordedCall, ToolRules
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import Unreadable
 from orchestrator.ports import Transaction
@@ -60,9 +62,35 @@ def test_an_answer_that_is_gone_is_unreadable(store: SqlStore, claimed: TaskRun)
 
 def test_a_call_that_was_begun_ends(store: SqlStore, claimed: TaskRun) -> None:
     add(store, claimed, call(1, ended=False), answer=None)
-    store.transact(lambda tx: tx.calls.end(claimed, call(1, usage={"total_tokens": 3}), "paid"))
+    store.transact(lambda tx: tx.calls.save(claimed, call(1, usage={"total_tokens": 3}), "paid"))
     assert store.read(lambda tx: tx.calls.of(claimed)) == (call(1, usage={"total_tokens": 3}),)
     assert store.read(lambda tx: tx.calls.answer(claimed, 1)) == "paid"
+
+
+def test_how_it_stands_with_an_approval_is_kept(store: SqlStore, claimed: TaskRun) -> None:
+    asked = call(1, ended=False, arguments={"to": 1}, approval=Approval.ASKED)
+    add(store, claimed, asked, answer=None)
+    for stands in (asked.approved({"to": 2}), asked.approved({"to": 2}).begun()):
+        store.transact(lambda tx, now=stands: tx.calls.save(claimed, now))
+        assert store.read(lambda tx: tx.calls.of(claimed)) == (stands,)
+
+
+def test_the_version_before_asks_what_it_knows_to_ask(bare_database: str) -> None:
+    migrate.upgrade(bare_database)
+    world = world_over(bare_database, plan_of("write"), tools=ToolRules(approval=("pay",)))
+    world.ports.runners["functions"] = Caller(world.runner.the_plan)  # type: ignore[index]
+    execution_id = world.halted()
+    (run,) = world.snapshot(execution_id).runs
+    world.ports.store.dispose()
+    migrate.downgrade(bare_database, "0019")
+    migrate.upgrade(bare_database)
+    world = world_over(bare_database, plan_of("write"))
+    (pending,) = world.snapshot(execution_id).pending
+    question = pending.review.question
+    assert (question.kind, question.options) == ("effect", ("run-again", "give-up"))
+    kept = world.ports.store.read(lambda tx: tx.calls.of(run))
+    assert [each.name for each in kept] == ["model", "look", "model"]
+    world.ports.store.dispose()
 
 
 def test_another_round_has_calls_of_its_own(

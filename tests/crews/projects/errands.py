@@ -17,14 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from crewai import Agent, BaseLLM, Crew, Flow, Task
-from crewai.flow import listen, start
-from crewai.tools import tool
+from crewai.flow import and_, human_feedback, listen, start
+from crewai.tools import BaseTool, tool
 from pydantic import BaseModel, PrivateAttr
 
 from projects.scripted import final, use
 
 ERRANDS = ("look", "look", "pay", *["look"] * 6)
 MADE: list[str] = []
+PAID: list[str] = []
+"""What was paid, as the tools got it."""
+TOLD: list[str] = []
+"""What the models were asked last, one text for each call."""
 BEFORE: list[Callable[[str], object]] = []
 _LOCK = threading.Lock()
 
@@ -64,6 +68,7 @@ class Clerk(BaseLLM):
         made("model")
         self._track_token_usage_internal({"prompt_tokens": 10, "completion_tokens": 5})
         text = messages if isinstance(messages, str) else "".join(str(m) for m in messages)
+        TOLD.append(text)
         return self.next(text.count("Observation: did"))
 
     async def acall(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
@@ -85,6 +90,11 @@ class Manager(Clerk):
     """Has three things looked up at once, by function calling; then answers in the form asked."""
 
     llm_type: str = "manager"
+    _tools: Sequence[str] = PrivateAttr(default=("look",) * 3)
+
+    def __init__(self, tools: Sequence[str] = ("look",) * 3) -> None:
+        super().__init__()
+        self._tools = tools
 
     def call(
         self, messages: Any, tools: Any = None, *_: Any, response_model: Any = None, **__: Any
@@ -93,7 +103,8 @@ class Manager(Clerk):
         made("model")
         self._track_token_usage_internal({"prompt_tokens": 10, "completion_tokens": 5})
         if tools and not any(m.get("role") == "tool" for m in messages):
-            return [_function_call(n) for n in range(3)]
+            return [_function_call(name, n) for n, name in enumerate(self._tools)]
+        TOLD.append(str(messages))
         done = sum(m.get("role") == "tool" for m in messages)
         return response_model(done=7) if response_model else f"all {done} done"
 
@@ -102,8 +113,8 @@ class Manager(Clerk):
         return True
 
 
-def _function_call(number: int) -> dict[str, Any]:
-    given = {"name": "look", "arguments": json.dumps({"what": f"errand {number}"})}
+def _function_call(name: str, number: int) -> dict[str, Any]:
+    given = {"name": name, "arguments": json.dumps({"what": f"errand {number}"})}
     return {"id": f"call-{number}", "type": "function", "function": given}
 
 
@@ -118,7 +129,23 @@ def look(what: str) -> str:
 def pay(what: str) -> str:
     """Pay something, which must not happen twice."""
     made("pay")
+    PAID.append(what)
     return f"did pay {what}"
+
+
+class Wire(BaseTool):
+    """Pays by wire: its two ways to be called do the same."""
+
+    name: str = "pay_by_wire"
+    description: str = "Pay something by wire."
+
+    def _run(self, what: str) -> str:
+        made("pay")
+        PAID.append(f"wired {what}")
+        return f"did wire {what}"
+
+    async def _arun(self, what: str) -> str:
+        return self._run(what)
 
 
 class Odd:
@@ -148,7 +175,7 @@ def _crew(model: BaseLLM, *, human_input: bool = False, **task: Any) -> Crew:
         goal="do errands",
         backstory="-",
         llm=model,
-        tools=[look, pay, odd],
+        tools=[look, pay, odd, Wire()],
         cache=False,
     )
     errands = Task(
@@ -182,6 +209,44 @@ def parallel() -> Crew:
     return _crew(Manager(), output_pydantic=Report, callback=lambda _: made("callback"))
 
 
+def together() -> Crew:
+    """A lookup and two payments at once."""
+    return _crew(Manager(("look", "pay", "pay")))
+
+
+def twice() -> Crew:
+    """The same payment twice, by text."""
+    return _crew(Twice(("pay", "look", "pay")))
+
+
+class Twice(Clerk):
+    """Has the same done each time."""
+
+    llm_type: str = "twice"
+
+    def next(self, done: int) -> Any:
+        """What follows after so many errands."""
+        if done == len(self._errands):
+            return final(f"all {done} done")
+        return use(self._errands[done], json.dumps({"what": "the rent" if done != 1 else "it up"}))
+
+
+class Delegating(Clerk):
+    """A model that calls its tools itself, inside its own call."""
+
+    llm_type: str = "delegating"
+
+    def call(self, *_: Any, **__: Any) -> Any:
+        """Pay, and say what came of it."""
+        made("model")
+        return final(str(pay.run(what="errand 1")))
+
+
+def by_the_model() -> Crew:
+    """A tool that the model itself calls."""
+    return _crew(Delegating())
+
+
 class ErrandsFlow(Flow[Any]):
     """A model that a method asks by itself, then a crew inside another method."""
 
@@ -198,6 +263,26 @@ class ErrandsFlow(Flow[Any]):
         return str(crew.kickoff(inputs={"who": "Ada"}).raw)
 
 
+class AsyncErrandsFlow(Flow[Any]):
+    """A crew that a method awaits."""
+
+    @start()
+    async def errands(self) -> str:
+        """Four calls of a model, three of tools."""
+        crew = _crew(Clerk(("look", "pay_by_wire", "look")))
+        return str((await crew.akickoff(inputs={"who": "Ada"})).raw)
+
+
+class LockedFlow(Flow[Any]):
+    """What it keeps in its state cannot be stored."""
+
+    @start()
+    def errands(self) -> str:
+        """A call of a model, one of a tool."""
+        self.state["lock"] = _LOCK
+        return str(_crew(Clerk(("pay",))).kickoff(inputs={"who": "Ada"}).raw)
+
+
 class AsyncFlow(Flow[Any]):
     """A method that asks a model asynchronously."""
 
@@ -208,9 +293,46 @@ class AsyncFlow(Flow[Any]):
         return " ".join([str(await clerk.acall(f"greet {n}")) for n in range(4)])
 
 
+class AgentFlow(Flow[Any]):
+    """An agent alone in a method, and beside it a method whose output a person reviews."""
+
+    @start()
+    async def errands(self) -> str:
+        """Three calls of a model, two of tools."""
+        clerk = Agent(
+            role="Clerk",
+            goal="do errands",
+            backstory="-",
+            llm=Clerk(("look", "pay_by_wire")),
+            tools=[look, Wire()],
+            cache=False,
+        )
+        return str((await clerk.kickoff_async("Do the errands.")).raw)
+
+    @start()
+    @human_feedback(message="Good?")
+    def report(self) -> str:
+        """What a person says words on."""
+        made("report")
+        return "a report"
+
+    @listen(report)
+    def note(self) -> str:
+        """What follows from the review."""
+        made("note")
+        return "noted"
+
+    @listen(and_(errands, note))
+    def end(self) -> str:
+        """Both are done."""
+        return "both"
+
+
 def forget() -> None:
     """Forget what was made and what hangs."""
     MADE.clear()
+    PAID.clear()
+    TOLD.clear()
     BEFORE.clear()
     with suppress(KeyError):
         del os.environ["ERRANDS"]

@@ -4,6 +4,9 @@ CrewAI's own methods are wrapped, once in a process (``internals``). What is cal
 ours goes through unchanged. So does a model inside the call of a model (one that delegates to
 another, or calls itself again), and a tool inside itself: what is journalled is the outer call. A
 call that a tool makes, as when an agent delegates, is journalled beside that of the tool.
+
+A call that a person has to approve first is not made: the run leaves CrewAI from inside the call,
+by what is no Exception, which CrewAI would tell the model.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Never
 
 from crewai.llms.base_llm import BaseLLM
 from crewai.utilities.string_utils import sanitize_tool_name
@@ -24,10 +27,11 @@ from pydantic import BaseModel
 
 from orchestrator.adapters.runners.crewai import internals
 from orchestrator.adapters.runners.crewai.flows.codec import TAG, Codec, Unstorable
+from orchestrator.adapters.runners.crewai.flows.scope import Paused
 from orchestrator.adapters.runners.crewai.metering import CallMeter
 from orchestrator.domain.calls import AskedCall, CallKind
-from orchestrator.domain.canonical import Json, digest, encode
-from orchestrator.ports import CallJournal, LiveCall, ServedAnswer
+from orchestrator.domain.canonical import Json, JsonObject, digest, encode
+from orchestrator.ports import CallJournal, HeldCall, LiveCall, ServedAnswer
 
 Through = Callable[..., Any]
 
@@ -47,27 +51,40 @@ class Journalled:
     """A run whose calls are journalled. ``step`` says inside which step something is called.
 
     ``through`` does what may raise ClaimLost in such a way that no ``except Exception`` of
-    CrewAI's takes it for a failed call.
+    CrewAI's takes it for a failed call. ``before_hold`` is called, through that, with the step that
+    is to be left until a person has answered.
     """
 
     journal: CallJournal
     step: Callable[[], str]
     through: Through
+    before_hold: Callable[[str], None]
+
+    def hold(self, call: HeldCall, fits: JsonObject | None) -> Never:
+        """Have a person asked, and leave. Raises Paused."""
+        self.through(self.before_hold, call.asked.step)
+        self.through(self.journal.hold, call, fits)
+        raise Paused
 
 
 _run: ContextVar[Journalled | None] = ContextVar("_run", default=None)
-_model: ContextVar[bool] = ContextVar("_model", default=False)
+_model: ContextVar[str] = ContextVar("_model", default="")
+"""The digest of the call of a model inside which this is called; empty outside of all."""
 _tool: ContextVar[object] = ContextVar("_tool", default=None)
 
 
 @contextmanager
 def journalled(
-    journal: CallJournal | None, step: Callable[[], str], through: Through
+    journal: CallJournal | None,
+    step: Callable[[], str],
+    through: Through,
+    before_hold: Callable[[str], None] = lambda _: None,
 ) -> Iterator[None]:
     """Have the calls that are made meanwhile, in this context, go through the journal."""
     if journal is not None:
         internals.wrap_calls(_wrap_model, _wrap_model_async, _wrap_tool, _wrap_tool_async)
-    token = _run.set(None if journal is None else Journalled(journal, step, through))
+    run = None if journal is None else Journalled(journal, step, through, before_hold)
+    token = _run.set(run)
     try:
         yield
     finally:
@@ -82,13 +99,19 @@ class _Call:
     asked: AskedCall
     model: BaseLLM | None = None
     form: type[BaseModel] | None = None
+    tool: Any = None
     live: LiveCall | None = field(default=None, init=False)
 
     def begin(self) -> Any:
-        """The answer that the journal has; else ``_NOTHING``, and the call has to be made."""
+        """The answer that the journal has; else ``_NOTHING``, and the call has to be made.
+
+        Raises Paused where a person has to approve that.
+        """
         given = self.run.through(self.run.journal.ask, self.asked, self._decoded)
         if isinstance(given, ServedAnswer):
             return given.value
+        if isinstance(given, HeldCall):
+            self.run.hold(given, internals.arguments_schema(self.tool))
         self.live = given
         if self.model is not None:
             _METER.begin(self.model)
@@ -105,6 +128,14 @@ class _Call:
         self._usage()
         if isinstance(error, Exception) and not internals.is_from_outside(error):
             self.run.through(self.run.journal.failed, self.live)
+
+    def given(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What the tool is called with: as CrewAI gives it, or as a person edited it."""
+        if self.live is None or self.live.arguments is None:
+            return args, kwargs
+        return internals.with_arguments(self.tool, args, kwargs, self.live.arguments)
 
     def _usage(self) -> Mapping[str, int]:
         return {} if self.model is None else _METER.end(self.model)
@@ -155,7 +186,8 @@ def _wrap_model(original: Callable[..., Any]) -> Callable[..., Any]:
         made = _model_call(model, args, kwargs)
         if made is None:
             return original(model, *args, **kwargs)
-        return _made(made, _model, True, lambda: original(model, *args, **kwargs))
+        asked = made.asked.digest or made.asked.kind
+        return _made(made, _model, asked, lambda: original(model, *args, **kwargs))
 
     return call
 
@@ -166,7 +198,8 @@ def _wrap_model_async(original: Callable[..., Any]) -> Callable[..., Any]:
         made = _model_call(model, args, kwargs)
         if made is None:
             return await original(model, *args, **kwargs)
-        return await _made_async(made, _model, True, lambda: original(model, *args, **kwargs))
+        asked = made.asked.digest or made.asked.kind
+        return await _made_async(made, _model, asked, lambda: original(model, *args, **kwargs))
 
     return acall
 
@@ -176,10 +209,20 @@ def _wrap_model_async(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _tool_call(tool: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call | None:
     run = _run.get()
-    if run is None or internals.is_same_tool(_tool.get(), tool) or not run.journal.is_open:
+    if run is None or internals.is_same_tool(_tool.get(), tool):
+        return None
+    name = sanitize_tool_name(tool.name)
+    if not run.journal.is_open:
+        if run.journal.guards(name):  # a thread that was left behind
+            raise Paused
         return None
     given = internals.arguments_of(tool, args, kwargs)
-    return _Call(run, _asked(run, CallKind.TOOL, sanitize_tool_name(tool.name), given))
+    asked = _asked(run, CallKind.TOOL, name, given)
+    if (model := _model.get()) and asked.digest:
+        # The model calls it by itself, and is asked again when the task runs again: the same call
+        # is one that follows from the same question.
+        asked = replace(asked, digest=digest([asked.digest, model]))
+    return _Call(run, asked, tool=tool)
 
 
 def _wrap_tool(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -188,8 +231,8 @@ def _wrap_tool(original: Callable[..., Any]) -> Callable[..., Any]:
         made = _tool_call(tool, args, kwargs)
         if made is None:
             return original(tool, *args, **kwargs)
-        with _inside_model(inside=False):
-            answer = _made(made, _tool, tool, lambda: original(tool, *args, **kwargs))
+        with _outside_model():
+            answer = _made(made, _tool, tool, lambda: _use(original, made, args, kwargs))
         if made.live is None:
             internals.count_use(tool)
         return answer
@@ -203,8 +246,9 @@ def _wrap_tool_async(original: Callable[..., Any]) -> Callable[..., Any]:
         made = _tool_call(tool, args, kwargs)
         if made is None:
             return await original(tool, *args, **kwargs)
-        with _inside_model(inside=False):
-            answer = await _made_async(made, _tool, tool, lambda: original(tool, *args, **kwargs))
+        with _outside_model():
+            use = functools.partial(_use, original, made, args, kwargs)
+            answer = await _made_async(made, _tool, tool, use)
         if made.live is None:
             internals.count_use(tool)
         return answer
@@ -212,13 +256,20 @@ def _wrap_tool_async(original: Callable[..., Any]) -> Callable[..., Any]:
     return arun
 
 
+def _use(
+    original: Callable[..., Any], call: _Call, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    given, named = call.given(args, kwargs)
+    return original(call.tool, *given, **named)
+
+
 # Both ------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _inside_model(*, inside: bool) -> Iterator[None]:
+def _outside_model() -> Iterator[None]:
     """A model may call tools itself, and these other models."""
-    token = _model.set(inside)
+    token = _model.set("")
     try:
         yield
     finally:

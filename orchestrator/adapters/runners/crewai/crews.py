@@ -22,6 +22,7 @@ from orchestrator.adapters.runners.crewai.crew_run import (
     report_steps_of_manager,
     tell_steps,
 )
+from orchestrator.adapters.runners.crewai.flows.scope import Paused
 from orchestrator.adapters.runners.crewai.plans import read_plan
 from orchestrator.adapters.runners.crewai.reporting import Abandoned, StepReporter, abandoning
 from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
@@ -34,7 +35,7 @@ from orchestrator.domain.question import Question
 from orchestrator.domain.review import judge
 from orchestrator.domain.work import Work
 from orchestrator.errors import ClaimLost, TaskFailed, cause
-from orchestrator.ports import Ended, RunContext
+from orchestrator.ports import Ended, Halted, RunContext
 
 
 class Crews:
@@ -47,7 +48,7 @@ class Crews:
         """Build the crew and read its plan. Raises DeploymentBroken."""
         return read_plan(self._built.of(deployment))
 
-    def run(self, deployment: Deployment, work: Work, context: RunContext) -> Ended:
+    def run(self, deployment: Deployment, work: Work, context: RunContext) -> Ended | Halted:
         """Run the task that is due. Raises TaskFailed, ClaimLost or DeploymentBroken."""
         crew = own_copy(self._built.of(deployment))
         run = CrewRun(crew, work, StepReporter(context), context.journal)
@@ -66,8 +67,19 @@ class Crews:
         return None
 
 
-def _ended_as_ours(run: CrewRun) -> Ended:
+def _ended_as_ours(run: CrewRun) -> Ended | Halted:
     """Run, and turn every way in which it can fail into one of ours."""
+    try:
+        return _run(run)
+    except Paused:
+        return Halted({})  # the journal has what its calls cost
+    except (TaskFailed, ClaimLost):
+        raise
+    except BaseException as error:
+        raise TaskFailed(cause(error), retryable=not isinstance(error, HookAborted)) from error
+
+
+def _run(run: CrewRun) -> Ended:
     try:
         run.reporter.check()
         with (
@@ -77,11 +89,7 @@ def _ended_as_ours(run: CrewRun) -> Ended:
         ):
             return _RUN[run.work.task.kind](run)
     except Abandoned as abandoned:
-        raise abandoned.claim_lost from None
-    except (TaskFailed, ClaimLost):
-        raise
-    except BaseException as error:
-        raise TaskFailed(cause(error), retryable=not isinstance(error, HookAborted)) from error
+        raise abandoned.why from None
 
 
 def _before_kickoff(run: CrewRun) -> Ended:

@@ -258,6 +258,25 @@ def arguments_of(tool: object, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     return {"": list(args), **kwargs} if args else kwargs
 
 
+def with_arguments(
+    tool: object, args: tuple[Any, ...], kwargs: dict[str, Any], given: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """How a tool is called with other arguments, in the form that ``arguments_of`` gave them."""
+    if isinstance(tool, CrewStructuredTool):
+        return (given, *args[1:]), {name: v for name, v in kwargs.items() if name != "input"}
+    named = dict(given)
+    return tuple(named.pop("", ())), named
+
+
+def arguments_schema(tool: object) -> dict[str, Any] | None:
+    """The JSON Schema of a tool's arguments, None where it has none that could be read."""
+    schema = getattr(tool, "args_schema", None)
+    try:
+        return schema.model_json_schema() if schema is not None else None
+    except Exception:  # noqa: BLE001 - a schema of users' own: then nothing is checked by it
+        return None
+
+
 def count_use(tool: object) -> None:
     """Count the use of a tool that was served: its limit counts those before a crash, too."""
     if isinstance(tool, CrewStructuredTool):

@@ -15,7 +15,7 @@ from crewai.utilities.serialization import to_serializable
 from pydantic import BaseModel
 
 from orchestrator.domain.canonical import Json, JsonObject, encode
-from orchestrator.errors import ClaimLost, cause
+from orchestrator.errors import cause
 from orchestrator.ports import Progress, Step
 
 T = TypeVar("T")
@@ -35,19 +35,22 @@ _BEFORE_COSTS = frozenset({"agent_execution_started", "llm_call_started", "tool_
 
 
 class Abandoned(BaseException):
-    """Carries ClaimLost out of CrewAI, which tries again, or shows its model, for any Exception."""
+    """Carries what ends a run out of CrewAI, which tries again, or tells its model, otherwise.
 
-    def __init__(self, claim_lost: ClaimLost) -> None:
-        super().__init__(str(claim_lost))
-        self.claim_lost = claim_lost
+    That is ClaimLost, TaskFailed, or whatever keeps us from writing.
+    """
+
+    def __init__(self, why: BaseException) -> None:
+        super().__init__(str(why))
+        self.why = why
 
 
 def abandoning(write: Callable[..., T], *args: Any) -> T:
-    """Do what may find that the claim was lost. Raises Abandoned where it was."""
+    """Do what the run cannot go on without. Raises Abandoned where it fails."""
     try:
         return write(*args)
-    except ClaimLost as lost:
-        raise Abandoned(lost) from lost
+    except BaseException as error:
+        raise Abandoned(error) from error
 
 
 class StepReporter:

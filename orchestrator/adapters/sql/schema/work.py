@@ -33,7 +33,7 @@ from orchestrator.adapters.sql.schema.base import (
     metadata,
     partial_index,
 )
-from orchestrator.domain.calls import CallKind
+from orchestrator.domain.calls import Approval, CallKind
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRunState
@@ -164,6 +164,7 @@ calls = Table(
     Column("arguments", CompressedJson),
     Column("usage", JsonText, nullable=False),
     Column("answer", CompressedJson),
+    Column("approval", State(Approval)),
     Index(None, "task_run_id"),
 )
 

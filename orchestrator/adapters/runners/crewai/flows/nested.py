@@ -20,7 +20,6 @@ from crewai.utilities.formatter import DIVIDERS
 
 from orchestrator.adapters.runners.crewai import outputs
 from orchestrator.adapters.runners.crewai.flows import internals, reviews
-from orchestrator.adapters.runners.crewai.flows.codec import Unstorable
 from orchestrator.adapters.runners.crewai.flows.journal import Record
 from orchestrator.adapters.runners.crewai.flows.replay import Replay
 from orchestrator.adapters.runners.crewai.flows.reporting import of_task, report_steps_of
@@ -37,7 +36,6 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.plan import unique_names
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.work import own_round, words_on_other
-from orchestrator.errors import TaskFailed
 
 
 def _as_said(path: str, number: int, asked: Asked, answer: Answered) -> Answered:
@@ -191,14 +189,7 @@ def ask_inside(scope: Scope, question: Question, output: Output) -> None:
 
     Raises TaskFailed, not to be retried, where it could not, since something cannot be stored.
     """
-    run = scope.replay.run
-    try:
-        run.codec.encode([*scope.args, scope.kwargs], f"the argument of {scope.path}")
-        state = scope.replay.stored_state(must_be_stored=True)
-    except Unstorable as error:
-        message = f"Nobody can be asked about {question.path}: {error}"
-        raise TaskFailed(message, retryable=False) from error
-    run.ask(question, output, state)
+    scope.replay.run.ask(question, output, scope.storable_state(question.path))
 
 
 def _name_of(task: Task, agent: Any) -> str:

@@ -113,7 +113,14 @@ class Run:
 
     def journalled(self) -> AbstractContextManager[None]:
         """Have the calls of models and tools go through their journal, by the step they are in."""
-        return journalled(self.context.journal, self._step, self._through)
+        return journalled(self.context.journal, self._step, self._through, self._before_hold)
+
+    def _before_hold(self, step: str) -> None:
+        """See to it that the flow can go on later from where it is. Raises TaskFailed."""
+        scope = current()
+        if scope is not None:
+            scope.storable_state(step)
+        self._open[step] = True
 
     def _step(self) -> str:
         scope = current()

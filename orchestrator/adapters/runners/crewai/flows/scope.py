@@ -9,7 +9,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from orchestrator.adapters.runners.crewai.flows.codec import Unstorable
 from orchestrator.adapters.runners.crewai.flows.journal import Record, join
+from orchestrator.errors import TaskFailed
 
 if TYPE_CHECKING:
     from orchestrator.adapters.runners.crewai.flows.replay import Replay
@@ -75,6 +77,19 @@ class Scope:
         path = join(self.path, segment)
         journal = self.replay.run.journal
         return bool(journal.of(path).rounds or journal.of(path).committed or journal.below(path))
+
+    def storable_state(self, path: str) -> Any:
+        """The flow's state, stored, so that the body can run again once a person has answered.
+
+        Raises TaskFailed, not to be retried, where something that it needs cannot be stored.
+        """
+        try:
+            arguments = [*self.args, self.kwargs]
+            self.replay.run.codec.encode(arguments, f"the argument of {self.path}")
+            return self.replay.stored_state(must_be_stored=True)
+        except Unstorable as error:
+            message = f"Nobody can be asked about {path}: {error}"
+            raise TaskFailed(message, retryable=False) from error
 
     def check(self) -> None:
         """Leave the body where its step lost a race, or where the run has ended."""
