@@ -226,8 +226,8 @@ def test_where_two_have_to_approve_one_does_not(calling: Any) -> None:
 
     def says(name: str, **body: Any) -> None:
         said = {"execution_id": execution_id, "task_id": review, **body}
-        person = f"{name}@x.example"
-        answer(world.ports, Answer("crew", parse(ResumeBody, said), "tests", "api", person=person))
+        who = f"{name}@x.example"
+        answer(world.ports, Answer("crew", parse(ResumeBody, said), "tests", "api", identity=who))
         world.work()
 
     with pytest.raises(Invalid):
