@@ -44,6 +44,8 @@ LONGEST_OUTPUT = 200_000
 MOST_FIELDS = 10
 
 _APPROVE, _REJECT, _SEND = "approve", "reject", "send"
+_EDITABLE = (QuestionKind.JUDGE, QuestionKind.APPROVAL)
+"""What may be approved in a text of one's own: an output, or the arguments of a call."""
 _VERDICTS = {_APPROVE: "Approve", _REJECT: "Ask for changes"}
 
 
@@ -126,7 +128,7 @@ def _body(review: Review, said: Said) -> dict[str, Any]:
     body: dict[str, Any] = {"feedback": said.feedback, "output_digest": said.output_digest}
     if said.choice not in {each.value for each in _choices(review)}:
         raise Invalid("Choose one of the answers.")
-    if review.kind is QuestionKind.JUDGE:
+    if review.kind in _EDITABLE:
         if said.edited_output and said.choice == _APPROVE:
             body["edited_output"] = said.edited_output
         return {**body, "is_approve": said.choice == _APPROVE}
@@ -159,7 +161,6 @@ def _choices(review: Review) -> list[Choice]:
 def _form(ports: Ports, holder: Holder, said: Said, fault: str | None = None) -> Response:
     review, terms = holder.review, holder.review.terms
     output = reviewed_output(ports, review)
-    is_judged = review.kind is QuestionKind.JUDGE
     due = {name: moment(iso(getattr(review, name))) for name in _TIMES}
     return page(
         "answer.html",
@@ -172,7 +173,7 @@ def _form(ports: Ports, holder: Holder, said: Said, fault: str | None = None) ->
         said=said,
         chosen=said.choice,
         choices=_choices(review),
-        may_edit=is_judged and (terms is None or terms.decisions == 1),
+        may_edit=review.kind in _EDITABLE and (terms is None or terms.decisions == 1),
         careful=terms is not None and terms.careful,
         word=_word(review),
         decisions=1 if terms is None else terms.decisions,
@@ -195,6 +196,11 @@ _FOLLOWS = {
         "If you approve, your words are context of the tasks that follow. If you ask for changes, "
         "the task runs again with them, and you are asked again."
     ),
+    QuestionKind.APPROVAL: (
+        "If you approve, the tool is called once, with exactly these arguments. If not, it is not "
+        "called, and the agent is told your words in place of its result."
+    ),
+    QuestionKind.EFFECT: "Nothing goes on until a person has said what became of the call.",
     QuestionKind.CHOICE: (
         "Your choice decides how it goes on. What you say in words alone is weighed by a model."
     ),
