@@ -31,6 +31,7 @@ RESUME = "orchestrator.resume"
 DRAIN = "orchestrator.drain"
 KICKOFF = "orchestrator.kickoff"
 ANSWER = "orchestrator.answer"
+TAKE_MAIL = "orchestrator.take_mail"
 
 PUBLIC = (KICKOFF, ANSWER)
 """What producers without our package may send, to the queue ``intake``."""
@@ -72,3 +73,8 @@ def run_task(  # noqa: PLR0913 - each is a part of the message
 def drain(endpoint_id: str, queue: str = WEBHOOKS) -> Job:
     """The job that sends what is due at one endpoint; one for mails goes to the queue ``mail``."""
     return Job(DRAIN, queue, {"endpoint_id": endpoint_id})
+
+
+def take_mail(mail_id: str) -> Job:
+    """The job that reads a mail which was stored."""
+    return Job(TAKE_MAIL, INTAKE, {"mail_id": mail_id})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -28,8 +29,18 @@ from orchestrator.adapters.system import (
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.delivery_policy import SendLimits
 from orchestrator.domain.transport import Transport
+from orchestrator.errors import InvalidSettings
 from orchestrator.jobs import Job
-from orchestrator.ports import MailIdentity, Ports, Runner, Sender, Store
+from orchestrator.ports import (
+    MailIdentity,
+    Ports,
+    Replies,
+    Runner,
+    Sender,
+    SenderCheck,
+    SenderProver,
+    Store,
+)
 from orchestrator.settings import Settings, make_data_folder, require_writable
 
 
@@ -71,6 +82,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
             per_host=settings.webhooks_per_host,
         ),
         mail=_mail_identity(settings),
+        replies=_make_replies(settings),
         keep_finished=timedelta(days=settings.keep_finished) if settings.keep_finished else None,
     )
 
@@ -92,6 +104,38 @@ def _limits(settings: Settings) -> ConnectionLimits:
         lock=settings.database_lock_timeout,
         pool=settings.database_pool_timeout,
     )
+
+
+NEEDS_MAIL = "orchestrator.adapters.inbound_mail.sender_proof"
+
+
+def _make_replies(settings: Settings) -> Replies:
+    """How replies by mail are taken; libraries of the extra are needed only where they are."""
+    check = SenderCheck(settings.mail_sender_check)
+    key = settings.mail_mailgun_key
+    return Replies(
+        check=check,
+        prover=None if check is SenderCheck.OFF else _make_prover(settings),
+        mailgun_key=key.get_secret_value() if key else None,
+        ses_topic=settings.mail_ses_topic,
+        fetcher=_make_http_sender(settings) if settings.mail_ses_topic else None,
+    )
+
+
+def _make_prover(settings: Settings) -> SenderProver | None:
+    if settings.mail_reply_domain is None:
+        return None
+    try:
+        made: SenderProver = importlib.import_module(NEEDS_MAIL).MailProver(
+            settings.mail_authserv_id
+        )
+    except ModuleNotFoundError as missing:
+        raise InvalidSettings(
+            "ORCHESTRATOR_MAIL_REPLY_DOMAIN needs what the extra 'mail' installs "
+            f"(crew-orchestrator[mail]), or ORCHESTRATOR_MAIL_SENDER_CHECK=off: {missing.name} "
+            "is missing"
+        ) from missing
+    return made
 
 
 def make_runners(settings: Settings) -> Mapping[str, Runner]:

@@ -13,11 +13,13 @@ from receiver import Receiver
 from service import Service
 from work import Work
 
+REPLIES = {"mail_reply_domain": "answers.crews.example", "mail_sender_check": "off"}
+
 
 @pytest.fixture(scope="session")
 def lasting_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service for all tests of one process: it takes 5 s to start."""
-    with Service(tmp_path_factory.mktemp("service")) as service:
+    with Service(tmp_path_factory.mktemp("service"), **REPLIES) as service:
         yield service
 
 

@@ -19,6 +19,7 @@ from orchestrator.errors import NotFound
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
+from orchestrator.usecases.operations.take_mail import take_mail
 from orchestrator.usecases.webhooks.deliver import drain
 from workers.process import current
 
@@ -97,6 +98,11 @@ def drain_endpoint(endpoint_id: str) -> None:
     drain(process.ports, endpoint_id, process.identity.name)
 
 
+def read_mail(mail_id: str) -> None:
+    """Read a mail that was stored, and do what it says."""
+    take_mail(current.get().ports, mail_id)
+
+
 class AnyArguments(Task):  # type: ignore[misc]  # Celery has no types
     """A job that may be sent with an argument of any name, ``self`` among them."""
 
@@ -124,6 +130,7 @@ def register(app: Celery) -> None:
     for name in (jobs.RUN_TASK, jobs.RESUME):
         app.task(name=name, bind=True, base=Ids, ids=("execution_id", "task_run_id"))(run)
     app.task(name=jobs.DRAIN, base=Ids, ids=("endpoint_id",))(drain_endpoint)
+    app.task(name=jobs.TAKE_MAIL, base=Ids, ids=("mail_id",))(read_mail)
     for name in jobs.PUBLIC:
         options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True}
         app.task(name=name, base=AnyArguments, **options)(take_in)

@@ -31,6 +31,8 @@ from orchestrator.api.v1.endpoints import endpoints, secrets
 from orchestrator.api.v1.events import events
 from orchestrator.api.v1.executions import executions
 from orchestrator.api.v1.feed import Feed
+from orchestrator.api.v1.inbound import inbound
+from orchestrator.api.v1.mails import mails
 from orchestrator.api.v1.messages import messages
 from orchestrator.api.v1.reviews import reviews
 from orchestrator.api.v1.steering import steering
@@ -113,6 +115,8 @@ def _route(app: FastAPI) -> None:
         absences,
         deployments,
         messages,
+        mails,
+        inbound,
         audit,
         callback,
         answer_page,

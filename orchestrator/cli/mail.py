@@ -1,4 +1,4 @@
-"""``orchestrator mail``: whether mails go out, and arrive."""
+"""``orchestrator mail``: whether mails go out and arrive, and how replies come in."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.application import Data, settings_with
-from orchestrator.cli.printing import AsJson, print_json
+from orchestrator.cli.application import Data, DeploymentFile, settings_with
+from orchestrator.cli.connection import on_service
+from orchestrator.cli.executions import OfDeployment
+from orchestrator.cli.printing import AsJson, print_json, print_records
+from orchestrator.domain.inbound_mail import MailState
 from orchestrator.errors import InvalidSettings
 
 if TYPE_CHECKING:
+    from orchestrator.client import Client
     from orchestrator.settings import Settings
 
-application = typer.Typer(help="Mails: whether they go out, and arrive.", no_args_is_help=True)
+application = typer.Typer(
+    help="Mails: whether they go out and arrive, and replies to them.", no_args_is_help=True
+)
+
+State = Annotated[MailState | None, typer.Option(help="Only those that came to this.")]
+Limit = Annotated[int, typer.Option(min=1, max=100, help="How many to show at most.")]
 
 OFF = "No mail is sent: set ORCHESTRATOR_SMTP_URL and ORCHESTRATOR_MAIL_FROM."
 
@@ -100,6 +109,62 @@ def sink(
     settings = settings_with(data=data and data.expanduser().resolve())
     make_data_folder(settings.data)
     MailSink(port, settings.data / FOLDER, _show).run()
+
+
+@application.command()
+@on_service
+def inbound(
+    service: Client,
+    *,
+    state: State = None,
+    deployment: OfDeployment = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest mails that came in.
+
+    With the reasons of those that decided nothing.
+    """
+    wanted = {"deployment": deployment, "state": state.value if state else None}
+    found = service.call("GET", "/v1/mails", limit=limit, **wanted)["mails"]
+    columns = ("mail_id", "state", "deployment", "review_id", "received_at", "reason")
+    print_records(found, columns, as_json=as_json)
+
+
+@application.command()
+def serve(
+    lmtp: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to take mails by LMTP.")
+    ] = None,
+    smtp: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where to take mails by SMTP.")
+    ] = None,
+    data: Data = None,
+    deployments: DeploymentFile = None,
+) -> None:
+    """Take replies from a mail server, until SIGTERM.
+
+    Only for reply addresses; each is stored before it is acknowledged.
+    """
+    from orchestrator.cli.mail_processes import serve_mail
+
+    serve_mail(settings_with(data=data, deployments=deployments), lmtp=lmtp, smtp=smtp)
+
+
+@application.command()
+def fetch(
+    data: Data = None,
+    deployments: DeploymentFile = None,
+    *,
+    once: Annotated[bool, typer.Option("--once", help="End once the mailbox is read.")] = False,
+) -> None:
+    """Fetch replies from a mailbox by IMAP, until SIGTERM.
+
+    A mail is marked as seen, or moved, once it is stored.
+    """
+    from orchestrator.cli.mail_processes import fetch_mail
+
+    fetch_mail(settings_with(data=data, deployments=deployments), once=once)
 
 
 def sink_settings(settings: Settings, port: int) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.ports.journal import CallJournal, Calls, HeldCall, LiveCall, ServedAnswer
+from orchestrator.ports.mail import Mails, Replies, SenderCheck, SenderProver
 from orchestrator.ports.operations import (
     Audit,
     FailingStep,
@@ -84,6 +85,7 @@ __all__ = [
     "Keys",
     "LiveCall",
     "MailIdentity",
+    "Mails",
     "Manifests",
     "Mark",
     "Outcome",
@@ -94,6 +96,7 @@ __all__ = [
     "Progress",
     "Recipients",
     "Record",
+    "Replies",
     "Result",
     "Reviews",
     "Rewrite",
@@ -101,6 +104,8 @@ __all__ = [
     "Runner",
     "Secrets",
     "Sender",
+    "SenderCheck",
+    "SenderProver",
     "ServedAnswer",
     "Signer",
     "Step",

@@ -46,6 +46,17 @@ class DomainRecords(Protocol):
         ...
 
 
+class Fetcher(Protocol):
+    """Gets what others have to say, by the same guarded way."""
+
+    def get(self, url: str) -> SendResult:
+        """GET a short text; never raises for what the network or the server does.
+
+        ``response`` of the result is the text as it is, up to 20,000 bytes of it.
+        """
+        ...
+
+
 class Signer(Protocol):
     """Signs webhooks so that receivers know that they are ours."""
 

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
 from orchestrator.ports.journal import Calls
+from orchestrator.ports.mail import Mails
 from orchestrator.ports.operations import (
     Audit,
     Figures,
@@ -56,6 +57,7 @@ class Transaction(Protocol):
     tokens: Tokens
     keys: Keys
     intake: Intake
+    mails: Mails
     workers: Workers
     sweeps: Sweeps
     figures: Figures

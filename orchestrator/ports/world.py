@@ -9,6 +9,7 @@ from typing import Protocol
 
 from orchestrator.domain.delivery_policy import SendLimits
 from orchestrator.domain.deployment import Deployment
+from orchestrator.ports.mail import Replies
 from orchestrator.ports.running import Runner
 from orchestrator.ports.sending import Sender, Signer
 from orchestrator.ports.store import Store
@@ -62,7 +63,8 @@ class Ports:
     None for ever. ``max_request_bytes`` is what a body may have, however it comes. ``trace`` notes
     on the current span which execution it is about, and gives the ``traceparent`` by which others
     go on from it, None where nobody traces. ``broker_answers`` is False while jobs are known not to
-    go out. ``mail`` is None where no mail is sent.
+    go out. ``mail`` is None where no mail is sent, ``replies`` says how
+    answers to it are taken.
     """
 
     store: Store
@@ -81,3 +83,4 @@ class Ports:
     trace: Callable[[str], str | None] = untraced
     broker_answers: Callable[[], bool] = lambda: True
     mail: MailIdentity | None = None
+    replies: Replies = field(default_factory=Replies)

@@ -11,6 +11,7 @@ from orchestrator.settings.data_folder import (
     make_data_folder,
     require_writable,
 )
+from orchestrator.settings.inbound_mail import InboundMailSettings
 from orchestrator.settings.mail import MailSettings
 from orchestrator.settings.service import Network, ServiceSettings
 
@@ -27,7 +28,7 @@ __all__ = [
 ]
 
 
-class Settings(MailSettings, ServiceSettings):
+class Settings(InboundMailSettings, MailSettings, ServiceSettings):
     """All settings, frozen. Each is read from ``ORCHESTRATOR_`` and its name in capitals.
 
     Raises InvalidSettings, with one line that names every variable at fault.

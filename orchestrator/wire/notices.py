@@ -26,6 +26,7 @@ class Notice(StrEnum):
     ESCALATION = "escalation"
     DELEGATED = "delegated"
     REFUSED = "refused"
+    CLOSED = "closed"
 
 
 def mail_body(

@@ -20,7 +20,7 @@ from processes import free_port, kill_all
 from redis import Redis
 from sqlalchemy import Executable, create_engine, update
 
-from orchestrator.adapters.sql.schema import deliveries, drains, task_runs
+from orchestrator.adapters.sql.schema import deliveries, drains, inbound_mails, task_runs
 from orchestrator.client import Client, ExecutionStatus, OpenReview
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.ports import Ports
@@ -37,7 +37,14 @@ SECONDS_TO_START = 120.0
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
-CRASH_POINTS = ("before-commit", "after-commit", "after-publish", "after-claim", "after-send")
+CRASH_POINTS = (
+    "before-commit",
+    "after-commit",
+    "after-publish",
+    "after-claim",
+    "after-send",
+    "after-mail-answer",
+)
 
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -235,6 +242,7 @@ class Service:
         for table in (task_runs, deliveries):
             waits = update(table).where(table.c.state.in_(("DUE", "PENDING")))
             self.write(waits.values(wake_at=table.c.due_at))
+        self.write(update(inbound_mails).values(wake_at=inbound_mails.c.received_at))
 
     @property
     def log(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -77,10 +77,17 @@ class GuardedSender:
         Headers or credentials that cannot be sent count as blocked, like an address: trying again
         changes nothing.
         """
+        return self._once(lambda: self._request(url, body, headers, authentication))
+
+    def get(self, url: str) -> SendResult:
+        """GET a short text, once; what comes of it is in the result."""
+        return self._once(lambda: self._getting(url), kept=self._limits.read)
+
+    def _once(self, made: Callable[[], PreparedRequest], kept: int | None = None) -> SendResult:
         began = monotonic()
         try:
             with exchange(self._limits.total, self._limits.read + HEADERS_AT_MOST):
-                return self._tried(began, self._request(url, body, headers, authentication))
+                return self._tried(began, made(), kept or self._limits.kept)
         except (BlockedAddress, Invalid) as error:
             return SendResult(None, monotonic() - began, error.message, blocked=True)
         except (OSError, HTTPError, HTTPException) as error:
@@ -111,13 +118,19 @@ class GuardedSender:
         request.prepare("POST", self._guard.target(url).url, headers=everything, data=body)
         return request
 
-    def _tried(self, began: float, request: PreparedRequest) -> SendResult:
+    def _getting(self, url: str) -> PreparedRequest:
+        request = PreparedRequest()
+        headers = {"User-Agent": "crew-orchestrator"}
+        request.prepare("GET", self._guard.target(url).url, headers=headers)
+        return request
+
+    def _tried(self, began: float, request: PreparedRequest, kept: int) -> SendResult:
         times = (self._limits.connect, self._limits.total)
         with self._adapter.send(request, stream=True, timeout=times) as response:
-            return self._result(began, response)
+            return self._result(began, response, kept)
 
-    def _result(self, began: float, response: Response) -> SendResult:
-        text, failure = read_text(response, self._limits.read, self._limits.kept)
+    def _result(self, began: float, response: Response, kept: int) -> SendResult:
+        text, failure = read_text(response, self._limits.read, kept)
         cut_short = f"answer cut short: {self._reason(failure, began)}" if failure else None
         return SendResult(
             response.status_code,

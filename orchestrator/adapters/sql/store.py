@@ -27,6 +27,7 @@ from orchestrator.adapters.sql.intake import SqlIntake
 from orchestrator.adapters.sql.keys import SqlKeys
 from orchestrator.adapters.sql.known import Known
 from orchestrator.adapters.sql.limits import ConnectionLimits
+from orchestrator.adapters.sql.mails import SqlMails
 from orchestrator.adapters.sql.manifests import SqlManifests
 from orchestrator.adapters.sql.outputs import SqlOutputs
 from orchestrator.adapters.sql.recipients import SqlAbsences, SqlRecipients
@@ -71,6 +72,7 @@ class SqlTransaction:
         self.tokens: ports.Tokens = SqlTokens(connection)
         self.keys: ports.Keys = SqlKeys(connection)
         self.intake: ports.Intake = SqlIntake(connection)
+        self.mails: ports.Mails = SqlMails(connection, cipher)
         self.workers: ports.Workers = SqlWorkers(connection)
         self.sweeps: ports.Sweeps = SqlSweeps(connection)
         self.figures: ports.Figures = SqlFigures(connection)

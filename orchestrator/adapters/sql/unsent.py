@@ -9,6 +9,8 @@ from sqlalchemy import Connection, case, delete, select, update
 from orchestrator.adapters.sql.schema import (
     deliveries,
     delivery_waits,
+    inbound_mails,
+    mail_waits,
     task_run_waits,
     task_runs,
     wakeups,
@@ -28,6 +30,14 @@ def wake_soon(connection: Connection, unsent: Sequence[Job]) -> None:
     _wake_endpoints(
         connection, {each["endpoint_id"] for each in arguments if "endpoint_id" in each}
     )
+
+    _wake_mails(connection, [each["mail_id"] for each in arguments if "mail_id" in each])
+
+
+def _wake_mails(connection: Connection, ids: Sequence[str]) -> None:
+    c = inbound_mails.c
+    mine = update(inbound_mails).where(c.id.in_(ids), mail_waits)
+    connection.execute(mine.values(wake_at=c.received_at))
 
 
 def _wake_task_runs(connection: Connection, ids: Sequence[str]) -> None:

@@ -17,8 +17,12 @@ DEPTH = 100
 
 
 async def _read(request: Request) -> bytes:
-    """Read the body, and stop reading where it grows over the limit. Raises TooLarge."""
     limit: int = request.app.state.max_request_bytes
+    return await read_up_to(request, limit)
+
+
+async def read_up_to(request: Request, limit: int) -> bytes:
+    """Read the body, and stop reading where it grows over the limit. Raises TooLarge."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit:
         raise TooLarge(limit)

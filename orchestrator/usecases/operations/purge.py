@@ -11,11 +11,12 @@ log = structlog.get_logger()
 
 EXECUTIONS_AT_A_TIME = 20
 DELIVERIES_AT_A_TIME = 200
+MAILS_AT_A_TIME = 200
 """Small batches: nobody waits for a purge."""
 
 
 def purge(ports: Ports) -> int:
-    """Purge a few executions; returns how many deliveries and executions were seen to.
+    """Purge a few executions; returns how many deliveries, mails and executions were seen to.
 
     What stays is the execution itself with its inputs, and its timeline, which has digests in place
     of what people said. Deliveries that are still open keep all of an execution's. Does nothing
@@ -25,7 +26,8 @@ def purge(ports: Ports) -> int:
         return 0
     keep = ports.keep_finished
     old = ports.store.read(lambda tx: tx.executions.to_purge(tx.now() - keep, EXECUTIONS_AT_A_TIME))
-    return sum(_try_to_purge(ports, execution_id) for execution_id in old)
+    gone = ports.store.transact(lambda tx: tx.mails.forget(tx.now() - keep, MAILS_AT_A_TIME))
+    return gone + sum(_try_to_purge(ports, execution_id) for execution_id in old)
 
 
 def _try_to_purge(ports: Ports, execution_id: str) -> int:
@@ -54,6 +56,7 @@ def _purge(ports: Ports, execution_id: str) -> int:
         tx.recipients.purge(execution_id)
         tx.timeline.purge(execution_id)
         tx.intake.purge(execution_id)
+        tx.mails.purge(execution_id)
         tx.executions.purged(execution_id, tx.now())
         return 1
 

@@ -20,6 +20,7 @@ from orchestrator.usecases.operations import heartbeat
 from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
+from orchestrator.usecases.operations.take_mail import publish_mails
 from orchestrator.usecases.reviews.expire import expire_review
 from orchestrator.usecases.reviews.overdue import see_to_overdue
 from orchestrator.usecases.webhooks.wake import wake_endpoints
@@ -43,6 +44,7 @@ class Swept:
     expired_reviews: int = 0
     overdue_reviews: int = 0
     messages: int = 0
+    mails: int = 0
     purged: int = 0
     failed_steps: int = 0
     folded: int = 0
@@ -64,6 +66,7 @@ def sweep(ports: Ports) -> Swept:
         "expired_reviews": _expire_reviews,
         "overdue_reviews": _see_to_overdue_reviews,
         "messages": lambda ports: take_waiting(ports, BATCH),
+        "mails": _publish_mails,
         "purged": purge,
         "folded": lambda ports: ports.store.transact(lambda tx: tx.figures.fold()),
     }
@@ -97,6 +100,7 @@ def _is_idle(ports: Ports) -> bool:
             or tx.reviews.overdue(now, 1)
             or tx.reviews.due(now, 1)
             or tx.intake.waiting(names, 1)
+            or tx.mails.to_wake(now, 1)
             or (keep is not None and tx.executions.to_purge(now - keep, 1))
             or tx.figures.grew_long()
         )
@@ -210,6 +214,11 @@ def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
         return True
 
     return ports.store.transact(decide)
+
+
+def _publish_mails(ports: Ports) -> int:
+    due = ports.store.read(lambda tx: tx.mails.to_wake(tx.now(), BATCH))
+    return publish_mails(ports, _while_jobs_go_out(ports, due))
 
 
 def _expire_reviews(ports: Ports) -> int:

@@ -34,6 +34,20 @@ def mail(
     locked.announce_to(endpoint, WebhookKind.HUMAN_INPUT, body)
 
 
+def explain(
+    locked: LockedExecution, review: Review, recipient: Recipient, notice: Notice, reason: str
+) -> None:
+    """Have a mail say to one of those who were asked why a reply decided nothing.
+
+    It has no token: that of the first mail is as good as it was.
+    """
+    output = locked.tx.outputs.get([review.output_id])[review.output_id]
+    body = mail_body(AskedReview(review, output), recipient, None, notice, ())
+    url = f"mailto:{recipient.address}"
+    endpoint = locked.tx.endpoints.ensure(review.deployment, url, None, locked.now)
+    locked.announce_to(endpoint, WebhookKind.HUMAN_INPUT, {**body, "reason": reason})
+
+
 def tell_webhooks(
     locked: LockedExecution,
     review: Review,

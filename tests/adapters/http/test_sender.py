@@ -226,3 +226,16 @@ def test_cookies_are_not_kept(sender: Callable[..., GuardedSender], httpserver: 
 def test_a_guard_of_its_own_is_used_for_vetting() -> None:
     strict = GuardedSender(Guard(https_only=True))
     assert strict.send("http://93.184.216.34/", b"{}", {}).blocked
+
+
+def test_a_short_text_is_fetched_whole(
+    sender: Callable[..., GuardedSender], httpserver: HTTPServer
+) -> None:
+    text = "line\n" * 1000
+    httpserver.expect_oneshot_request("/cert.pem", "GET").respond_with_data(text)
+    found = sender().get(httpserver.url_for("/cert.pem"))
+    assert (found.status, found.response) == (200, text)
+
+
+def test_what_is_fetched_is_guarded_too() -> None:
+    assert GuardedSender().get("http://127.0.0.1/cert.pem").blocked

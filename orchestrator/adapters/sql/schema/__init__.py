@@ -1,6 +1,7 @@
 """The tables. Columns that mirror a noun of the domain bear the names of its fields."""
 
 from orchestrator.adapters.sql.schema.base import in_state, metadata
+from orchestrator.adapters.sql.schema.mail import inbound_mails, mail_waits
 from orchestrator.adapters.sql.schema.operations import (
     audit,
     failing_steps,
@@ -67,9 +68,11 @@ __all__ = [
     "hosts",
     "idempotency_keys",
     "in_state",
+    "inbound_mails",
     "intake_messages",
     "intake_waits",
     "is_notice",
+    "mail_waits",
     "manifests",
     "metadata",
     "naming_key",

@@ -1,0 +1,97 @@
+"""The mails that came in, in SQL."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import fields, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, LargeBinary, Select, delete, func, literal, select, update
+
+from orchestrator.adapters.sql.cipher import Cipher, WrongKey
+from orchestrator.adapters.sql.rows import Rows, insert_new, values_of
+from orchestrator.adapters.sql.schema import inbound_mails, mail_waits
+from orchestrator.domain.inbound_mail import MailState, StoredMail
+from orchestrator.errors import Sealed, Unreadable
+
+_c = inbound_mails.c
+_NO_RAW = literal(None, LargeBinary).label("raw")
+_LINES = select(
+    *(_NO_RAW if field.name == "raw" else _c[field.name] for field in fields(StoredMail))
+)
+
+
+class SqlMails:
+    """Keeps ``ports.Mails``."""
+
+    def __init__(self, connection: Connection, cipher: Cipher) -> None:
+        self._connection = connection
+        self._cipher = cipher
+        self._rows = Rows(connection, inbound_mails, StoredMail)
+
+    def add(self, mail: StoredMail) -> bool:
+        """Insert; False, and nothing done, where one with its message id came before."""
+        raw = self._cipher.encrypt(mail.raw or b"")
+        row = {**values_of(mail), "raw": raw}
+        return insert_new(self._connection, inbound_mails, row, ["message_id"])
+
+    def get(self, mail_id: str) -> StoredMail | None:
+        """Read and decrypt. Raises Sealed where its secret key was taken away, or Unreadable."""
+        found = self._rows.by_id(mail_id)
+        if found is None or found.raw is None:
+            return found
+        try:
+            return replace(found, raw=self._cipher.decrypt(found.raw))
+        except WrongKey as error:
+            raise Sealed("The mail") from error
+        except zlib.error as error:
+            raise Unreadable("The stored mail is damaged") from error
+
+    def settle(self, mail: StoredMail) -> bool:
+        """Write what became of one that waits; False, and nothing done, where it no longer does."""
+        values = {name: value for name, value in values_of(mail).items() if name != "raw"}
+        return self._update(mail.id, values)
+
+    def to_wake(self, now: datetime, limit: int) -> tuple[StoredMail, ...]:
+        """Those that wait and whose job was not published, or too long ago."""
+        query = _LINES.where(mail_waits, _c.wake_at <= now).order_by(_c.wake_at)
+        return self._rows.all(query.limit(limit))
+
+    def woken(self, mail: StoredMail, wake_at: datetime) -> bool:
+        """Note that its job is being published again; False where somebody else just did so."""
+        values = {"wake_at": wake_at, "publishes": mail.publishes + 1}
+        return self._update(mail.id, values, _c.publishes == mail.publishes)
+
+    def newest(
+        self, state: MailState | None, deployment: str | None, limit: int
+    ) -> tuple[StoredMail, ...]:
+        """Mails that came to this, newest first; None does not matter."""
+        query: Select[Any] = _LINES.order_by(_c.received_at.desc(), _c.id.desc()).limit(limit)
+        if state is not None:
+            query = query.where(_c.state == state)
+        if deployment is not None:
+            query = query.where(_c.deployment == deployment)
+        return self._rows.all(query)
+
+    def told(self, address: str, since: datetime) -> int:
+        """How many mails since then were answered by one that explains, to that address."""
+        query = select(func.count()).where(_c.told == address, _c.received_at >= since)
+        return self._connection.execute(query).scalar_one()
+
+    def purge(self, execution_id: str) -> None:
+        """Take away what the mails said that answered an execution's reviews."""
+        its = update(inbound_mails).where(_c.execution_id == execution_id)
+        self._connection.execute(its.values(raw=None, reason=None))
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete mails that came before then and belong to no execution; returns how many."""
+        old = select(_c.id).where(
+            _c.received_at < before, _c.execution_id.is_(None), _c.state != MailState.WAITING
+        )
+        some = old.order_by(_c.received_at).limit(limit)
+        return self._connection.execute(delete(inbound_mails).where(_c.id.in_(some))).rowcount
+
+    def _update(self, mail_id: str, values: dict[str, Any], *also: Any) -> bool:
+        its = update(inbound_mails).where(_c.id == mail_id, mail_waits, *also)
+        return self._connection.execute(its.values(values)).rowcount == 1

@@ -1,0 +1,87 @@
+"""A mail as it is kept: what came in, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from orchestrator.domain.machine import Machine, Transition
+
+LARGEST_MAIL = 2 * 1024 * 1024
+"""Bytes. An answer is text; what is larger carries attachments, which nobody reads."""
+
+
+class MailState(StrEnum):
+    """What became of a mail."""
+
+    WAITING = "WAITING"
+    """It is stored, and nobody has read it yet."""
+    TAKEN = "TAKEN"
+    """It answered a review."""
+    IGNORED = "IGNORED"
+    """No person wrote it."""
+    REFUSED = "REFUSED"
+    """It decides nothing: the reason says why."""
+    UNREADABLE = "UNREADABLE"
+    """It could not be read, or what came of it was not foreseen: it is kept, for people."""
+
+
+_WAITING = (MailState.WAITING,)
+
+INBOUND_MAIL = Machine(
+    "inbound mail",
+    MailState.WAITING,
+    (
+        Transition("take", _WAITING, MailState.TAKEN, "it answered a review"),
+        Transition("ignore", _WAITING, MailState.IGNORED, "no person wrote it"),
+        Transition("refuse", _WAITING, MailState.REFUSED, "it decides nothing"),
+        Transition("give_up", _WAITING, MailState.UNREADABLE, "it could not be read"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMail:
+    """A mail that came in.
+
+    ``message_id`` is its own, or a digest where it has none: the same mail is kept once. ``raw`` is
+    it as it came; None where it was purged, and in lists. ``told`` is the address that a mail went
+    to which explains why nothing was decided. ``publishes`` counts the jobs that were sent for it.
+    """
+
+    id: str
+    message_id: str
+    received_at: datetime
+    raw: bytes | None
+    state: MailState
+    wake_at: datetime
+    publishes: int = 1
+    reason: str | None = None
+    deployment: str | None = None
+    execution_id: str | None = None
+    review_id: str | None = None
+    told: str | None = None
+
+    def about(self, deployment: str, execution_id: str, review_id: str) -> StoredMail:
+        """It turned out which review it is about."""
+        return replace(self, deployment=deployment, execution_id=execution_id, review_id=review_id)
+
+    def take(self) -> StoredMail:
+        """It answered its review."""
+        return self._settled("take", None)
+
+    def ignore(self, reason: str) -> StoredMail:
+        """No person wrote it."""
+        return self._settled("ignore", reason)
+
+    def refuse(self, reason: str, told: str | None = None) -> StoredMail:
+        """It decides nothing; ``told`` is who gets to know."""
+        return replace(self._settled("refuse", reason), told=told)
+
+    def give_up(self, reason: str) -> StoredMail:
+        """It could not be read."""
+        return self._settled("give_up", reason)
+
+    def _settled(self, transition: str, reason: str | None) -> StoredMail:
+        return replace(self, state=INBOUND_MAIL.follow(transition, self.state), reason=reason)

@@ -1,0 +1,149 @@
+"""Take in a mail: store it first, then read it in a worker. None is lost, none is taken twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from orchestrator import jobs
+from orchestrator.domain import retry
+from orchestrator.domain.inbound_mail import LARGEST_MAIL, MailState, StoredMail
+from orchestrator.domain.mail_reply import (
+    Ignored,
+    InboundMail,
+    Refused,
+    Reply,
+    SenderProof,
+    read_reply,
+)
+from orchestrator.errors import Sealed, TooLarge, Transient, Unreadable
+from orchestrator.ports import Ports, SenderCheck, StoredResponse, Transaction
+from orchestrator.usecases.reviews.answer_by_mail import answer_by_mail
+from orchestrator.wire.inbound_mail import message_id_of, read_mail
+
+log = structlog.get_logger()
+
+_CALL = "mail"
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What the server that handed a mail over said beside it."""
+
+    sender: str
+    recipients: tuple[str, ...]
+
+
+def store_mail(
+    ports: Ports, raw: bytes, envelope: Envelope | None = None, once: str | None = None
+) -> StoredMail | None:
+    """Keep a mail as it came, and have a worker read it; None where it came before.
+
+    ``once`` names what brought it, where that counts a single time, whatever mail it is with.
+    It is safe once this returns. Raises TooLarge, and Transient while the database is away.
+    """
+    if len(raw) > LARGEST_MAIL:
+        raise TooLarge(LARGEST_MAIL)
+    mail_id, message_id = ports.ids.new(), message_id_of(raw)
+    whole = _with_envelope(raw, envelope) if envelope else raw
+
+    def add(tx: Transaction) -> StoredMail | None:
+        now = tx.now()
+        wake_at = retry.publish_again_at(now, 1)
+        if once is not None and not _first_use(tx, once, now):
+            return None
+        mail = StoredMail(mail_id, message_id, now, whole, MailState.WAITING, wake_at)
+        if not tx.mails.add(mail):
+            return None
+        tx.publish(jobs.take_mail(mail_id))
+        return mail
+
+    return ports.store.transact(add)
+
+
+def _first_use(tx: Transaction, once: str, now: datetime) -> bool:
+    tx.keys.hold("", _CALL, once)
+    if tx.keys.get("", _CALL, once) is not None:
+        return False
+    tx.keys.put("", _CALL, once, StoredResponse("", {}), now)
+    return True
+
+
+def _with_envelope(raw: bytes, envelope: Envelope) -> bytes:
+    """Write the envelope above the mail, as servers do that deliver to a mailbox."""
+    lines = [f"Return-Path: <{_one_line(envelope.sender)}>"]
+    lines += [f"Delivered-To: {_one_line(each)}" for each in envelope.recipients]
+    return b"".join(f"{line}\r\n".encode("utf-8", "replace") for line in lines) + raw
+
+
+def _one_line(address: str) -> str:
+    return "".join(address.split())
+
+
+def publish_mails(ports: Ports, due: Iterable[StoredMail]) -> int:
+    """Have these mails read again whose job may be lost; returns how many."""
+    return sum(ports.store.transact(lambda tx, mail=mail: _publish(tx, mail)) for mail in due)  # type: ignore[misc]  # mypy cannot infer it
+
+
+def _publish(tx: Transaction, mail: StoredMail) -> bool:
+    if not tx.mails.woken(mail, retry.publish_again_at(tx.now(), mail.publishes + 1)):
+        return False
+    tx.publish(jobs.take_mail(mail.id))
+    return True
+
+
+def take_mail(ports: Ports, mail_id: str) -> None:
+    """Read a mail that waits, and do what it says, once; what became of it is kept.
+
+    Never raises for what the mail says. Raises Transient while the database is away: the sweep has
+    it read again.
+    """
+    try:
+        mail = ports.store.read(lambda tx: tx.mails.get(mail_id))
+    except Sealed as error:
+        log.warning("mail waits for its secret key", mail_id=mail_id, reason=error.message)
+        return
+    if mail is None or mail.state is not MailState.WAITING:
+        return
+    try:
+        _carry_out(ports, mail)
+    except Transient:
+        raise
+    except Unreadable as error:
+        _settle(ports, mail.give_up(error.message))
+    except Exception as error:
+        log.exception("mail failed unexpectedly", mail_id=mail_id)
+        _settle(ports, mail.give_up(f"It failed ({type(error).__name__}): the log says more."))
+
+
+def _carry_out(ports: Ports, mail: StoredMail) -> None:
+    inbound = read_mail(mail.raw or b"")
+    sender, domain = (ports.mail.sender, ports.mail.reply_domain) if ports.mail else (None, None)
+    match read_reply(inbound, sender, domain):
+        case Ignored(reason):
+            _settle(ports, mail.ignore(reason))
+        case Refused(reason):
+            _settle(ports, mail.refuse(reason))
+        case Reply() as reply:
+            answer_by_mail(ports, mail, reply, _proof(ports, mail, inbound))
+
+
+def _settle(ports: Ports, mail: StoredMail) -> None:
+    log.info("mail settled", mail_id=mail.id, state=mail.state.value, reason=mail.reason)
+    ports.store.transact(lambda tx: tx.mails.settle(mail))
+
+
+def _proof(ports: Ports, mail: StoredMail, inbound: InboundMail) -> SenderProof:
+    """Look at it outside any transaction: the DNS is asked."""
+    replies = ports.replies
+    if replies.check is SenderCheck.OFF or replies.prover is None:
+        return SenderProof.NONE
+    try:
+        return replies.prover.prove(mail.raw or b"", inbound.senders[0].rpartition("@")[2])
+    except Transient:
+        if replies.check is SenderCheck.REQUIRE:
+            raise
+        return SenderProof.NONE

@@ -1,0 +1,171 @@
+"""Answer a review by a reply to the mail that asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from orchestrator.domain.inbound_mail import StoredMail
+from orchestrator.domain.mail_reply import Decision, Reply, SenderProof, decision_of
+from orchestrator.domain.recipient import Recipient
+from orchestrator.domain.review import Review
+from orchestrator.domain.timeline import person_actor
+from orchestrator.domain.token import hash_of
+from orchestrator.errors import AlreadyAnswered, NotPending, OrchestratorError, Transient
+from orchestrator.ports import Ports, SenderCheck, Transaction
+from orchestrator.usecases.executions.locked_execution import lock_execution
+from orchestrator.usecases.reviews.notices import explain
+from orchestrator.usecases.reviews.respond import respond_with
+from orchestrator.wire.notices import Notice
+from orchestrator.wire.requests import RespondBody
+
+log = structlog.get_logger()
+
+CHANNEL = "mail"
+
+TOKEN_LIVES = timedelta(days=7)
+"""For so long a mail can be answered in any case; longer where its review's deadline is later."""
+
+MOST_EXPLANATIONS = 3
+"""Mails an hour that explain to one address why nothing was decided: no two servers that answer
+each other go on for ever."""
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a reply turned out to be about."""
+
+    mail: StoredMail
+    reply: Reply
+    recipient: Recipient
+    review: Review
+
+
+@dataclass(frozen=True, slots=True)
+class _Objection:
+    """Why nothing is decided; ``notice`` is what the mail is called that explains it."""
+
+    reason: str
+    notice: Notice = Notice.REFUSED
+
+
+def answer_by_mail(ports: Ports, mail: StoredMail, reply: Reply, proof: SenderProof) -> None:
+    """Take the decision, and keep what became of the mail.
+
+    Only the person whom the mail with this token went to decides; what is refused is explained to
+    that person, never to whoever else wrote. Raises Transient.
+    """
+    asked, now = ports.store.read(lambda tx: (_asked(tx, mail, reply), tx.now()))
+    if asked is None:
+        refused = mail.refuse("Nobody was asked by the mail that it answers.")
+        ports.store.transact(lambda tx: tx.mails.settle(refused))
+        return
+    objection = _sender_objection(ports, asked, proof) or _decide(ports, asked, now)
+    if objection is not None:
+        _refuse(ports, asked, objection)
+        return
+    log.info("review answered by mail", mail_id=mail.id, review_id=asked.review.id)
+    ports.crash_point("after-mail-answer")
+    ports.store.transact(lambda tx: tx.mails.settle(asked.mail.take()))
+
+
+def _asked(tx: Transaction, mail: StoredMail, reply: Reply) -> _Asked | None:
+    recipient = tx.recipients.by_token(hash_of(reply.token))
+    if recipient is None:
+        return None
+    review = tx.reviews.get([recipient.review_id]).get(recipient.review_id)
+    if review is None:
+        return None
+    about = mail.about(review.deployment, review.execution_id, review.id)
+    return _Asked(about, reply, recipient, review)
+
+
+def _sender_objection(ports: Ports, asked: _Asked, proof: SenderProof) -> _Objection | None:
+    if asked.reply.sender != asked.recipient.address:
+        return _Objection(
+            f"A reply from {asked.reply.sender} was not taken: this review was put to "
+            f"{asked.recipient.address}, who may hand it on."
+        )
+    if ports.replies.check is SenderCheck.OFF or proof is SenderProof.PASSED:
+        return None
+    if ports.replies.check is SenderCheck.REQUIRE:
+        return _Objection("Nothing proves that the reply comes from its sender's domain.")
+    log.warning("mail without proof of its sender", mail_id=asked.mail.id, proof=proof.value)
+    return None
+
+
+def _decide(ports: Ports, asked: _Asked, now: datetime) -> _Objection | None:
+    if not asked.reply.text:
+        return _Objection("The reply says nothing above what it quotes.")
+    decision = decision_of(asked.reply.text, asked.review.question)
+    if _was_taken(asked, decision):
+        return None
+    try:
+        late = _lateness(asked, now)
+        if late is None:
+            _respond(ports, asked, decision)
+    except Transient:
+        raise
+    except (AlreadyAnswered, NotPending) as error:
+        return _Objection(error.message, Notice.CLOSED)
+    except OrchestratorError as error:
+        return _Objection(error.message)
+    return late
+
+
+def _lateness(asked: _Asked, now: datetime) -> _Objection | None:
+    """Why nobody waits for the reply any more; None where somebody does."""
+    review, recipient = asked.review, asked.recipient
+    if not review.is_open:
+        return _Objection(review.summary(), Notice.CLOSED)
+    if not recipient.is_asked:
+        state = recipient.state.lower()
+        return _Objection(
+            f"Nothing waits for {recipient.address} any more ({state}).", Notice.CLOSED
+        )
+    if now > max(recipient.created_at + TOKEN_LIVES, review.expires_at or recipient.created_at):
+        return _Objection("The mail that this answers is too old to be answered by mail.")
+    return None
+
+
+def _was_taken(asked: _Asked, decision: Decision) -> bool:
+    """Whether it was this very answer that counted, before a crash kept that from being noted."""
+    review, recipient = asked.review, asked.recipient
+    said = (CHANNEL, decision.words)
+    by = review.reviewer == recipient.address
+    return (by and (review.channel, review.words) == said) or (
+        not recipient.is_asked and (recipient.channel, recipient.words) == said
+    )
+
+
+def _respond(ports: Ports, asked: _Asked, decision: Decision) -> None:
+    respond_with(ports, asked.reply.token, _body(asked, decision), CHANNEL)
+
+
+def _body(asked: _Asked, decision: Decision) -> RespondBody:
+    said: dict[str, Any] = {"human_feedback": decision.words, "reviewer": asked.reply.sender}
+    if decision.approved is not None:
+        said["is_approve"] = decision.approved
+    if decision.outcome is not None:
+        said["outcome"] = decision.outcome
+    return RespondBody.model_validate(said)
+
+
+def _refuse(ports: Ports, asked: _Asked, objection: _Objection) -> None:
+    """Keep that it was refused, and say so to the person who was asked: in one transaction."""
+
+    def write(tx: Transaction) -> None:
+        to = asked.recipient.address
+        tells = ports.mail is not None and tx.mails.told(to, tx.now() - _HOUR) < MOST_EXPLANATIONS
+        refused = asked.mail.refuse(objection.reason, to if tells else None)
+        if tx.mails.settle(refused) and tells:
+            locked = lock_execution(ports, tx, asked.review.execution_id, person_actor(to))
+            explain(locked, asked.review, asked.recipient, objection.notice, objection.reason)
+            locked.close()
+
+    ports.store.transact(write)

@@ -1,0 +1,134 @@
+"""Replies from a mailbox: a real IMAP server on loopback, whose mails the tests put there."""
+
+from __future__ import annotations
+
+import imaplib
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from processes import free_port
+
+from orchestrator.adapters.inbound_mail.mailbox import Account, Mailbox
+from orchestrator.domain.inbound_mail import LARGEST_MAIL
+from orchestrator.errors import DatabaseAway
+
+pytestmark = pytest.mark.processes
+
+PASSWORD = "demopass"
+RAW = b"From: ann@example.com\r\nSubject: Re\r\n\r\nApprove\r\n"
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    port = free_port()
+    command = [
+        sys.executable,
+        "-c",
+        "from pymap.main import main; main()",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+    ]
+    command += ["--no-tls", "dict"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        made = Account("127.0.0.1", port, "demouser", PASSWORD, tls=False)
+        while not can_log_in(made):
+            assert server.poll() is None
+            time.sleep(0.05)
+        yield made
+        server.terminate()
+
+
+def can_log_in(account: Account) -> bool:
+    try:
+        with imaplib.IMAP4(account.host, account.port) as client:
+            client.login(account.user, account.password)
+    except OSError:
+        return False
+    return True
+
+
+@pytest.fixture
+def client(account: Account) -> Iterator[imaplib.IMAP4]:
+    """An emptied INBOX, and a folder for what is done."""
+    with imaplib.IMAP4(account.host, account.port) as made:
+        made.login(account.user, account.password)
+        made.create("Done")
+        for folder in ("Done", "INBOX"):
+            made.select(folder)
+            for number in made.search(None, "ALL")[1][0].split():
+                made.store(number.decode(), "+FLAGS", "\\Deleted")
+            made.expunge()
+        yield made
+
+
+def count(client: imaplib.IMAP4, folder: str, what: str = "ALL") -> int:
+    client.select(folder)
+    return len(client.search(None, what)[1][0].split())
+
+
+def test_unseen_mails_are_kept_and_marked(account: Account, client: imaplib.IMAP4) -> None:
+    for text in (b"one", b"two"):
+        client.append("INBOX", "", "", RAW + text)
+    kept: list[bytes] = []
+
+    assert Mailbox(account, kept.append).fetch() == 2
+    assert Mailbox(account, kept.append).fetch() == 0
+
+    assert kept == [RAW + b"one", RAW + b"two"]
+    assert count(client, "INBOX", "SEEN") == 2
+
+
+def test_kept_mails_are_moved_where_that_is_said(account: Account, client: imaplib.IMAP4) -> None:
+    client.append("INBOX", "", "", RAW)
+    kept: list[bytes] = []
+    assert Mailbox(replace(account, done="Done"), kept.append).fetch() == 1
+    assert (kept, count(client, "INBOX"), count(client, "Done")) == ([RAW], 0, 1)
+
+
+def test_what_is_not_stored_is_not_marked(account: Account, client: imaplib.IMAP4) -> None:
+    client.append("INBOX", "", "", RAW)
+
+    def fail(_raw: bytes) -> None:
+        raise DatabaseAway
+
+    with pytest.raises(DatabaseAway):
+        Mailbox(replace(account, done="Done"), fail).fetch()
+    assert count(client, "INBOX", "UNSEEN") == 1
+
+
+def test_a_mail_that_is_too_large_is_left_where_it_is(
+    account: Account, client: imaplib.IMAP4
+) -> None:
+    client.append("INBOX", "", "", RAW + b"x" * LARGEST_MAIL)
+    kept: list[bytes] = []
+    Mailbox(replace(account, done="Done"), kept.append).fetch()
+    assert (kept, count(client, "INBOX", "SEEN")) == ([], 1)
+
+
+def test_a_mailbox_is_watched_until_told_to_stop(account: Account, client: imaplib.IMAP4) -> None:
+    client.append("INBOX", "", "", RAW)
+    stop, kept = threading.Event(), threading.Event()
+    keep: Callable[[bytes], object] = lambda _raw: kept.set()  # noqa: E731
+    watcher = threading.Thread(target=Mailbox(account, keep).watch, args=(stop,))
+    watcher.start()
+    assert kept.wait(20)
+    stop.set()
+    watcher.join(20)
+    assert not watcher.is_alive()
+
+
+def test_a_server_that_is_away_ends_no_watch(account: Account) -> None:
+    stop = threading.Event()
+    away = Mailbox(replace(account, port=free_port()), lambda _raw: stop.set())
+    watcher = threading.Thread(target=away.watch, args=(stop,))
+    watcher.start()
+    stop.set()
+    watcher.join(20)
+    assert not watcher.is_alive()

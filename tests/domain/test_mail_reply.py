@@ -1,0 +1,115 @@
+"""What a person wrote in a reply is found, and nothing of what we wrote ourselves."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.domain.mail_reply import LONGEST_TEXT, Decision, decision_of, spoken
+from orchestrator.domain.mail_reply.html_text import text_of
+from orchestrator.domain.mail_text import DELIMITER
+from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.wire.inbound_mail import read_mail
+
+REPLIES = sorted((Path(__file__).parent / "replies").glob("*.eml"))
+
+
+@pytest.mark.parametrize("path", REPLIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("delimiter", [DELIMITER, "A line that says nothing"])
+def test_the_reply_of_a_client_is_what_the_person_wrote(path: Path, delimiter: str) -> None:
+    text = read_mail(path.read_bytes()).text.replace(DELIMITER, delimiter)
+    assert spoken(text) == path.with_suffix(".txt").read_text(encoding="utf-8").strip()
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "On 24 Nov 2026\n",
+        "On at 10:12 ",
+        "> quoted\nline\n",
+        "From: x\n",
+        "Sent: x\nTo: y\n",
+        "\n",
+        "-- \n> a\n",
+        "a:\n\n",
+        "a@1:\n> b\n",
+        "x",
+        "Sent from my iPhone\n",
+        "_" * 29 + "\n",
+    ],
+)
+def test_the_work_grows_with_the_text_and_not_faster(pattern: str) -> None:
+    small, large = (work(spoken, repeated(pattern, size)) for size in (2_000, 8_000))
+    assert large <= 5 * small + 200
+
+
+def test_what_is_beyond_the_cap_is_not_looked_at() -> None:
+    whole, cut = (work(spoken, repeated("Sent: x\n", size)) for size in (10**6, LONGEST_TEXT))
+    assert whole == cut
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["<div>", "<blockquote>", "<!--", "<a ", "<", "x", "<p class=gmail_quote>", "&amp;", "</p>a"],
+)
+def test_the_work_for_html_does_so_too(pattern: str) -> None:
+    small, large = (work(text_of, repeated(pattern, size)) for size in (4_000, 16_000))
+    assert large <= 5 * small + 200
+
+
+def repeated(pattern: str, size: int) -> str:
+    return pattern * (size // len(pattern))
+
+
+def work(read: Callable[[str], str], text: str) -> int:
+    """How many functions are called and lines run."""
+    steps = 0
+
+    def count(_frame: object, _event: str, _argument: object) -> Any:
+        nonlocal steps
+        steps += 1
+        return count
+
+    sys.settrace(count)
+    try:
+        read(text)
+    finally:
+        sys.settrace(None)
+    return steps
+
+
+JUDGE, WORDS, INPUT = (
+    Question(kind, "write", "write")
+    for kind in (QuestionKind.JUDGE, QuestionKind.WORDS, QuestionKind.INPUT)
+)
+CHOICE = Question(QuestionKind.CHOICE, "m", "m", options=("ship it", "rework"), default="rework")
+EFFECT = Question(QuestionKind.EFFECT, "m", "m", options=("done", "run-again", "give-up"))
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "decision"),
+    [
+        ("Approve", JUDGE, Decision("", approved=True)),
+        ("  LGTM!\n\nThanks", JUDGE, Decision("Thanks", approved=True)),
+        ("Reject.", JUDGE, Decision("", approved=False)),
+        ("reject\nToo long", JUDGE, Decision("Too long", approved=False)),
+        ("I approve", JUDGE, Decision("I approve", approved=False)),
+        ("Not ok\nok", JUDGE, Decision("Not ok\nok", approved=False)),
+        ("Hello,\nok", JUDGE, Decision("Hello,\nok", approved=False)),
+        ("Ship it!\nToday.", CHOICE, Decision("Today.", outcome="ship it")),
+        ("Ship it today", CHOICE, Decision("Ship it today")),
+        ("ok", CHOICE, Decision("ok")),
+        ("Done\nThe id is 7", EFFECT, Decision("The id is 7", outcome="done")),
+        ("I did it", EFFECT, Decision("I did it")),
+        ("approve\nmore", WORDS, Decision("approve\nmore")),
+        ("Berlin", INPUT, Decision("Berlin")),
+    ],
+)
+def test_the_first_line_decides_if_it_is_an_option(
+    text: str, question: Question, decision: Decision
+) -> None:
+    assert decision_of(text, question) == decision
