@@ -52,7 +52,7 @@ def ask(world: HasPorts, execution_id: str, address: str = ANN, token: str = TOK
             created_at=tx.now(),
             token_hash=hash_of(token),
         )
-        tx.recipients.add([asked])
+        tx.recipients.add({asked: token})
         return asked
 
     return world.ports.store.transact(write)

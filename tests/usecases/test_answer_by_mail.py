@@ -59,7 +59,7 @@ def test_a_reply_decides_as_it_says(world: World, text: str, *, approved: bool, 
     assert (mail.state, mail.reason, mail.review_id) == (TAKEN, None, review.id)
     assert (review.state, review.approved) == (ReviewState.ANSWERED, approved)
     assert (review.words, review.channel) == (words, "mail")
-    assert (review.actor, review.reviewer) == (f"mail:{ANN}", ANN)
+    assert (review.actor, review.reviewer) == (f"person:{ANN}", ANN)
     assert told(world, execution_id) == []
 
 
