@@ -118,6 +118,7 @@ def _make_replies(settings: Settings) -> Replies:
         prover=None if check is SenderCheck.OFF else _make_prover(settings),
         mailgun_key=key.get_secret_value() if key else None,
         ses_topic=settings.mail_ses_topic,
+        domain=settings.mail_reply_domain,
         fetcher=_make_http_sender(settings) if settings.mail_ses_topic else None,
     )
 

@@ -37,6 +37,7 @@ class Replies:
 
     ``mailgun_key`` is what Mailgun signs with, ``ses_topic`` the topic to which Amazon SES
     publishes; None where they post no mails. ``fetcher`` gets what SNS signs with.
+    ``domain`` is that of the addresses that replies go to; without it they are not taken.
     """
 
     check: SenderCheck = SenderCheck.OFF
@@ -44,6 +45,7 @@ class Replies:
     mailgun_key: str | None = field(default=None, repr=False)
     ses_topic: str | None = None
     fetcher: Fetcher | None = None
+    domain: str | None = None
 
 
 class Mails(Protocol):

@@ -13,7 +13,7 @@ from orchestrator.domain.inbound_mail import StoredMail
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.token import hash_of
 from orchestrator.jobs import TAKE_MAIL
-from orchestrator.ports import MailIdentity, Ports, Transaction
+from orchestrator.ports import MailIdentity, Ports, Replies, Transaction
 from orchestrator.usecases.operations.take_mail import store_mail, take_mail
 
 DOMAIN = "answers.crews.example"
@@ -29,8 +29,8 @@ class HasPorts(Protocol):
 
 def takes_replies(world: World) -> World:
     """Mails go out under an address, and come in under a domain."""
-    mail = MailIdentity("crews@crews.example", DOMAIN)
-    world.ports = replace(world.ports, mail=mail)
+    mail = MailIdentity("Crews <crews@crews.example>", DOMAIN)
+    world.ports = replace(world.ports, mail=mail, replies=Replies(domain=DOMAIN))
     return world
 
 

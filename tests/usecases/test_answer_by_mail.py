@@ -196,7 +196,7 @@ def test_a_proof_is_asked_for_as_the_setting_says(
     a_world: Callable[..., World], check: SenderCheck, proof: SenderProof, state: MailState
 ) -> None:
     world = takes_replies(a_world("write?"))
-    world.ports = replace(world.ports, replies=Replies(check, Prover(proof)))
+    world.ports = replace(world.ports, replies=Replies(check, Prover(proof), domain=DOMAIN))
     ask(world, world.halted())
     assert came(world, reply("ok")).state is state
 
@@ -211,11 +211,15 @@ def test_a_dns_that_is_silent_keeps_a_mail_only_where_a_proof_is_required(
 ) -> None:
     world = takes_replies(a_world("write?"))
     ask(world, world.halted())
-    world.ports = replace(world.ports, replies=Replies(SenderCheck.REQUIRE, SilentDns()))
+    world.ports = replace(
+        world.ports, replies=Replies(SenderCheck.REQUIRE, SilentDns(), domain=DOMAIN)
+    )
     with pytest.raises(Transient):
         came(world, reply("ok"))
     [mail] = world.ports.store.read(lambda tx: tx.mails.newest(MailState.WAITING, None, 5))
-    world.ports = replace(world.ports, replies=Replies(SenderCheck.WARN, SilentDns()))
+    world.ports = replace(
+        world.ports, replies=Replies(SenderCheck.WARN, SilentDns(), domain=DOMAIN)
+    )
     take_mail(world.ports, mail.id)
     assert world.ports.store.read(lambda tx: tx.mails.newest(TAKEN, None, 5))
 
@@ -226,6 +230,11 @@ def test_automatic_mails_are_ignored_and_nobody_is_told(world: World) -> None:
     mail = came(world, reply("ok", Auto_Submitted="auto-replied"))
     assert (mail.state, told(world, execution_id)) == (IGNORED, [])
     assert review_of(world, execution_id).is_open
+
+
+def test_a_mail_of_our_own_is_ignored(world: World) -> None:
+    ask(world, world.halted())
+    assert came(world, reply("ok", sender="crews@crews.example")).state is IGNORED
 
 
 def test_a_worker_that_dies_after_the_answer_leaves_the_mail_to_another(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parseaddr
 
 import structlog
 
@@ -121,8 +122,8 @@ def take_mail(ports: Ports, mail_id: str) -> None:
 
 def _carry_out(ports: Ports, mail: StoredMail) -> None:
     inbound = read_mail(mail.raw or b"")
-    sender, domain = (ports.mail.sender, ports.mail.reply_domain) if ports.mail else (None, None)
-    match read_reply(inbound, sender, domain):
+    sender = parseaddr(ports.mail.sender)[1] if ports.mail else None
+    match read_reply(inbound, sender, ports.replies.domain):
         case Ignored(reason):
             _settle(ports, mail.ignore(reason))
         case Refused(reason):
