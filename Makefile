@@ -94,7 +94,7 @@ clean:
 
 # Each stamp stands for an installed extra; a changed pyproject.toml installs again.
 .venv/crewai: pyproject.toml | .venv/bin/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[crewai]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[crewai,mail]'
 	touch $@
 
 .venv/dev: pyproject.toml | .venv/bin/uv

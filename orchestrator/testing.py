@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,18 +37,20 @@ class ServiceFailed(OrchestratorError):
 def running_service(
     deployments: str | Path = "config/deployments.toml",
     environment: Mapping[str, str] | None = None,
+    options: Sequence[str] = (),
 ) -> Iterator[Client]:
     """Run ``orchestrator up`` on a free port and a new data folder; gives a client of it.
 
     Modules that the deployment file names are found from the working directory. The service has the
     environment of this process, but no settings of ours that stand in it: those are another
-    service's. ``environment`` adds to it. Raises ServiceFailed with the end of the service's log.
+    service's. ``environment`` adds to it, ``options`` to those of the command. Raises
+    ServiceFailed with the end of the service's log.
     """
-    port, token = _free_port(), secrets.token_urlsafe(32)
+    port, token = free_port(), secrets.token_urlsafe(32)
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory(prefix="orchestrator-") as folder:
         command = [sys.executable, "-m", "orchestrator", "up", "--port", str(port)]
-        command += ["--data", f"{folder}/data", "--deployments", str(deployments)]
+        command += ["--data", f"{folder}/data", "--deployments", str(deployments), *options]
         log = Path(folder) / "up.log"
         with log.open("wb") as written:
             service = subprocess.Popen(  # noqa: S603 - our own command
@@ -73,7 +75,8 @@ def _inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback that nothing listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

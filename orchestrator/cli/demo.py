@@ -1,4 +1,4 @@
-"""``orchestrator demo``: the service, a crew and a flow, with you as the person whom they ask."""
+"""``orchestrator demo``: the service, a crew, a flow and a mail, with you as the person asked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 def demo(
     topic: Annotated[str, typer.Option(help="What the crew writes about.")] = "owls",
 ) -> None:
-    """Run a crew and a flow, and be asked about what they wrote."""
+    """Run a crew and a flow, and be asked about what they wrote, at last by mail."""
     from orchestrator.cli.demonstration import show_everything
 
     show_everything(topic)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 
 import orchestrator.demo
+from orchestrator.cli.mail_demonstration import newest_mail, reply_to, text_of
 from orchestrator.cli.printing import print_records
 from orchestrator.client import Client, ExecutionStatus, OpenReview
 from orchestrator.errors import OrchestratorError
-from orchestrator.testing import running_service
+from orchestrator.testing import free_port, running_service
 
-CREW, FLOW = "article", "letter"
+CREW, FLOW, MAILED = "article", "letter", "letter-by-mail"
+ASKED = "you@example.com"
+"""Whom the policy of the last deployment asks."""
 SEND, REVISE = "send", "revise"
 """The options of the flow's review."""
 
@@ -34,12 +40,44 @@ def show_everything(topic: str) -> None:
     """Run a crew and then a flow, and ask the person here about what they wrote."""
     console.print("Starting the service …")
     deployments = Path(orchestrator.demo.__file__).with_name("deployments.toml")
-    with running_service(deployments) as client:
-        console.rule("A crew: a researcher, a writer, an editor")
-        _show_execution(client, CREW, topic)
-        console.rule("A flow: a letter, with a review that offers options")
-        _show_execution(client, FLOW, topic)
+    by_mail = find_spec("aiosmtpd") is not None
+    with TemporaryDirectory(prefix="orchestrator-demo-") as folder:
+        data, port = Path(folder) / "data", free_port()
+        sink = ("--mail-sink", "--mail-sink-port", str(port)) if by_mail else ()
+        with running_service(deployments, options=("--data", str(data), *sink)) as client:
+            console.rule("A crew: a researcher, a writer, an editor")
+            _show_execution(client, CREW, topic)
+            console.rule("A flow: a letter, with a review that offers options")
+            _show_execution(client, FLOW, topic)
+            console.rule("The same letter, answered by mail")
+            if by_mail:
+                _show_mail(client, topic, data / "mail", port)
+            else:
+                console.print("Left out: it needs pip install 'crew-orchestrator[mail]'")
     console.print("The service has stopped in order. That was all of it.")
+
+
+def _show_mail(client: Client, topic: str, mails: Path, port: int) -> None:
+    """A person without an account replies to the mail that asks them."""
+    execution_id = client.kickoff(MAILED, {"topic": topic})
+    console.print(f"Kicked off execution [bold]{execution_id}[/bold]; its policy asks {ASKED}.")
+    answered: list[OpenReview] = []
+    while True:
+        done = frozenset(review.id for review in answered)
+        status = client.wait(MAILED, execution_id, seconds=SECONDS_TO_WAIT, answered=done)
+        if status.has_ended:
+            break
+        review = next(each for each in status.pending if each.id not in done)
+        mail = newest_mail(mails, len(answered))
+        console.print(Panel(escape(text_of(mail)), title=f"A mail to {ASKED}: {mail['Subject']}"))
+        words = _ask(review)
+        said = f"{REVISE}\n\n{words}" if words else SEND  # an option in the first line decides
+        reply_to(mail, said, port)
+        console.print(f"-> Replied: {said!r}")
+        answered.append(review)
+    _require_a_true_run(status, answered)
+    console.print(Panel(status.result or "", title=f"The result of '{MAILED}'"))
+    _show_timeline(client, execution_id)
 
 
 def _show_execution(client: Client, deployment: str, topic: str) -> None:

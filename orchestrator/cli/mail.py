@@ -96,19 +96,26 @@ def check(
 
 @application.command()
 def sink(
-    port: Annotated[int, typer.Option(help="Port on loopback.")] = SINK_PORT, data: Data = None
+    port: Annotated[int, typer.Option(help="Port on loopback.")] = SINK_PORT,
+    data: Data = None,
+    deployments: DeploymentFile = None,
 ) -> None:
     """Take every mail that is sent to this machine's port: show it, keep it, deliver nothing.
 
     For trying out; `orchestrator up --mail-sink` has one. Mails are kept below the data folder.
+    Replies to one of them, sent to the same port, answer its review.
     """
     require_sink("`orchestrator mail sink`")
     from orchestrator.adapters.mail_sink import MailSink
+    from orchestrator.cli.mail_processes import keeping
     from orchestrator.settings import make_data_folder
+    from orchestrator.wiring import make_ports
 
-    settings = settings_with(data=data and data.expanduser().resolve())
+    settings = settings_with(data=data and data.expanduser().resolve(), deployments=deployments)
     make_data_folder(settings.data)
-    MailSink(port, settings.data / FOLDER, _show).run()
+    domain = settings.mail_reply_domain
+    keep = keeping(make_ports(settings)) if domain else None
+    MailSink(port, settings.data / FOLDER, _show, domain or "", keep).run()
 
 
 @application.command()

@@ -52,7 +52,7 @@ def mail_body(
         "task_name": review.task_name,
         "round": review.round,
         "kind": review.kind.value,
-        "message": question.message,
+        "message": "\n\n".join(filter(None, (review.note, question.message))),
         "options": list(question.options),
         "default_outcome": question.default,
         "output": asked.output.raw[:LONGEST_OUTPUT],

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import smtplib
 from email.message import EmailMessage
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +15,7 @@ from orchestrator.cli.mail_checks import mail_findings
 from orchestrator.cli.up import Extras
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.review_policy import ReviewPolicy
-from orchestrator.errors import InvalidSettings
+from orchestrator.errors import DatabaseAway, InvalidSettings
 from orchestrator.settings import Settings
 from orchestrator.settings.mail import Relay, Security
 
@@ -128,3 +129,28 @@ def test_the_sink_takes_a_mail_that_is_none(sink: Any) -> None:
     with smtplib.SMTP("127.0.0.1", port, "tests") as client:
         client.sendmail("a@example.com", ["b@example.com"], b"\xff\xfe: \x00\r\n\r\n\xff")
     assert len(shown) == len(list(folder.iterdir())) == 1
+
+
+def test_a_reply_to_what_the_sink_took_is_kept_as_an_answer(tmp_path: Path) -> None:
+    kept: list[tuple[bytes, str, tuple[str, ...]]] = []
+    busy = [True]
+
+    def keep(raw: bytes, sender: str, recipients: tuple[str, ...]) -> None:
+        if busy:
+            busy.clear()
+            raise DatabaseAway
+        kept.append((raw, sender, recipients))
+
+    shown: list[str] = []
+    to = f"reply+{'a' * 32}@replies.localhost"
+    with (
+        MailSink(free_port(), tmp_path / "mail", shown.append, "replies.localhost", keep) as sink,
+        smtplib.SMTP("127.0.0.1", sink.port, "tests") as server,
+    ):
+        with pytest.raises(smtplib.SMTPDataError, match="451"):
+            server.sendmail("ann@example.com", to, "Subject: x\r\n\r\nsend")
+        server.sendmail("ann@example.com", to, "Subject: x\r\n\r\nsend")
+        server.sendmail("ann@example.com", "ben@example.com", "Subject: y\r\n\r\nhello")
+    ((raw, sender, recipients),) = kept
+    assert (b"send" in raw, sender, recipients) == (True, "ann@example.com", (to,))
+    assert len(shown) == 1

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import user_flows
+from policies import ANN, open_review, policy, token_of
 from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import AlreadyAnswered, Invalid, NotPending
+from orchestrator.ports import MailIdentity
 from orchestrator.usecases.executions.claims import end_lapsed_claim
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.reviews.respond import respond_with
+from orchestrator.wire.requests import RespondBody
 
 SUCCEEDED = ExecutionState.SUCCEEDED
 
@@ -296,3 +301,18 @@ def test_a_stop_withdraws_every_review(a_flow: Make) -> None:
     assert states == {ReviewState.WITHDRAWN}
     with pytest.raises(NotPending):
         world.say(execution_id, "left", outcome="left_ok")
+
+
+def test_whoever_answered_by_mail_is_told_that_their_words_decided_nothing(a_flow: Make) -> None:
+    world = a_flow("loop", review_policy=policy(ANN))
+    world.ports = replace(world.ports, mail=MailIdentity("crew@example.com"))
+    execution_id = world.halted()
+    review = open_review(world, execution_id)
+    body = RespondBody(feedback="Hm, well.")
+    respond_with(world.ports, token_of(world, review, ANN), body, "mail")
+    world.work()
+    deliveries = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    mails = world.ports.store.read(lambda tx: [tx.deliveries.get(each.id) for each in deliveries])
+    last = max((each for each in mails if each), key=lambda each: each.sequence)
+    assert "go, revise" in str(last.body)
+    assert '"notice":"reminder"' in str(last.body)

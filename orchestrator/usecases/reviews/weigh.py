@@ -12,6 +12,9 @@ from orchestrator.ports import Ports, Runner
 from orchestrator.usecases.executions.advance import begin_round, go_on
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.reviews.close import close_review
+from orchestrator.usecases.reviews.notices import mail
+from orchestrator.wire.notices import Notice
+from orchestrator.wire.webhooks import AskedReview
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +80,22 @@ def give_up_weighing(locked: LockedExecution, run: TaskRun, reason: str) -> None
 def _conclude(locked: LockedExecution, review: Review, weighed: Weighed) -> None:
     if weighed.outcome is None:
         undecided = review.undecided(weighed.note or "")
-        locked.save_review("undecided", review, undecided, note=weighed.note)
+        saved = locked.save_review("undecided", review, undecided, note=weighed.note)
+        _tell_whose_words_they_are(locked, saved)
         return
     asked_by = locked.tx.task_runs.get(review.task_run_id)
     feedback = replace(review.weighed, outcome=weighed.outcome)
     close_review(locked, review, feedback, review.edited_output_id)
     if asked_by is not None:
         go_on(locked, asked_by.path)
+
+
+def _tell_whose_words_they_are(locked: LockedExecution, review: Review) -> None:
+    """Whoever answered by mail learns in no other way that nothing is decided."""
+    recipients = locked.tx.recipients.of([review.id])
+    asked = [each for each in recipients if each.is_asked and each.address == review.reviewer]
+    if asked:
+        output = locked.tx.outputs.get([review.output_id])[review.output_id]
+        for each in asked:
+            token = locked.tx.recipients.token(each.id)
+            mail(locked, AskedReview(review, output), each, token, Notice.REMINDER)
