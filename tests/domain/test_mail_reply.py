@@ -87,6 +87,7 @@ JUDGE, WORDS, INPUT = (
     for kind in (QuestionKind.JUDGE, QuestionKind.WORDS, QuestionKind.INPUT)
 )
 CHOICE = Question(QuestionKind.CHOICE, "m", "m", options=("ship it", "rework"), default="rework")
+CONSENT = Question(QuestionKind.APPROVAL, "m", "m", options=("approve", "reject"))
 EFFECT = Question(QuestionKind.EFFECT, "m", "m", options=("done", "run-again", "give-up"))
 
 
@@ -105,6 +106,8 @@ EFFECT = Question(QuestionKind.EFFECT, "m", "m", options=("done", "run-again", "
         ("ok", CHOICE, Decision("ok")),
         ("Done\nThe id is 7", EFFECT, Decision("The id is 7", outcome="done")),
         ("I did it", EFFECT, Decision("I did it")),
+        ("approve", CONSENT, Decision("", outcome="approve")),
+        ("Yes, pay it", CONSENT, Decision("Yes, pay it")),
         ("approve\nmore", WORDS, Decision("approve\nmore")),
         ("Berlin", INPUT, Decision("Berlin")),
     ],

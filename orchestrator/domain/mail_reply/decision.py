@@ -36,7 +36,7 @@ def decision_of(text: str, question: Question) -> Decision:
         if first.strip().casefold().rstrip(".!, ") in _REJECTIONS:
             return Decision(rest, approved=False)
         return Decision(text.strip(), approved=False)
-    if question.kind in (QuestionKind.CHOICE, QuestionKind.EFFECT):
+    if question.options:
         meant = option_meant(first, question)
         if meant is not None:
             return Decision(rest, outcome=meant)
