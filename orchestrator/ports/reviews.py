@@ -43,6 +43,10 @@ class Reviews(Protocol):
         """Open reviews about which something is to be done: their ``due_at`` has come."""
         ...
 
+    def unassigned(self, limit: int) -> tuple[str, ...]:
+        """Ids of open reviews whose policy asks somebody, and in which nobody is asked."""
+        ...
+
     def purge(self, execution_id: str) -> None:
         """Take away what people said in an execution's reviews."""
         ...

@@ -30,6 +30,7 @@ from orchestrator.domain.recipient import RecipientState
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.review_policy import ReviewPolicy, Rule
 from orchestrator.errors import AlreadyAnswered, Invalid, InvalidResponseToken, NotEntitled
+from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.reviews.claim import claim, release
 from orchestrator.usecases.reviews.delegate import delegate, reassign
@@ -72,7 +73,10 @@ def test_where_nobody_is_found_the_review_is_open_and_the_timeline_says_so(a_wor
     review = halted(world)
     assert recipients_of(world, review) == {}
     assert ("review.nobody", {"rule": "*"}) in events(world, review.execution_id, "review")
+    (found,) = (each for each in examine(world.ports) if each.check == "reviews")
+    assert (found.says, review.id in str(found.mend)) == ("nobody is asked in 1 open reviews", True)
     says(world, review, None, is_approve=True)
+    assert "reviews" not in {each.check for each in examine(world.ports)}
 
 
 def test_only_who_is_asked_decides(a_world: Make) -> None:

@@ -66,6 +66,13 @@ class SqlReviews:
         """Open reviews about which something is to be done, what is due longest first."""
         return self._rows.all(_DUE, {"now": now, "most": limit})
 
+    def unassigned(self, limit: int) -> tuple[str, ...]:
+        """Ids of open reviews whose policy asks somebody, and in which nobody is asked."""
+        asked = select(recipients.c.id).where(recipient_waits, recipients.c.review_id == _c.id)
+        query = select(_c.id).where(review_is_open, _c.terms.is_not(None), ~asked.exists())
+        oldest_first = query.order_by(_c.created_at, _c.id).limit(limit)
+        return tuple(self._connection.execute(oldest_first).scalars())
+
     def purge(self, execution_id: str) -> None:
         """Take away what people said, and what the runner showed them beside the output."""
         shown = select(_c.id, _c.question).where(_c.execution_id == execution_id)

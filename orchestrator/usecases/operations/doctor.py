@@ -59,6 +59,7 @@ def examine(ports: Ports) -> tuple[Finding, ...]:
         _workers,
         _sweep,
         _lost,
+        _unassigned,
         _webhooks,
         _stored,
         _backlog,
@@ -136,6 +137,16 @@ def _lost(_: Ports, tx: Transaction) -> Iterator[Finding]:
 
 def _at_most(count: int) -> str:
     return f"{count} or more" if count == MOST_COUNTED else str(count)
+
+
+def _unassigned(_: Ports, tx: Transaction) -> Iterator[Finding]:
+    found = tx.reviews.unassigned(MOST_COUNTED)
+    if found:
+        mend = (
+            f"Have somebody asked: orchestrator reviews reassign {found[0]} ADDRESS; or name a "
+            "'creator' in the deployment file, then: orchestrator reviews reroute"
+        )
+        yield Finding("reviews", f"nobody is asked in {_at_most(len(found))} open reviews", mend)
 
 
 def _webhooks(_: Ports, tx: Transaction) -> Iterator[Finding]:

@@ -56,7 +56,10 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_executions_batch": (
         lambda tx: tx.executions.page(ExecutionFilter(state="QUEUED", batch="b"), None, 10)
     ),
-    "ix_reviews_open": lambda tx: tx.reviews.pending(None, None, 10),
+    "ix_reviews_open": lambda tx: (
+        tx.reviews.pending(None, None, 10),
+        tx.reviews.unassigned(10),
+    ),
     "ix_deliveries_notices": lambda tx: tx.deliveries.has_due_notice("e", AT),
     "ix_task_runs_due": lambda tx: tx.figures.due_task_runs(AT),
     "ix_task_runs_troubled": lambda tx: tx.figures.troubled(10),
