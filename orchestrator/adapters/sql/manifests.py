@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sqlalchemy import Connection, Text, select, type_coerce
+from sqlalchemy import Connection, Text, bindparam, select, type_coerce
 
 from orchestrator.adapters.sql.known import Known
+from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import upsert
 from orchestrator.adapters.sql.schema import manifests, plans
 from orchestrator.domain.canonical import JsonObject, decode
@@ -14,7 +15,14 @@ from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.plan import FORMAT, Plan
 from orchestrator.errors import Unreadable, WrittenByNewer, cause
 
+_c = manifests.c
 _BODY = type_coerce(plans.c.body, Text).label("body")
+
+_NEWEST = Prepared(
+    select(_c.error, _c.written_at, _c.worker, _c.settings, _BODY)
+    .outerjoin(plans, plans.c.digest == _c.plan_digest)
+    .where(_c.deployment == bindparam("of_deployment"))
+)
 
 
 class SqlManifests:
@@ -41,19 +49,15 @@ class SqlManifests:
 
     def get(self, deployment: str) -> Manifest | None:
         """The newest one."""
-        query = (
-            select(manifests, _BODY)
-            .outerjoin(plans, plans.c.digest == manifests.c.plan_digest)
-            .where(manifests.c.deployment == deployment)
-        )
-        row = self._connection.execute(query).first()
+        row = _NEWEST.first(self._connection, {"of_deployment": deployment})
         if row is None:
             return None
+        error, written_at, worker, settings, body = row
         try:
-            plan, error = _plan(row.body) if row.body else None, row.error
+            plan = _plan(body) if body else None
         except Unreadable as unreadable:
             plan, error = None, unreadable.message
-        return Manifest(row.deployment, plan, error, row.written_at, row.worker, row.settings)
+        return Manifest(deployment, plan, error, written_at, worker, settings)
 
     def lock(self, deployment: str) -> None:
         """Hold its row; on SQLite the whole transaction holds the database already."""

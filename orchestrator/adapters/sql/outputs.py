@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey, is_encrypted
 from orchestrator.adapters.sql.known import Known, StoredOutput
-from orchestrator.adapters.sql.prepared import Prepared
+from orchestrator.adapters.sql.prepared import PreparedAmong
 from orchestrator.adapters.sql.rows import inserting
 from orchestrator.adapters.sql.schema import executions, outputs, shared_outputs
 from orchestrator.domain.canonical import JsonObject, decode, encode
@@ -30,8 +30,7 @@ from orchestrator.domain.output import LARGE, Output, Preview
 from orchestrator.errors import Sealed, Unreadable, cause
 
 _BODY = select(outputs.c.id, outputs.c.body)
-_BY_ID = Prepared(_BODY.where(outputs.c.id == bindparam("id")))
-_BY_IDS = _BODY.where(outputs.c.id.in_(bindparam("ids", expanding=True)))
+_BY_IDS = PreparedAmong(_BODY, outputs.c.id)
 
 _PREVIEWS = select(
     outputs.c.id,
@@ -104,12 +103,7 @@ class SqlOutputs:
         return read | _missing(output_ids, read)
 
     def _bodies(self, output_ids: Sequence[str]) -> dict[str, bytes]:
-        if not output_ids:
-            return {}
-        if len(output_ids) == 1:
-            body = _BY_ID.first(self._connection, {"id": output_ids[0]})
-            return {} if body is None else {output_ids[0]: body[1]}
-        return dict(self._connection.execute(_BY_IDS, {"ids": list(output_ids)}).tuples().all())
+        return {row[0]: row[1] for row in _BY_IDS.all(self._connection, output_ids)}
 
     def previews(self, output_ids: Sequence[str]) -> dict[str, Preview]:
         """Several texts, by id: small ones whole, of large ones the beginning."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, Select
+from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -93,6 +93,44 @@ class Prepared:
             found = _Compiled(self._statement, dialect, self._columns)
             self._compiled[dialect.name] = found
         return found
+
+
+class PreparedAmong:
+    """A SELECT of the rows in which a column has one of several values, for any number of these.
+
+    There is a statement for each power of two; the last value fills it up.
+    """
+
+    def __init__(self, query: Select[Any], column: ColumnElement[Any]) -> None:
+        self._query = query
+        self._column = column
+        self._statements: dict[int, Prepared] = {}
+
+    def all(self, connection: Connection, values: Sequence[Any]) -> list[Sequence[Any]]:
+        """Every row that is found."""
+        found: list[Sequence[Any]] = []
+        for start in range(0, len(values), _AT_A_TIME):
+            some = values[start : start + _AT_A_TIME]
+            places = 1 << (len(some) - 1).bit_length()
+            filled = (*some, *(some[-1],) * (places - len(some)))
+            bound = {_name(place): value for place, value in enumerate(filled)}
+            found += self._for(places).all(connection, bound)
+        return found
+
+    def _for(self, places: int) -> Prepared:
+        if places not in self._statements:
+            type_ = self._column.type
+            binds = [bindparam(_name(place), type_=type_) for place in range(places)]
+            self._statements[places] = Prepared(self._query.where(self._column.in_(binds)))
+        return self._statements[places]
+
+
+_AT_A_TIME = 512
+"""Values of a statement: databases bind only so many."""
+
+
+def _name(place: int) -> str:
+    return f"value_{place}"
 
 
 def run_plain(connection: Connection, sql: str) -> None:

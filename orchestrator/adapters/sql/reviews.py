@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from orchestrator.adapters.sql.prepared import PreparedAmong
 from orchestrator.adapters.sql.rows import MOST, Rows, save, selecting
 from orchestrator.adapters.sql.schema import recipient_waits, recipients, review_is_open, reviews
 from orchestrator.domain.review import Review
@@ -26,6 +27,7 @@ _DUE = (
     .order_by(_c.due_at)
     .limit(MOST)
 )
+_BY_IDS = PreparedAmong(selecting(reviews, Review), _c.id)
 
 
 class SqlReviews:
@@ -41,9 +43,7 @@ class SqlReviews:
 
     def get(self, review_ids: Sequence[str]) -> dict[str, Review]:
         """Read several at a time, by id."""
-        if not review_ids:
-            return {}
-        found = self._rows.all(self._rows.select().where(_c.id.in_(review_ids)))
+        found = (Review(*row) for row in _BY_IDS.all(self._connection, review_ids))
         return {review.id: review for review in found}
 
     def of(self, execution_id: str) -> tuple[Review, ...]:

@@ -15,6 +15,7 @@ from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import LARGE, LIMIT, PREVIEW, Output, Preview
 from orchestrator.errors import TaskFailed, Unreadable, WrittenByNewer
+from orchestrator.ports import Transaction
 
 DIGEST = "sha256:" + "0" * 64
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -37,6 +38,21 @@ def test_an_output_is_read_as_it_was_written(
     written = Output(raw, agent="Writer", json={"n": [1.5, None]}, extra={"pydantic": raw})
 
     assert keep(store, execution, written) == written
+
+
+@pytest.mark.parametrize("asked", [0, 1, 3, 600])
+def test_several_outputs_are_read_at_once(
+    store: SqlStore, execution: Execution, asked: int
+) -> None:
+    written = {str(uuid4()): Output(f"the {number}.") for number in range(asked)}
+
+    def write(tx: Transaction) -> None:
+        for output_id, output in written.items():
+            tx.outputs.add(output_id, execution.id, output, execution.created_at)
+
+    store.transact(write)
+
+    assert store.read(lambda tx: tx.outputs.get(list(written))) == written
 
 
 def test_an_output_over_the_limit_is_refused(store: SqlStore, execution: Execution) -> None:
