@@ -110,31 +110,40 @@ def flow_class_of(deployment: Deployment) -> type[AnyFlow]:
     found = load(deployment)
     if not (isinstance(found, type) and issubclass(found, Flow)):
         raise broken(deployment, f"it is {kind_of(found)}, not the class of a flow")
-    _check(deployment, found)
+    try:
+        _check(found)
+    except _UnfitError as error:
+        raise broken(deployment, str(error)) from error
     return found
 
 
-def _check(deployment: Deployment, found: type[AnyFlow]) -> None:
+class _UnfitError(Exception):
+    """Why the engine cannot run a class."""
+
+
+@lru_cache
+def _check(found: type[AnyFlow]) -> None:
+    """See, once for each class, that the engine can run it. Raises _UnfitError."""
     try:
         methods = internals.definition_of(found).methods
         unseen = internals.unseen_methods(found)
     except FOREIGN as error:
-        raise broken(deployment, f"its methods do not fit together: {cause(error)}") from error
+        raise _UnfitError(f"its methods do not fit together: {cause(error)}") from error
     if unseen:
         names = ", ".join(f"{name} of {base}" for name, base in sorted(unseen.items()))
         why = (
             f"CrewAI runs the methods of the class itself, and not those that it inherits: {names}"
         )
-        raise broken(deployment, why)
+        raise _UnfitError(why)
     if not any(method.is_start for method in methods.values()):
-        raise broken(deployment, "none of its methods is a @start()")
+        raise _UnfitError("none of its methods is a @start()")
     state = internals.state_of(found)
     if isinstance(state, type) and issubclass(state, BaseModel):
         fields = state.model_fields.items()
         required = [name for name, field in fields if field.is_required() and name != "id"]
         if required:
             why = f"CrewAI builds its state without inputs, and {required[0]!r} has no default"
-            raise broken(deployment, why)
+            raise _UnfitError(why)
 
 
 @lru_cache
