@@ -8,6 +8,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -77,18 +78,61 @@ _idle: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Idle] = weakref.Wea
 
 
 class _ThreadForEach(ThreadPoolExecutor):
-    """A daemon thread for each call: none waits for another, and no exit waits for them."""
+    """A daemon thread for each call at work: none waits for another, and no exit waits for them.
+
+    A thread whose call has ended takes the next.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._free: list[SimpleQueue[Callable[[], None] | None]] = []
+        self._guard = threading.Lock()
+        self._over = False
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         future: Future[T] = Future()
+        calls = self._thread()
 
         def work() -> None:
             if not future.set_running_or_notify_cancel():
+                self._free_again(calls)
                 return
             try:
-                future.set_result(fn(*args, **kwargs))
+                result = fn(*args, **kwargs)
             except BaseException as error:  # noqa: BLE001 - whoever waits for it raises it
+                self._free_again(calls)
                 future.set_exception(error)
+            else:
+                self._free_again(calls)  # before anybody hears of the end, and has another call
+                future.set_result(result)
 
-        threading.Thread(target=work, daemon=True).start()
+        calls.put(work)
         return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002, ARG002 - as overridden
+        with self._guard:
+            self._over = True
+            free, self._free = self._free, []
+        for calls in free:
+            calls.put(None)
+
+    def _thread(self) -> SimpleQueue[Callable[[], None] | None]:
+        with self._guard:
+            if self._free:
+                return self._free.pop()
+        calls: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        threading.Thread(target=_work_off, args=(calls,), daemon=True).start()
+        return calls
+
+    def _free_again(self, calls: SimpleQueue[Callable[[], None] | None]) -> None:
+        with self._guard:
+            if self._over:
+                calls.put(None)
+            else:
+                self._free.append(calls)
+
+
+def _work_off(calls: SimpleQueue[Callable[[], None] | None]) -> None:
+    while (work := calls.get()) is not None:
+        work()
+        del work  # it holds on to what it was called with
