@@ -157,22 +157,22 @@ class _Compiled:
         self._is_positional = compiled.positional
         names = compiled.positiontup if compiled.positional else compiled.params
         self._binds = tuple(
-            (name, compiled.params[name], _bind(compiled.binds[name].type, dialect))
+            (name, compiled.params[name], *_bind(compiled.binds[name].type, dialect))
             for name in names or ()
         )
         self._selected = statement.selected_columns if isinstance(statement, Select) else ()
-        self._reads: tuple[tuple[int, Convert], ...] | None = None
+        self._reads: tuple[tuple[int, Convert, Any], ...] | None = None
 
     def bound(self, values: Values) -> Any:
         """What the driver takes: a list in the order of the SQL, or values by name."""
         if self._is_positional:
             return [
-                convert(values.get(name, default)) if convert else values.get(name, default)
-                for name, default, convert in self._binds
+                null if (value := values.get(name, default)) is None else convert(value)
+                for name, default, convert, null in self._binds
             ]
         return {
-            name: convert(values.get(name, default)) if convert else values.get(name, default)
-            for name, default, convert in self._binds
+            name: null if (value := values.get(name, default)) is None else convert(value)
+            for name, default, convert, null in self._binds
         }
 
     def learn(self, cursor: DBAPICursor) -> None:
@@ -184,7 +184,9 @@ class _Compiled:
             (place, _read(column.type, self._dialect, came_in[1]))
             for place, (column, came_in) in enumerate(told)
         )
-        self._reads = tuple((place, convert) for place, convert in found if convert is not None)
+        self._reads = tuple(
+            (place, convert, convert(None)) for place, convert in found if convert is not None
+        )
 
     def read(self, rows: Rows) -> list[Sequence[Any]]:
         """The rows that were found, as the domain has their values."""
@@ -193,15 +195,21 @@ class _Compiled:
         converted: list[Sequence[Any]] = []
         for row in rows:
             values = list(row)
-            for place, convert in self._reads:
-                values[place] = convert(values[place])
+            for place, convert, null in self._reads:
+                value = values[place]
+                values[place] = null if value is None else convert(value)
             converted.append(values)
         return converted
 
 
-def _bind(type_: Any, dialect: Dialect) -> Convert | None:
+def _bind(type_: Any, dialect: Dialect) -> tuple[Convert, Any]:
+    """How values of a type go in, and what NULL is for it: half of all columns have it."""
     convert: Convert | None = type_.dialect_impl(dialect).bind_processor(dialect)
-    return convert
+    return (convert, convert(None)) if convert else (_as_it_is, None)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _read(type_: Any, dialect: Dialect, came_in: object) -> Convert | None:
