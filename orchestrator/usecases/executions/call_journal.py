@@ -50,6 +50,8 @@ class ClaimedJournal:
         self._number = 0
         self._ended: list[Served] = []
         self._held: set[int] = set()
+        self._was_empty: bool | None = None
+        self._wrote = False
         self.is_open = True
 
     @property
@@ -218,6 +220,19 @@ class ClaimedJournal:
         ]
         return lines + [Void(call, _NOT_MADE) for _, step in left for call in step.void_approvals()]
 
+    def purge(self, tx: Transaction, run: TaskRun, step: str | None = None) -> None:
+        """Delete the round's calls, or those of one step and of what is inside it.
+
+        What earlier claims left is looked for once: nobody but this claim adds to it. Most methods
+        of flows call no model, and have nothing to delete.
+        """
+        if not self._wrote:
+            if self._was_empty is None and step is not None:
+                self._was_empty = not tx.calls.of(run)
+            if self._was_empty:
+                return
+        tx.calls.purge(run, step)
+
     def close(self, *, failed: bool) -> None:
         """The attempt has ended: say what was served, and forget what led to a failure.
 
@@ -286,6 +301,7 @@ class ClaimedJournal:
         """The calls of a step; what was recorded of them is read when the first is made."""
         if self._steps is None:
             self._recorded = list(self._read(lambda tx: tx.calls.of(self._run)))
+            self._was_empty = not self._recorded
             self._number = max((call.number for call in self._recorded), default=0)
             self._steps = {}
         if name not in self._steps:
@@ -339,6 +355,7 @@ class ClaimedJournal:
 
     def _through(self, work: Callable[[Transaction], None]) -> None:
         """One transaction, for as long as the database may take to come back."""
+        self._wrote = True
         retry_through_outage(lambda: self._ports.store.transact(work))
 
     def _read(self, work: Callable[[Transaction], T]) -> T:

@@ -55,7 +55,7 @@ class ClaimedRun:
         self, locked: LockedExecution, run: TaskRun, path: str, notes: Sequence[Line]
     ) -> None:
         if self._journal is not None:
-            locked.tx.calls.purge(run, path)
+            self._journal.purge(locked.tx, run, path)
         for note in notes:
             note.write(locked, run)
 

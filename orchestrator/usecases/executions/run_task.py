@@ -37,7 +37,7 @@ from orchestrator.usecases.executions.advance import (
     commit_task,
     withdraw_reviews,
 )
-from orchestrator.usecases.executions.call_journal import closing, journal_of
+from orchestrator.usecases.executions.call_journal import ClaimedJournal, closing, journal_of
 from orchestrator.usecases.executions.changed_code import (
     Turns,
     is_for_other_code,
@@ -143,14 +143,16 @@ def run_task(
 
 def _run_claimed(ports: Ports, worker: Worker, claimed: Claimed) -> TaskRunState | None:
     execution_id, task_run_id = claimed.run.execution_id, claimed.run.id
+    deployment = ports.deployments.get(claimed.run.deployment)
+    journal = journal_of(ports, worker.name, claimed.run, deployment)
     try:
-        result, seconds = _run(ports, worker, claimed)
+        result, seconds = _run(ports, worker, claimed, deployment, journal)
     except ClaimLost:
         log.warning("claim lost", execution_id=execution_id, task_run_id=task_run_id)
         return None
     except FOREIGN as error:  # whatever the user's code raises is a failed attempt
         return fail_attempt(ports, claimed.run, worker_actor(worker.name), _reason(error), error)
-    return _accept(ports, worker, claimed, result, seconds)
+    return _accept(ports, worker, claimed, journal, result, seconds)
 
 
 def _claim(
@@ -255,13 +257,17 @@ def rehydrate(locked: LockedExecution, run: TaskRun) -> Work:
     )
 
 
-def _run(ports: Ports, worker: Worker, claimed: Claimed) -> tuple[Result | Weighed | Paused, float]:
+def _run(
+    ports: Ports,
+    worker: Worker,
+    claimed: Claimed,
+    deployment: Deployment,
+    journal: ClaimedJournal | None,
+) -> tuple[Result | Weighed | Paused, float]:
     run = claimed.run
-    deployment = ports.deployments.get(run.deployment)
     require_same_code(deployment, claimed.work.plan, worker.loaded_plan(deployment))
     runner = ports.runners[deployment.runner]
     began = time.monotonic()
-    journal = journal_of(ports, worker.name, run, deployment)
     with closing(journal), worker.keeper.keep(run, claimed.stream) as progress:
         result: Result | Weighed | Paused
         if run.weighs:
@@ -289,6 +295,7 @@ def _accept(
     ports: Ports,
     worker: Worker,
     claimed: Claimed,
+    journal: ClaimedJournal | None,
     result: Result | Weighed | Paused,
     seconds: float,
 ) -> TaskRunState | None:
@@ -301,8 +308,8 @@ def _accept(
         locked = lock_execution(ports, tx, claimed.run.execution_id, actor)
         run = as_claimed.pop() if as_claimed else still_held(locked, claimed.run)
         saved = _save(locked, run, claimed, result, seconds)
-        if ports.deployments.get(run.deployment).journal and not isinstance(result, Paused):
-            tx.calls.purge(run)
+        if journal is not None and not isinstance(result, Paused):
+            journal.purge(tx, run)
         locked.close()
         return saved.state
 
