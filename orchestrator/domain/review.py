@@ -116,7 +116,7 @@ class Review:
     ``terms`` are what the deployment's policy says of it; None where nobody in particular is asked.
     ``rung`` is how far up the ladder it is. ``claimed_by`` is the address of the person who has it
     to themselves until ``claim_until``. ``due_at`` is the first of the times at which something is
-    to be done about it.
+    to be done about it, ``deadline_at`` of those by which a person should have decided.
     """
 
     id: str
@@ -153,6 +153,7 @@ class Review:
     claimed_by: str | None = None
     claim_until: datetime | None = None
     due_at: datetime | None = None
+    deadline_at: datetime | None = None
 
     @property
     def kind(self) -> QuestionKind:
@@ -259,7 +260,12 @@ class Review:
     def _timed(self, **changes: Any) -> Review:
         changed = replace(self, **changes)
         times = (changed.remind_at, changed.escalate_at, changed.answer_at, changed.claim_until)
-        return replace(changed, due_at=min(filter(None, times), default=None))
+        ends = (changed.expires_at, changed.answer_at, changed.sla_at)
+        return replace(
+            changed,
+            due_at=min(filter(None, times), default=None),
+            deadline_at=min(filter(None, ends), default=None),
+        )
 
     @property
     def weighed(self) -> Feedback:

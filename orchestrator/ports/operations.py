@@ -23,6 +23,7 @@ from orchestrator.domain.figures import (
 )
 from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.session import Session
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.token import Token
 
@@ -65,6 +66,10 @@ class Tokens(Protocol):
         """The token whose secret has this hash."""
         ...
 
+    def get(self, token_id: str) -> Token | None:
+        """Read."""
+        ...
+
     def all(self) -> tuple[Token, ...]:
         """Every token, oldest first."""
         ...
@@ -75,6 +80,30 @@ class Tokens(Protocol):
 
     def revoke(self, token_id: str, at: datetime) -> bool:
         """End a token; False when there is no live one with that id."""
+        ...
+
+
+class Sessions(Protocol):
+    """Who is signed in to the inbox, in one transaction."""
+
+    def add(self, session: Session) -> None:
+        """Insert."""
+        ...
+
+    def by_hash(self, hashed: str) -> Session | None:
+        """The session whose secret has this hash."""
+        ...
+
+    def seen(self, hashed: str, at: datetime) -> None:
+        """Note that it is in use."""
+        ...
+
+    def end(self, hashed: str) -> None:
+        """Take it away, if it is there."""
+        ...
+
+    def forget(self, expired_before: datetime) -> None:
+        """Take away all that had expired by then."""
         ...
 
 

@@ -64,6 +64,20 @@ class Reviews(Protocol):
         """
         ...
 
+    def waiting(
+        self,
+        deployment: str | None,
+        after: Review | None,
+        limit: int,
+        assigned_to: str | None = None,
+    ) -> tuple[Review, ...]:
+        """The same in the order of their deadlines, those without one last, beyond a review."""
+        ...
+
+    def done(self, deployment: str | None, after: Review | None, limit: int) -> tuple[Review, ...]:
+        """Some of the closed reviews, those that were closed last first, beyond a review."""
+        ...
+
 
 class Recipients(Protocol):
     """Who is asked in a review, in one transaction."""

@@ -16,6 +16,7 @@ from orchestrator.ports.operations import (
     Keys,
     Manifests,
     Secrets,
+    Sessions,
     Sweeps,
     Tokens,
     Workers,
@@ -55,6 +56,7 @@ class Transaction(Protocol):
     timeline: Timeline
     manifests: Manifests
     tokens: Tokens
+    sessions: Sessions
     keys: Keys
     intake: Intake
     mails: Mails

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Column, Connection, Select, Tuple, bindparam, literal, select, tuple_, update
 
 from orchestrator.adapters.sql.prepared import PreparedAmong
 from orchestrator.adapters.sql.rows import MOST, Rows, save, selecting
-from orchestrator.adapters.sql.schema import recipient_waits, recipients, review_is_open, reviews
+from orchestrator.adapters.sql.schema import (
+    recipient_waits,
+    recipients,
+    review_is_closed,
+    review_is_open,
+    reviews,
+)
 from orchestrator.domain.review import Review
 from orchestrator.ports import Position
 
@@ -96,10 +103,54 @@ class SqlReviews:
 
         ``assigned_to`` leaves those that wait for the person of that address.
         """
+        return self._rows.page(self._open(deployment, assigned_to), after, limit)
+
+    def waiting(
+        self,
+        deployment: str | None,
+        after: Review | None,
+        limit: int,
+        assigned_to: str | None = None,
+    ) -> tuple[Review, ...]:
+        """The same in the order of their deadlines, those without one last, beyond a review."""
+        query = self._open(deployment, assigned_to)
+        timed: tuple[Review, ...] = ()
+        if after is None or after.deadline_at is not None:
+            with_deadline = query.where(_c.deadline_at.is_not(None))
+            if after is not None:
+                place = (_c.deadline_at, _c.created_at, _c.id)
+                with_deadline = with_deadline.where(_place(place) > _place(place, after))
+            order = (_c.deadline_at, _c.created_at, _c.id)
+            timed = self._rows.all(with_deadline.order_by(*order).limit(limit))
+            after = None
+        if len(timed) == limit:
+            return timed
+        rest = Position(after.created_at, after.id) if after else None
+        without = query.where(_c.deadline_at.is_(None))
+        return timed + self._rows.page(without, rest, limit - len(timed))
+
+    def done(self, deployment: str | None, after: Review | None, limit: int) -> tuple[Review, ...]:
+        """Some of the closed reviews, those that were closed last first, beyond a review."""
+        query = self._rows.select().where(review_is_closed)
+        if deployment is not None:
+            query = query.where(_c.deployment == deployment)
+        if after is not None:
+            place = (_c.closed_at, _c.id)
+            query = query.where(_place(place) < _place(place, after))
+        return self._rows.all(query.order_by(_c.closed_at.desc(), _c.id.desc()).limit(limit))
+
+    def _open(self, deployment: str | None, assigned_to: str | None) -> Select[Any]:
         query = self._rows.select().where(review_is_open)
         if deployment is not None:
             query = query.where(_c.deployment == deployment)
         if assigned_to is not None:
             waiting = recipient_waits & (recipients.c.address == assigned_to)
             query = query.where(_c.id.in_(select(recipients.c.review_id).where(waiting)))
-        return self._rows.page(query, after, limit)
+        return query
+
+
+def _place(columns: tuple[Column[Any], ...], of: Review | None = None) -> Tuple:
+    """The place of each row, or of one review, in a list that these columns order."""
+    if of is None:
+        return tuple_(*columns)
+    return tuple_(*(literal(getattr(of, each.name), each.type) for each in columns))

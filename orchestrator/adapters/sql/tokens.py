@@ -27,6 +27,10 @@ class SqlTokens:
         """The token whose secret has this hash."""
         return self._rows.first(self._rows.select().where(tokens.c.hash == hashed))
 
+    def get(self, token_id: str) -> Token | None:
+        """Read."""
+        return self._rows.by_id(token_id)
+
     def all(self) -> tuple[Token, ...]:
         """Every token, oldest first."""
         return self._rows.all(self._rows.select().order_by(tokens.c.created_at, tokens.c.id))

@@ -10,10 +10,16 @@ from sqlalchemy import event
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.adapters.sql.schema import metadata
+from orchestrator.domain.review import Review, ReviewState
 from orchestrator.ports import EntryFilter, ExecutionFilter, Transaction
 
 AT = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
 MINUTE = timedelta(minutes=1)
+REVIEW = Review(
+    *("r", "x", "d", "t", "write", "write", 1, ReviewState.PENDING, 1, "o", "sha256:1", AT),
+    deadline_at=AT,
+    closed_at=AT,
+)
 COUNTED = ("tallies", "tally_deltas")
 SCANS = tuple(f"SCAN {table}" for table in metadata.tables if table not in COUNTED)
 
@@ -30,6 +36,29 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_task_runs_claimed_by": lambda tx: tx.task_runs.claimed_by("w"),
     "ix_reviews_expiry": lambda tx: tx.reviews.overdue(AT, 10),
     "ix_reviews_due": lambda tx: tx.reviews.due(AT, 10),
+    "ix_reviews_waiting": lambda tx: (
+        tx.reviews.waiting(None, None, 10),
+        tx.reviews.waiting(None, REVIEW, 10),
+    ),
+    "ix_reviews_waiting_of": lambda tx: (
+        tx.reviews.waiting("d", None, 10),
+        tx.reviews.waiting("d", REVIEW, 10),
+    ),
+    "ix_reviews_done": lambda tx: (
+        tx.reviews.done(None, None, 10),
+        tx.reviews.done(None, REVIEW, 10),
+    ),
+    "ix_reviews_done_of": lambda tx: (
+        tx.reviews.done("d", None, 10),
+        tx.reviews.done("d", REVIEW, 10),
+    ),
+    "INDEX ix_recipients_waiting": lambda tx: tx.reviews.waiting(None, None, 10, "ann@x.com"),
+    "sqlite_autoindex_sessions": lambda tx: (
+        tx.sessions.by_hash("h"),
+        tx.sessions.seen("h", AT),
+        tx.sessions.end("h"),
+    ),
+    "ix_sessions_expires_at": lambda tx: tx.sessions.forget(AT),
     "ix_recipients_waiting": lambda tx: tx.reviews.pending(None, None, 10, "ann@example.com"),
     "ix_recipients_token_hash": lambda tx: tx.recipients.by_token("h"),
     "ix_recipients_review_id": lambda tx: (tx.recipients.of(["r"]), tx.recipients.close("r")),
@@ -80,7 +109,7 @@ def explained(store: SqlStore) -> list[str]:
     def explain(
         connection: object, cursor: object, statement: str, values: object, *_: object
     ) -> None:
-        if statement.startswith(("SELECT", "WITH", "UPDATE")):
+        if statement.startswith(("SELECT", "WITH", "UPDATE", "DELETE")):
             rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
             plans.extend(row[3] for row in rows)
 

@@ -64,6 +64,7 @@ reviews = Table(
     Column("claimed_by", Words),
     Column("claim_until", Utc),
     Column("due_at", Utc),
+    Column("deadline_at", Utc),
     Index(None, "execution_id"),
     Index(None, "deployment", "state", "created_at"),
 )
@@ -78,6 +79,15 @@ partial_index(
     "ix_reviews_due", reviews.c.due_at, where=review_is_open & reviews.c.due_at.is_not(None)
 )
 partial_index("ix_reviews_open", reviews.c.created_at, reviews.c.id, where=review_is_open)
+review_is_closed = reviews.c.closed_at.is_not(None)
+
+# What waits, and what was decided, of all deployments or of one: pages of lists that grow.
+_waiting = (reviews.c.deadline_at, reviews.c.created_at, reviews.c.id)
+_done = (reviews.c.closed_at, reviews.c.id)
+partial_index("ix_reviews_waiting", *_waiting, where=review_is_open)
+partial_index("ix_reviews_waiting_of", reviews.c.deployment, *_waiting, where=review_is_open)
+partial_index("ix_reviews_done", *_done, where=review_is_closed)
+partial_index("ix_reviews_done_of", reviews.c.deployment, *_done, where=review_is_closed)
 
 recipients = Table(
     "recipients",
