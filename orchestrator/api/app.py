@@ -19,6 +19,9 @@ from orchestrator.api.common.request_log import HEADER, RequestLog, bind_path_id
 from orchestrator.api.front_page import front_page
 from orchestrator.api.metrics import exposition
 from orchestrator.api.pages.answer_page import answer_page
+from orchestrator.api.pages.inbox import inbox
+from orchestrator.api.pages.review_page import review_page
+from orchestrator.api.pages.sign_in import sign_in
 from orchestrator.api.platform.calls import calls, healthy
 from orchestrator.api.platform.respond import callback
 from orchestrator.api.probes import probes
@@ -120,6 +123,9 @@ def _route(app: FastAPI) -> None:
         audit,
         callback,
         answer_page,
+        sign_in,
+        inbox,
+        review_page,
         front_page,
     ):
         app.include_router(router)

@@ -26,6 +26,7 @@ body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 3rem aut
 <p>Runs CrewAI's crews and flows, halts where a person has to decide, and carries on once.</p>
 <p><strong>{standing}</strong></p>
 <ul>
+<li><a href="/inbox">The inbox</a>: what waits for a person's decision</li>
 <li><a href="/healthz">Health</a>, as load balancers read it</li>
 <li><a href="/openapi.json">The calls</a>, as an OpenAPI document</li>
 </ul>

@@ -9,6 +9,9 @@ from orchestrator.errors import Invalid
 ANSWER_PAGES = "/r"
 """Where the pages are that mails link to; the token of the mail is the rest of the path."""
 
+INBOX = "/inbox"
+"""Where the pages are on which reviewers see what waits for them."""
+
 
 def path_part(text: str) -> str:
     """An id or a name as one part of a path. Raises Invalid for what would lead elsewhere."""

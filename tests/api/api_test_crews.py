@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from browser import HOSTILE
+
 from orchestrator.adapters.runners.function_crew import FunctionCrew, TaskCall, task
 from orchestrator.domain.canonical import Json
 from orchestrator.errors import TaskFailed
@@ -42,3 +44,11 @@ def ramble() -> str:
 
 
 lengthy = FunctionCrew([ramble])
+
+
+@task(human_input=True)
+def attack(call: TaskCall) -> str:
+    return f"{HOSTILE} {call.round}"
+
+
+hostile = FunctionCrew([lambda: HOSTILE, attack], inputs=["topic"])

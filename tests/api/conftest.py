@@ -23,7 +23,7 @@ from orchestrator.api import create_app
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Deployment, StatusForm
 from orchestrator.jobs import CREWS, RESUME, RUN_TASK, Job
-from orchestrator.ports import Ports, Step
+from orchestrator.ports import Clock, Ports, Step
 from orchestrator.usecases.executions.run_task import Worker, run_task
 from orchestrator.usecases.operations.load_deployments import load_deployments
 from orchestrator.usecases.operations.tokens import create_token
@@ -175,16 +175,22 @@ def serve(
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     stores = []
 
-    def start(declared: DeploymentFile | None = None, public_url: str | None = None) -> Service:
+    def start(
+        declared: DeploymentFile | None = None,
+        public_url: str | None = None,
+        clock: Clock | None = None,
+    ) -> Service:
         path = tmp_path / f"{len(stores)}.db"
         shutil.copy(empty_database, path)
         jobs: list[Job] = []
-        store = make_store(f"sqlite:///{path}", publish=jobs.append, cipher=Cipher("key"))
+        store = make_store(
+            f"sqlite:///{path}", publish=jobs.append, cipher=Cipher("key"), clock=clock
+        )
         stores.append(store)
         ports = Ports(
             store=store,
             deployments=declared or deployments(),
-            clock=SystemClock(),
+            clock=clock or SystemClock(),
             ids=Uuid7Ids(),
             chance=SystemChance(),
             sender=GuardedSender(),

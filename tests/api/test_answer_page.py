@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 import structlog
+from browser import HOSTILE
 from policies import ANN, BEN, policy
 from structlog.testing import capture_logs
 
@@ -20,8 +21,6 @@ from orchestrator.domain.deployment import Deployment
 if TYPE_CHECKING:
     from conftest import Service
     from httpx import Response
-
-HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\u202e [x](javascript:alert(1))"
 
 
 @pytest.fixture

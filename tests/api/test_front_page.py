@@ -16,7 +16,7 @@ def test_a_browser_gets_a_page_that_says_how_things_stand(service: Service) -> N
     assert page.status_code == 200
     assert page.headers["Content-Type"].startswith("text/html")
     assert "Ready. Does not load: broken" in page.text
-    for link in ("/healthz", "/openapi.json"):
+    for link in ("/inbox", "/healthz", "/openapi.json"):
         assert f'href="{link}"' in page.text
         assert service.client.get(link).status_code == 200
 

@@ -79,11 +79,16 @@ async def _on_purpose(_request: Request, error: errors.OrchestratorError) -> Jso
 
 def response_to(error: errors.OrchestratorError) -> JsonResponse:
     """What a client is told of an error that was raised on purpose."""
-    meaning = next((MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS), None)
+    meaning = meaning_of(error)
     if meaning is None:
         log.error("unexpected error", exc_info=error)
         return unexpected()
     return failure(meaning, error.message, _particulars(error))
+
+
+def meaning_of(error: errors.OrchestratorError) -> Meaning | None:
+    """What an error means over HTTP, by its own class or one above it; None for one not planned."""
+    return next((MEANINGS[kind] for kind in type(error).__mro__ if kind in MEANINGS), None)
 
 
 def _particulars(error: errors.OrchestratorError) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
@@ -37,13 +38,22 @@ HEADERS = {
 """No script and nothing from elsewhere; the address, which is a right, goes nowhere."""
 
 
-def page(template: str, status: int = HTTPStatus.OK, **shown: Any) -> HTMLResponse:
+HEADERS_OF_FORMS = {**HEADERS, "Referrer-Policy": "same-origin"}
+"""Where the address is no right: without a referrer, browsers hide a form's origin as well."""
+
+
+def page(
+    template: str,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] = HEADERS,
+    **shown: Any,
+) -> HTMLResponse:
     """Render a page."""
     html = _environment.get_template(template).render(
         style=Markup(_STYLE),  # noqa: S704 - our own file
         **shown,
     )
-    return HTMLResponse(html, status, HEADERS)
+    return HTMLResponse(html, status, headers)
 
 
 def message(title: str, text: str, status: int = HTTPStatus.OK, written: str = "") -> HTMLResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,18 +49,23 @@ def list_pending(
 
     def read(tx: Transaction) -> tuple[ListedReview, ...]:
         reviews = tx.reviews.pending(deployment, after, limit, assigned_to)
-        previews = tx.outputs.previews([review.output_id for review in reviews])
-        asked = tx.recipients.of([review.id for review in reviews if review.terms])
-        return tuple(
-            ListedReview(
-                review,
-                previews.get(review.output_id, Preview("")),
-                tuple(each for each in asked if each.review_id == review.id),
-            )
-            for review in reviews
-        )
+        return listed(tx, reviews)
 
     return ports.store.read(read)
+
+
+def listed(tx: Transaction, reviews: Sequence[Review]) -> tuple[ListedReview, ...]:
+    """These reviews as lists show them."""
+    previews = tx.outputs.previews([review.output_id for review in reviews])
+    asked = tx.recipients.of([review.id for review in reviews if review.terms])
+    return tuple(
+        ListedReview(
+            review,
+            previews.get(review.output_id, Preview("")),
+            tuple(each for each in asked if each.review_id == review.id),
+        )
+        for review in reviews
+    )
 
 
 def who_is_asked(ports: Ports, review: Review) -> tuple[Recipient, ...]:

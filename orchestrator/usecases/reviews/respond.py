@@ -75,10 +75,19 @@ def respond_as(ports: Ports, holder: Holder, said: RespondBody, channel: str) ->
     review, recipient = holder.review, holder.recipient
     if not review.is_open:
         raise AlreadyAnswered(review.summary(), review.winner())
+    identity = recipient.address if recipient else None
+    actor = ACTOR if identity is None else person_actor(identity)
+    body = resume_body(review, said)
+    answer(ports, Answer(review.deployment, body, actor, channel, identity=identity))
+    return find_review(ports, review.id, None)
+
+
+def resume_body(review: Review, said: RespondBody) -> ResumeBody:
+    """What somebody says of a review, as a call that names it; no webhook is dropped by it."""
     given = said.model_dump(include=set(ResumeBody.model_fields), exclude_unset=True)
     if "feedback" in said.model_fields_set:
         given["human_feedback"] = said.feedback or said.human_feedback
-    body = ResumeBody.model_validate(
+    return ResumeBody.model_validate(
         {
             **given,
             "execution_id": review.execution_id,
@@ -86,7 +95,3 @@ def respond_as(ports: Ports, holder: Holder, said: RespondBody, channel: str) ->
             "carry_webhooks": True,
         }
     )
-    identity = recipient.address if recipient else None
-    actor = ACTOR if identity is None else person_actor(identity)
-    answer(ports, Answer(review.deployment, body, actor, channel, identity=identity))
-    return find_review(ports, review.id, None)

@@ -1,0 +1,197 @@
+"""The form in which a person answers a review: what it shows, and what it says once it is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from markupsafe import Markup
+
+from orchestrator.domain.output import Output
+from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.review import Review
+from orchestrator.errors import Invalid
+from orchestrator.wire.moment import iso
+from orchestrator.wire.notices import said_automatically
+from orchestrator.wire.requests import RespondBody, parse
+from orchestrator.wire.shown import moment, plain, rendered
+
+LONGEST_OUTPUT = 200_000
+"""Characters of an output that a page shows; there is a call for more."""
+
+MOST_FIELDS = 10
+
+_APPROVE, _REJECT, _SEND = "approve", "reject", "send"
+_EDITABLE = (QuestionKind.JUDGE, QuestionKind.APPROVAL)
+"""What may be approved in a text of one's own: an output, or the arguments of a call."""
+_VERDICTS = {_APPROVE: "Approve", _REJECT: "Ask for changes"}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A button of the form."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a person put into the form."""
+
+    choice: str = ""
+    feedback: str = ""
+    edited_output: str = ""
+    output_digest: str = ""
+    word: str = ""
+
+
+def fields_of(raw: bytes) -> dict[str, str]:
+    """The fields of a form as a browser sends it. Raises Invalid."""
+    try:
+        return dict(parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    except ValueError as error:
+        raise Invalid("This is not what the page's form sends.") from error
+
+
+def said_in(given: Mapping[str, str]) -> Said:
+    """What a person put into the fields of the form."""
+    return Said(
+        choice=given.get("choice", ""),
+        feedback=_lines(given.get("feedback", "")),
+        edited_output=_lines(given.get("edited_output", "")) if given.get("edit") else "",
+        output_digest=given.get("output_digest", ""),
+        word=given.get("word", ""),
+    )
+
+
+def _lines(text: str) -> str:
+    """Browsers end lines as the web does."""
+    return text.replace("\r\n", "\n")
+
+
+def answer_in(review: Review, said: Said) -> RespondBody:
+    """What the form says, as a call would say it.
+
+    Raises Invalid, also where a careful review lacks what was to be typed.
+    """
+    _require_word(review, said)
+    body: dict[str, Any] = {"feedback": said.feedback, "output_digest": said.output_digest}
+    if said.choice not in {each.value for each in _choices(review)}:
+        raise Invalid("Choose one of the answers.")
+    if review.kind in _EDITABLE:
+        if said.edited_output and said.choice == _APPROVE:
+            body["edited_output"] = said.edited_output
+        body["is_approve"] = said.choice == _APPROVE
+    elif said.choice != _SEND:
+        body["outcome"] = said.choice
+    return parse(RespondBody, body)
+
+
+def _require_word(review: Review, said: Said) -> None:
+    if review.terms is None or not review.terms.careful:
+        return
+    word = _word(review)
+    if said.word.strip().casefold() != word.casefold():
+        raise Invalid(f"Type '{word}' to confirm. Nothing was decided.")
+
+
+def _word(review: Review) -> str:
+    """What a person types who is sure: the name of what they decide on."""
+    return " ".join(review.task_name.split())
+
+
+def _choices(review: Review) -> list[Choice]:
+    if review.kind is QuestionKind.JUDGE:
+        return [Choice(value, label) for value, label in _VERDICTS.items()]
+    options = [Choice(option, option) for option in review.question.options]
+    takes_words = review.kind in (QuestionKind.CHOICE, QuestionKind.WORDS, QuestionKind.INPUT)
+    label = "Say it in words" if options else "Send"
+    return [*options, Choice(_SEND, label)] if takes_words else options
+
+
+def shown_form(
+    review: Review, output: Output, said: Said, fault: str | None = None
+) -> dict[str, Any]:
+    """What the templates show of a review, of its output, and of the form that answers it."""
+    terms = review.terms
+    return {
+        "fault": fault,
+        "review": _shown(review),
+        "output": shown_output(output),
+        "text": output.raw,
+        "said": said,
+        "chosen": said.choice,
+        "choices": _choices(review),
+        "may_edit": review.kind in _EDITABLE and (terms is None or terms.decisions == 1),
+        "careful": terms is not None and terms.careful,
+        "word": _word(review),
+        "decisions": 1 if terms is None else terms.decisions,
+        "due": {name: moment(iso(getattr(review, name))) for name in _TIMES},
+        "automatic": None if terms is None else said_automatically(terms.automatic),
+        "ask_for_words": _ASKED_FOR.get(review.kind, "Words beside your answer"),
+        "what_follows": _FOLLOWS.get(review.kind, "Your words go on as they are."),
+    }
+
+
+_TIMES = ("expires_at", "answer_at", "escalate_at")
+_ASKED_FOR = {
+    QuestionKind.JUDGE: "What should change, or what the next tasks should know",
+    QuestionKind.WORDS: "Your words",
+    QuestionKind.INPUT: "Your words",
+}
+_FOLLOWS = {
+    QuestionKind.JUDGE: (
+        "If you approve, your words are context of the tasks that follow. If you ask for changes, "
+        "the task runs again with them, and you are asked again."
+    ),
+    QuestionKind.APPROVAL: (
+        "If you approve, the tool is called once, with exactly these arguments. If not, it is not "
+        "called, and the agent is told your words in place of its result."
+    ),
+    QuestionKind.EFFECT: "Nothing goes on until a person has said what became of the call.",
+    QuestionKind.CHOICE: (
+        "Your choice decides how it goes on. What you say in words alone is weighed by a model."
+    ),
+}
+
+
+def _shown(review: Review) -> dict[str, Any]:
+    return {
+        "id": review.id,
+        "task_name": plain(review.task_name, 200),
+        "deployment": review.deployment,
+        "round": review.round,
+        "message": plain(review.question.message, 20_000),
+        "note": review.note,
+        "output_digest": review.output_digest,
+        "execution_id": review.execution_id,
+    }
+
+
+def shown_earlier(review: Review) -> dict[str, Any]:
+    """What was said in an earlier round."""
+    by = plain(review.reviewer or review.actor or "somebody", 200)
+    words = plain(review.words or "", 20_000)
+    return {"id": review.id, "round": review.round, "by": by, "feedback": words}
+
+
+def shown_output(output: Output) -> Markup:
+    """Data in lines of its own, any other text as the Markdown that models write."""
+    data = pretty(output.raw)
+    if data is not None:
+        return Markup("<pre>{}</pre>").format(plain(data, LONGEST_OUTPUT))
+    return rendered(plain(output.raw, LONGEST_OUTPUT))
+
+
+def pretty(text: str) -> str | None:
+    """An object or list of JSON in lines of its own; None for any other text."""
+    if len(text) > LONGEST_OUTPUT or text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,192 @@
+"""The page of one review in the inbox: all that is needed to decide, and the form that does."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Path, Request
+from starlette.responses import Response
+
+from orchestrator.api.common.access import World
+from orchestrator.api.common.errors import MEANINGS
+from orchestrator.api.common.request_body import RawBody
+from orchestrator.api.pages.answer_form import (
+    Said,
+    answer_in,
+    fields_of,
+    said_in,
+    shown_earlier,
+    shown_form,
+)
+from orchestrator.api.pages.inbox import decision
+from orchestrator.api.pages.page_route import PageRoute, see_other, sign_in_first, told
+from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
+from orchestrator.api.pages.signed_in import Perhaps, Signed, SignedIn, require_own_origin
+from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.person import address_of
+from orchestrator.domain.recipient import Recipient
+from orchestrator.domain.timeline import Entry
+from orchestrator.domain.word_difference import Stretch, difference
+from orchestrator.errors import AlreadyAnswered, Invalid, NotEntitled, OutputChanged
+from orchestrator.ports import Ports
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.briefing import Briefing, briefing, why_not
+from orchestrator.usecases.reviews.claim import claim, release
+from orchestrator.usecases.reviews.delegate import delegate
+from orchestrator.usecases.reviews.feedback import Answer
+from orchestrator.usecases.reviews.find import find_review
+from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.respond import resume_body
+from orchestrator.wire.ids import Id
+from orchestrator.wire.moment import iso
+from orchestrator.wire.paths import INBOX
+from orchestrator.wire.shown import moment, one_line, plain
+
+REVIEWS = f"{INBOX}/reviews"
+
+review_page = APIRouter(prefix=REVIEWS, include_in_schema=False, route_class=PageRoute)
+
+ReviewId = Annotated[Id, Path(max_length=100)]
+_OWN_ORIGIN = [Depends(require_own_origin)]
+
+_LONGEST_TEXT = 20_000
+_BEGINNING = 1_000
+_ALIKE = 600
+"""Characters that both texts have; in the middle of more, nothing is to be seen."""
+
+
+@review_page.get("/{review_id}")
+def show(ports: World, signed: Signed, review_id: ReviewId) -> Response:
+    """Looking changes nothing."""
+    return _page(ports, signed, briefing(ports, review_id, signed.visitor.only), Said())
+
+
+@review_page.post("/{review_id}", dependencies=_OWN_ORIGIN)
+def decide(
+    request: Request, ports: World, found: Perhaps, review_id: ReviewId, raw: RawBody
+) -> Response:
+    """Take the decision; where that cannot be, what was written is given back."""
+    fields = fields_of(raw)
+    said = said_in(fields)
+    if found is None:
+        return sign_in_first(request, said.feedback)
+    visitor = found.visitor
+    review = find_review(ports, review_id, visitor.only)
+    try:
+        found.require_own(fields)
+        body = resume_body(review, answer_in(review, said))
+        given = Answer(
+            review.deployment, body, visitor.actor, visitor.channel, identity=found.person
+        )
+        answer(ports, given)
+    except AlreadyAnswered as lost:
+        return told("Already decided", lost.message, HTTPStatus.CONFLICT, said.feedback)
+    except NotEntitled as refused:
+        status = MEANINGS[NotEntitled].status
+        return told("Not decided", refused.message, status, said.feedback)
+    except (Invalid, OutputChanged) as wrong:
+        return _page(ports, found, briefing(ports, review_id, visitor.only), said, wrong.message)
+    return see_other(f"{REVIEWS}/{review.id}")
+
+
+@review_page.post("/{review_id}/claim", dependencies=_OWN_ORIGIN)
+def claim_review(ports: World, signed: Signed, review_id: ReviewId, raw: RawBody) -> Response:
+    """Whoever claims it has it to themselves for a while."""
+    signed.require_own(fields_of(raw))
+    claim(ports, _act(signed, review_id), signed.visitor.acting(None))
+    return see_other(f"{REVIEWS}/{review_id}")
+
+
+@review_page.post("/{review_id}/release", dependencies=_OWN_ORIGIN)
+def release_review(ports: World, signed: Signed, review_id: ReviewId, raw: RawBody) -> Response:
+    """Others may claim it again."""
+    signed.require_own(fields_of(raw))
+    release(ports, _act(signed, review_id), signed.visitor.acting(None))
+    return see_other(f"{REVIEWS}/{review_id}")
+
+
+@review_page.post("/{review_id}/delegate", dependencies=_OWN_ORIGIN)
+def delegate_review(ports: World, signed: Signed, review_id: ReviewId, raw: RawBody) -> Response:
+    """To somebody who decides in one's place."""
+    fields = fields_of(raw)
+    signed.require_own(fields)
+    to = address_of(fields.get("to", ""))
+    if to is None:
+        raise Invalid("Name a mail address, such as ann@example.com. Nothing was done.")
+    delegate(ports, _act(signed, review_id), signed.visitor.acting(None), to)
+    return see_other(f"{REVIEWS}/{review_id}")
+
+
+def _act(signed: SignedIn, review_id: str) -> Act:
+    return Act(review_id, signed.visitor.only, signed.visitor.actor)
+
+
+def _page(
+    ports: Ports, signed: SignedIn, found: Briefing, said: Said, fault: str | None = None
+) -> Response:
+    review, person = found.review, signed.person
+    asked = found.recipient(person)
+    holder = review.holder(ports.clock.now())
+    return page(
+        "review.html",
+        HTTPStatus.OK if fault is None else HTTPStatus.UNPROCESSABLE_ENTITY,
+        HEADERS_OF_FORMS,
+        **shown_form(review, found.output, said, fault),
+        who=signed.name,
+        csrf=signed.csrf,
+        earlier=[shown_earlier(each) for each in found.earlier],
+        changes=_changes(found),
+        reason=asked.reason if asked else None,
+        closed=None if review.is_open else {"decision": decision(review), **_closing(found)},
+        why_not=why_not(ports, found, person) if review.is_open else None,
+        is_asked=review.is_open and asked is not None,
+        holder=holder,
+        has_claimed=holder is not None and holder == person,
+        people=[_recipient(each) for each in found.recipients],
+        inputs=_json(found.execution.execution.inputs),
+        committed={
+            one_line(name, 200): plain(each.text, _BEGINNING)
+            for name, each in found.committed.items()
+        },
+        usage={plain(name, 100): str(count) for name, count in found.usage.items()},
+        timeline=[_entry(each) for each in found.timeline],
+    )
+
+
+def _closing(found: Briefing) -> dict[str, Any]:
+    review = found.review
+    words = plain(review.words or "", _LONGEST_TEXT)
+    return {"summary": plain(review.summary(), _BEGINNING), "words": words}
+
+
+def _changes(found: Briefing) -> list[Stretch] | None:
+    """What is other than in the round before; None where there is none, or too much to compare."""
+    if found.before is None:
+        return None
+    stretches = difference(found.before.raw, found.output.raw)
+    return None if stretches is None else [_shortened(each) for each in stretches]
+
+
+def _shortened(stretch: Stretch) -> Stretch:
+    text = stretch.text
+    if not (stretch.removed or stretch.added) and len(text) > _ALIKE:
+        text = f"{text[: _ALIKE // 2]} […] {text[-_ALIKE // 2 :]}"
+    return Stretch(plain(text, _LONGEST_TEXT), stretch.removed, stretch.added)
+
+
+def _recipient(recipient: Recipient) -> dict[str, Any]:
+    return {
+        "address": recipient.address,
+        "state": recipient.state.value.lower(),
+        "reason": plain(recipient.reason, 200),
+    }
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {"at": moment(iso(entry.at)), "event": entry.event, "by": plain(entry.actor, 200)}
+
+
+def _json(data: JsonObject) -> str:
+    return plain(json.dumps(data, indent=2, ensure_ascii=False), _LONGEST_TEXT)

@@ -1,0 +1,56 @@
+"""A person with a browser, for tests of the inbox."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from fastapi.testclient import TestClient
+
+from orchestrator.usecases.operations.tokens import create_token
+
+if TYPE_CHECKING:
+    from conftest import Service
+    from httpx import Response
+
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\u202e [x](javascript:alert(1))"
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+class Browser:
+    """Keeps cookies, follows no redirects, and sends the forms that it was shown."""
+
+    def __init__(self, service: Service, base_url: str = "http://testserver") -> None:
+        self.service = service
+        self.client = TestClient(service.client.app, base_url=base_url, follow_redirects=False)
+        self.csrf = ""
+        self.token_id = ""
+
+    def get(self, path: str, **more: Any) -> Response:
+        return self.client.get(path, **more)
+
+    def text(self, path: str) -> str:
+        """A page that is there."""
+        told = self.get(path)
+        assert told.status_code == 200, told.text
+        return told.text
+
+    def send(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> Response:
+        said = {"csrf": self.csrf, **fields}
+        return self.client.post(path, content=urlencode(said), headers={**FORM, **(headers or {})})
+
+    def sign_in(
+        self, person: str | None = None, deployment: str | None = None, name: str = "desk"
+    ) -> Response:
+        """With a new token."""
+        token, secret = create_token(self.service.ports, name, deployment, person=person)
+        self.token_id = token.id
+        return self.use(secret)
+
+    def use(self, secret: str, **more: Any) -> Response:
+        told = self.send("/inbox/sign-in", token=secret, **more)
+        if told.status_code == 303:
+            (self.csrf,) = set(re.findall(r'name="csrf" value="([^"]*)"', self.text("/inbox")))
+        return told
