@@ -89,3 +89,55 @@ def test_overdue_are_open_reviews_whose_deadline_has_passed(
     add(store, late, in_time, closed, new_review(expires_at=None))
 
     assert store.read(lambda tx: tx.reviews.overdue(now, 10)) == (late,)
+
+
+def test_what_waits_comes_by_its_deadline_and_what_has_none_last(
+    store: SqlStore, new_review: Callable[..., Review], now: datetime
+) -> None:
+    minute = timedelta(minutes=1)
+    ordered = [
+        new_review(deadline_at=now, created_at=now + minute),
+        new_review(deadline_at=now + minute, created_at=now),
+        new_review(deadline_at=now + minute, created_at=now + minute),
+        new_review(created_at=now),
+        new_review(created_at=now + minute),
+    ]
+    add(store, *reversed(ordered))
+    closed = new_review(state=ReviewState.WITHDRAWN, closed_at=now)
+    add(store, closed)
+
+    for deployment in (None, ordered[0].deployment):
+        assert pages(store, lambda tx, after, of=deployment: tx.reviews.waiting(of, after, 2)) == [
+            ordered[:2],
+            ordered[2:4],
+            ordered[4:],
+        ]
+    assert store.read(lambda tx: tx.reviews.waiting("other", None, 2)) == ()
+    assert store.read(lambda tx: tx.reviews.waiting(None, None, 2, "ann@example.com")) == ()
+
+
+def test_what_was_closed_last_comes_first(
+    store: SqlStore, new_review: Callable[..., Review], now: datetime
+) -> None:
+    done = [
+        new_review(state=ReviewState.ANSWERED, closed_at=now - timedelta(minutes=ago))
+        for ago in range(3)
+    ]
+    add(store, new_review(), *done)
+
+    for deployment in (None, done[0].deployment):
+        assert pages(store, lambda tx, after, of=deployment: tx.reviews.done(of, after, 2)) == [
+            done[:2],
+            done[2:],
+        ]
+    assert store.read(lambda tx: tx.reviews.done("other", None, 2)) == ()
+
+
+def pages(store: SqlStore, read: Callable[..., tuple[Review, ...]]) -> list[list[Review]]:
+    """Pages of two, to the end of the list."""
+    found: list[list[Review]] = []
+    after = None
+    while page := store.read(lambda tx, place=after: read(tx, place)):
+        found.append(list(page))
+        after = page[-1]
+    return found
