@@ -67,7 +67,7 @@ def test_no_text_of_models_or_errors_is_shown(service: Service, halted: str, fai
 
 def test_every_queue_has_its_length(service: Service) -> None:
     found = service.in_flower("/api/queues/length")["active_queues"]
-    assert {queue["name"] for queue in found} == {"crews", "webhooks", "intake"}
+    assert {queue["name"] for queue in found} == {"crews", "webhooks", "mail", "intake"}
 
 
 @pytest.mark.parametrize(
