@@ -13,7 +13,7 @@ from orchestrator.errors import DeploymentBroken
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
 from orchestrator.usecases.executions.changed_code import Turns
-from orchestrator.usecases.executions.run_task import Worker
+from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.operations.load_deployments import digests_of, load_deployments
 from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.wiring import make_ports

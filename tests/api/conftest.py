@@ -24,7 +24,8 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Deployment, StatusForm
 from orchestrator.jobs import CREWS, RESUME, RUN_TASK, Job
 from orchestrator.ports import Clock, Ports, Step
-from orchestrator.usecases.executions.run_task import Worker, run_task
+from orchestrator.usecases.executions.claiming import Worker
+from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.load_deployments import load_deployments
 from orchestrator.usecases.operations.tokens import create_token
 

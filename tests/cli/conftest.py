@@ -22,7 +22,8 @@ from orchestrator.cli.application import application
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.ports import Ports, Step
 from orchestrator.settings import PREFIX, Settings
-from orchestrator.usecases.executions.run_task import Worker, run_task
+from orchestrator.usecases.executions.claiming import Worker
+from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.load_deployments import load_deployments
 from orchestrator.wiring import make_ports
 

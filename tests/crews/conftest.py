@@ -24,8 +24,9 @@ from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import ClaimLost
 from orchestrator.jobs import Job
 from orchestrator.ports import Ports, Progress, Runner, Step
+from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.claims import renew_claim
-from orchestrator.usecases.executions.run_task import Worker, run_task
+from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.load_deployments import load_deployments
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer

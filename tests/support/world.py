@@ -28,8 +28,9 @@ from orchestrator.domain.review import judge
 from orchestrator.domain.work import Work
 from orchestrator.jobs import RESUME, RUN_TASK, Job
 from orchestrator.ports import Ended, Ports, RunContext, Step
+from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
-from orchestrator.usecases.executions.run_task import Worker, run_task
+from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.executions.snapshot import Snapshot, snapshot
 from orchestrator.usecases.operations.load_deployments import load_deployments
 from orchestrator.usecases.reviews.answer import answer

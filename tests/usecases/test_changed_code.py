@@ -17,7 +17,8 @@ from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import DeploymentBroken
-from orchestrator.usecases.executions.run_task import Worker, run_task
+from orchestrator.usecases.executions.claiming import Worker
+from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.sweep import sweep
 from workers.lease_keeper import ThreadLeaseKeeper
 
