@@ -78,6 +78,23 @@ def test_the_webhook_names_who_is_asked(service: Service) -> None:
     assert body["callback_url"].startswith("http://crew.test/crewai_plus/")
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/reviews/{}/respond", "/crewai_plus/api/v1/human_feedback_requests/{}/respond"]
+)
+def test_the_token_of_a_mail_answers_as_its_recipient(
+    service: Service, review: str, path: str
+) -> None:
+    asked = service.ports.store.read(lambda tx: tx.recipients.of([review]))
+    token = service.ports.store.read(lambda tx: tx.recipients.token(asked[1].id))
+    body = {"is_approve": True, "reviewer": ANN}
+    call = path.format(review)
+    assert service.client.post(f"{call}?token={token}x", json=body).status_code == 401
+    assert service.client.post(f"{call}?token={token}", json=body).status_code == 200
+    assert service.client.post(f"{call}?token={token}", json=body).status_code == 409
+    told = service.get(f"/v1/reviews/{review}").json()
+    assert (told["reviewer"], told["approved"]) == (BEN, True)
+
+
 def test_a_review_is_claimed_and_given_back(service: Service, review: str) -> None:
     told = service.post(f"/v1/reviews/{review}/claim", {"person": ANN})
     assert (told.status_code, told.json()["claimed_by"]) == (200, ANN)

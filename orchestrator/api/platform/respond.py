@@ -17,14 +17,25 @@ from orchestrator.wire.ids import Id
 from orchestrator.wire.misspelt import with_warnings
 from orchestrator.wire.requests import RespondBody, parse
 
-callback = APIRouter(tags=["crews"])
+callback = APIRouter()
 
-Token = Annotated[str, Query(max_length=500, description="The token of the notice.")]
+Token = Annotated[
+    str, Query(max_length=500, description="The token of the notice, or of one recipient's mail.")
+]
 
 
 @callback.post(
+    "/v1/reviews/{review_id}/respond",
+    name="respond_by_token",
+    tags=["reviews"],
+    responses=documented(Responded, 403, 409, *BODY),
+    openapi_extra=body_of(RespondBody),
+    summary="Answer a review with the token of its notice or mail",
+)
+@callback.post(
     "/crewai_plus/api/v1/human_feedback_requests/{review_id}/respond",
-    responses=documented(Responded, 409, *BODY),
+    tags=["crews"],
+    responses=documented(Responded, 403, 409, *BODY),
     openapi_extra=body_of(RespondBody),
     summary="Answer a review from its notice",
 )
