@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -34,11 +35,16 @@ SENDERS: dict[str, Callable[[str], Any]] = {
 
 @contextmanager
 def nothing_leaves(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """Note every address that somebody is about to connect to, and let nobody connect."""
+    """Note every address that is about to be connected to, and let nobody connect.
+
+    Threads that other tests left behind are nobody here: they neither count nor are let through.
+    """
     reached: list[Any] = []
+    others = set(threading.enumerate()) - {threading.current_thread()}
 
     def connect(_socket: socket.socket, address: Any) -> None:
-        reached.append(address)
+        if threading.current_thread() not in others:
+            reached.append(address)
         raise ConnectionRefusedError
 
     def resolve(host: Any, port: Any, family: int = 0, kind: int = 0, *_: Any, **__: Any) -> Any:
