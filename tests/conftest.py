@@ -9,11 +9,22 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 from receiver import Receiver
 from service import Service
 from work import Work
 
 REPLIES = {"mail_reply_domain": "answers.crews.example", "mail_sender_check": "off"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loggers_that_can_be_heard() -> Iterator[None]:
+    """Commands set up logging for their process, and loggers keep that: not in this one."""
+    configure = structlog.configure
+    with pytest.MonkeyPatch.context() as patched:
+        uncached = {"cache_logger_on_first_use": False}
+        patched.setattr(structlog, "configure", lambda **given: configure(**{**given, **uncached}))
+        yield
 
 
 @pytest.fixture(scope="session")

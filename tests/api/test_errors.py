@@ -24,6 +24,7 @@ INTERNAL = {
     "AlreadyRunning",
     "BrokerFailed",
     "CannotBackUp",
+    "CannotLookUp",
     "CannotRestore",
 }
 """Errors that no call should end in; if one does, it is a 500."""

@@ -63,15 +63,13 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def logging_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def logging_of_its_own() -> Iterator[None]:
     """Commands set up logging for their process: have that end with the test."""
-    configure, handlers = structlog.configure, logging.root.handlers.copy()
-    uncached = {"cache_logger_on_first_use": False}
-    monkeypatch.setattr(structlog, "configure", lambda **given: configure(**{**given, **uncached}))
+    handlers = logging.root.handlers.copy()
     yield
     structlog.reset_defaults()
     # A thread of this test may still look for its broker: nothing of that is the next one's output.
-    configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     logging.root.handlers[:] = handlers
 
 
