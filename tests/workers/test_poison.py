@@ -78,13 +78,14 @@ def test_poison_is_refused_counted_and_gone_and_the_service_works_on(
 ) -> None:
     before = Counter(refused(service))
     worker = service.process("crews").pid
+    held = set(service.broker.hkeys("unacked"))  # by workers that an earlier test killed
     for _, queue, poison in POISON:
         service.broker.lpush(queue, poison)
     expected = Counter(why.value for why, *_ in POISON)
     service.until(lambda: Counter(refused(service)) - before == expected)
     queues = ("crews", "webhooks", "intake")
     service.until(lambda: not sum(map(service.broker.llen, queues)))
-    service.until(lambda: not service.broker.hlen("unacked"))
+    service.until(lambda: held.issuperset(service.broker.hkeys("unacked")))
     assert SECRET not in service.log
     assert service.process("crews").pid == worker
 
