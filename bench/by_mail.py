@@ -62,10 +62,12 @@ class Postbox:
     def __init__(self) -> None:
         self.taken: list[tuple[str, str, str]] = []
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """As aiosmtpd calls it: a mail has come."""
-        found = [each.search(envelope.content) for each in (_TO, _REPLY_TO, _MESSAGE_ID)]
-        self.taken.append(tuple(each[1].decode() for each in found if each))  # type: ignore[arg-type]
+        person, reply_to, message_id = (
+            each.findall(envelope.content)[0].decode() for each in (_TO, _REPLY_TO, _MESSAGE_ID)
+        )
+        self.taken.append((person, reply_to, message_id))
         return "250 OK"
 
 

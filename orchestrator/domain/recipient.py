@@ -97,7 +97,15 @@ class Recipient:
     def ask_again(self) -> Recipient:
         """The votes led to nothing."""
         state = RECIPIENT.follow("ask_again", self.state)
-        return replace(self, state=state, decided_at=None, approved=None, outcome=None)
+        return replace(
+            self,
+            state=state,
+            decided_at=None,
+            approved=None,
+            outcome=None,
+            words=None,
+            channel=None,
+        )
 
     def snooze(self, until: datetime) -> Recipient:
         """No reminders until then."""

@@ -165,6 +165,11 @@ class Review:
         """Whether a decision would still be taken."""
         return self.state is ReviewState.PENDING
 
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether nobody has said anything so far: deadlines count for no other."""
+        return self.is_open and not self.weighing
+
     def answer(
         self, feedback: Feedback, now: datetime, edited_output_id: str | None = None
     ) -> Review:

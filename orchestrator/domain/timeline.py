@@ -15,7 +15,7 @@ SWEEP = "sweep"
 REVIEW_EVENTS = (
     "review.open",
     *(f"review.{each.name}" for each in REVIEW.transitions),
-    "review.nobody",
+    "review.too_few",
     "recipient.ask",
     "recipient.snooze",
     "recipient.undeliverable",

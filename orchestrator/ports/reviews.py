@@ -36,11 +36,14 @@ class Reviews(Protocol):
         ...
 
     def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
-        """Open reviews whose deadline has passed."""
+        """Open reviews whose deadline has passed, and that nobody has answered in words."""
         ...
 
     def due(self, now: datetime, limit: int) -> tuple[Review, ...]:
-        """Open reviews about which something is to be done: their ``due_at`` has come."""
+        """Open reviews about which something is to be done: their ``due_at`` has come.
+
+        None whose words are being weighed: somebody answered.
+        """
         ...
 
     def unassigned(self, limit: int) -> tuple[str, ...]:

@@ -6,13 +6,12 @@ import os
 import smtplib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from processes import free_port
+from processes import free_port, until_it_works
 from replies import ANN, DOMAIN, TOKEN, reply
 
 from orchestrator.adapters.sql import Cipher, make_store
@@ -39,9 +38,7 @@ def serving(data: Path, **settings: str) -> Iterator[tuple[int, subprocess.Popen
         **settings,
     }
     with subprocess.Popen(command, env={**os.environ, **given}) as server:
-        while not takes_mail(port):
-            assert server.poll() is None
-            time.sleep(0.05)
+        until_it_works(server, lambda: takes_mail(port))
         yield port, server
         server.terminate()
 

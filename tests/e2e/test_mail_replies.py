@@ -5,16 +5,18 @@ from __future__ import annotations
 import smtplib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
-from processes import free_port
+from processes import free_port, until_it_works
 from replies import ANN, DOMAIN, TOKEN, ask, reply
 from service import Service
 from work import Work
 
 from orchestrator.domain.inbound_mail import MailState, StoredMail
+
+GREETS = 220
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("e2e")]
 
@@ -26,13 +28,13 @@ def mail_server(service: Service) -> Iterator[smtplib.LMTP]:
     command += ["--data", str(service.data), "--deployments", str(service.deployments)]
     with subprocess.Popen(command, env=service.environment) as server:
         client = smtplib.LMTP()
-        while True:
-            try:
-                client.connect("127.0.0.1", port)
-                break
-            except OSError:
-                assert server.poll() is None
-                time.sleep(0.05)
+
+        def connects() -> bool:
+            with suppress(OSError):
+                return client.connect("127.0.0.1", port)[0] == GREETS
+            return False
+
+        until_it_works(server, connects)
         yield client
         client.close()
         server.terminate()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -94,3 +95,12 @@ def events(world: World, execution_id: str, noun: str) -> list[tuple[str, JsonOb
     """What the timeline tells of a noun."""
     entries = world.ports.store.read(lambda tx: tx.timeline.of(execution_id))
     return [(each.event, each.details) for each in entries if each.event.startswith(noun)]
+
+
+def mails(world: World, review: Review) -> list[tuple[str, str]]:
+    """To whom which notices go, in order."""
+    found = world.ports.store.read(lambda tx: tx.timeline.of(review.execution_id))
+    ids = [each.subject_id for each in found if each.event == "delivery.create"]
+    deliveries = world.ports.store.read(lambda tx: [tx.deliveries.get(each) for each in ids])
+    bodies = [json.loads(each.body or b"") for each in deliveries if each]
+    return [(body["to"], body["notice"]) for body in bodies]

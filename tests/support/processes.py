@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import signal
 import socket
-from collections.abc import Sequence
+import subprocess
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import psutil
@@ -18,6 +20,13 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def until_it_works(process: subprocess.Popen[bytes], works: Callable[[], bool]) -> None:
+    """Wait until a process does what it was started for; fails where it has ended instead."""
+    while not works():
+        assert process.poll() is None
+        time.sleep(0.05)
 
 
 def kill_all(processes: Sequence[psutil.Process]) -> None:

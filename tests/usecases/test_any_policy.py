@@ -34,10 +34,12 @@ from orchestrator.ports import MailIdentity
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.absences import begin_absence, end_absence
 from orchestrator.usecases.reviews.claim import claim, release
-from orchestrator.usecases.reviews.delegate import delegate, reassign, snooze
+from orchestrator.usecases.reviews.delegate import delegate
 from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.reassign import reassign
 from orchestrator.usecases.reviews.reroute import reroute
 from orchestrator.usecases.reviews.respond import respond_with
+from orchestrator.usecases.reviews.snooze import snooze
 from orchestrator.wire.requests import RespondBody
 
 PEOPLE = (ANN, BEN, CAT, DAN)
@@ -247,7 +249,7 @@ class AnyPolicy(RuleBasedStateMachine):
     def nobody_is_named(self, review: Review) -> None:
         entries = self.world.ports.store.read(lambda tx: tx.timeline.of(self.execution_id))
         assert any(
-            each.event == "review.nobody" and each.subject_id == review.id for each in entries
+            each.event == "review.too_few" and each.subject_id == review.id for each in entries
         )
 
     def may_not_agree(self) -> None:

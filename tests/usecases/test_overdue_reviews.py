@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +17,7 @@ from policies import (
     approves,
     events,
     hours,
+    mails,
     open_review,
     policy,
     recipients_of,
@@ -35,8 +35,8 @@ from orchestrator.errors import Invalid, NotFound
 from orchestrator.ports import MailIdentity, Transaction
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.absences import begin_absence, end_absence, list_absences
-from orchestrator.usecases.reviews.delegate import snooze
 from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.snooze import snooze
 from orchestrator.usecases.reviews.undeliverable import note_undeliverable
 
 Make = Callable[..., World]
@@ -56,15 +56,6 @@ def halted(a_world: Make, later: Later) -> Callable[..., tuple[World, Review]]:
         return world, open_review(world, world.halted())
 
     return make
-
-
-def mails(world: World, review: Review) -> list[tuple[str, str]]:
-    """To whom which notices go, in order."""
-    found = world.ports.store.read(lambda tx: tx.timeline.of(review.execution_id))
-    ids = [each.subject_id for each in found if each.event == "delivery.create"]
-    deliveries = world.ports.store.read(lambda tx: [tx.deliveries.get(each) for each in ids])
-    bodies = [json.loads(each.body or b"") for each in deliveries if each]
-    return [(body["to"], body["notice"]) for body in bodies]
 
 
 def test_reminders_come_again_and_again_and_never_early(
@@ -211,3 +202,21 @@ def _bounces(world: World, review: Review, address: str) -> None:
         note_undeliverable(world.ports, tx, ended, "w-1")
 
     world.ports.store.transact(end)
+
+
+@pytest.mark.parametrize("timeout", [None, timedelta(hours=1)])
+def test_words_that_came_in_time_win_though_a_model_still_weighs_them(
+    a_flow: Make, later: Later, timeout: timedelta | None
+) -> None:
+    automatic = Automatic(hours(1), outcome="revise")
+    rules = policy(ANN, automatic=automatic, remind_after=hours(1), ladder=(rung(1, BEN),))
+    world = a_flow("loop", review_policy=rules, review_timeout=timeout)
+    world.runner.says = "go"
+    review = open_review(world, world.halted())
+    assert says(world, review, ANN, human_feedback="Well then.")["weighing"]
+    later(2 * HOUR)
+    swept = sweep(world.ports)
+    assert (swept.overdue_reviews, swept.expired_reviews) == (0, 0)
+    world.work()
+    (closed, *_) = reviews_of(world, review.execution_id)
+    assert (closed.outcome, closed.reviewer) == ("go", ANN)

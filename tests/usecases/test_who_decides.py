@@ -15,6 +15,7 @@ from policies import (
     DAN,
     events,
     group_policy,
+    mails,
     open_review,
     people,
     policy,
@@ -23,6 +24,7 @@ from policies import (
     says,
     token_of,
 )
+from sqlalchemy.exc import IntegrityError
 from world import World
 
 from orchestrator.domain.execution import ExecutionState
@@ -30,12 +32,14 @@ from orchestrator.domain.recipient import RecipientState
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.review_policy import ReviewPolicy, Rule
 from orchestrator.errors import AlreadyAnswered, Invalid, InvalidResponseToken, NotEntitled
+from orchestrator.ports import MailIdentity
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.reviews.claim import claim, release
-from orchestrator.usecases.reviews.delegate import delegate, reassign
+from orchestrator.usecases.reviews.delegate import delegate
 from orchestrator.usecases.reviews.find import list_pending
 from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.reassign import reassign
 from orchestrator.usecases.reviews.reroute import reroute
 from orchestrator.usecases.reviews.respond import respond_with
 from orchestrator.usecases.reviews.withdraw import withdraw
@@ -72,7 +76,8 @@ def test_where_nobody_is_found_the_review_is_open_and_the_timeline_says_so(a_wor
     world = a_world("write?", review_policy=policy())
     review = halted(world)
     assert recipients_of(world, review) == {}
-    assert ("review.nobody", {"rule": "*"}) in events(world, review.execution_id, "review")
+    too_few = {"rule": "*", "asked": 0, "needed": 1}
+    assert ("review.too_few", too_few) in events(world, review.execution_id, "review")
     (found,) = (each for each in examine(world.ports) if each.check == "reviews")
     assert (found.says, review.id in str(found.mend)) == ("nobody is asked in 1 open reviews", True)
     says(world, review, None, is_approve=True)
@@ -205,6 +210,46 @@ def test_reassigning_ends_the_rights_of_those_before(a_world: Make) -> None:
         says(world, review, BEN, is_approve=True)
     says(world, review, CAT, is_approve=True)
     assert says(world, review, DAN, is_approve=True)["status"] == "completed"
+
+
+def test_nobody_has_two_votes(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write?", review_policy=policy(ANN, BEN, decisions=2))
+    review = halted(world)
+    with pytest.raises(Invalid, match="2 have to decide"):
+        reassign(world.ports, act(review), [CAT, CAT])
+    reassign(world.ports, act(review), [CAT, DAN, CAT])
+    assert list(recipients_of(world, review)) == [ANN, BEN, CAT, DAN]
+    cat = recipients_of(world, review)[CAT]
+    with pytest.raises(IntegrityError):
+        world.ports.store.transact(
+            lambda tx: tx.recipients.add({replace(cat, id=world.ports.ids.new()): "token"})
+        )
+
+
+def test_where_fewer_are_asked_than_have_to_agree_that_is_said(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN, decisions=2))
+    review = halted(world)
+    too_few = {"rule": "*", "asked": 1, "needed": 2}
+    assert ("review.too_few", too_few) in events(world, review.execution_id, "review")
+    delegate(world.ports, act(review), ANN, BEN)
+    reassign(world.ports, act(review), [CAT, DAN])
+    said = [event for event, _ in events(world, review.execution_id, "review.too_few")]
+    assert len(said) == 2
+
+
+def test_who_did_not_agree_is_asked_again_by_mail(a_flow: Make) -> None:
+    world = a_flow("loop", review_policy=policy(ANN, BEN, decisions=2))
+    world.ports = replace(world.ports, mail=MailIdentity("crew@example.com"))
+    review = open_review(world, world.halted())
+    assert says(world, review, ANN, outcome="go")["status"] == "pending"
+    assert "did not agree" in str(says(world, review, BEN, outcome="revise")["message"])
+    again = recipients_of(world, review)
+    assert {(each.state, each.words, each.channel) for each in again.values()} == {
+        (RecipientState.ASKED, None, None)
+    }
+    assert mails(world, review)[2:] == [(ANN, "reminder"), (BEN, "reminder")]
+    says(world, review, BEN, outcome="go")
+    assert says(world, review, ANN, outcome="go")["status"] == "resumed"
 
 
 def test_rerouting_alone_brings_a_changed_policy_to_an_open_review(a_world: Make) -> None:

@@ -24,13 +24,13 @@ from orchestrator.ports import Position
 _c = reviews.c
 _OVERDUE = (
     selecting(reviews, Review)
-    .where(review_is_open, _c.expires_at <= bindparam("now"))
+    .where(review_is_open, ~_c.weighing, _c.expires_at <= bindparam("now"))
     .order_by(_c.expires_at)
     .limit(MOST)
 )
 _DUE = (
     selecting(reviews, Review)
-    .where(review_is_open, _c.due_at <= bindparam("now"))
+    .where(review_is_open, ~_c.weighing, _c.due_at <= bindparam("now"))
     .order_by(_c.due_at)
     .limit(MOST)
 )
@@ -66,7 +66,7 @@ class SqlReviews:
         return self._rows.first(self._rows.select().where(_c.token_hash == token_hash))
 
     def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
-        """Open reviews whose deadline has passed, the longest ago first."""
+        """Open reviews whose deadline has passed unanswered, the longest ago first."""
         return self._rows.all(_OVERDUE, {"now": now, "most": limit})
 
     def due(self, now: datetime, limit: int) -> tuple[Review, ...]:

@@ -17,10 +17,12 @@ from orchestrator.domain.review_terms import Absence
 from orchestrator.errors import Unauthorized
 from orchestrator.usecases.reviews import absences as away
 from orchestrator.usecases.reviews.claim import claim, release
-from orchestrator.usecases.reviews.delegate import delegate, reassign, snooze
+from orchestrator.usecases.reviews.delegate import delegate
 from orchestrator.usecases.reviews.find import who_is_asked
 from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.reassign import reassign
 from orchestrator.usecases.reviews.reroute import reroute
+from orchestrator.usecases.reviews.snooze import snooze
 from orchestrator.usecases.reviews.withdraw import withdraw
 from orchestrator.wire.address import Address
 from orchestrator.wire.assignment import (

@@ -6,15 +6,16 @@ from collections.abc import Collection, Sequence
 
 import structlog
 
+from orchestrator.domain.canonical import Json
 from orchestrator.domain.output import Output
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review
-from orchestrator.domain.review_terms import Asked
+from orchestrator.domain.review_terms import Asked, Terms
 from orchestrator.domain.routing import present
 from orchestrator.domain.token import hash_of, mail_token
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution
-from orchestrator.usecases.reviews.notices import mail
+from orchestrator.usecases.reviews.notices import mail, output_of
 from orchestrator.wire.notices import Notice
 from orchestrator.wire.webhooks import AskedReview
 
@@ -28,20 +29,29 @@ def ask(
     asked: Collection[Asked],
     notice: Notice = Notice.REQUEST,
 ) -> list[Recipient]:
-    """Write who is asked, and send each a notice. Where it is nobody, that is written down."""
+    """Write who is asked, and send each a notice. Where it is too few, that is written down."""
     tokens: dict[Recipient, str] = {}
     for each in asked:
         token = mail_token(locked.ports.chance.secret())
         tokens[_recipient(locked, review, each, token)] = token
     locked.tx.recipients.add(tokens)
-    for recipient, token in tokens.items():
+    for recipient in tokens:
         to, reason = recipient.address, recipient.reason
         locked.record("recipient.ask", recipient.id, review, to=to, reason=reason)
-        mail(locked, AskedReview(review, output), recipient, token, notice)
-    if review.terms is not None and not tokens:
-        locked.record("review.nobody", review.id, review, rule=review.terms.rule)
-        log.warning("nobody is asked", review_id=review.id, rule=review.terms.rule)
+    mail(locked, AskedReview(review, output), tokens, notice)
+    if review.terms is not None and len(tokens) < review.terms.decisions:
+        _note_who_is_missing(locked, review, review.terms)
     return list(tokens)
+
+
+def _note_who_is_missing(locked: LockedExecution, review: Review, terms: Terms) -> None:
+    """Nobody may be asked, or fewer than have to agree: then an operator is needed."""
+    able = (RecipientState.ASKED, RecipientState.VOTED)
+    asked = sum(each.state in able for each in locked.tx.recipients.of([review.id]))
+    if asked < terms.decisions:
+        found: dict[str, Json] = {"rule": terms.rule, "asked": asked, "needed": terms.decisions}
+        locked.record("review.too_few", review.id, review, **found)
+        log.warning("too few are asked", review_id=review.id, **found)
 
 
 def _recipient(locked: LockedExecution, review: Review, asked: Asked, token: str) -> Recipient:
@@ -69,8 +79,7 @@ def ask_more(locked: LockedExecution, review: Review, asked: Sequence[Asked]) ->
     found = present(asked, absences, {*review.terms.excluded, *before})
     if not found:
         return []
-    output = locked.tx.outputs.get([review.output_id])[review.output_id]
-    return ask(locked, review, output, found, Notice.ESCALATION)
+    return ask(locked, review, output_of(locked, review), found, Notice.ESCALATION)
 
 
 def creator_of(locked: LockedExecution) -> list[Asked]:

@@ -1,19 +1,16 @@
-"""Hand a review on; have others asked instead; put one off."""
+"""Hand a review on to somebody else."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-
 from orchestrator.domain.entitlement import may_delegate
-from orchestrator.domain.recipient import RecipientState
 from orchestrator.domain.review import Review
 from orchestrator.domain.review_terms import Asked, Terms
 from orchestrator.domain.routing import present
-from orchestrator.errors import Invalid, NotEntitled
+from orchestrator.errors import NotEntitled
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.ask import ask
 from orchestrator.usecases.reviews.locked_review import Act, LockedReview, with_open_review
+from orchestrator.usecases.reviews.notices import output_of
 from orchestrator.wire.notices import Notice
 
 
@@ -36,7 +33,8 @@ def delegate(ports: Ports, act: Act, who: str, to: str) -> Review:
         locked.record("recipient.delegate", given.id, review, by=who, to=to)
         if review.claimed_by == who:
             review = locked.save_review("release", review, review.release(), by=who)
-        _ask(asked, review, [Asked(to, f"delegated by {who}")], Notice.DELEGATED)
+        stand_in = [Asked(to, f"delegated by {who}")]
+        ask(locked, review, output_of(locked, review), stand_in, Notice.DELEGATED)
 
     return with_open_review(ports, act, work)
 
@@ -45,55 +43,3 @@ def _require_here(asked: LockedReview, terms: Terms, to: str) -> None:
     absences = asked.locked.tx.absences.at(asked.locked.now)
     if not present([Asked(to, "")], absences, terms.excluded):
         raise NotEntitled(f"{to} is away until {absences[to].until.isoformat()}")
-
-
-def reassign(ports: Ports, act: Act, to: Sequence[str]) -> Review:
-    """These are asked, and nobody who was. Raises NotEntitled for those whom four eyes exclude."""
-
-    def work(asked: LockedReview) -> None:
-        locked, review = asked.locked, asked.review
-        terms = review.terms or Terms()
-        if len(to) < terms.decisions:
-            message = f"{terms.decisions} have to decide on this review: name as many at least."
-            raise Invalid(message, {"to": message})
-        for address in to:
-            if address in terms.excluded:
-                raise NotEntitled(f"{address} may not decide on this review (four eyes)")
-        relieve_all(asked)
-        review = locked.save_review(
-            "reroute", review, review.reroute(terms, review.deadlines), to=list(to)
-        )
-        _ask(asked, review, [Asked(address, "reassigned") for address in to], Notice.REQUEST)
-
-    return with_open_review(ports, act, work)
-
-
-def relieve_all(asked: LockedReview) -> None:
-    """Nobody who was asked is any more; what some have voted is void."""
-    for each in asked.recipients:
-        if each.state in (RecipientState.ASKED, RecipientState.VOTED):
-            relieved = asked.locked.tx.recipients.save(each, each.relieve())
-            asked.locked.record("recipient.relieve", relieved.id, asked.review, to=relieved.address)
-
-
-def snooze(ports: Ports, act: Act, who: str, until: datetime) -> Review:
-    """One of those who are asked is left in peace until then, and reminded at that time.
-
-    Raises NotEntitled, and Invalid for a time that has passed.
-    """
-
-    def work(asked: LockedReview) -> None:
-        locked, review = asked.locked, asked.review
-        recipient = asked.recipient(who)
-        if until <= locked.now:
-            raise Invalid("'until' has passed already.", {"until": "has passed already"})
-        put_off = locked.tx.recipients.save(recipient, recipient.snooze(until))
-        locked.record("recipient.snooze", put_off.id, review, by=who, until=until.isoformat())
-        locked.tx.reviews.save(review, review.remind_by(until))
-
-    return with_open_review(ports, act, work)
-
-
-def _ask(asked: LockedReview, review: Review, people: Sequence[Asked], notice: Notice) -> None:
-    output = asked.locked.tx.outputs.get([review.output_id])[review.output_id]
-    ask(asked.locked, review, output, people, notice)

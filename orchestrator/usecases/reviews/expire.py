@@ -18,7 +18,7 @@ def expire_review(ports: Ports, review: Review) -> bool:
     def decide(tx: Transaction) -> bool:
         locked = lock_execution(ports, tx, review.execution_id, SWEEP)
         current = tx.reviews.get([review.id])[review.id]
-        if not current.is_open:
+        if not current.is_unanswered:
             return False
         locked.save_review("expire", current, current.expire(locked.now))
         reason = f"The review of task '{review.task_name}' expired without an answer"

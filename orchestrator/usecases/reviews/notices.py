@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.output import Output
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
+from orchestrator.domain.transport import mail_url
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution
@@ -18,20 +19,25 @@ from orchestrator.wire.webhooks import AskedReview, human_input_body, later_noti
 def mail(
     locked: LockedExecution,
     asked: AskedReview,
-    recipient: Recipient,
-    token: str | None,
+    tokens: Mapping[Recipient, str | None],
     notice: Notice,
 ) -> None:
-    """Have a mail sent to one of those who are asked, where mail is sent at all."""
-    if locked.ports.mail is None:
+    """Have a mail sent to each of those who are asked, with their token, if mail is sent at all."""
+    if locked.ports.mail is None or not tokens:
         return
     review = asked.review
     reviews = locked.tx.reviews.of(review.execution_id) if review.round > 1 else ()
     earlier = [each for each in reviews if each.words and each.came_before(review)]
-    body = mail_body(asked, recipient, token, notice, earlier)
-    url = f"mailto:{recipient.address}"
-    endpoint = locked.tx.endpoints.ensure(review.deployment, url, None, locked.now)
-    locked.announce_to(endpoint, WebhookKind.HUMAN_INPUT, body)
+    for recipient, token in tokens.items():
+        _write(locked, recipient, mail_body(asked, recipient, token, notice, earlier))
+
+
+def mail_again(locked: LockedExecution, review: Review, recipients: Sequence[Recipient]) -> None:
+    """Remind each of these by mail, with the token that they have."""
+    if locked.ports.mail is None or not recipients:
+        return
+    tokens = {each: locked.tx.recipients.token(each.id) for each in recipients}
+    mail(locked, AskedReview(review, output_of(locked, review)), tokens, Notice.REMINDER)
 
 
 def explain(
@@ -41,11 +47,19 @@ def explain(
 
     It has no token: that of the first mail is as good as it was.
     """
-    output = locked.tx.outputs.get([review.output_id])[review.output_id]
-    body = mail_body(AskedReview(review, output), recipient, None, notice, ())
-    url = f"mailto:{recipient.address}"
-    endpoint = locked.tx.endpoints.ensure(review.deployment, url, None, locked.now)
-    locked.announce_to(endpoint, WebhookKind.HUMAN_INPUT, {**body, "reason": reason})
+    asked = AskedReview(review, output_of(locked, review))
+    _write(locked, recipient, {**mail_body(asked, recipient, None, notice, ()), "reason": reason})
+
+
+def output_of(locked: LockedExecution, review: Review) -> Output:
+    """The output that a review is about."""
+    return locked.tx.outputs.get([review.output_id])[review.output_id]
+
+
+def _write(locked: LockedExecution, recipient: Recipient, body: JsonObject) -> None:
+    deployment, url = recipient.deployment, mail_url(recipient.address)
+    endpoint = locked.tx.endpoints.ensure(deployment, url, None, locked.now)
+    locked.announce_to(endpoint, WebhookKind.HUMAN_INPUT, body)
 
 
 def tell_webhooks(

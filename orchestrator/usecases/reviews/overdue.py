@@ -6,13 +6,12 @@ second finds the next time in its place. An answer that was accepted before wins
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
 from orchestrator.domain.deadlines import deadlines
 from orchestrator.domain.question import QuestionKind
-from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Feedback, Review, option_meant
+from orchestrator.domain.review_policy import Automatic
 from orchestrator.domain.review_terms import Terms
 from orchestrator.domain.timeline import SWEEP
 from orchestrator.ports import Ports, Transaction
@@ -20,9 +19,8 @@ from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.reviews.ask import ask_more
 from orchestrator.usecases.reviews.decide import decide
-from orchestrator.usecases.reviews.notices import mail, tell_webhooks_again
+from orchestrator.usecases.reviews.notices import mail_again, tell_webhooks_again
 from orchestrator.wire.notices import Notice
-from orchestrator.wire.webhooks import AskedReview
 
 AUTOMATIC = "automatic"
 """The channel of an answer that nobody gave."""
@@ -34,7 +32,9 @@ def see_to_overdue(ports: Ports, review: Review) -> bool:
     def work(tx: Transaction) -> bool:
         locked = lock_execution(ports, tx, review.execution_id, SWEEP)
         current = tx.reviews.get([review.id])[review.id]
-        if not current.is_open or current.terms is None or not _is_past(locked, current.due_at):
+        if not current.is_unanswered or current.terms is None:
+            return False
+        if not _is_past(locked, current.due_at):
             return False
         _see_to(locked, current, current.terms)
         locked.close()
@@ -50,20 +50,18 @@ def _is_past(locked: LockedExecution, moment: datetime | None) -> bool:
 def _see_to(locked: LockedExecution, review: Review, terms: Terms) -> None:
     if _is_past(locked, review.claim_until):
         review = locked.save_review("release", review, review.release(), by=review.claimed_by)
-    if _is_past(locked, review.answer_at) and _answer(locked, review, terms):
+    if terms.automatic is not None and _is_past(locked, review.answer_at):
+        review = _answer(locked, review, terms.automatic)
+    if not review.is_open:
         return
-    review = locked.tx.reviews.get([review.id])[review.id]
     if _is_past(locked, review.escalate_at):
         review = escalate(locked, review, terms)
     if _is_past(locked, review.remind_at):
         _remind(locked, review, terms)
 
 
-def _answer(locked: LockedExecution, review: Review, terms: Terms) -> bool:
-    """Give the automatic answer; False where it does not fit the question: people have to."""
-    automatic = terms.automatic
-    if automatic is None:
-        return False
+def _answer(locked: LockedExecution, review: Review, automatic: Automatic) -> Review:
+    """Give the automatic answer; where it does not fit the question, people have to."""
     feedback = Feedback(
         words=automatic.words,
         actor=SWEEP,
@@ -74,10 +72,9 @@ def _answer(locked: LockedExecution, review: Review, terms: Terms) -> bool:
     why_not = _why_it_does_not_fit(locked, review, feedback)
     if why_not is None:
         decide(locked, review, feedback)
-        return True
+        return locked.tx.reviews.get([review.id])[review.id]
     note = f"The automatic answer does not fit: {why_not}. A person has to decide"
-    locked.save_review("undecided", review, review.unanswerable(note), note=note)
-    return False
+    return locked.save_review("undecided", review, review.unanswerable(note), note=note)
 
 
 def _why_it_does_not_fit(locked: LockedExecution, review: Review, feedback: Feedback) -> str | None:
@@ -109,12 +106,5 @@ def _remind(locked: LockedExecution, review: Review, terms: Terms) -> None:
     woken_at = [each.snoozed_until for each in asked if each.is_snoozed(locked.now)]
     again_at = min(filter(None, (next_time, *woken_at)), default=None)
     saved = locked.save_review("remind", review, review.remind(again_at))
-    _mail_each(locked, saved, awake)
+    mail_again(locked, saved, awake)
     tell_webhooks_again(locked, saved, Notice.REMINDER, awake)
-
-
-def _mail_each(locked: LockedExecution, review: Review, recipients: Iterable[Recipient]) -> None:
-    output = locked.tx.outputs.get([review.output_id])[review.output_id]
-    for each in recipients:
-        token = locked.tx.recipients.token(each.id)
-        mail(locked, AskedReview(review, output), each, token, Notice.REMINDER)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.ask import ask
-from orchestrator.usecases.reviews.delegate import relieve_all
 from orchestrator.usecases.reviews.locked_review import Act, LockedReview, with_open_review
+from orchestrator.usecases.reviews.notices import output_of
+from orchestrator.usecases.reviews.reassign import relieve
 from orchestrator.usecases.reviews.route import route
 
 
@@ -25,17 +25,11 @@ def reroute(ports: Ports, act: Act) -> Review:
         routing = route(locked, question)
         wanted = {each.address for each in routing.asked}
         stay = {each.address for each in asked.recipients if each.is_asked} & wanted
-        relieve_all(replace(asked, recipients=_all_but(asked, stay)))
+        relieve(asked, (each for each in asked.recipients if each.address not in stay))
         fresh = replace(review, rung=0)
         rerouted = fresh.reroute(routing.terms, routing.deadlines(review.created_at))
         saved = locked.save_review("reroute", review, rerouted, to=sorted(wanted))
-        output = locked.tx.outputs.get([review.output_id])[review.output_id]
         new = [each for each in routing.asked if each.address not in stay]
-        if new or not stay:
-            ask(locked, saved, output, new)
+        ask(locked, saved, output_of(locked, review), new)
 
     return with_open_review(ports, act, work)
-
-
-def _all_but(asked: LockedReview, stay: set[str]) -> tuple[Recipient, ...]:
-    return tuple(each for each in asked.recipients if each.address not in stay)

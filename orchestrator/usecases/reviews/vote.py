@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.entitlement import refusal
@@ -11,6 +12,7 @@ from orchestrator.domain.review import Feedback, Review
 from orchestrator.domain.votes import Verdict, tally
 from orchestrator.errors import Invalid, NotEntitled
 from orchestrator.usecases.executions.locked_execution import LockedExecution
+from orchestrator.usecases.reviews.notices import mail_again
 from orchestrator.wire.requests import ResumeBody
 
 _CHANGEABLE = (QuestionKind.JUDGE, QuestionKind.APPROVAL)
@@ -68,7 +70,7 @@ def count_vote(
         votes = [each for each in recipients if each.state is RecipientState.VOTED]
         return Undecided(max(1, needed - len(votes)))
     if verdict.undecided:
-        _ask_again(locked, review)
+        _ask_again(locked, review, recipients)
         return Undecided(0)
     return _together(feedback, verdict)
 
@@ -86,11 +88,15 @@ def _require_votable(review: Review, feedback: Feedback | None, body: ResumeBody
         raise Invalid(message, {"edited_output": "several people decide on this text"})
 
 
-def _ask_again(locked: LockedExecution, review: Review) -> None:
-    for each in locked.tx.recipients.of([review.id]):
+def _ask_again(locked: LockedExecution, review: Review, recipients: Sequence[Recipient]) -> None:
+    """Those who voted did not agree: each is asked once more, and told so."""
+    again = []
+    for each in recipients:
         if each.state is RecipientState.VOTED:
             asked = locked.tx.recipients.save(each, each.ask_again())
             locked.record("recipient.ask_again", asked.id, review, to=asked.address)
+            again.append(asked)
+    mail_again(locked, review, again)
 
 
 def _together(last: Feedback, verdict: Verdict) -> Feedback:

@@ -12,9 +12,7 @@ from orchestrator.ports import Ports, Runner
 from orchestrator.usecases.executions.advance import begin_round, go_on
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.reviews.close import close_review
-from orchestrator.usecases.reviews.notices import mail
-from orchestrator.wire.notices import Notice
-from orchestrator.wire.webhooks import AskedReview
+from orchestrator.usecases.reviews.notices import mail_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +91,5 @@ def _conclude(locked: LockedExecution, review: Review, weighed: Weighed) -> None
 def _tell_whose_words_they_are(locked: LockedExecution, review: Review) -> None:
     """Whoever answered by mail learns in no other way that nothing is decided."""
     recipients = locked.tx.recipients.of([review.id])
-    asked = [each for each in recipients if each.is_asked and each.address == review.reviewer]
-    if asked:
-        output = locked.tx.outputs.get([review.output_id])[review.output_id]
-        for each in asked:
-            token = locked.tx.recipients.token(each.id)
-            mail(locked, AskedReview(review, output), each, token, Notice.REMINDER)
+    mine = [each for each in recipients if each.is_asked and each.address == review.reviewer]
+    mail_again(locked, review, mine)

@@ -6,12 +6,11 @@ import imaplib
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
-from processes import free_port
+from processes import free_port, until_it_works
 
 from orchestrator.adapters.inbound_mail.mailbox import Account, Mailbox
 from orchestrator.domain.inbound_mail import LARGEST_MAIL
@@ -38,9 +37,7 @@ def account() -> Iterator[Account]:
     command += ["--no-tls", "dict"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
         made = Account("127.0.0.1", port, "demouser", PASSWORD, tls=False)
-        while not can_log_in(made):
-            assert server.poll() is None
-            time.sleep(0.05)
+        until_it_works(server, lambda: can_log_in(made))
         yield made
         server.terminate()
 

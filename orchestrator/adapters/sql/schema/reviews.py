@@ -119,6 +119,17 @@ recipients = Table(
     Index(None, "execution_id"),
 )
 
+# Nobody has two votes in one review.
+_may_count = in_state(recipients.c.state, RecipientState.ASKED, RecipientState.VOTED)
+Index(
+    "uq_recipients_person",
+    recipients.c.review_id,
+    recipients.c.address,
+    unique=True,
+    sqlite_where=_may_count,
+    postgresql_where=_may_count,
+)
+
 recipient_waits = recipients.c.waits & in_state(recipients.c.state, RecipientState.ASKED)
 
 partial_index(

@@ -34,7 +34,7 @@ _EVENTS_NOW = (
     "review.reroute",
     "review.expire",
     "review.withdraw",
-    "review.nobody",
+    "review.too_few",
     "recipient.ask",
     "recipient.snooze",
     "recipient.undeliverable",
@@ -102,6 +102,15 @@ def _create_recipients() -> None:
     op.create_index("ix_recipients_review_id", "recipients", ["review_id"])
     op.create_index("ix_recipients_execution_id", "recipients", ["execution_id"])
     _index("ix_recipients_token_hash", "recipients", ["token_hash"], "token_hash IS NOT NULL")
+    counts = sa.text("state IN ('ASKED', 'VOTED')")
+    op.create_index(
+        "uq_recipients_person",
+        "recipients",
+        ["review_id", "address"],
+        unique=True,
+        sqlite_where=counts,
+        postgresql_where=counts,
+    )
     waits = "waits" if op.get_bind().dialect.name == "postgresql" else "waits = 1"
     waiting = f"{waits} AND state IN ('ASKED')"
     _index("ix_recipients_waiting", "recipients", ["address", "created_at"], waiting)
