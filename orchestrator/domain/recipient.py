@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.machine import Machine, Transition
-from orchestrator.domain.review import Feedback
 
 
 class RecipientState(StrEnum):

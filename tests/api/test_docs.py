@@ -11,7 +11,7 @@ import pytest
 from orchestrator import jobs
 from orchestrator.api.common.errors import MEANINGS
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.review import APPROVALS
+from orchestrator.domain.feedback import APPROVALS
 from orchestrator.wire.words import STATE, STATUS
 
 if TYPE_CHECKING:

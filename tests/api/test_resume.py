@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.domain.review import APPROVALS
+from orchestrator.domain.feedback import APPROVALS
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.review import APPROVALS, Feedback, Review, ReviewState, reads_as_approval
+from orchestrator.domain.feedback import APPROVALS, Feedback, reads_as_approval
+from orchestrator.domain.review import Review, ReviewState
 from orchestrator.errors import IllegalTransition
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -11,9 +11,10 @@ import pytest
 
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.retry import LONGEST_PASSING_ON, delivery_due_again_at, pass_on_at
-from orchestrator.domain.review import Feedback, Review, ReviewState, judge
+from orchestrator.domain.review import Review, ReviewState, judge
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.webhooks import Subscriptions
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.domain.feedback import option_meant, reads_as_approval
 from orchestrator.domain.question import Question, QuestionKind
-from orchestrator.domain.review import option_meant, reads_as_approval
 
 _REJECTIONS = frozenset({"reject", "rejected"})
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from orchestrator.domain.calls import Approval, RecordedCall
 from orchestrator.domain.canonical import Json, JsonObject, encode
+from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.question import Consent, Question, QuestionKind
-from orchestrator.domain.review import Feedback, Review
+from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.locked_execution import LockedExecution

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.checkpoint import Cause, Checkpoint, as_of, moment_of
 from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.plan import Plan, TaskKind
-from orchestrator.domain.review import Feedback, Review
+from orchestrator.domain.review import Review
 from orchestrator.errors import CannotRewind, Invalid
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import begin_due_tasks

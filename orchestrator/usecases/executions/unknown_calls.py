@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from orchestrator.domain.calls import Approval, RecordedCall
 from orchestrator.domain.canonical import encode
+from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Effect, Question, QuestionKind
-from orchestrator.domain.review import Feedback, Review
+from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.usecases.executions.advance import fail_execution, wake
 from orchestrator.usecases.executions.approvals import (

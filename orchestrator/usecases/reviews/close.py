@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from orchestrator.domain.checkpoint import Cause
-from orchestrator.domain.review import Feedback, Review
+from orchestrator.domain.feedback import Feedback
+from orchestrator.domain.review import Review
 from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.output import EDITS_FIT, Output
-from orchestrator.domain.review import Feedback, Review
+from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.usecases.executions.advance import (

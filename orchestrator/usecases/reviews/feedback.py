@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from orchestrator.domain.feedback import Feedback, option_meant, reads_as_approval
 from orchestrator.domain.person import address_of
 from orchestrator.domain.question import Consent, Effect, QuestionKind
-from orchestrator.domain.review import Feedback, Review, option_meant, reads_as_approval
+from orchestrator.domain.review import Review
 from orchestrator.errors import AlreadyAnswered, Invalid
 from orchestrator.usecases.idempotency import IdempotencyKey
 from orchestrator.wire.requests import ResumeBody

@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from orchestrator.domain.deadlines import deadlines
+from orchestrator.domain.feedback import Feedback, option_meant
 from orchestrator.domain.question import QuestionKind
-from orchestrator.domain.review import Feedback, Review, option_meant
+from orchestrator.domain.review import Review
 from orchestrator.domain.review_policy import Automatic
 from orchestrator.domain.review_terms import Terms
 from orchestrator.domain.timeline import SWEEP

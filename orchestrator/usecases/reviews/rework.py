@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from orchestrator.domain.checkpoint import Cause
+from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.plan import Plan, TaskKind
-from orchestrator.domain.review import Feedback, Review
+from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import Invalid
 from orchestrator.usecases.executions.advance import begin_due_tasks, carry_on_unless_asked

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from orchestrator.domain.review import Feedback, Review, ReviewState
+from orchestrator.domain.feedback import Feedback
+from orchestrator.domain.review import Review, ReviewState
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 
 

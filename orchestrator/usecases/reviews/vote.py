@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.entitlement import refusal
+from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.recipient import Recipient, RecipientState
-from orchestrator.domain.review import Feedback, Review
+from orchestrator.domain.review import Review
 from orchestrator.domain.votes import Verdict, tally
 from orchestrator.errors import Invalid, NotEntitled
 from orchestrator.usecases.executions.locked_execution import LockedExecution

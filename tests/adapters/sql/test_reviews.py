@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from orchestrator.adapters.sql import SqlStore
-from orchestrator.domain.review import Feedback, Review, ReviewState
+from orchestrator.domain.feedback import Feedback
+from orchestrator.domain.review import Review, ReviewState
 from orchestrator.errors import StaleWrite
 
 YES = Feedback(approved=True, words="go\0od", actor="token:alice", channel="api", reviewer="Alice")

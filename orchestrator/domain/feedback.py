@@ -1,0 +1,67 @@
+"""Feedback: what a person answers in a review, and what words alone mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.domain.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The answer to a review.
+
+    ``words`` are the person's own; ``approved`` is the verdict on a JUDGE question, ``outcome`` the
+    option of a CHOICE. ``reviewer`` is who the client says the person is, ``actor`` whose
+    credentials the answer came with, ``channel`` the way it took (api, intake, mail …).
+    ``rework_from`` names the earlier task that a rejection sends the work back to.
+    """
+
+    words: str
+    actor: str
+    channel: str
+    reviewer: str | None = None
+    approved: bool | None = None
+    outcome: str | None = None
+    rework_from: str | None = None
+
+
+APPROVALS = frozenset(
+    {
+        "approve",
+        "approved",
+        "accept",
+        "accepted",
+        "go ahead",
+        "lgtm",
+        "looks good",
+        "looks good to me",
+        "ok",
+        "okay",
+        "yes",
+    }
+)
+"""The words that count as approval where a call says neither yes nor no in a field of its own."""
+
+
+def option_meant(words: str, question: Question) -> str | None:
+    """The option that the words are, but for case, spaces and closing punctuation.
+
+    Empty words mean the default one. None where the words have to be weighed.
+    """
+    if not words.strip():
+        return question.default
+    said = _plain(words)
+    return next((option for option in question.options if _plain(option) == said), None)
+
+
+def _plain(words: str) -> str:
+    return words.strip().casefold().rstrip(".!, ").strip()
+
+
+def reads_as_approval(words: str) -> bool:
+    """Say whether the words, trimmed, case-folded and without closing punctuation, approve.
+
+    Anything that is not in ``APPROVALS`` is a request for changes: an approval is never guessed.
+    """
+    return _plain(words) in APPROVALS
