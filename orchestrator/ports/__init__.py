@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestrator.ports.access import Keys, Sessions, StoredResponse, Tokens
 from orchestrator.ports.journal import CallJournal, Calls, HeldCall, LiveCall, ServedAnswer
 from orchestrator.ports.mail import Mails, Replies, SenderCheck, SenderProver
 from orchestrator.ports.operations import (
@@ -9,15 +10,8 @@ from orchestrator.ports.operations import (
     FailingStep,
     Figures,
     Intake,
-    Keys,
     Manifests,
-    Rewrite,
-    Secrets,
-    Sessions,
-    StoredResponse,
-    StoredSecrets,
     Sweeps,
-    Tokens,
     Workers,
 )
 from orchestrator.ports.record import Mark, Page, Record, StreamKind
@@ -32,6 +26,7 @@ from orchestrator.ports.running import (
     Step,
     StepWatch,
 )
+from orchestrator.ports.secrets import Rewrite, Secrets, StoredSecrets
 from orchestrator.ports.sending import DomainRecords, Sender, Signer
 from orchestrator.ports.store import Store, Transaction
 from orchestrator.ports.system import Chance, Clock, Ids, Jobs

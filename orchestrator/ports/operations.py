@@ -1,8 +1,8 @@
-"""The rows around the work: manifests, tokens, keys, producers' messages, workers, figures."""
+"""The rows around the work: manifests, producers' messages, sweeps, workers, audit, figures."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -23,9 +23,7 @@ from orchestrator.domain.figures import (
 )
 from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.domain.plan import Plan
-from orchestrator.domain.session import Session
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.domain.token import Token
 
 
 class Manifests(Protocol):
@@ -52,85 +50,6 @@ class Manifests(Protocol):
 
         Raises Unreadable for a damaged one, WrittenByNewer for one that only newer versions read.
         """
-        ...
-
-
-class Tokens(Protocol):
-    """The API tokens, in one transaction."""
-
-    def add(self, token: Token) -> bool:
-        """Insert; False, and nothing done, where there is one with the same hash."""
-        ...
-
-    def by_hash(self, hashed: str) -> Token | None:
-        """The token whose secret has this hash."""
-        ...
-
-    def get(self, token_id: str) -> Token | None:
-        """Read."""
-        ...
-
-    def all(self) -> tuple[Token, ...]:
-        """Every token, oldest first."""
-        ...
-
-    def live(self, token_ids: Collection[str]) -> frozenset[str]:
-        """Those of these ids whose tokens have not ended."""
-        ...
-
-    def revoke(self, token_id: str, at: datetime) -> bool:
-        """End a token; False when there is no live one with that id."""
-        ...
-
-
-class Sessions(Protocol):
-    """Who is signed in to the inbox, in one transaction."""
-
-    def add(self, session: Session) -> None:
-        """Insert."""
-        ...
-
-    def by_hash(self, hashed: str) -> Session | None:
-        """The session whose secret has this hash."""
-        ...
-
-    def seen(self, hashed: str, at: datetime) -> None:
-        """Note that it is in use."""
-        ...
-
-    def end(self, hashed: str) -> None:
-        """Take it away, if it is there."""
-        ...
-
-    def forget(self, expired_before: datetime) -> None:
-        """Take away all that had expired by then."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class StoredResponse:
-    """What a call with an idempotency key was answered, and the digest of its body."""
-
-    body_digest: str
-    response: JsonObject
-
-
-class Keys(Protocol):
-    """The idempotency keys, in one transaction."""
-
-    def hold(self, deployment: str, call: str, key: str) -> None:
-        """Wait for whoever uses the key, then keep others from it until the transaction ends.
-
-        The first thing that a transaction does: what it reads next is as the last user left it.
-        """
-        ...
-
-    def get(self, deployment: str, call: str, key: str) -> StoredResponse | None:
-        """What the key was used for, None if it is new."""
-        ...
-
-    def put(self, deployment: str, call: str, key: str, kept: StoredResponse, at: datetime) -> None:
-        """Keep an answer. Raises StaleWrite when another transaction used the key meanwhile."""
         ...
 
 
@@ -250,55 +169,6 @@ class Workers(Protocol):
 
     def consuming(self, queue: str, within: timedelta) -> tuple[str, ...]:
         """Names of the workers seen on this queue within that time."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """What lies in a row, and what is to lie there instead."""
-
-    row_id: str | int
-    was: bytes
-    now: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSecrets:
-    """What a look at some rows of one kind found.
-
-    ``last`` is the last row that was looked at, None where there was none left; ``sealed`` how many
-    no key here opens.
-    """
-
-    last: str | int | None
-    rewrites: tuple[Rewrite, ...]
-    sealed: int
-
-
-class Secrets(Protocol):
-    """Everything that is encrypted at rest, in one transaction."""
-
-    def places(self) -> tuple[str, ...]:
-        """What may be encrypted, each kind by its name."""
-        ...
-
-    def outdated(self, place: str, after: str | int | None) -> StoredSecrets:
-        """Look at the next few rows: which of them would be written otherwise today."""
-        ...
-
-    def rewrite(self, place: str, rewrites: Sequence[Rewrite]) -> int:
-        """Write those that are still as they were; returns how many."""
-        ...
-
-    def keep_naming_key(self) -> None:
-        """Have ids of endpoints be made for ever with what they are made with now."""
-        ...
-
-    def keys_in_use(self, limit: int) -> Mapping[int | None, int]:
-        """How many of the newest and of the oldest rows each key encrypted.
-
-        By the key's place in the settings, 0 for the newest; None for those that none opens.
-        """
         ...
 
 

@@ -7,22 +7,20 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
+from orchestrator.ports.access import Keys, Sessions, Tokens
 from orchestrator.ports.journal import Calls
 from orchestrator.ports.mail import Mails
 from orchestrator.ports.operations import (
     Audit,
     Figures,
     Intake,
-    Keys,
     Manifests,
-    Secrets,
-    Sessions,
     Sweeps,
-    Tokens,
     Workers,
 )
 from orchestrator.ports.record import Record
 from orchestrator.ports.reviews import Absences, Recipients, Reviews
+from orchestrator.ports.secrets import Secrets
 from orchestrator.ports.webhooks import (
     Deliveries,
     Drains,

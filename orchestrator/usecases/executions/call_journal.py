@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
 
 from orchestrator.domain.calls import (
     Approval,
@@ -26,12 +25,9 @@ from orchestrator.domain.timeline import worker_actor
 from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed, Unreadable, cause
 from orchestrator.ports import HeldCall, LiveCall, Ports, ServedAnswer, Transaction
 from orchestrator.usecases.executions.approvals import ask_for_approval
-from orchestrator.usecases.executions.claims import still_held
 from orchestrator.usecases.executions.journal_notes import Line, Note, Void, saved_by
-from orchestrator.usecases.executions.locked_execution import lock_execution
-from orchestrator.usecases.outage import retry_through_outage
-
-T = TypeVar("T")
+from orchestrator.usecases.executions.journal_rows import JournalRows
+from orchestrator.usecases.executions.locked_execution import LockedExecution
 
 _NOT_MADE = "the task did not come to it any more"
 
@@ -40,8 +36,7 @@ class ClaimedJournal:
     """Keeps ``ports.CallJournal`` for one claim of a task run."""
 
     def __init__(self, ports: Ports, actor: str, run: TaskRun, tools: ToolRules) -> None:
-        self._ports = ports
-        self._actor = actor
+        self._rows = JournalRows(ports, actor, run)
         self._run = run
         self._tools = tools
         self._lock = threading.RLock()
@@ -51,7 +46,6 @@ class ClaimedJournal:
         self._ended: list[Served] = []
         self._held: set[int] = set()
         self._was_empty: bool | None = None
-        self._wrote = False
         self.is_open = True
 
     @property
@@ -86,14 +80,14 @@ class ClaimedJournal:
             return self._approved(live, found) or self._to_hold(step, asked, found)
         if live.number is not None:
             begun = replace(_line(live, live.number, {}), ended=False)
-            self._write(lambda tx: tx.calls.add(self._run, begun))
+            self._rows.write(lambda tx: tx.calls.add(self._run, begun))
         return live
 
     def _approved(self, live: LiveCall, found: RecordedCall | None) -> LiveCall | None:
         """Begin a call that a person approved; None where nobody did. It is approved no more."""
         if found is None or found.approval is not Approval.GIVEN:
             return None
-        self._write(lambda tx: tx.calls.save(self._run, found.begun()))
+        self._rows.write(lambda tx: tx.calls.save(self._run, found.begun()))
         edited = None if found.arguments == live.asked.arguments else found.arguments
         return replace(live, number=found.number, arguments=edited)
 
@@ -117,14 +111,11 @@ class ClaimedJournal:
         )
         line = replace(line, ended=False, approval=Approval.ASKED)
 
-        def work(tx: Transaction) -> None:
-            locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
-            run = still_held(locked, self._run)
-            tx.calls.drop(run, call.superseded)
+        def work(locked: LockedExecution, run: TaskRun) -> None:
+            locked.tx.calls.drop(run, call.superseded)
             ask_for_approval(locked, run, line, fits)
-            locked.close()
 
-        self._through(work)
+        self._rows.write_locked(work)
 
     def _serve(
         self,
@@ -135,7 +126,7 @@ class ClaimedJournal:
     ) -> ServedAnswer | None:
         """The recorded answer; None where it cannot be read any more, and has to be asked anew."""
         try:
-            answer = self._read(lambda tx: tx.calls.answer(self._run, found.number))
+            answer = self._rows.read(lambda tx: tx.calls.answer(self._run, found.number))
             value = decode(answer)
         except (Unreadable, ValueError) as error:
             why = f"the recorded answer of '{found.name}' cannot be read: {cause(error)}"
@@ -169,9 +160,11 @@ class ClaimedJournal:
             notes.append(Note(call.asked.step, "journal.end", text, step.served))
         if number is not None:
             line = replace(_line(call, number, usage), note=why or None)
-            self._save(line, None if why else answer, notes, begun=call.number is not None)
+            self._rows.record(line, None if why else answer, notes, begun=call.number is not None)
+            with self._lock:
+                self._recorded.append(line)
         elif notes:
-            self._save(None, None, notes)
+            self._rows.record(None, None, notes)
 
     def failed(self, call: LiveCall) -> None:
         """A call raised: that is no answer, and it is made again."""
@@ -181,9 +174,9 @@ class ClaimedJournal:
             note = step.ended(call.made)
         if call.number is not None:
             numbers = [call.number]
-            self._write(lambda tx: tx.calls.drop(self._run, numbers))
+            self._rows.write(lambda tx: tx.calls.drop(self._run, numbers))
         if note is not None:
-            self._save(None, None, [self._served(call.asked.step, step, note)])
+            self._rows.record(None, None, [self._served(call.asked.step, step, note)])
 
     def served_usage(self) -> Mapping[str, int]:
         """The tokens of all that was served in this attempt."""
@@ -226,7 +219,7 @@ class ClaimedJournal:
         What earlier claims left is looked for once: nobody but this claim adds to it. Most methods
         of flows call no model, and have nothing to delete.
         """
-        if not self._wrote:
+        if not self._rows.wrote:
             if self._was_empty is None and step is not None:
                 self._was_empty = not tx.calls.of(run)
             if self._was_empty:
@@ -258,18 +251,15 @@ class ClaimedJournal:
         if not notes and not saved and not stale:
             return
 
-        def work(tx: Transaction) -> None:
-            locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
-            run = still_held(locked, self._run)
+        def work(locked: LockedExecution, run: TaskRun) -> None:
             if saved:
-                run = tx.task_runs.save(run, run.spared(saved))
+                run = locked.tx.task_runs.save(run, run.spared(saved))
             if stale:
-                tx.calls.drop(run, stale)
+                locked.tx.calls.drop(run, stale)
             for note in notes:
                 note.write(locked, run)
-            locked.close()
 
-        retry_through_outage(lambda: self._ports.store.transact(work))
+        self._rows.write_locked(work)
 
     def _approvals(self, steps: Mapping[str, StepCalls]) -> list[RecordedCall]:
         """The calls that were not made though a person was asked, also where no step came to any.
@@ -300,7 +290,7 @@ class ClaimedJournal:
     def _step(self, name: str) -> StepCalls:
         """The calls of a step; what was recorded of them is read when the first is made."""
         if self._steps is None:
-            self._recorded = list(self._read(lambda tx: tx.calls.of(self._run)))
+            self._recorded = list(self._rows.read(lambda tx: tx.calls.of(self._run)))
             self._was_empty = not self._recorded
             self._number = max((call.number for call in self._recorded), default=0)
             self._steps = {}
@@ -318,48 +308,6 @@ class ClaimedJournal:
 
     def _served(self, step: str, calls: StepCalls, text: str) -> Note:
         return Note(step, "journal.serve", text, calls.served)
-
-    def _save(
-        self,
-        line: RecordedCall | None,
-        answer: Json,
-        notes: Sequence[Line],
-        *,
-        begun: bool = False,
-    ) -> None:
-        def work(tx: Transaction) -> None:
-            locked = None
-            if notes:  # the execution's row is locked before the run's, as everywhere
-                locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
-            if not tx.task_runs.fence(self._run.id, self._run.claim_no):
-                raise ClaimLost
-            if line is not None:
-                (tx.calls.save if begun else tx.calls.add)(self._run, line, answer)
-            if locked is not None:
-                for note in notes:
-                    note.write(locked, self._run)
-                locked.close()
-
-        self._through(work)
-        if line is not None:
-            with self._lock:
-                self._recorded.append(line)
-
-    def _write(self, work: Callable[[Transaction], object]) -> None:
-        def fenced(tx: Transaction) -> None:
-            if not tx.task_runs.fence(self._run.id, self._run.claim_no):
-                raise ClaimLost
-            work(tx)
-
-        self._through(fenced)
-
-    def _through(self, work: Callable[[Transaction], None]) -> None:
-        """One transaction, for as long as the database may take to come back."""
-        self._wrote = True
-        retry_through_outage(lambda: self._ports.store.transact(work))
-
-    def _read(self, work: Callable[[Transaction], T]) -> T:
-        return retry_through_outage(lambda: self._ports.store.read(work))
 
 
 def journal_of(

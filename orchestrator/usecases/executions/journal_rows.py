@@ -1,0 +1,79 @@
+"""The rows of the journal of one claim: nothing is written once the claim is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from orchestrator.domain.calls import RecordedCall
+from orchestrator.domain.canonical import Json
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.errors import ClaimLost
+from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.executions.claims import still_held
+from orchestrator.usecases.executions.journal_notes import Line
+from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.outage import retry_through_outage
+
+T = TypeVar("T")
+
+
+class JournalRows:
+    """Reads and writes for one claim, for as long as the database may take to come back.
+
+    ``wrote`` says that something may have been written. All of it raises ClaimLost.
+    """
+
+    def __init__(self, ports: Ports, actor: str, run: TaskRun) -> None:
+        self._ports = ports
+        self._actor = actor
+        self._run = run
+        self.wrote = False
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Do what only reads."""
+        return retry_through_outage(lambda: self._ports.store.read(work))
+
+    def write(self, work: Callable[[Transaction], object]) -> None:
+        """Write what concerns the claim alone."""
+
+        def fenced(tx: Transaction) -> None:
+            if not tx.task_runs.fence(self._run.id, self._run.claim_no):
+                raise ClaimLost
+            work(tx)
+
+        self._transact(fenced)
+
+    def write_locked(self, work: Callable[[LockedExecution, TaskRun], object]) -> None:
+        """Write what changes the execution too, with the run as it is now."""
+
+        def locking(tx: Transaction) -> None:
+            locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
+            work(locked, still_held(locked, self._run))
+            locked.close()
+
+        self._transact(locking)
+
+    def record(
+        self, line: RecordedCall | None, answer: Json, notes: Sequence[Line], *, begun: bool = False
+    ) -> None:
+        """Write a call with its answer, over what was written as it began; and what is noted."""
+
+        def work(tx: Transaction) -> None:
+            locked = None
+            if notes:  # the execution's row is locked before the run's, as everywhere
+                locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
+            if not tx.task_runs.fence(self._run.id, self._run.claim_no):
+                raise ClaimLost
+            if line is not None:
+                (tx.calls.save if begun else tx.calls.add)(self._run, line, answer)
+            if locked is not None:
+                for note in notes:
+                    note.write(locked, self._run)
+                locked.close()
+
+        self._transact(work)
+
+    def _transact(self, work: Callable[[Transaction], None]) -> None:
+        self.wrote = True
+        retry_through_outage(lambda: self._ports.store.transact(work))
