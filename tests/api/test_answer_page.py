@@ -30,7 +30,7 @@ def service(serve: Callable[..., Service]) -> Service:
         "article": ("api_test_crews:article", policy(ANN, BEN)),
         "both": ("api_test_crews:article", policy(ANN, BEN, decisions=2)),
         "careful": ("api_test_crews:article", policy(ANN, careful=True)),
-        "flow": ("user_flows:loop", policy(ANN)),
+        "flow": ("user_flows:letter", policy(ANN)),
     }
     declared = {
         name: Deployment(name, RunnerKind.FUNCTIONS, target, review_policy=rule)
@@ -142,7 +142,10 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_lost(
 
 def test_a_careful_review_wants_a_typed_word(service: Service) -> None:
     link = Link(service, "careful")
-    assert "type <strong>write</strong>" in link.open().text
+    text = link.open().text
+    assert "type <strong>write</strong>" in text
+    first_button = re.findall(r"<button[^>]*>", text)[0]  # what Enter in the field presses
+    assert first_button == "<button disabled hidden>"
     for word in ("", "yes", "writ"):
         assert link.send(choice="approve", word=word).status_code == 422
     assert link.review["state"] == "PENDING"
@@ -162,17 +165,33 @@ def test_two_people_decide_by_their_own_links(service: Service) -> None:
     assert link.review["state"] == "ANSWERED"
 
 
-def test_a_flow_s_options_are_its_buttons(service: Service) -> None:
+@pytest.mark.parametrize("option", ["send", "in_words", "revise"])
+def test_a_flow_s_options_are_its_buttons(service: Service, option: str) -> None:
     link = Link(service, "flow")
-    options = link.review["options"]
-    text = link.open(f"?choice={options[0]}").text
-    buttons = re.findall(r'<button name="choice" value="([^"]*)"( class="chosen")?', text)
-    assert buttons == [
-        (options[0], ' class="chosen"'),
-        *((one, "") for one in [*options[1:], "send"]),
-    ]
-    assert link.send(choice=options[0]).status_code == 303
-    assert link.review["outcome"] == options[0]
+    text = link.open(f"?choice={option}").text
+    buttons = re.findall(r'<button name="(\w+)" value="([^"]*)"( class="chosen")?', text)
+    options = [each for each in buttons if each[0] == "choice"]
+    assert [each[1] for each in options] == link.review["options"]
+    assert [each[1] for each in options if each[2]] == [option]
+    assert buttons[-1] == ("in_words", "yes", "")
+    assert link.send(choice=option).status_code == 303
+    assert link.review["outcome"] == option
+
+
+def test_words_are_weighed_where_no_option_is_chosen(service: Service) -> None:
+    link = Link(service, "flow")
+    assert link.send(in_words="yes", feedback="Hm.").status_code == 303
+    assert link.review["weighing"] is True
+    assert Link(service).send(in_words="yes", feedback="Hm.").status_code == 422
+
+
+def test_a_text_that_is_too_long_for_a_page_is_not_edited_there(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = Link(service)
+    assert "Edit the text" in link.open().text
+    monkeypatch.setattr("orchestrator.api.pages.answer_form.LONGEST_OUTPUT", 3)
+    assert "Edit the text" not in link.open().text
 
 
 @pytest.mark.parametrize("token", ["x", "a" * 32, "a" * 201, "%00", "..%2f..", HOSTILE])

@@ -32,6 +32,12 @@ loop = FunctionFlow(
     ],
     start=("draft",),
 )
+letter = FunctionFlow(
+    [
+        step(noting("write"), ask="Send it?", options=("send", "in_words", "revise")),
+        step(noting("post"), after_any=("send", "in_words")),
+    ]
+)
 two_reviews = FunctionFlow(
     [
         step(noting("left"), ask="Left?", options=("left_ok", "left_bad")),

@@ -24,9 +24,10 @@ LONGEST_OUTPUT = 200_000
 
 MOST_FIELDS = 10
 
-_APPROVE, _REJECT, _SEND = "approve", "reject", "send"
+_APPROVE, _REJECT = "approve", "reject"
 _EDITABLE = (QuestionKind.JUDGE, QuestionKind.APPROVAL)
 """What may be approved in a text of one's own: an output, or the arguments of a call."""
+_TAKES_WORDS = (QuestionKind.CHOICE, QuestionKind.WORDS, QuestionKind.INPUT)
 _VERDICTS = {_APPROVE: "Approve", _REJECT: "Ask for changes"}
 
 
@@ -40,9 +41,10 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person put into the form."""
+    """What a person put into the form; ``in_words`` where none of the options was chosen."""
 
     choice: str = ""
+    in_words: bool = False
     feedback: str = ""
     edited_output: str = ""
     output_digest: str = ""
@@ -61,6 +63,7 @@ def said_in(given: Mapping[str, str]) -> Said:
     """What a person put into the fields of the form."""
     return Said(
         choice=given.get("choice", ""),
+        in_words="in_words" in given,
         feedback=_lines(given.get("feedback", "")),
         edited_output=_lines(given.get("edited_output", "")) if given.get("edit") else "",
         output_digest=given.get("output_digest", ""),
@@ -80,13 +83,15 @@ def answer_in(review: Review, said: Said) -> RespondBody:
     """
     _require_word(review, said)
     body: dict[str, Any] = {"feedback": said.feedback, "output_digest": said.output_digest}
+    if said.in_words and review.kind in _TAKES_WORDS:
+        return parse(RespondBody, body)
     if said.choice not in {each.value for each in _choices(review)}:
         raise Invalid("Choose one of the answers.")
     if review.kind in _EDITABLE:
         if said.edited_output and said.choice == _APPROVE:
             body["edited_output"] = said.edited_output
         body["is_approve"] = said.choice == _APPROVE
-    elif said.choice != _SEND:
+    else:
         body["outcome"] = said.choice
     return parse(RespondBody, body)
 
@@ -107,10 +112,20 @@ def _word(review: Review) -> str:
 def _choices(review: Review) -> list[Choice]:
     if review.kind is QuestionKind.JUDGE:
         return [Choice(value, label) for value, label in _VERDICTS.items()]
-    options = [Choice(option, option) for option in review.question.options]
-    takes_words = review.kind in (QuestionKind.CHOICE, QuestionKind.WORDS, QuestionKind.INPUT)
-    label = "Say it in words" if options else "Send"
-    return [*options, Choice(_SEND, label)] if takes_words else options
+    return [Choice(option, option) for option in review.question.options]
+
+
+def _words_button(review: Review) -> str | None:
+    """What the button says that sends the words alone; None where words do not answer."""
+    if review.kind not in _TAKES_WORDS:
+        return None
+    return "Say it in words" if review.question.options else "Send"
+
+
+def _may_edit(review: Review, output: Output) -> bool:
+    """Whether a text of one's own may be approved here; a long one is not for a page."""
+    alone = review.terms is None or review.terms.decisions == 1
+    return review.kind in _EDITABLE and alone and len(output.raw) <= LONGEST_OUTPUT
 
 
 def shown_form(
@@ -122,11 +137,12 @@ def shown_form(
         "fault": fault,
         "review": _shown(review),
         "output": shown_output(output),
-        "text": output.raw,
+        "text": output.raw if _may_edit(review, output) else "",
         "said": said,
         "chosen": said.choice,
         "choices": _choices(review),
-        "may_edit": review.kind in _EDITABLE and (terms is None or terms.decisions == 1),
+        "words_button": _words_button(review),
+        "may_edit": _may_edit(review, output),
         "careful": terms is not None and terms.careful,
         "word": _word(review),
         "decisions": 1 if terms is None else terms.decisions,
