@@ -12,6 +12,7 @@ from orchestrator.cli.world import actor, ports_with
 from orchestrator.domain.person import address_of
 from orchestrator.domain.token import Token
 from orchestrator.errors import Invalid
+from orchestrator.wire.moment import iso
 
 application = typer.Typer(help="API tokens: who may call what.", no_args_is_help=True)
 
@@ -78,5 +79,5 @@ def _record(token: Token) -> dict[str, str | None]:
         "deployment": token.deployment or "all",
         "person": token.person,
         "created_at": token.created_at.isoformat(),
-        "revoked_at": token.revoked_at.isoformat() if token.revoked_at else None,
+        "revoked_at": iso(token.revoked_at),
     }

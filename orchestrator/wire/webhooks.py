@@ -11,6 +11,7 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
+from orchestrator.wire.moment import iso
 from orchestrator.wire.words import STATUS
 
 
@@ -70,7 +71,7 @@ def human_input_body(
         "round": review.round,
         "output_digest": review.output_digest,
         "callback_url": callback_url(review, public_url, response_token),
-        "expires_at": review.expires_at.isoformat() if review.expires_at else None,
+        "expires_at": iso(review.expires_at),
         "kind": review.kind.value,
     }
     if review.kind.is_about_call:
@@ -148,7 +149,7 @@ def later_notice_body(
         "escalated_at": recipient.created_at.isoformat() if recipient.rung else None,
         "sla_target_minutes": _minutes_to(review.created_at, review.sla_at),
         "callback_url": callback_url(review, public_url, response_token),
-        "expires_at": review.expires_at.isoformat() if review.expires_at else None,
+        "expires_at": iso(review.expires_at),
     }
     return {key: value for key, value in body.items() if value is not None}
 

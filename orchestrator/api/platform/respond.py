@@ -15,6 +15,7 @@ from orchestrator.domain.review import Review
 from orchestrator.usecases.reviews.respond import Response, respond
 from orchestrator.wire.ids import Id
 from orchestrator.wire.misspelt import with_warnings
+from orchestrator.wire.moment import iso
 from orchestrator.wire.requests import RespondBody, parse
 
 callback = APIRouter()
@@ -54,7 +55,7 @@ def _responded(review: Review) -> dict[str, Any]:
             "status": "responded",
             "feedback": review.words or "",
             "outcome": review.outcome,
-            "responded_at": review.closed_at.isoformat() if review.closed_at else None,
+            "responded_at": iso(review.closed_at),
             "responded_via": review.channel or "",
         },
     }
