@@ -52,6 +52,12 @@ def pending(service: Service, call: Callable[..., Any], execution_id: str) -> di
     return found
 
 
+def nothing_runs(service: Service, execution_id: str) -> bool:
+    """Whether no worker holds a claim: reviews are open before the run that asked has ended."""
+    runs = service.ports.store.read(lambda tx: tx.task_runs.of(execution_id))
+    return all(run.state != "RUNNING" for run in runs)
+
+
 def finished(service: Service, execution_id: str) -> Any:
     return service.ended("reviewed", execution_id)
 
@@ -105,6 +111,7 @@ def test_everything_is_killed_while_reviews_wait(
 ) -> None:
     execution_id = kickoff(call, work)
     pending(service, call, execution_id)
+    service.until(lambda: nothing_runs(service, execution_id))
     service.kill()
     service.start()
     service.await_ready()
