@@ -6,7 +6,7 @@ RUN python -m venv /app/venv
 COPY pyproject.toml README.md LICENSE ./
 COPY orchestrator ./orchestrator
 COPY workers ./workers
-RUN /app/venv/bin/pip install --no-cache-dir ".[calendars,crewai,mail,postgres]"
+RUN /app/venv/bin/pip install --no-cache-dir ".[calendars,crewai,mail,oidc,postgres]"
 
 FROM python:3.12.11-slim-bookworm
 RUN useradd --uid 10001 --create-home app \

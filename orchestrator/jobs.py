@@ -32,6 +32,7 @@ DRAIN = "orchestrator.drain"
 KICKOFF = "orchestrator.kickoff"
 ANSWER = "orchestrator.answer"
 TAKE_MAIL = "orchestrator.take_mail"
+SEND_LINK = "orchestrator.send_link"
 
 PUBLIC = (KICKOFF, ANSWER)
 """What producers without our package may send, to the queue ``intake``."""
@@ -78,3 +79,8 @@ def drain(endpoint_id: str, queue: str = WEBHOOKS) -> Job:
 def take_mail(mail_id: str) -> Job:
     """The job that reads a mail which was stored."""
     return Job(TAKE_MAIL, INTAKE, {"mail_id": mail_id})
+
+
+def send_link(link_id: str) -> Job:
+    """The job that mails a link for signing in to whoever asked for it."""
+    return Job(SEND_LINK, MAIL, {"link_id": link_id})

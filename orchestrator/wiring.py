@@ -39,6 +39,7 @@ from orchestrator.ports import (
     Sender,
     SenderCheck,
     SenderProver,
+    SignOn,
     Store,
 )
 from orchestrator.settings import Settings, make_data_folder, require_writable
@@ -82,9 +83,37 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
             per_host=settings.webhooks_per_host,
         ),
         mail=_mail_identity(settings),
+        sign_on=_make_sign_on(settings),
         replies=_make_replies(settings),
         keep_finished=timedelta(days=settings.keep_finished) if settings.keep_finished else None,
     )
+
+
+def _make_sign_on(settings: Settings) -> SignOn | None:
+    if settings.oidc_issuer is None:
+        return None
+    if settings.oidc_client_id is None or settings.public_url is None:
+        raise InvalidSettings(
+            "ORCHESTRATOR_OIDC_ISSUER needs ORCHESTRATOR_OIDC_CLIENT_ID and ORCHESTRATOR_PUBLIC_URL"
+        )
+    try:
+        connect = importlib.import_module(NEEDS_OIDC)
+    except ModuleNotFoundError as missing:
+        raise InvalidSettings(
+            "ORCHESTRATOR_OIDC_ISSUER needs what the extra 'oidc' installs "
+            f"(crew-orchestrator[oidc]): {missing.name} is missing"
+        ) from missing
+    secret = settings.oidc_client_secret
+    made: SignOn = connect.OpenIdConnect(
+        connect.Client(
+            issuer=str(settings.oidc_issuer).rstrip("/"),
+            id=settings.oidc_client_id,
+            secret=secret.get_secret_value() if secret else None,
+            trusts_addresses=settings.oidc_trusts_addresses,
+        ),
+        settings.oidc_name,
+    )
+    return made
 
 
 def make_plain_store(settings: Settings) -> Store:
@@ -107,6 +136,7 @@ def _limits(settings: Settings) -> ConnectionLimits:
 
 
 NEEDS_MAIL = "orchestrator.adapters.inbound_mail.sender_proof"
+NEEDS_OIDC = "orchestrator.adapters.openid_connect"
 
 
 def _make_replies(settings: Settings) -> Replies:

@@ -29,8 +29,16 @@ def test_the_example_deployments_show_every_key(tmp_path: Path) -> None:
     uncommented = re.sub(r"^# (?=[a-z0-9_]+ = )", "", of_one, flags=re.MULTILINE)
     (shown,) = tomllib.loads(uncommented)["deployments"].values()
     elsewhere = {"name", "runner", "target", "delivery_rules", "one_by_one", "tools"}
-    written = {"crew", "parallel", "tools_once", "tool_approval", "creator", "reviews"}
-    keys = {*Deployment.__dataclass_fields__, *written} - elsewhere - {"review_policy"}
+    written = {
+        "crew",
+        "parallel",
+        "tools_once",
+        "tool_approval",
+        "creator",
+        "reviews",
+        "permissions",
+    }
+    keys = {*Deployment.__dataclass_fields__, *written} - elsewhere - {"review_policy", "grants"}
     assert shown.keys() == keys | RULES
 
 

@@ -15,10 +15,11 @@ from kombu.exceptions import KombuError
 from orchestrator import jobs
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.errors import NotFound
+from orchestrator.errors import NotFound, Transient
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
+from orchestrator.usecases.operations.sign_in_links import send_link
 from orchestrator.usecases.operations.take_mail import take_mail
 from orchestrator.usecases.webhooks.deliver import drain
 from workers.process import current
@@ -27,6 +28,10 @@ log = structlog.get_logger()
 
 PAUSE_BEFORE_RETURN = 1.0
 """Seconds before a message goes back to the broker because the database is away."""
+
+TRIES_OF_LINKS = 6
+FIRST_PAUSE_OF_LINKS = 10
+"""Seconds, doubled with each try: the last one is made after five minutes, while the link lives."""
 
 EVENTS = {
     TaskRunState.UNDER_REVIEW: "task-awaiting-input",
@@ -103,6 +108,15 @@ def read_mail(mail_id: str) -> None:
     take_mail(current.get().ports, mail_id)
 
 
+def mail_link(self: Task, link_id: str) -> None:
+    """Mail a link for signing in; again after a while where the mail server does not take it."""
+    try:
+        send_link(current.get().ports, link_id)
+    except Transient as error:
+        pause = FIRST_PAUSE_OF_LINKS * 2**self.request.retries
+        raise self.retry(exc=error, countdown=pause, max_retries=TRIES_OF_LINKS - 1) from error
+
+
 class AnyArguments(Task):  # type: ignore[misc]  # Celery has no types
     """A job that may be sent with an argument of any name, ``self`` among them."""
 
@@ -131,6 +145,7 @@ def register(app: Celery) -> None:
         app.task(name=name, bind=True, base=Ids, ids=("execution_id", "task_run_id"))(run)
     app.task(name=jobs.DRAIN, base=Ids, ids=("endpoint_id",))(drain_endpoint)
     app.task(name=jobs.TAKE_MAIL, base=Ids, ids=("mail_id",))(read_mail)
+    app.task(name=jobs.SEND_LINK, bind=True, base=Ids, ids=("link_id",))(mail_link)
     for name in jobs.PUBLIC:
         options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True}
         app.task(name=name, base=AnyArguments, **options)(take_in)

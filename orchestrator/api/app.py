@@ -22,6 +22,7 @@ from orchestrator.api.pages.answer_page import answer_page
 from orchestrator.api.pages.inbox import inbox
 from orchestrator.api.pages.review_page import review_page
 from orchestrator.api.pages.sign_in import sign_in
+from orchestrator.api.pages.sign_on import sign_on
 from orchestrator.api.platform.calls import calls, healthy
 from orchestrator.api.platform.respond import callback
 from orchestrator.api.probes import probes
@@ -123,6 +124,7 @@ def _route(app: FastAPI) -> None:
         audit,
         callback,
         answer_page,
+        sign_on,
         sign_in,
         inbox,
         review_page,

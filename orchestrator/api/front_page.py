@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
-from orchestrator.api.common.access import CrewCaller, Secret, World, crew_caller, known_caller
+from orchestrator.api.common.access import CrewCaller, Secret, World, known_caller, viewer_of_crew
 from orchestrator.api.platform.calls import healthy
 from orchestrator.api.probes import message_of, read_health
 
@@ -52,4 +52,4 @@ async def at_the_root(request: Request, ports: World, secret: Secret) -> Respons
 
 
 def _crew_caller(request: Request, ports: World, secret: Secret) -> CrewCaller:
-    return crew_caller(request, ports, known_caller(request, ports, secret))
+    return viewer_of_crew(request, ports, known_caller(request, ports, secret))

@@ -35,10 +35,8 @@ exposition = APIRouter(tags=["probes"])
 
 
 def _may_read(request: Request, ports: World, secret: Secret) -> None:
-    if not request.app.state.metrics_public:
-        token = live_token(ports, secret)
-        if token.deployment is not None:
-            raise Unauthorized
+    if not request.app.state.metrics_public and not live_token(ports, secret).rights.everywhere:
+        raise Unauthorized
 
 
 @exposition.get(

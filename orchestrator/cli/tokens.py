@@ -9,6 +9,7 @@ import typer
 from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_records, print_result
 from orchestrator.cli.world import actor, ports_with
+from orchestrator.domain.permission import Permission
 from orchestrator.domain.person import address_of
 from orchestrator.domain.token import Token
 from orchestrator.errors import Invalid
@@ -20,7 +21,7 @@ TokenId = Annotated[str, typer.Argument(metavar="TOKEN", help="The id, as the li
 
 
 @application.command()
-def create(
+def create(  # noqa: PLR0913 - each is an option
     name: Annotated[str, typer.Option(help="Whose it is: timelines show it.")] = "api",
     deployment: Annotated[
         str | None, typer.Option(help="Valid for this deployment only; without it, for all.")
@@ -29,6 +30,9 @@ def create(
         str | None,
         typer.Option(help="The mail address of the person whose own it is: it acts as that one."),
     ] = None,
+    may: Annotated[
+        Permission, typer.Option(help="What whoever has it may do; each includes those before it.")
+    ] = Permission.MANAGE,
     data: Data = None,
     deployments: DeploymentFile = None,
     *,
@@ -41,7 +45,7 @@ def create(
     if person is not None and address is None:
         raise Invalid(f"--person: {person!r} is no mail address.")
     ports = ports_with(may_make_folder=True, data=data, deployments=deployments)
-    token, secret = create_token(ports, name, deployment, actor(), address)
+    token, secret = create_token(ports, name, deployment, actor(), address, may)
     print_result({**_record(token), "token": secret}, secret, as_json=as_json)
 
 
@@ -53,7 +57,7 @@ def list_all(
     from orchestrator.usecases.operations.tokens import list_tokens
 
     found = list_tokens(ports_with(data=data, deployments=deployments))
-    columns = ("id", "name", "deployment", "person", "created_at", "revoked_at")
+    columns = ("id", "name", "deployment", "person", "may", "created_at", "revoked_at")
     print_records(map(_record, found), columns, as_json=as_json)
 
 
@@ -78,6 +82,7 @@ def _record(token: Token) -> dict[str, str | None]:
         "name": token.name,
         "deployment": token.deployment or "all",
         "person": token.person,
+        "may": token.permission.value,
         "created_at": token.created_at.isoformat(),
         "revoked_at": iso(token.revoked_at),
     }

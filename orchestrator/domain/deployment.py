@@ -11,6 +11,7 @@ from typing import Any
 from orchestrator.domain.calls import ToolRules
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.delivery_policy import DeliveryRules
+from orchestrator.domain.permission import Grants
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.review_policy import ReviewPolicy
 from orchestrator.jobs import CREWS
@@ -47,7 +48,8 @@ class Deployment:
     many as there are workers). ``journal`` has the calls of models and tools inside a task
     journalled; ``tools`` says which tools never run again where nobody knows what their call did,
     and which a person has to approve each call of.
-    ``review_policy`` says who is asked: it counts only while the deployment is declared.
+    ``review_policy`` says who is asked, ``grants`` who may do what without a token: they count only
+    while the deployment is declared.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Deployment:
     journal: bool = True
     tools: ToolRules = field(default_factory=ToolRules)
     review_policy: ReviewPolicy = field(default_factory=ReviewPolicy, hash=False)
+    grants: Grants = field(default_factory=Grants, hash=False)
 
     def settings(self) -> JsonObject:
         """The settings as they are stored: they hold on when the deployment leaves the file.

@@ -7,6 +7,9 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.domain.permission import Permission, Rights
+from orchestrator.domain.timeline import person_actor, token_actor
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -14,6 +17,7 @@ class Token:
 
     ``bootstrap`` says that the service stored it by itself: another such one takes its place.
     ``person`` is the address of the one person whose token it is, None where it is nobody's own.
+    ``permission`` is what whoever has it may do there.
     """
 
     id: str
@@ -24,10 +28,19 @@ class Token:
     revoked_at: datetime | None = None
     bootstrap: bool = False
     person: str | None = None
+    permission: Permission = Permission.MANAGE
 
-    def allows(self, deployment: str) -> bool:
-        """Say whether it is valid for this deployment."""
-        return self.revoked_at is None and self.deployment in (None, deployment)
+    @property
+    def rights(self) -> Rights:
+        """What whoever has it may do, while it is live."""
+        if self.deployment is None:
+            return Rights(everywhere=self.permission, person=self.person)
+        return Rights(by_deployment={self.deployment: self.permission}, person=self.person)
+
+    @property
+    def actor(self) -> str:
+        """Who the timeline says whoever has it is."""
+        return person_actor(self.person) if self.person else token_actor(self.name)
 
 
 def hash_of(secret: str) -> str:

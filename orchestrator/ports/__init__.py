@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.ports.access import Keys, Sessions, StoredResponse, Tokens
+from orchestrator.ports.access import Keys, Sessions, SignInLinks, StoredResponse, Tokens
 from orchestrator.ports.journal import CallJournal, Calls, HeldCall, LiveCall, ServedAnswer
 from orchestrator.ports.mail import Mails, Replies, SenderCheck, SenderProver
 from orchestrator.ports.operations import (
@@ -28,6 +28,7 @@ from orchestrator.ports.running import (
 )
 from orchestrator.ports.secrets import Rewrite, Secrets, StoredSecrets
 from orchestrator.ports.sending import DomainRecords, Sender, Signer
+from orchestrator.ports.sign_on import Attempt, SignOn
 from orchestrator.ports.store import Store, Transaction
 from orchestrator.ports.system import Chance, Clock, Ids, Jobs
 from orchestrator.ports.webhooks import (
@@ -54,6 +55,7 @@ from orchestrator.ports.world import Deployments, MailIdentity, Ports
 __all__ = [
     "EVERY_ENTRY",
     "Absences",
+    "Attempt",
     "Audit",
     "CallJournal",
     "Calls",
@@ -104,6 +106,8 @@ __all__ = [
     "SenderProver",
     "ServedAnswer",
     "Sessions",
+    "SignInLinks",
+    "SignOn",
     "Signer",
     "Step",
     "StepWatch",

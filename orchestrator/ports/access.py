@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.session import Session
+from orchestrator.domain.session import Session, SignInLink
 from orchestrator.domain.token import Token
 
 
@@ -57,6 +57,50 @@ class Sessions(Protocol):
 
     def end(self, hashed: str) -> None:
         """Take it away, if it is there."""
+        ...
+
+    def end_all(self, person: str) -> int:
+        """Take away all that a person began without a token; returns how many."""
+        ...
+
+    def forget(self, expired_before: datetime) -> None:
+        """Take away all that had expired by then."""
+        ...
+
+
+class SignInLinks(Protocol):
+    """The links by which people sign in to the inbox, in one transaction."""
+
+    def add(self, link: SignInLink) -> None:
+        """Insert."""
+        ...
+
+    def get(self, link_id: str) -> SignInLink | None:
+        """Read."""
+        ...
+
+    def by_hash(self, hashed: str) -> SignInLink | None:
+        """The link whose secret has this hash."""
+        ...
+
+    def live(self, now: datetime, address: str | None = None) -> int:
+        """How many have not expired: of that address, or of all."""
+        ...
+
+    def write(self, link_id: str, hashed: str) -> None:
+        """Its mail is being written with the secret of this hash; an earlier one is void."""
+        ...
+
+    def sent(self, link_id: str, at: datetime) -> None:
+        """Its mail was taken."""
+        ...
+
+    def use(self, hashed: str, now: datetime) -> bool:
+        """Use it up; False where it was used, has expired, or is none."""
+        ...
+
+    def end(self, link_id: str) -> None:
+        """Take it away."""
         ...
 
     def forget(self, expired_before: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -78,7 +79,7 @@ class Mails(Protocol):
         ...
 
     def newest(
-        self, state: MailState | None, deployment: str | None, limit: int
+        self, state: MailState | None, deployments: Collection[str] | None, limit: int
     ) -> tuple[StoredMail, ...]:
         """Mails that came to this, newest first; None does not matter."""
         ...

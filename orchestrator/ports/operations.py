@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -65,7 +65,7 @@ class Intake(Protocol):
         ...
 
     def newest(
-        self, state: IntakeState | None, deployment: str | None, limit: int
+        self, state: IntakeState | None, deployments: Collection[str] | None, limit: int
     ) -> tuple[IntakeMessage, ...]:
         """Messages that came to this, newest first; None does not matter."""
         ...

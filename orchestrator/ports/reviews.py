@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -56,12 +56,12 @@ class Reviews(Protocol):
 
     def pending(
         self,
-        deployment: str | None,
+        deployments: Collection[str] | None,
         after: Position | None,
         limit: int,
         assigned_to: str | None = None,
     ) -> tuple[Review, ...]:
-        """Some of the open reviews of a deployment, or of all, oldest first.
+        """Some of the open reviews of these deployments, or of all, oldest first.
 
         ``assigned_to`` leaves those that wait for the person of that address.
         """
@@ -69,7 +69,7 @@ class Reviews(Protocol):
 
     def waiting(
         self,
-        deployment: str | None,
+        deployments: Collection[str] | None,
         after: Review | None,
         limit: int,
         assigned_to: str | None = None,
@@ -77,7 +77,9 @@ class Reviews(Protocol):
         """The same in the order of their deadlines, those without one last, beyond a review."""
         ...
 
-    def done(self, deployment: str | None, after: Review | None, limit: int) -> tuple[Review, ...]:
+    def done(
+        self, deployments: Collection[str] | None, after: Review | None, limit: int
+    ) -> tuple[Review, ...]:
         """Some of the closed reviews, those that were closed last first, beyond a review."""
         ...
 

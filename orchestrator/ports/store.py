@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
-from orchestrator.ports.access import Keys, Sessions, Tokens
+from orchestrator.ports.access import Keys, Sessions, SignInLinks, Tokens
 from orchestrator.ports.journal import Calls
 from orchestrator.ports.mail import Mails
 from orchestrator.ports.operations import (
@@ -55,6 +55,7 @@ class Transaction(Protocol):
     manifests: Manifests
     tokens: Tokens
     sessions: Sessions
+    sign_in_links: SignInLinks
     keys: Keys
     intake: Intake
     mails: Mails

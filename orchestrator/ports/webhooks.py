@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -30,7 +30,7 @@ class DeliveryFilter:
     ``since`` and ``until`` bound the time at which they were made, the latter exclusively.
     """
 
-    deployment: str | None = None
+    deployments: Collection[str] | None = None
     execution_id: str | None = None
     endpoint_id: str | None = None
     state: DeliveryState | None = None
@@ -216,9 +216,9 @@ class Endpoints(Protocol):
         ...
 
     def page(
-        self, deployment: str | None, after: Position | None, limit: int
+        self, deployments: Collection[str] | None, after: Position | None, limit: int
     ) -> tuple[Endpoint, ...]:
-        """Some of the endpoints of a deployment, or of all, newest first."""
+        """Some of the endpoints of these deployments, or of all, newest first."""
         ...
 
     def past_pause(self, now: datetime, limit: int) -> tuple[str, ...]:

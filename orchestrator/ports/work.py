@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
@@ -29,7 +29,7 @@ class ExecutionFilter:
     text that the JSON of their meta has in it, whatever its case. ``batch`` is the id of one.
     """
 
-    deployment: str | None = None
+    deployments: Collection[str] | None = None
     state: ExecutionState | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -242,14 +242,14 @@ class EntryFilter:
     """
 
     execution_id: str | None = None
-    deployment: str | None = None
+    deployments: Collection[str] | None = None
     reviews: bool = False
 
     def matches(self, entry: Entry) -> bool:
         """Say whether an entry is meant."""
         return (
             self.execution_id in (None, entry.execution_id)
-            and self.deployment in (None, entry.deployment)
+            and (self.deployments is None or entry.deployment in self.deployments)
             and (not self.reviews or entry.event in REVIEW_EVENTS)
         )
 

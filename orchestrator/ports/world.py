@@ -12,6 +12,7 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.ports.mail import Replies
 from orchestrator.ports.running import Runner
 from orchestrator.ports.sending import Sender, Signer
+from orchestrator.ports.sign_on import SignOn
 from orchestrator.ports.store import Store
 from orchestrator.ports.system import Chance, Clock, Ids
 
@@ -64,7 +65,7 @@ class Ports:
     on the current span which execution it is about, and gives the ``traceparent`` by which others
     go on from it, None where nobody traces. ``broker_answers`` is False while jobs are known not to
     go out. ``mail`` is None where no mail is sent, ``replies`` says how
-    answers to it are taken.
+    answers to it are taken. ``sign_on`` is None where nobody signs in with OpenID Connect.
     """
 
     store: Store
@@ -83,4 +84,5 @@ class Ports:
     trace: Callable[[str], str | None] = untraced
     broker_answers: Callable[[], bool] = lambda: True
     mail: MailIdentity | None = None
+    sign_on: SignOn | None = None
     replies: Replies = field(default_factory=Replies)

@@ -14,6 +14,7 @@ from orchestrator.settings.data_folder import (
 from orchestrator.settings.inbound_mail import InboundMailSettings
 from orchestrator.settings.mail import MailSettings
 from orchestrator.settings.service import Network, ServiceSettings
+from orchestrator.settings.sign_on import SignOnSettings
 
 __all__ = [
     "LONGEST_SOCKET_PATH",
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 
-class Settings(InboundMailSettings, MailSettings, ServiceSettings):
+class Settings(SignOnSettings, InboundMailSettings, MailSettings, ServiceSettings):
     """All settings, frozen. Each is read from ``ORCHESTRATOR_`` and its name in capitals.
 
     Raises InvalidSettings, with one line that names every variable at fault.

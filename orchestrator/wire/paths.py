@@ -12,6 +12,14 @@ ANSWER_PAGES = "/r"
 INBOX = "/inbox"
 """Where the pages are on which reviewers see what waits for them."""
 
+SIGN_IN = f"{INBOX}/sign-in"
+"""Where one signs in to them; the secret of a link that was mailed is the rest of the path."""
+
+
+def sign_in_path(secret: str) -> str:
+    """The path of the page that signs in whoever has this secret."""
+    return f"{SIGN_IN}/{secret}"
+
 
 def path_part(text: str) -> str:
     """An id or a name as one part of a path. Raises Invalid for what would lead elsewhere."""

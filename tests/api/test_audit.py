@@ -13,7 +13,7 @@ def test_the_newest_change_is_first(service: Service) -> None:
     answer = service.get("/v1/audit", params={"limit": 1})
     (newest,) = answer.json()["audit"]
     assert (newest["event"], newest["subject"]) == ("token.create", token.id)
-    assert newest["details"] == {"name": "alice"}
+    assert newest["details"] == {"name": "alice", "permission": "manage"}
     assert secret not in answer.text
 
 

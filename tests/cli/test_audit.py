@@ -70,7 +70,7 @@ def test_neither_keys_nor_deployments_are_needed(command: Command, told: str) ->
 def test_an_export_as_csv_has_the_entries(command: Command, told: str) -> None:
     rows = list(csv.DictReader(io.StringIO(command("audit", "export", "--format", "csv"))))
     assert {row["execution_id"] for row in rows} == {told, ""}
-    assert {"name": "bob"} in [json.loads(row["details"]) for row in rows]
+    assert {"name": "bob", "permission": "manage"} in [json.loads(row["details"]) for row in rows]
 
 
 def test_a_part_is_exported(command: Command, told: str) -> None:

@@ -14,6 +14,7 @@ from model_server import ModelServer
 
 from orchestrator.adapters.deployment_file import RunnerKind
 from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.plan import TaskKind
 from orchestrator.ports import Runner
 from orchestrator.usecases.executions.stop import stop
@@ -161,7 +162,7 @@ def test_a_stopped_crew_ends_at_its_next_step(deployed: Deployed, prompts: Promp
     world = deployed("trip:looking_for_ever")
     execution_id = world.kickoff(inputs=TRIP)
     looked = import_module("projects.trip").LOOKED
-    looked.meanwhile = lambda: stop(world.ports, "crew", execution_id, "tests")
+    looked.meanwhile = lambda: stop(world.ports, Scope.of("crew"), execution_id, "tests")
     world.work()
     assert (looked.times, len(prompts)) == (1, 1)
     assert world.snapshot(execution_id).execution.state == "STOPPED"

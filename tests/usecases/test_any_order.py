@@ -25,6 +25,7 @@ from world import WorkerDied, World, make_world, plan_of
 
 from orchestrator.domain.execution import EXECUTION, ExecutionState
 from orchestrator.domain.machine import Machine
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.review import REVIEW
 from orchestrator.domain.task_run import TASK_RUN, TaskRunState
 from orchestrator.errors import AlreadyAnswered, CannotRewind, CannotStop, Invalid, NotPending
@@ -132,7 +133,7 @@ class AnyOrder(RuleBasedStateMachine):
     def somebody_stops_it(self, really: int) -> None:
         if really == 0:
             with suppress(CannotStop):
-                stop(self.world.ports, "crew", self.execution_id, "tests")
+                stop(self.world.ports, Scope.of("crew"), self.execution_id, "tests")
 
     @rule(data=st.data(), really=st.integers(0, 3))
     def somebody_rewinds_it(self, data: st.DataObject, really: int) -> None:

@@ -25,6 +25,7 @@ from policies import ANN, BEN, CAT, DAN, hours, people, recipients_of, reviews_o
 from world import World, make_world, plan_of
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.review_policy import Automatic, ReviewPolicy, Rule
@@ -215,7 +216,7 @@ class AnyPolicy(RuleBasedStateMachine):
         return [each for each in self.everybody() if each.review_id == review.id and each.is_asked]
 
     def act(self, review: Review) -> Act:
-        return Act(review.id, None, "tests")
+        return Act(review.id, EVERYWHERE, "tests")
 
     def finish(self) -> None:
         """Every review ends, or waits for somebody who is named; or says that it is nobody."""

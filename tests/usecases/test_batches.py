@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import event
 from world import World
 
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.usecases.executions import publishing
 from orchestrator.usecases.executions.kickoff import Kickoff
 from orchestrator.usecases.executions.kickoff_batch import BatchBody, kickoff_batch
@@ -67,7 +68,7 @@ def test_stopping_a_batch_reads_no_other_executions(world: World) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("orchestrator.adapters.sql.executions.SqlExecutions.page", count)
-        stopped = stop_batch(world.ports, StopBody(batch=batch), None, "tests")
+        stopped = stop_batch(world.ports, StopBody(batch=batch), EVERYWHERE, "tests")
 
     assert sorted(stopped) == sorted(ids)
     assert sum(read) == 3

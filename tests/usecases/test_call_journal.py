@@ -10,6 +10,7 @@ from world import WorkerDied, World
 
 from orchestrator.api.v1.records import execution_record
 from orchestrator.domain.calls import ToolRules
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.work import Work
@@ -116,7 +117,7 @@ def test_a_stopped_execution_keeps_no_calls(calling: Any) -> None:
     world, caller = calling()
     caller.at = {4: dies}
     execution_id = crash(world)
-    stop(world.ports, None, execution_id, "tests")
+    stop(world.ports, EVERYWHERE, execution_id, "tests")
     assert journal_of(world, execution_id) == ()
 
 
@@ -238,7 +239,7 @@ def test_giving_up_fails_and_a_retry_asks_again(doubtful: Any) -> None:
     assert said["status"] == "failed"
     execution = world.snapshot(execution_id).execution
     assert execution.error == "Nobody could say what the call of 'pay' did: ask the bank"
-    retry_execution(world.ports, None, execution_id, "tests")
+    retry_execution(world.ports, EVERYWHERE, execution_id, "tests")
     world.work()
     assert review_of(world, execution_id).review.id != review.id
 

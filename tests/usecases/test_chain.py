@@ -9,6 +9,7 @@ import pytest
 from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import (
     LONGEST_CAUSE,
@@ -268,7 +269,9 @@ def test_a_result_is_refused_while_another_worker_holds_the_claim(
 def test_a_stopped_execution_takes_no_result(a_world: Make) -> None:
     world = a_world("write", "edit")
     execution_id = world.kickoff()
-    world.runner.before_answering = lambda: stop(world.ports, "crew", execution_id, "tests")
+    world.runner.before_answering = lambda: stop(
+        world.ports, Scope.of("crew"), execution_id, "tests"
+    )
     world.work()
     found = world.snapshot(execution_id)
     assert found.execution.state is ExecutionState.STOPPED
@@ -359,6 +362,8 @@ def test_the_result_of_a_run_that_lost_its_claim_is_counted(
 ) -> None:
     world = a_world("write")
     execution_id = world.kickoff()
-    world.runner.before_answering = lambda: stop(world.ports, "crew", execution_id, "tests")
+    world.runner.before_answering = lambda: stop(
+        world.ports, Scope.of("crew"), execution_id, "tests"
+    )
     world.work()
     assert world.ports.store.read(lambda tx: tx.figures.refused()) == {"claim_lost": 1}

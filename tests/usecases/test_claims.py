@@ -14,6 +14,7 @@ from world import WorkerDied, World
 from orchestrator.domain import retry
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import Ended, Halted
@@ -83,7 +84,7 @@ def test_a_claim_of_before_is_neither_current_nor_renewed(world: World) -> None:
 
 def test_a_claim_of_a_stopped_execution_is_neither_current_nor_renewed(world: World) -> None:
     run = claimed(world)
-    stop(world.ports, "crew", run.execution_id, "tests")
+    stop(world.ports, Scope.of("crew"), run.execution_id, "tests")
     assert not is_current(world.ports, run)
     assert not renew_claim(world.ports, run)
 

@@ -11,6 +11,7 @@ from world import WorkerDied, World
 from orchestrator.api.platform.status import status_body
 from orchestrator.domain.deployment import StatusForm
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.usecases.executions.claims import give_back_claims
 from orchestrator.usecases.executions.retry import retry_execution
@@ -193,6 +194,6 @@ def test_a_retry_goes_on_in_the_newest_round_whatever_the_clock_did(
     world.work()
     assert world.snapshot(execution_id).execution.state is ExecutionState.FAILED
     world.runner.behaviour = None
-    retry_execution(world.ports, "crew", execution_id, "tests")
+    retry_execution(world.ports, Scope.of("crew"), execution_id, "tests")
     world.work()
     assert [run.round for run in world.snapshot(execution_id).runs if run.is_open] == [2]

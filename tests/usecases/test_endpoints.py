@@ -10,6 +10,7 @@ from post import DEFAULT_SECRET, MoodyReceiver, Post
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from orchestrator.domain.delivery import DeliveryState
+from orchestrator.domain.permission import Scope
 from orchestrator.errors import NotReplayable, UnknownDelivery, UnknownEndpoint
 from orchestrator.ports import DeliveryFilter
 from orchestrator.usecases.operations.audit import newest_entries
@@ -133,7 +134,7 @@ def test_another_deployments_endpoint_is_unknown(post: Post) -> None:
     endpoint_id = post.endpoint("http://127.0.0.1:9/").id
 
     with pytest.raises(UnknownEndpoint):
-        read_endpoint(post.ports, endpoint_id, "sport")
+        read_endpoint(post.ports, endpoint_id, Scope.of("sport"))
 
 
 def test_a_replay_is_the_full_schedule_anew_under_the_same_id(post: Post) -> None:

@@ -11,6 +11,7 @@ from policies import ANN, open_review, policy, token_of
 from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import AlreadyAnswered, Invalid, NotPending
@@ -146,7 +147,7 @@ def test_a_step_that_fails_lets_others_ask_first_and_a_retry_goes_on(
     execution_id = world.halted()
     assert state(world, execution_id) is ExecutionState.FAILED
     user_flows.FAILING.clear()
-    retry_execution(world.ports, "crew", execution_id, "tests")
+    retry_execution(world.ports, Scope.of("crew"), execution_id, "tests")
     world.work()
     world.say(execution_id, "works", outcome="yes")
     world.work()
@@ -296,7 +297,7 @@ def test_words_cannot_be_rejected(a_flow: Make) -> None:
 def test_a_stop_withdraws_every_review(a_flow: Make) -> None:
     world = a_flow("two_reviews")
     execution_id = world.halted()
-    stop(world.ports, "crew", execution_id, "tests")
+    stop(world.ports, Scope.of("crew"), execution_id, "tests")
     states = {review.state for review in world.snapshot(execution_id).reviews}
     assert states == {ReviewState.WITHDRAWN}
     with pytest.raises(NotPending):

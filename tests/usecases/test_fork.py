@@ -13,6 +13,7 @@ from world import World
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.errors import CannotRewind, Invalid, UnknownCheckpoint
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.snapshot import timeline
@@ -27,7 +28,7 @@ AWorld = Callable[..., World]
 def forked(world: World, execution_id: str, number: int, key: str = "", **body: Any) -> str:
     asked = parse(ForkBody, {"checkpoint": number, **body})
     kept = IdempotencyKey(key, str(number)) if key else None
-    told = fork(world.ports, Fork(execution_id, asked, "tests", "api", None, kept))
+    told = fork(world.ports, Fork(execution_id, asked, "tests", "api", EVERYWHERE, kept))
     return str(told["execution_id"])
 
 
@@ -179,7 +180,7 @@ def test_a_fork_of_what_was_superseded_or_stopped(a_world: AWorld) -> None:
     world = a_world("look", "write", "publish")
     first = world.kickoff()
     world.run(world.jobs.pop(0))
-    stop(world.ports, None, first, "tests")
+    stop(world.ports, EVERYWHERE, first, "tests")
     world.jobs.clear()
     fork_id = forked(world, first, 1)
     world.work()

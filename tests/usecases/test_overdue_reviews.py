@@ -28,6 +28,7 @@ from policies import (
 from world import World
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.review import Review
 from orchestrator.domain.review_policy import Automatic
 from orchestrator.domain.review_terms import Absence
@@ -167,7 +168,7 @@ def test_who_snoozes_is_reminded_when_they_said_and_not_before(
     halted: Callable[..., tuple[World, Review]], later: Later
 ) -> None:
     world, review = halted(ANN, BEN, remind_after=hours(1))
-    act = Act(review.id, None, "tests")
+    act = Act(review.id, EVERYWHERE, "tests")
     with pytest.raises(Invalid, match="has passed"):
         snooze(world.ports, act, ANN, world.ports.clock.now())
     snooze(world.ports, act, ANN, world.ports.clock.now() + timedelta(hours=1, minutes=30))

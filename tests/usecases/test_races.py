@@ -18,6 +18,7 @@ from databases import migrated_database
 from world import World, plan_of, world_over
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import AlreadyAnswered, CannotRewind, CannotStop, NotPending
@@ -62,7 +63,7 @@ def let_expire(world: World, execution_id: str) -> str:
 
 def stop_it(world: World, execution_id: str) -> str:
     try:
-        stop(world.ports, "crew", execution_id, "tests")
+        stop(world.ports, Scope.of("crew"), execution_id, "tests")
     except CannotStop:
         return "lost"
     return "stopped"

@@ -349,7 +349,7 @@ def test_those_who_write_at_once_leave_one_chain(
 
 
 def test_what_deliveries_write_is_chained_by_their_endpoint(any_post: Post) -> None:
-    arrived = DeliveryFilter(deployment="news", state=DeliveryState.DELIVERED)
+    arrived = DeliveryFilter(deployments={"news"}, state=DeliveryState.DELIVERED)
     with MoodyReceiver() as receiver:
         any_post.commit(receiver.url, 3)
         any_post.work()

@@ -7,6 +7,7 @@ import pytest
 from world import World
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import CannotRetry, UnknownExecution
 from orchestrator.usecases.executions.retry import retry_execution
@@ -17,7 +18,7 @@ Later = Callable[[float], None]
 
 
 def retry(world: World, execution_id: str) -> None:
-    retry_execution(world.ports, None, execution_id, "tests")
+    retry_execution(world.ports, EVERYWHERE, execution_id, "tests")
 
 
 def ran(world: World) -> list[tuple[str, int]]:
@@ -131,7 +132,7 @@ def test_only_a_failed_execution_is_retried(a_world: Callable[..., World], ended
     world = a_world("write")
     execution_id = world.kickoff()
     if ended == "stopped":
-        stop(world.ports, None, execution_id, "tests")
+        stop(world.ports, EVERYWHERE, execution_id, "tests")
     with pytest.raises(CannotRetry):
         retry(world, execution_id)
 
@@ -147,4 +148,4 @@ def test_what_was_purged_is_not_retried(failed: tuple[World, str]) -> None:
 def test_another_deployments_execution_is_unknown(failed: tuple[World, str]) -> None:
     world, execution_id = failed
     with pytest.raises(UnknownExecution):
-        retry_execution(world.ports, "other", execution_id, "tests")
+        retry_execution(world.ports, Scope.of("other"), execution_id, "tests")

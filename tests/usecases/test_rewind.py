@@ -10,6 +10,7 @@ from world import World
 
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import AlreadyAnswered, CannotRewind, KeyReused, UnknownCheckpoint
 from orchestrator.usecases.executions.rewind import Rewind, rewind
@@ -22,7 +23,7 @@ AWorld = Callable[..., World]
 
 def back_to(world: World, execution_id: str, number: int, key: str | None = None) -> Any:
     kept = IdempotencyKey(key, str(number)) if key else None
-    return rewind(world.ports, Rewind(execution_id, number, "tests", None, kept))
+    return rewind(world.ports, Rewind(execution_id, number, "tests", EVERYWHERE, kept))
 
 
 def ran(world: World) -> list[tuple[str, int]]:
@@ -227,7 +228,7 @@ def test_what_cannot_be_rewound_says_why(a_world: AWorld) -> None:
     with pytest.raises(CannotRewind, match="purged"):
         back_to(world, execution_id, 1)
     stopped = world.kickoff()
-    stop(world.ports, None, stopped, "tests")
+    stop(world.ports, EVERYWHERE, stopped, "tests")
     with pytest.raises(CannotRewind, match="stopped for good"):
         back_to(world, stopped, 0)
 

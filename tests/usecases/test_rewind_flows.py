@@ -10,6 +10,7 @@ import user_flows
 from world import World
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.errors import Invalid
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.retry import retry_execution
@@ -151,7 +152,7 @@ def test_a_flow_whose_review_expired_is_retried(a_flow: Make) -> None:
     execution_id = world.halted()
     (asked,) = world.snapshot(execution_id).pending
     expire_review(world.ports, asked.review)
-    retry_execution(world.ports, None, execution_id, "tests")
+    retry_execution(world.ports, EVERYWHERE, execution_id, "tests")
     world.work()
     world.say(execution_id, "review", outcome="go")
     world.work()

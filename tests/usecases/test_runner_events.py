@@ -10,6 +10,7 @@ import pytest
 from world import World
 
 from orchestrator.domain.canonical import decode
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.webhooks.stream_events import LARGEST_BODY, RunnerEvent, emit_events
@@ -69,7 +70,7 @@ def test_an_execution_that_fails_says_so(a_world: Callable[..., World]) -> None:
 def test_an_execution_that_is_stopped_says_so(a_world: Callable[..., World]) -> None:
     world = a_world("write")
     execution_id = world.kickoff(**stream("crew_kickoff_failed"))
-    stop(world.ports, None, execution_id, "tests")
+    stop(world.ports, EVERYWHERE, execution_id, "tests")
 
     assert kinds(world, execution_id) == [["crew_kickoff_failed"]]
 

@@ -11,6 +11,7 @@ from post import MoodyReceiver, Post
 
 from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.api.v1.delivery_records import delivery_record, endpoint_record
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.errors import SecretKeyMissing
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.operations.doctor import examine
@@ -137,7 +138,7 @@ def test_endpoints_and_figures_are_shown_all_the_same(post: Post, a_restart_with
     post.commit("http://127.0.0.1:9/")
     a_restart_with(WRONG)
 
-    (report,) = list_endpoints(post.ports, None, None, 10)
+    (report,) = list_endpoints(post.ports, EVERYWHERE, None, 10)
     record = endpoint_record(report)
     assert "url" not in record
     assert "ORCHESTRATOR_SECRET_KEY" in record["reason"]

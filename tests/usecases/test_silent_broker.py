@@ -27,6 +27,7 @@ from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.adapters.sql.schema import reviews
 from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import Scope
 from orchestrator.jobs import CREWS, WEBHOOKS, Job
 from orchestrator.settings import embedded_socket
 from orchestrator.usecases.executions import publishing
@@ -205,7 +206,7 @@ def test_a_webhook_that_nobody_was_woken_for_is_sent_when_the_broker_is_back(
     world.ports = replace(world.ports, sender=local)
     execution_id = world.halted(crewWebhookUrl="http://127.0.0.1:9/hook")
     api = process()
-    stop(api.ports, "crew", execution_id, "tests")
+    stop(api.ports, Scope.of("crew"), execution_id, "tests")
     (delivery,) = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
 
     door.open()

@@ -13,6 +13,7 @@ from orchestrator.adapters.deployment_file import DeploymentFile
 from orchestrator.domain.calls import Approval, AskedCall, CallKind, RecordedCall, ToolRules
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review_policy import Ask, ReviewPolicy, Rule, Source
 from orchestrator.domain.task_run import TaskRun, TaskRunState
@@ -354,7 +355,7 @@ def test_what_was_asked_stays_so_without_the_rule(held: Any) -> None:
 def test_a_stopped_execution_takes_no_approval(held: Any) -> None:
     world, _, execution_id = held
     review = asked(world, execution_id).review
-    stop(world.ports, None, execution_id, "tests")
+    stop(world.ports, EVERYWHERE, execution_id, "tests")
     with pytest.raises(AlreadyAnswered):
         world.say(execution_id, review.id, **APPROVE)
 
@@ -364,7 +365,7 @@ def test_a_review_that_expired_is_asked_again_by_a_retry(held: Any) -> None:
     review = asked(world, execution_id).review
     expire_review(world.ports, review)
     assert world.snapshot(execution_id).execution.state is ExecutionState.FAILED
-    retry_execution(world.ports, None, execution_id, "tests")
+    retry_execution(world.ports, EVERYWHERE, execution_id, "tests")
     world.work()
     assert asked(world, execution_id).review.id != review.id
     say(world, execution_id, **APPROVE)

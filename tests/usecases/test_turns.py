@@ -13,6 +13,7 @@ from orchestrator import jobs
 from orchestrator.adapters.deployment_file import DeploymentFile
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.executions.publishing import LEAST_WINDOW
 from orchestrator.usecases.executions.stop import stop
@@ -103,7 +104,7 @@ def test_what_was_stopped_gives_its_place_to_others(a_world_of_each: Make) -> No
     world = a_world_of_each("write")
     ids = [world.kickoff() for _ in range(FLOOD)]
     for each in ids[:LEAST_WINDOW]:
-        stop(world.ports, None, each, "tests")
+        stop(world.ports, EVERYWHERE, each, "tests")
     world.jobs.clear()
 
     swept = sweep(world.ports)

@@ -15,6 +15,7 @@ from orchestrator.domain.canonical import encode
 from orchestrator.domain.checkpoint import FORMAT, FORMAT_OF_CHANGES
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.domain.webhooks import Subscriptions
 from orchestrator.errors import Unreadable
@@ -95,7 +96,7 @@ def test_it_cannot_be_retried_and_says_why(world: World, approved: str) -> None:
     world.work()
 
     with pytest.raises(Unreadable, match="is gone"):
-        retry_execution(world.ports, None, approved, "tests")
+        retry_execution(world.ports, EVERYWHERE, approved, "tests")
 
 
 def test_what_a_newer_version_wrote_is_left_to_that_version(world: World, approved: str) -> None:

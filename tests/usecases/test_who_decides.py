@@ -28,6 +28,7 @@ from sqlalchemy.exc import IntegrityError
 from world import World
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.recipient import RecipientState
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.review_policy import ReviewPolicy, Rule
@@ -50,7 +51,7 @@ Later = Callable[[float], None]
 
 
 def act(review: Review) -> Act:
-    return Act(review.id, None, "tests")
+    return Act(review.id, EVERYWHERE, "tests")
 
 
 def halted(world: World, **body: object) -> Review:
@@ -287,7 +288,7 @@ def test_what_waits_for_a_person_is_listed(a_world_of_each: Make) -> None:
     delegate(world.ports, act(second), ANN, BEN)
 
     def waiting_for(who: str) -> list[str]:
-        return [each.id for each in list_pending(world.ports, None, None, 10, who)]
+        return [each.id for each in list_pending(world.ports, EVERYWHERE, None, 10, who)]
 
     assert (waiting_for(ANN), waiting_for(BEN)) == ([first.id], [second.id])
     says(world, first, ANN, is_approve=True)

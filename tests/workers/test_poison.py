@@ -12,7 +12,7 @@ import pytest
 from service import Service
 from work import Work
 
-from orchestrator.jobs import DRAIN, RESUME, RUN_TASK
+from orchestrator.jobs import DRAIN, RESUME, RUN_TASK, SEND_LINK
 from orchestrator.usecases.operations.refuse_job import Refusal
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("e2e")]
@@ -41,7 +41,7 @@ def message(job: str, body: bytes, queue: str = "crews", **properties: Any) -> s
 
 
 def job(name: str, *positional: Any, **arguments: Any) -> str:
-    queue = "webhooks" if name == DRAIN else "crews"
+    queue = {DRAIN: "webhooks", SEND_LINK: "mail"}.get(name, "crews")
     return message(name, json.dumps([positional, arguments, {}]).encode(), queue)
 
 
@@ -66,6 +66,7 @@ POISON = [
     (Refusal.ARGUMENTS, "webhooks", job(DRAIN, v=1, endpoint_id=["a"])),
     (Refusal.UNKNOWN_ID, "crews", job(RUN_TASK, v=1, **IDS)),
     (Refusal.UNKNOWN_ID, "webhooks", job(DRAIN, v=1, endpoint_id=ID)),
+    (Refusal.UNKNOWN_ID, "mail", job(SEND_LINK, v=1, link_id=ID)),
 ]
 
 

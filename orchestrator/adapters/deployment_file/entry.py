@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
+from orchestrator.adapters.deployment_file.permissions import PermissionTable, grants
 from orchestrator.adapters.deployment_file.reviews import RuleTable
 from orchestrator.adapters.deployment_file.values import (
     Address,
@@ -79,6 +80,7 @@ class DeploymentTable(Table):
     tool_approval: _Patterns | None = None
     creator: Address | None = None
     reviews: list[RuleTable] = Field(default_factory=list)
+    permissions: PermissionTable = Field(default_factory=PermissionTable)
 
     @model_validator(mode="after")
     def _has_one_target(self) -> DeploymentTable:
@@ -104,10 +106,18 @@ class DeploymentTable(Table):
         return {kind: target for kind, target in named.items() if target is not None}
 
     def deployment(
-        self, name: str, groups: Mapping[str, Group], calendars: Mapping[str, Calendar]
+        self,
+        name: str,
+        groups: Mapping[str, Group],
+        calendars: Mapping[str, Calendar],
+        everywhere: PermissionTable,
     ) -> Deployment:
-        """The deployment of that name, whose rules may refer to these groups and calendars."""
-        elsewhere = {*_TARGETS, *_RULES, *_TOOLS, "parallel", "creator", "reviews"}
+        """The deployment of that name, whose rules may refer to these groups and calendars.
+
+        ``everywhere`` are the permissions that the file gives in all deployments. Raises ValueError
+        for a group that is not declared.
+        """
+        elsewhere = {*_TARGETS, *_RULES, *_TOOLS, "parallel", "creator", "reviews", "permissions"}
         written = self.model_dump(exclude_unset=True, exclude=elsewhere)
         rules = self.model_dump(exclude_unset=True, include=set(_RULES))
         written["delivery_rules"] = DeliveryRules(
@@ -123,4 +133,5 @@ class DeploymentTable(Table):
         if self.reviews or self.creator:
             asked = tuple(each.rule() for each in self.reviews)
             written["review_policy"] = ReviewPolicy(asked, groups, calendars, self.creator)
+        written["grants"] = grants((everywhere, self.permissions), groups)
         return Deployment(name, runner, target, **written)

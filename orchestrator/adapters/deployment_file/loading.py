@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from orchestrator.adapters.deployment_file.calendars import CalendarTable
 from orchestrator.adapters.deployment_file.entry import DeploymentTable
+from orchestrator.adapters.deployment_file.permissions import PermissionTable
 from orchestrator.adapters.deployment_file.reviews import (
     AnswerTable,
     GroupTable,
@@ -87,6 +88,7 @@ class _Document(Table):
     default: str | None = None
     groups: dict[Label, GroupTable] = Field(default_factory=dict)
     calendars: dict[Label, CalendarTable] = Field(default_factory=dict)
+    permissions: PermissionTable = Field(default_factory=PermissionTable)
     deployments: dict[Name, DeploymentTable] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -101,7 +103,10 @@ def _deployments_of(document: _Document, path: Path) -> DeploymentFile:
     calendars = dict(_calendars(document, path))
     named: dict[str, Deployment] = {}
     for name, table in document.deployments.items():
-        named[name] = table.deployment(name, groups, calendars)
+        try:
+            named[name] = table.deployment(name, groups, calendars, document.permissions)
+        except ValueError as wrong:
+            raise InvalidSettings(f"{path}: deployment {name!r}: {wrong}") from wrong
         fault = next(rule_faults(named[name]), None)
         if fault is not None:
             raise InvalidSettings(f"{path}: deployment {name!r}: {fault}")
@@ -134,6 +139,7 @@ _TABLES: Mapping[str, type[Table]] = {
     "reviews": RuleTable,
     "escalate": RungTable,
     "answer": AnswerTable,
+    "permissions": PermissionTable,
 }
 """The tables of the file, by the key under which they stand."""
 

@@ -21,6 +21,7 @@ from jinja2 import (
 )
 
 from orchestrator.adapters.smtp.notice import Notice
+from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.mail_text import DELIMITER, message_id, reply_address, thread_id
 from orchestrator.errors import Invalid
 from orchestrator.ports import MailIdentity
@@ -110,6 +111,14 @@ def trial_message(head: Letterhead, envelope: Envelope) -> EmailMessage:
     """A mail that says that mails arrive. Raises as the other does."""
     written = _addressed(head, envelope)
     _fill(head, written, "trial", {"public_url": head.public_url})
+    return written
+
+
+def sign_in_message(head: Letterhead, link: JsonObject, envelope: Envelope) -> EmailMessage:
+    """The mail with a link for signing in. Raises as the others do."""
+    written = _addressed(head, envelope)
+    shown = {"link": f"{head.public_url}{link['path']}", "minutes": link["minutes"]}
+    _fill(head, written, "sign_in", shown)
     return written
 
 

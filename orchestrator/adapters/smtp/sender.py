@@ -23,10 +23,11 @@ from orchestrator.adapters.smtp.message import (
     Letterhead,
     notice_message,
     sender_address,
+    sign_in_message,
     trial_message,
 )
 from orchestrator.adapters.smtp.notice import read_notice
-from orchestrator.domain.canonical import decode
+from orchestrator.domain.canonical import JsonObject, decode
 from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.domain.person import address_of
 from orchestrator.domain.transport import mail_address
@@ -110,8 +111,11 @@ class MailSender:
     def _message(self, to: str, body: bytes, headers: Mapping[str, str]) -> EmailMessage:
         at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
         envelope = Envelope(to, headers["webhook-id"], at)
-        if _is_ping(body):
+        said = _typed(body)
+        if said.get("type") == "ping":
             return trial_message(self._letterhead, envelope)
+        if said.get("type") == "sign-in":
+            return sign_in_message(self._letterhead, said, envelope)
         return notice_message(self._letterhead, read_notice(body), envelope)
 
     def _tried(self, began: float, say: Callable[[Conversation], Answer]) -> SendResult:
@@ -186,9 +190,10 @@ class Answer:
         return SendResult(self.code, seconds, reason, response=text)
 
 
-def _is_ping(body: bytes) -> bool:
+def _typed(body: bytes) -> JsonObject:
+    """What the body says, where it is an object: the notice of a review has no ``type``."""
     try:
         said = decode(body)
     except ValueError:
-        return False
-    return isinstance(said, dict) and said.get("type") == "ping"
+        return {}
+    return said if isinstance(said, dict) else {}

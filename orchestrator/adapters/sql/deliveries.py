@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
@@ -130,10 +131,11 @@ class SqlDeliveries:
         return self._rows.page(query, after, limit)
 
     def _wanted(self, wanted: DeliveryFilter) -> Select[Any]:
-        names = ("deployment", "execution_id", "endpoint_id", "state")
+        names = ("execution_id", "endpoint_id", "state")
         equal = {name: getattr(wanted, name) for name in names}
         query = _LINES.where(
-            *(_c[name] == value for name, value in equal.items() if value is not None)
+            among(_c.deployment, wanted.deployments),
+            *(_c[name] == value for name, value in equal.items() if value is not None),
         )
         if wanted.since is not None:
             query = query.where(_c.created_at >= wanted.since)

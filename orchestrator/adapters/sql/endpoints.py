@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey
 from orchestrator.adapters.sql.known import Known
 from orchestrator.adapters.sql.rows import MOST, insert_new, upsert, values_of
@@ -113,12 +115,11 @@ class SqlEndpoints:
         return replace(after, version=before.version + 1)
 
     def page(
-        self, deployment: str | None, after: Position | None, limit: int
+        self, deployments: Collection[str] | None, after: Position | None, limit: int
     ) -> tuple[Endpoint, ...]:
-        """Some of the endpoints of a deployment, or of all, newest first."""
+        """Some of the endpoints of these deployments, or of all, newest first."""
         query = select(endpoints).order_by(_e.created_at.desc(), _e.id.desc()).limit(limit)
-        if deployment is not None:
-            query = query.where(_e.deployment == deployment)
+        query = query.where(among(_e.deployment, deployments))
         if after:
             seen = tuple_(literal(after.created_at, _e.created_at.type), literal(after.id))
             query = query.where(tuple_(_e.created_at, _e.id) < seen)

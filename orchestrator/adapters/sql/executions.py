@@ -16,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import Rows, insert_new, save, selecting, values_of
 from orchestrator.adapters.sql.schema import deliveries, delivery_waits, executions
@@ -95,8 +96,7 @@ class SqlExecutions:
 
 def _conditions(wanted: ExecutionFilter) -> Iterator[ColumnElement[bool]]:
     c = executions.c
-    if wanted.deployment is not None:
-        yield c.deployment == wanted.deployment
+    yield among(c.deployment, wanted.deployments)
     if wanted.state is not None:
         yield c.state == wanted.state
     if wanted.batch is not None:

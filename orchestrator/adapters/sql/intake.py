@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
+from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.rows import MOST, Rows, selecting, upsert, values_of
 from orchestrator.adapters.sql.schema import intake_messages, intake_waits, manifests
 from orchestrator.domain.figures import Waiting
@@ -39,14 +40,13 @@ class SqlIntake:
         upsert(self._connection, intake_messages, values_of(message), ["id"], where=open_to_change)
 
     def newest(
-        self, state: IntakeState | None, deployment: str | None, limit: int
+        self, state: IntakeState | None, deployments: Collection[str] | None, limit: int
     ) -> tuple[IntakeMessage, ...]:
         """Messages that came to this, newest first; None does not matter."""
         query = self._rows.select().order_by(_c.received_at.desc(), _c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(_c.state == state)
-        if deployment is not None:
-            query = query.where(_c.deployment == deployment)
+        query = query.where(among(_c.deployment, deployments))
         return self._rows.all(query)
 
     def waiting(self, deployments: Sequence[str], limit: int) -> tuple[IntakeMessage, ...]:

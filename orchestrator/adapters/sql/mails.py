@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, LargeBinary, Select, delete, func, literal, select, update
 
+from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey
 from orchestrator.adapters.sql.rows import Rows, insert_new, values_of
 from orchestrator.adapters.sql.schema import inbound_mails, mail_waits
@@ -64,14 +66,13 @@ class SqlMails:
         return self._update(mail.id, values, _c.publishes == mail.publishes)
 
     def newest(
-        self, state: MailState | None, deployment: str | None, limit: int
+        self, state: MailState | None, deployments: Collection[str] | None, limit: int
     ) -> tuple[StoredMail, ...]:
         """Mails that came to this, newest first; None does not matter."""
         query: Select[Any] = _LINES.order_by(_c.received_at.desc(), _c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(_c.state == state)
-        if deployment is not None:
-            query = query.where(_c.deployment == deployment)
+        query = query.where(among(_c.deployment, deployments))
         return self._rows.all(query)
 
     def told(self, address: str, since: datetime) -> int:

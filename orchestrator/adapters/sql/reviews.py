@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, Select, Tuple, bindparam, literal, select, tuple_, update
 
+from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.prepared import PreparedAmong
 from orchestrator.adapters.sql.rows import MOST, Rows, save, selecting
 from orchestrator.adapters.sql.schema import (
@@ -94,26 +95,26 @@ class SqlReviews:
 
     def pending(
         self,
-        deployment: str | None,
+        deployments: Collection[str] | None,
         after: Position | None,
         limit: int,
         assigned_to: str | None = None,
     ) -> tuple[Review, ...]:
-        """Some of the open reviews of a deployment, or of all, oldest first.
+        """Some of the open reviews of these deployments, or of all, oldest first.
 
         ``assigned_to`` leaves those that wait for the person of that address.
         """
-        return self._rows.page(self._open(deployment, assigned_to), after, limit)
+        return self._rows.page(self._open(deployments, assigned_to), after, limit)
 
     def waiting(
         self,
-        deployment: str | None,
+        deployments: Collection[str] | None,
         after: Review | None,
         limit: int,
         assigned_to: str | None = None,
     ) -> tuple[Review, ...]:
         """The same in the order of their deadlines, those without one last, beyond a review."""
-        query = self._open(deployment, assigned_to)
+        query = self._open(deployments, assigned_to)
         timed: tuple[Review, ...] = ()
         if after is None or after.deadline_at is not None:
             with_deadline = query.where(_c.deadline_at.is_not(None))
@@ -129,20 +130,20 @@ class SqlReviews:
         without = query.where(_c.deadline_at.is_(None))
         return timed + self._rows.page(without, rest, limit - len(timed))
 
-    def done(self, deployment: str | None, after: Review | None, limit: int) -> tuple[Review, ...]:
+    def done(
+        self, deployments: Collection[str] | None, after: Review | None, limit: int
+    ) -> tuple[Review, ...]:
         """Some of the closed reviews, those that were closed last first, beyond a review."""
         query = self._rows.select().where(review_is_closed)
-        if deployment is not None:
-            query = query.where(_c.deployment == deployment)
+        query = query.where(among(_c.deployment, deployments))
         if after is not None:
             place = (_c.closed_at, _c.id)
             query = query.where(_place(place) < _place(place, after))
         return self._rows.all(query.order_by(_c.closed_at.desc(), _c.id.desc()).limit(limit))
 
-    def _open(self, deployment: str | None, assigned_to: str | None) -> Select[Any]:
+    def _open(self, deployments: Collection[str] | None, assigned_to: str | None) -> Select[Any]:
         query = self._rows.select().where(review_is_open)
-        if deployment is not None:
-            query = query.where(_c.deployment == deployment)
+        query = query.where(among(_c.deployment, deployments))
         if assigned_to is not None:
             waiting = recipient_waits & (recipients.c.address == assigned_to)
             query = query.where(_c.id.in_(select(recipients.c.review_id).where(waiting)))

@@ -1,16 +1,17 @@
-"""Who is signed in to the inbox, in SQL."""
+"""Who is signed in to the inbox, and who asked for a link to do so, in SQL."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from orchestrator.adapters.sql.rows import Rows
-from orchestrator.adapters.sql.schema import sessions
-from orchestrator.domain.session import Session
+from orchestrator.adapters.sql.schema import sessions, sign_in_links
+from orchestrator.domain.session import Session, SignInLink
 
 _c = sessions.c
+_l = sign_in_links.c
 
 
 class SqlSessions:
@@ -36,6 +37,63 @@ class SqlSessions:
         """Take it away, if it is there."""
         self._connection.execute(delete(sessions).where(_c.hash == hashed))
 
+    def end_all(self, person: str) -> int:
+        """Take away all that a person began without a token; returns how many."""
+        return self._connection.execute(delete(sessions).where(_c.person == person)).rowcount
+
     def forget(self, expired_before: datetime) -> None:
         """Take away all that had expired by then."""
         self._connection.execute(delete(sessions).where(_c.expires_at < expired_before))
+
+
+class SqlSignInLinks:
+    """Keeps ``ports.SignInLinks``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._rows = Rows(connection, sign_in_links, SignInLink)
+
+    def add(self, link: SignInLink) -> None:
+        """Insert."""
+        self._rows.add([link])
+
+    def get(self, link_id: str) -> SignInLink | None:
+        """Read."""
+        return self._rows.by_id(link_id)
+
+    def by_hash(self, hashed: str) -> SignInLink | None:
+        """The link whose secret has this hash."""
+        return self._rows.first(self._rows.select().where(_l.hash == hashed))
+
+    def live(self, now: datetime, address: str | None = None) -> int:
+        """How many have not expired: of that address, or of all."""
+        query = select(func.count()).select_from(sign_in_links).where(_l.expires_at > now)
+        if address is not None:
+            query = query.where(_l.address == address)
+        return int(self._connection.execute(query).scalar_one())
+
+    def write(self, link_id: str, hashed: str) -> None:
+        """Its mail is being written with the secret of this hash; an earlier one is void."""
+        self._change(link_id, hash=hashed)
+
+    def sent(self, link_id: str, at: datetime) -> None:
+        """Its mail was taken."""
+        self._change(link_id, sent_at=at)
+
+    def use(self, hashed: str, now: datetime) -> bool:
+        """Use it up; False where it was used, has expired, or is none."""
+        live = update(sign_in_links).where(
+            _l.hash == hashed, _l.used_at.is_(None), _l.expires_at > now
+        )
+        return self._connection.execute(live.values(used_at=now)).rowcount == 1
+
+    def end(self, link_id: str) -> None:
+        """Take it away."""
+        self._connection.execute(delete(sign_in_links).where(_l.id == link_id))
+
+    def forget(self, expired_before: datetime) -> None:
+        """Take away all that had expired by then."""
+        self._connection.execute(delete(sign_in_links).where(_l.expires_at < expired_before))
+
+    def _change(self, link_id: str, **values: object) -> None:
+        self._connection.execute(update(sign_in_links).where(_l.id == link_id).values(**values))

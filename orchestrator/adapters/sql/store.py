@@ -35,7 +35,7 @@ from orchestrator.adapters.sql.record import SqlRecord
 from orchestrator.adapters.sql.repetition import repeat
 from orchestrator.adapters.sql.reviews import SqlReviews
 from orchestrator.adapters.sql.secrets import SqlSecrets
-from orchestrator.adapters.sql.sessions import SqlSessions
+from orchestrator.adapters.sql.sessions import SqlSessions, SqlSignInLinks
 from orchestrator.adapters.sql.sweeps import SqlSweeps
 from orchestrator.adapters.sql.task_runs import SqlTaskRuns
 from orchestrator.adapters.sql.timeline import SqlTimeline
@@ -72,6 +72,7 @@ class SqlTransaction:
         self.manifests: ports.Manifests = SqlManifests(connection, known)
         self.tokens: ports.Tokens = SqlTokens(connection)
         self.sessions: ports.Sessions = SqlSessions(connection)
+        self.sign_in_links: ports.SignInLinks = SqlSignInLinks(connection)
         self.keys: ports.Keys = SqlKeys(connection)
         self.intake: ports.Intake = SqlIntake(connection)
         self.mails: ports.Mails = SqlMails(connection, cipher)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import BigInteger, Connection, bindparam, func, select, text, update
 
+from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.rows import Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import tells_of_review, timeline
 from orchestrator.domain.timeline import WORDS, Entry, sealed
@@ -49,10 +50,9 @@ class SqlTimeline:
         """Some of the entries that are wanted, with higher numbers than the first, in order."""
         c = timeline.c
         query = self._rows.select().where(c.number > number, c.number <= up_to)
+        query = query.where(among(c.deployment, wanted.deployments))
         if wanted.execution_id is not None:
             query = query.where(c.execution_id == wanted.execution_id)
-        if wanted.deployment is not None:
-            query = query.where(c.deployment == wanted.deployment)
         if wanted.reviews:
             query = query.where(tells_of_review)
         return self._rows.all(query.order_by(c.number).limit(limit))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from orchestrator.domain.timeline import person_actor, token_actor
-from orchestrator.domain.token import Token
+from orchestrator.domain.permission import Permission, Rights, Scope
 from orchestrator.errors import Invalid, NotEntitled, NotFound, Unauthorized
 from orchestrator.ports import Ports
 from orchestrator.usecases.operations.tokens import live_token
@@ -40,21 +39,29 @@ Secret = Annotated[str | None, Depends(_secret)]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls: ``actor`` as the timeline says, ``channel`` as executions and answers do."""
+    """Who calls: ``actor`` as the timeline says, ``channel`` as executions and answers do.
 
-    token: Token
+    ``token_id`` is the id of the token that they call with, empty where they have none.
+    """
+
+    rights: Rights
     actor: str
     channel: str
+    token_id: str = ""
+
+    @property
+    def own(self) -> str | None:
+        """The address of the person who calls, None where the token is nobody's own."""
+        return self.rights.person
 
     def person(self, named: str | None) -> str | None:
         """The address of whoever acts, None where it is not known.
 
-        Raises NotEntitled where somebody else is named than the one whose token it is.
+        Raises NotEntitled where somebody else is named than the one who calls.
         """
-        own = self.token.person
-        if own is not None and named not in (None, own):
-            raise NotEntitled(f"This token is {own}'s own: it cannot act for {named}")
-        return own or named
+        if self.own is not None and named not in (None, self.own):
+            raise NotEntitled(f"This token is {self.own}'s own: it cannot act for {named}")
+        return self.own or named
 
 
 def known_caller(request: Request, ports: World, secret: Secret) -> Caller:
@@ -66,12 +73,11 @@ def known_caller(request: Request, ports: World, secret: Secret) -> Caller:
     if operator is not None:
         return Caller(_OPERATOR, operator, "cli")
     token = live_token(ports, secret)
-    actor = person_actor(token.person) if token.person else token_actor(token.name)
-    return Caller(token, actor, "api")
+    return Caller(token.rights, token.actor, "api", token.id)
 
 
-_OPERATOR = Token("", "operator", "", None, datetime.fromtimestamp(0, UTC))
-"""Stands for the right of whoever may read the database anyway."""
+_OPERATOR = Rights(everywhere=Permission.MANAGE)
+"""The right of whoever may read the database anyway."""
 
 Known = Annotated[Caller, Depends(known_caller)]
 
@@ -83,6 +89,11 @@ class CrewCaller:
     ports: Ports
     caller: Caller
     deployment: str
+
+    @property
+    def scope(self) -> Scope:
+        """The deployment alone."""
+        return Scope.of(self.deployment)
 
     @property
     def actor(self) -> str:
@@ -101,21 +112,31 @@ async def path_names_deployment(
     """Declare the path's parameter; ``crew_caller`` reads it."""
 
 
-def crew_caller(request: Request, ports: World, caller: Known) -> CrewCaller:
-    """Find the deployment that the path names.
+def _crew_caller(needed: Permission) -> Callable[[Request, Ports, Caller], CrewCaller]:
+    def crew_caller(request: Request, ports: World, caller: Known) -> CrewCaller:
+        """Find the deployment that the path names.
 
-    At the root of the host that is the token's own, and only for a token of all the default one:
-    clients that drop the path must not start another crew than theirs.
-    """
-    token = caller.token
-    named = request.path_params.get("deployment")
-    name = named or token.deployment or ports.deployments.default()
-    if name is None:
-        raise _no_default(request, ports)
-    if not token.allows(name):
-        raise Unauthorized
-    ports.deployments.get(name)
-    return CrewCaller(ports, caller, name)
+        At the root of the host that is the token's own, and only for a token of all the default
+        one: clients that drop the path must not start another crew than theirs.
+        """
+        named = request.path_params.get("deployment")
+        name = named or caller.rights.only or ports.deployments.default()
+        if name is None:
+            raise _no_default(request, ports)
+        if not caller.rights.may(Permission.VIEW, name):
+            raise Unauthorized
+        if not caller.rights.may(needed, name):
+            raise lacks(needed, name)
+        ports.deployments.get(name)
+        return CrewCaller(ports, caller, name)
+
+    return crew_caller
+
+
+def lacks(needed: Permission, deployment: str | None = None) -> NotEntitled:
+    """Who calls may look, and no more."""
+    where = f" in {deployment!r}" if deployment else ""
+    return NotEntitled(f"This needs the permission {needed.value!r}{where}. Nothing was done.")
 
 
 def _no_default(request: Request, ports: Ports) -> NotFound:
@@ -129,25 +150,33 @@ def base_url(request: Request, ports: Ports) -> str:
     return ports.public_url or str(request.base_url).rstrip("/")
 
 
-Crew = Annotated[CrewCaller, Depends(crew_caller)]
+viewer_of_crew = _crew_caller(Permission.VIEW)
+
+CrewViewer = Annotated[CrewCaller, Depends(viewer_of_crew)]
+CrewResponder = Annotated[CrewCaller, Depends(_crew_caller(Permission.RESPOND))]
+CrewManager = Annotated[CrewCaller, Depends(_crew_caller(Permission.MANAGE))]
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A caller of what spans deployments: sees those that the token is valid for."""
+    """A caller of what spans deployments, and what they are about to do.
+
+    They see, or reach, those in which they may do that: ``needed`` is what it takes.
+    """
 
     ports: Ports
     caller: Caller
+    needed: Permission = Permission.VIEW
 
     @property
-    def token(self) -> Token:
-        """What lets the visitor in."""
-        return self.caller.token
+    def scope(self) -> Scope:
+        """Where they may do what they are about to do."""
+        return self.caller.rights.scope(self.needed)
 
     @property
-    def only(self) -> str | None:
-        """The one deployment that is visible, None for all."""
-        return self.token.deployment
+    def person(self) -> str | None:
+        """The address of whoever it is, None where the token is nobody's own."""
+        return self.caller.own
 
     @property
     def actor(self) -> str:
@@ -159,6 +188,10 @@ class Visitor:
         """Where executions and answers that come through here come from."""
         return self.caller.channel
 
+    def may(self, needed: Permission, deployment: str) -> bool:
+        """Whether they may do that there."""
+        return self.caller.rights.may(needed, deployment)
+
     def acting(self, named: str | None) -> str:
         """The address of whoever acts. Raises Invalid where it is not known, and NotEntitled."""
         person = self.caller.person(named)
@@ -167,17 +200,35 @@ class Visitor:
             raise Invalid(message, {"person": "is required"})
         return person
 
-    def narrowed(self, deployment: str | None) -> str | None:
-        """What remains visible where the caller asks for one deployment. Raises Unauthorized."""
+    def narrowed(self, deployment: str | None) -> Scope:
+        """What remains where the caller asks for one deployment.
+
+        Raises Unauthorized, and NotEntitled where they may look there, and no more.
+        """
         if deployment is None:
-            return self.only
-        if not self.token.allows(deployment):
+            return self.scope
+        if not self.may(Permission.VIEW, deployment):
             raise Unauthorized
-        return deployment
+        if not self.may(self.needed, deployment):
+            raise lacks(self.needed, deployment)
+        return Scope.of(deployment)
+
+    def require_everywhere(self) -> None:
+        """Raises Unauthorized for somebody who may do it in some deployments alone."""
+        if self.scope.names is not None:
+            raise Unauthorized
 
 
-def _visitor(ports: World, caller: Known) -> Visitor:
-    return Visitor(ports, caller)
+def _visitor(needed: Permission) -> Callable[[Ports, Caller], Visitor]:
+    def visitor(ports: World, caller: Known) -> Visitor:
+        found = Visitor(ports, caller, needed)
+        if not caller.rights.any_use(needed):
+            raise lacks(needed)
+        return found
+
+    return visitor
 
 
-AnyVisitor = Annotated[Visitor, Depends(_visitor)]
+Viewer = Annotated[Visitor, Depends(_visitor(Permission.VIEW))]
+Responder = Annotated[Visitor, Depends(_visitor(Permission.RESPOND))]
+Manager = Annotated[Visitor, Depends(_visitor(Permission.MANAGE))]

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from orchestrator.api.common.errors import unexpected
 from orchestrator.ports import Ids
-from orchestrator.wire.paths import ANSWER_PAGES
+from orchestrator.wire.paths import ANSWER_PAGES, SIGN_IN
 
 log = structlog.get_logger()
 
@@ -93,4 +93,7 @@ class _Exchange:
 
 def _without_token(path: str) -> str:
     """The token in the address of a mail's link is a right, and stands in no log."""
-    return f"{ANSWER_PAGES}/…" if path.startswith(f"{ANSWER_PAGES}/") else path
+    for before in (ANSWER_PAGES, SIGN_IN):
+        if path.startswith(f"{before}/"):
+            return f"{before}/…"
+    return path

@@ -13,6 +13,7 @@ from orchestrator.api.common.access import World
 from orchestrator.api.pages.page_route import PageRoute
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
 from orchestrator.api.pages.signed_in import Signed, SignedIn
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.review import Review
 from orchestrator.errors import NotFound
 from orchestrator.ports import Ports
@@ -43,7 +44,7 @@ def waiting(
     """What waits, the most urgent first: for the person, or of all that is visible."""
     is_mine = signed.person is not None and whose != "all"
     person = signed.person if is_mine else None
-    wanted = Wanted(_visible(signed, deployment), person, text)
+    wanted = Wanted(_scope(signed, deployment, mine=is_mine), person, text)
     found = list_waiting(ports, wanted, after or None)
     asked = {"deployment": deployment, "text": text, "whose": whose}
     now = ports.clock.now()
@@ -62,7 +63,7 @@ def waiting(
 @inbox.get("/done")
 def done(ports: World, signed: Signed, deployment: Narrowed = "", after: After = "") -> Response:
     """What was decided, by whom, when and how; the last first."""
-    found = list_done(ports, _visible(signed, deployment), after or None)
+    found = list_done(ports, _scope(signed, deployment), after or None)
     asked = {"deployment": deployment}
     return page(
         "done.html",
@@ -74,23 +75,28 @@ def done(ports: World, signed: Signed, deployment: Narrowed = "", after: After =
     )
 
 
-def _visible(signed: SignedIn, deployment: str) -> str | None:
-    """The one deployment that is meant, None for all. Raises NotFound for what is not visible."""
+def _scope(signed: SignedIn, deployment: str, *, mine: bool = False) -> Scope:
+    """Where to look: what waits for somebody who came by their address may be anywhere.
+
+    Raises NotFound.
+    """
+    visible = signed.visitor.scope
+    anywhere = mine and visible.person is not None
     if not deployment:
-        return signed.visitor.only
-    if not signed.visitor.token.allows(deployment):
+        return EVERYWHERE if anywhere else visible
+    if not anywhere and deployment not in visible:
         raise NotFound("There is no such deployment, or you may not see it.")
-    return deployment
+    return Scope.of(deployment)
 
 
 def _frame(ports: Ports, signed: SignedIn) -> dict[str, Any]:
     """What stands around each page of somebody who is signed in."""
-    only = signed.visitor.only
+    visible = signed.visitor.scope
     return {
         "who": signed.name,
         "csrf": signed.csrf,
         "is_person": signed.person is not None,
-        "deployments": [only] if only else ports.deployments.names(),
+        "deployments": [name for name in ports.deployments.names() if name in visible],
     }
 
 

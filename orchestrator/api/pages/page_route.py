@@ -15,9 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from orchestrator.api.common.errors import meaning_of
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
 from orchestrator.errors import OrchestratorError, Unauthorized
-from orchestrator.wire.paths import INBOX
-
-SIGN_IN = f"{INBOX}/sign-in"
+from orchestrator.wire.paths import INBOX, SIGN_IN
 
 
 class PageRoute(APIRoute):

@@ -25,6 +25,7 @@ from orchestrator.api.pages.page_route import PageRoute, see_other, sign_in_firs
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
 from orchestrator.api.pages.signed_in import Perhaps, Signed, SignedIn, require_own_origin
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.permission import Permission
 from orchestrator.domain.person import address_of
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.timeline import Entry
@@ -60,7 +61,7 @@ _ALIKE = 600
 @review_page.get("/{review_id}")
 def show(ports: World, signed: Signed, review_id: ReviewId) -> Response:
     """Looking changes nothing."""
-    return _page(ports, signed, briefing(ports, review_id, signed.visitor.only), Said())
+    return _page(ports, signed, briefing(ports, review_id, signed.visitor.scope), Said())
 
 
 @review_page.post("/{review_id}", dependencies=_OWN_ORIGIN)
@@ -72,8 +73,8 @@ def decide(
     said = said_in(fields)
     if found is None:
         return sign_in_first(request, said.feedback)
-    visitor = found.visitor
-    review = find_review(ports, review_id, visitor.only)
+    visitor = found.to(Permission.RESPOND)
+    review = find_review(ports, review_id, visitor.scope)
     try:
         found.require_own(fields)
         body = resume_body(review, answer_in(review, said))
@@ -87,7 +88,7 @@ def decide(
         status = MEANINGS[NotEntitled].status
         return told("Not decided", refused.message, status, said.feedback)
     except (Invalid, OutputChanged) as wrong:
-        return _page(ports, found, briefing(ports, review_id, visitor.only), said, wrong.message)
+        return _page(ports, found, briefing(ports, review_id, visitor.scope), said, wrong.message)
     return see_other(f"{REVIEWS}/{review.id}")
 
 
@@ -120,7 +121,7 @@ def delegate_review(ports: World, signed: Signed, review_id: ReviewId, raw: RawB
 
 
 def _act(signed: SignedIn, review_id: str) -> Act:
-    return Act(review_id, signed.visitor.only, signed.visitor.actor)
+    return Act(review_id, signed.to(Permission.RESPOND).scope, signed.visitor.actor)
 
 
 def _page(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -12,10 +12,10 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from orchestrator.api.common.access import Caller, Visitor, World
-from orchestrator.domain.timeline import person_actor, token_actor
+from orchestrator.domain.permission import Permission
 from orchestrator.errors import NotEntitled, Unauthorized
 from orchestrator.ports import Ports
-from orchestrator.usecases.operations.sessions import token_of_session
+from orchestrator.usecases.operations import sessions
 
 CHANNEL = "inbox"
 
@@ -29,20 +29,23 @@ _OWN = ("same-origin", "none")
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Somebody with a session, who may do what its token may."""
+    """Somebody with a session, and as whom the pages address them."""
 
     visitor: Visitor
+    name: str
     secret: str = field(repr=False)
 
     @property
     def person(self) -> str | None:
-        """The address of whoever it is, None where the token is nobody's own."""
-        return self.visitor.token.person
+        """The address of whoever it is, None where they signed in with nobody's own token."""
+        return self.visitor.person
 
-    @property
-    def name(self) -> str:
-        """As whom the pages address them."""
-        return self.person or f"token {self.visitor.token.name}"
+    def to(self, needed: Permission) -> Visitor:
+        """The same, about to do something for which that permission is needed.
+
+        What is not theirs is not there for them; what they may see alone they may not change.
+        """
+        return replace(self.visitor, needed=needed)
 
     @property
     def csrf(self) -> str:
@@ -67,11 +70,11 @@ def who_is_signed_in(
     ports: World, secret: Annotated[str | None, Depends(session_secret)]
 ) -> SignedIn | None:
     """Whoever has the cookie of a live session."""
-    token = token_of_session(ports, secret)
-    if token is None or secret is None:
+    found = sessions.who_is_signed_in(ports, secret)
+    if found is None or secret is None:
         return None
-    actor = person_actor(token.person) if token.person else token_actor(token.name)
-    return SignedIn(Visitor(ports, Caller(token, actor, CHANNEL)), secret)
+    caller = Caller(found.rights, found.actor, CHANNEL, found.token_id)
+    return SignedIn(Visitor(ports, caller), found.name, secret)
 
 
 Perhaps = Annotated[SignedIn | None, Depends(who_is_signed_in)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
-from orchestrator.api.common.access import Crew
+from orchestrator.api.common.access import CrewManager, CrewResponder, CrewViewer
 from orchestrator.api.common.json_response import JsonResponse, written_as_it_goes
 from orchestrator.api.common.openapi import BODY, body_of, documented, documented_as
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
@@ -30,7 +30,7 @@ calls = APIRouter()
     responses=documented_as("text/plain", 404),
     summary="Say that the deployment is there",
 )
-def healthy(_caller: Crew) -> PlainTextResponse:
+def healthy(_caller: CrewViewer) -> PlainTextResponse:
     """The text ``Healthy``."""
     return PlainTextResponse("Healthy")
 
@@ -40,7 +40,7 @@ def healthy(_caller: Crew) -> PlainTextResponse:
     responses=documented(NeededInputs, 404),
     summary="The names of the inputs that kickoff takes",
 )
-def inputs(caller: Crew) -> JsonResponse:
+def inputs(caller: CrewViewer) -> JsonResponse:
     """A crew needs all of them, a flow none."""
     return JsonResponse({"inputs": list(plan_of(caller.ports, caller.deployment).inputs)})
 
@@ -51,7 +51,7 @@ def inputs(caller: Crew) -> JsonResponse:
     openapi_extra=body_of(KickoffBody),
     summary="Start an execution",
 )
-def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
+def kick_off(caller: CrewManager, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
     """Answers as soon as the execution is safely stored; ``warnings`` name misspelt keys."""
     body = parse_json(raw)
     asked = Kickoff(
@@ -60,7 +60,7 @@ def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
         actor=caller.actor,
         origin=caller.channel,
         key=key_of(key, "kickoff", body),
-        identity=caller.caller.token.person,
+        identity=caller.caller.own,
     )
     return JsonResponse(with_warnings(kickoff(caller.ports, asked), KickoffBody, body))
 
@@ -71,9 +71,9 @@ def kick_off(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
     responses=documented(Status, 404),
     summary="How an execution stands",
 )
-def status(caller: Crew, kickoff_id: Id) -> Response:
+def status(caller: CrewViewer, kickoff_id: Id) -> Response:
     """Keys that have no value yet are left out."""
-    found = snapshot(caller.ports, kickoff_id, caller.deployment)
+    found = snapshot(caller.ports, kickoff_id, caller.scope)
     form = caller.ports.deployments.get(caller.deployment).status_form
     return written_as_it_goes(status_body(found, form))
 
@@ -84,7 +84,7 @@ def status(caller: Crew, kickoff_id: Id) -> Response:
     openapi_extra=body_of(ResumeBody),
     summary="Answer a review",
 )
-def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
+def resume(caller: CrewResponder, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
     """One decision per review: whoever comes later is told who won."""
     body = parse_json(raw)
     given = Answer(
@@ -93,7 +93,7 @@ def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
         actor=caller.actor,
         channel=caller.channel,
         key=key_of(key, "resume", body),
-        identity=caller.caller.token.person,
+        identity=caller.caller.own,
     )
     return JsonResponse(with_warnings(answer(caller.ports, given), ResumeBody, body))
 
@@ -103,7 +103,7 @@ def resume(caller: Crew, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
     responses=documented(Stopped, 400, 404),
     summary="Stop an execution for good",
 )
-def stop_execution(caller: Crew, kickoff_id: Id) -> JsonResponse:
+def stop_execution(caller: CrewManager, kickoff_id: Id) -> JsonResponse:
     """What its workers still give is refused."""
-    stopped = stop(caller.ports, caller.deployment, kickoff_id, caller.actor)
+    stopped = stop(caller.ports, caller.scope, kickoff_id, caller.actor)
     return JsonResponse({"status": "stopped", "kickoffId": stopped.id})

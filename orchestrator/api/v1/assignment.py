@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from orchestrator.api.common.access import AnyVisitor, Visitor
+from orchestrator.api.common.access import Manager, Responder, Viewer, Visitor
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.request_body import RawBody, parse_json
@@ -58,7 +58,7 @@ class AbsenceList(BaseModel):
 
 
 def _act(visitor: Visitor, review_id: str) -> Act:
-    return Act(review_id, visitor.only, visitor.actor)
+    return Act(review_id, visitor.scope, visitor.actor)
 
 
 def _shown(visitor: Visitor, review: Review) -> JsonResponse:
@@ -71,7 +71,7 @@ def _shown(visitor: Visitor, review: Review) -> JsonResponse:
     openapi_extra=body_of(PersonBody),
     summary="Claim a review",
 )
-def claim_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonResponse:
+def claim_review(visitor: Responder, review_id: Id, raw: RawBody) -> JsonResponse:
     """Whoever claims it has it to themselves, until they give it back or their time is up."""
     body = parse(PersonBody, parse_json(raw))
     who = visitor.acting(body.person)
@@ -84,7 +84,7 @@ def claim_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonRespon
     openapi_extra=body_of(PersonBody),
     summary="Give a claimed review back",
 )
-def release_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonResponse:
+def release_review(visitor: Responder, review_id: Id, raw: RawBody) -> JsonResponse:
     """Without a person, whoever has it."""
     body = parse(PersonBody, parse_json(raw))
     who = visitor.caller.person(body.person)
@@ -97,7 +97,7 @@ def release_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonResp
     openapi_extra=body_of(DelegateBody),
     summary="Hand a review on",
 )
-def delegate_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonResponse:
+def delegate_review(visitor: Responder, review_id: Id, raw: RawBody) -> JsonResponse:
     """To somebody who decides in one's place."""
     body = parse(DelegateBody, parse_json(raw))
     who = visitor.acting(body.person)
@@ -110,7 +110,7 @@ def delegate_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonRes
     openapi_extra=body_of(SnoozeBody),
     summary="Put a review off",
 )
-def snooze_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonResponse:
+def snooze_review(visitor: Responder, review_id: Id, raw: RawBody) -> JsonResponse:
     """No reminder before that time, and one at that time. No deadline moves."""
     body = parse(SnoozeBody, parse_json(raw))
     who = visitor.acting(body.person)
@@ -123,7 +123,7 @@ def snooze_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonRespo
     openapi_extra=body_of(ReassignBody),
     summary="Have others asked instead",
 )
-def reassign_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonResponse:
+def reassign_review(visitor: Manager, review_id: Id, raw: RawBody) -> JsonResponse:
     """Who was asked before may not decide any more; their mails are worth nothing."""
     body = parse(ReassignBody, parse_json(raw))
     return _shown(visitor, reassign(visitor.ports, _act(visitor, review_id), body.to))
@@ -135,7 +135,7 @@ def reassign_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonRes
     openapi_extra=body_of(WithdrawBody),
     summary="Take a question back",
 )
-def withdraw_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonResponse:
+def withdraw_review(visitor: Manager, review_id: Id, raw: RawBody) -> JsonResponse:
     """The execution fails with that reason; a retry asks anew."""
     body = parse(WithdrawBody, parse_json(raw))
     return _shown(visitor, withdraw(visitor.ports, _act(visitor, review_id), body.reason))
@@ -146,13 +146,13 @@ def withdraw_review(visitor: AnyVisitor, review_id: Id, raw: RawBody) -> JsonRes
     responses=documented(ReviewRecord, 404, 409),
     summary="Follow the policy as it is now",
 )
-def reroute_review(visitor: AnyVisitor, review_id: Id) -> JsonResponse:
+def reroute_review(visitor: Manager, review_id: Id) -> JsonResponse:
     """A change of the deployments' file reaches an open review in no other way."""
     return _shown(visitor, reroute(visitor.ports, _act(visitor, review_id)))
 
 
 @absences.get("", responses=documented(AbsenceList), summary="Who is away")
-def list_away(visitor: AnyVisitor) -> JsonResponse:
+def list_away(visitor: Viewer) -> JsonResponse:
     """By address."""
     found = away.list_absences(visitor.ports)
     return JsonResponse({"absences": [_absence(each) for each in found]})
@@ -164,7 +164,7 @@ def list_away(visitor: AnyVisitor) -> JsonResponse:
     openapi_extra=body_of(AbsenceBody),
     summary="Say that a person is away",
 )
-def begin(visitor: AnyVisitor, address: Address, raw: RawBody) -> JsonResponse:
+def begin(visitor: Responder, address: Address, raw: RawBody) -> JsonResponse:
     """``to`` is asked instead, or nobody. For tokens of all deployments, or a person's own."""
     body = parse(AbsenceBody, parse_json(raw))
     who = _may_say(visitor, address)
@@ -177,7 +177,7 @@ def begin(visitor: AnyVisitor, address: Address, raw: RawBody) -> JsonResponse:
     responses=documented(AbsenceList, 403, 404, 422),
     summary="Say that a person is back",
 )
-def end(visitor: AnyVisitor, address: Address) -> JsonResponse:
+def end(visitor: Responder, address: Address) -> JsonResponse:
     """Returns who is still away."""
     away.end_absence(visitor.ports, _may_say(visitor, address), visitor.actor)
     return list_away(visitor)
@@ -185,7 +185,7 @@ def end(visitor: AnyVisitor, address: Address) -> JsonResponse:
 
 def _may_say(visitor: Visitor, address: str) -> str:
     """Raises Unauthorized, and NotEntitled for somebody else's absence."""
-    if visitor.only is not None and visitor.token.person is None:
+    if visitor.scope.names is not None and visitor.person is None:
         raise Unauthorized
     return visitor.acting(address)
 

@@ -6,12 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.access import Manager
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.v1.record_models import AuditList
 from orchestrator.api.v1.records import audit_record
-from orchestrator.errors import Unauthorized
 from orchestrator.usecases.operations.audit import newest_entries
 
 audit = APIRouter(prefix="/v1/audit", tags=["audit"])
@@ -20,10 +19,9 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="How many to give at mos
 
 
 @audit.get("", responses=documented(AuditList, 422), summary="Who changed the service")
-def list_newest(visitor: AnyVisitor, limit: Limit = 50) -> JsonResponse:
+def list_newest(visitor: Manager, limit: Limit = 50) -> JsonResponse:
     """Endpoints, signing secrets and tokens, the newest first. For tokens of all deployments."""
-    if visitor.only is not None:
-        raise Unauthorized
+    visitor.require_everywhere()
     return JsonResponse(
         {"audit": [audit_record(one) for one in newest_entries(visitor.ports, limit)]}
     )

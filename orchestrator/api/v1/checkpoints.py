@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.access import Manager, Viewer
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
@@ -69,9 +69,9 @@ class Forked(BaseModel):
     responses=documented(CheckpointList, 404, 409),
     summary="The checkpoints of an execution",
 )
-def read_checkpoints(visitor: AnyVisitor, execution_id: Id) -> JsonResponse:
+def read_checkpoints(visitor: Viewer, execution_id: Id) -> JsonResponse:
     """In order; those that a rewind has superseded as well."""
-    found = list_checkpoints(visitor.ports, execution_id, visitor.only)
+    found = list_checkpoints(visitor.ports, execution_id, visitor.scope)
     return JsonResponse(
         {"execution_id": execution_id, "checkpoints": [_record(each) for each in found]}
     )
@@ -84,7 +84,7 @@ def read_checkpoints(visitor: AnyVisitor, execution_id: Id) -> JsonResponse:
     summary="Have an execution go on from one of its checkpoints",
 )
 def rewind_execution(
-    visitor: AnyVisitor, execution_id: Id, raw: RawBody, key: KeyHeader = None
+    visitor: Manager, execution_id: Id, raw: RawBody, key: KeyHeader = None
 ) -> JsonResponse:
     """What came after does not stand any more; it is kept, and the timeline has it."""
     body = parse_json(raw)
@@ -93,7 +93,7 @@ def rewind_execution(
         execution_id,
         wanted.checkpoint,
         visitor.actor,
-        visitor.only,
+        visitor.scope,
         key_of(key, "rewind", {"of": execution_id, **body}),
     )
     return JsonResponse(with_warnings(rewind(visitor.ports, asked), RewindBody, body))
@@ -106,7 +106,7 @@ def rewind_execution(
     summary="Begin a new execution with a checkpoint of this one",
 )
 def fork_execution(
-    visitor: AnyVisitor, execution_id: Id, raw: RawBody, key: KeyHeader = None
+    visitor: Manager, execution_id: Id, raw: RawBody, key: KeyHeader = None
 ) -> JsonResponse:
     """With other inputs, words or another text; the first execution stays as it is."""
     body = parse_json(raw)
@@ -115,7 +115,7 @@ def fork_execution(
         body=parse(ForkBody, body),
         actor=visitor.actor,
         origin=visitor.channel,
-        deployment=visitor.only,
+        scope=visitor.scope,
         key=key_of(key, "fork", {"of": execution_id, **body}),
     )
     return JsonResponse(with_warnings(fork(visitor.ports, asked), ForkBody, body))

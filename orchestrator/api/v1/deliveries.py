@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.access import Manager, Viewer, Visitor
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
@@ -40,7 +40,7 @@ WantedId = Annotated[Id | None, Query(max_length=200)]
 
 @deliveries.get("", responses=documented(DeliveryPage, 422), summary="List deliveries")
 def list_page(  # noqa: PLR0913 - one parameter for each that the query takes
-    visitor: AnyVisitor,
+    visitor: Viewer,
     *,
     deployment: Wanted = None,
     execution_id: WantedId = None,
@@ -50,8 +50,8 @@ def list_page(  # noqa: PLR0913 - one parameter for each that the query takes
     limit: Limit = 50,
 ) -> JsonResponse:
     """Newest first."""
-    visible = visitor.narrowed(deployment)
-    wanted = DeliveryFilter(visible, execution_id, endpoint_id, state)
+    names = visitor.narrowed(deployment).names
+    wanted = DeliveryFilter(names, execution_id, endpoint_id, state)
     found = list_deliveries(visitor.ports, wanted, position_of(cursor), limit + 1)
     page, more = cut(found, limit)
     return JsonResponse({"deliveries": [delivery_line(one) for one in page], **more})
@@ -63,18 +63,18 @@ def list_page(  # noqa: PLR0913 - one parameter for each that the query takes
     openapi_extra=body_of(ReplayBody),
     summary="Send many deliveries again",
 )
-def replay_many(visitor: AnyVisitor, raw: RawBody) -> JsonResponse:
+def replay_many(visitor: Manager, raw: RawBody) -> JsonResponse:
     """Each gets the full schedule anew, under the id that it had."""
     wanted = _filter(visitor, parse_json(raw))
     return JsonResponse({"replayed": replay_deliveries(visitor.ports, wanted, visitor.actor)})
 
 
-def _filter(visitor: AnyVisitor, said: Any) -> DeliveryFilter:
+def _filter(visitor: Visitor, said: Any) -> DeliveryFilter:
     body = parse(ReplayBody, said)
     criteria = body.model_dump(exclude={"deployment"}, exclude_none=True)
     if not criteria and body.deployment is None:
         raise Invalid("Say which deliveries are meant.", {"body": "names nothing"})
-    return DeliveryFilter(deployment=visitor.narrowed(body.deployment), **criteria)
+    return DeliveryFilter(deployments=visitor.narrowed(body.deployment).names, **criteria)
 
 
 @deliveries.get(
@@ -82,9 +82,9 @@ def _filter(visitor: AnyVisitor, said: Any) -> DeliveryFilter:
     responses=documented(DeliveryRecord, 404),
     summary="A delivery with all its tries",
 )
-def read_one(visitor: AnyVisitor, delivery_id: Id) -> JsonResponse:
+def read_one(visitor: Viewer, delivery_id: Id) -> JsonResponse:
     """What was sent, when, how long it took, and how the receiver's answer begins."""
-    found, tries = read_delivery(visitor.ports, delivery_id, visitor.only)
+    found, tries = read_delivery(visitor.ports, delivery_id, visitor.scope)
     return JsonResponse(delivery_record(found, tries))
 
 
@@ -93,7 +93,7 @@ def read_one(visitor: AnyVisitor, delivery_id: Id) -> JsonResponse:
     responses=documented(DeliveryLine, 404, 409),
     summary="Send a delivery again",
 )
-def replay_one(visitor: AnyVisitor, delivery_id: Id) -> JsonResponse:
+def replay_one(visitor: Manager, delivery_id: Id) -> JsonResponse:
     """The full schedule anew, under the id that it had."""
-    replayed = replay_delivery(visitor.ports, delivery_id, visitor.actor, visitor.only)
+    replayed = replay_delivery(visitor.ports, delivery_id, visitor.actor, visitor.scope)
     return JsonResponse(delivery_line(replayed))

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from orchestrator.api.common.access import AnyVisitor, base_url
+from orchestrator.api.common.access import Viewer, base_url
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.platform.status import given
@@ -17,7 +17,7 @@ deployments = APIRouter(prefix="/v1/deployments", tags=["deployments"])
 
 
 @deployments.get("", responses=documented(DeploymentList), summary="List the deployments")
-def list_deployments(request: Request, visitor: AnyVisitor) -> JsonResponse:
+def list_deployments(request: Request, visitor: Viewer) -> JsonResponse:
     """Those that the token is valid for, with the inputs that they need, or why not."""
     base = base_url(request, visitor.ports)
     default = visitor.ports.deployments.default()
@@ -28,7 +28,7 @@ def list_deployments(request: Request, visitor: AnyVisitor) -> JsonResponse:
             "default": found.name == default,
             **_condition(found),
         }
-        for found in described(visitor.ports, visitor.only)
+        for found in described(visitor.ports, visitor.scope)
     ]
     return JsonResponse({"deployments": records})
 

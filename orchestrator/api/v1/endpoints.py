@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.access import Manager, Viewer, Visitor
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
@@ -49,14 +49,14 @@ DAY = 86_400
 
 @endpoints.get("", responses=documented(EndpointPage, 422), summary="List endpoints")
 def list_page(
-    visitor: AnyVisitor,
+    visitor: Viewer,
     deployment: OneDeployment = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> JsonResponse:
     """Newest first, with how they do."""
-    visible = visitor.narrowed(deployment)
-    found = list_endpoints(visitor.ports, visible, position_of(cursor), limit + 1)
+    scope = visitor.narrowed(deployment)
+    found = list_endpoints(visitor.ports, scope, position_of(cursor), limit + 1)
     page, more = cut(found, limit)
     return JsonResponse({"endpoints": [endpoint_record(one) for one in page], **more})
 
@@ -64,7 +64,7 @@ def list_page(
 @endpoints.get(
     "/{endpoint_id}", responses=documented(EndpointRecord, 404), summary="An endpoint's health"
 )
-def read_one(visitor: AnyVisitor, endpoint_id: Id) -> JsonResponse:
+def read_one(visitor: Viewer, endpoint_id: Id) -> JsonResponse:
     """Whether it is enabled, how it did lately, and how many deliveries wait there."""
     return _shown(visitor, endpoint_id)
 
@@ -74,18 +74,18 @@ def read_one(visitor: AnyVisitor, endpoint_id: Id) -> JsonResponse:
     responses=documented(EndpointRecord, 404, 422),
     summary="Send nothing there any more",
 )
-def disable(visitor: AnyVisitor, endpoint_id: Id, reason: Reason = "") -> JsonResponse:
+def disable(visitor: Manager, endpoint_id: Id, reason: Reason = "") -> JsonResponse:
     """What waits there is cancelled."""
-    disable_endpoint(visitor.ports, endpoint_id, visitor.actor, reason, visitor.only)
+    disable_endpoint(visitor.ports, endpoint_id, visitor.actor, reason, visitor.scope)
     return _shown(visitor, endpoint_id)
 
 
 @endpoints.post(
     "/{endpoint_id}/enable", responses=documented(EndpointRecord, 404), summary="Send there again"
 )
-def enable(visitor: AnyVisitor, endpoint_id: Id) -> JsonResponse:
+def enable(visitor: Manager, endpoint_id: Id) -> JsonResponse:
     """Its failures are forgotten. What was cancelled meanwhile stays so until it is replayed."""
-    enable_endpoint(visitor.ports, endpoint_id, visitor.actor, visitor.only)
+    enable_endpoint(visitor.ports, endpoint_id, visitor.actor, visitor.scope)
     return _shown(visitor, endpoint_id)
 
 
@@ -95,11 +95,11 @@ def enable(visitor: AnyVisitor, endpoint_id: Id) -> JsonResponse:
     openapi_extra=body_of(EndpointSettingsBody),
     summary="Replace an endpoint's settings",
 )
-def set_up(visitor: AnyVisitor, endpoint_id: Id, raw: RawBody) -> JsonResponse:
+def set_up(visitor: Manager, endpoint_id: Id, raw: RawBody) -> JsonResponse:
     """Whether a 4xx ends a delivery, and how many requests it may get at a time."""
     body = parse(EndpointSettingsBody, parse_json(raw))
     settings = EndpointSettings(body.stop_on_4xx, body.most_sends)
-    set_up_endpoint(visitor.ports, endpoint_id, settings, visitor.actor, visitor.only)
+    set_up_endpoint(visitor.ports, endpoint_id, settings, visitor.actor, visitor.scope)
     return _shown(visitor, endpoint_id)
 
 
@@ -108,19 +108,19 @@ def set_up(visitor: AnyVisitor, endpoint_id: Id, raw: RawBody) -> JsonResponse:
     responses=documented(NewSecret, 404, 422),
     summary="Make a new signing secret for an endpoint",
 )
-def rotate(visitor: AnyVisitor, endpoint_id: Id, keep_old: KeepOld = DAY) -> JsonResponse:
+def rotate(visitor: Manager, endpoint_id: Id, keep_old: KeepOld = DAY) -> JsonResponse:
     """It is told this once."""
     kept = timedelta(seconds=keep_old)
-    rotated = rotate_endpoint_secret(visitor.ports, endpoint_id, visitor.actor, kept, visitor.only)
+    rotated = rotate_endpoint_secret(visitor.ports, endpoint_id, visitor.actor, kept, visitor.scope)
     return JsonResponse(new_secret(rotated))
 
 
 @endpoints.post(
     "/{endpoint_id}/ping", responses=documented(Pinged, 404, 409), summary="Send a test request"
 )
-def ping(visitor: AnyVisitor, endpoint_id: Id) -> JsonResponse:
+def ping(visitor: Manager, endpoint_id: Id) -> JsonResponse:
     """Signed, once, now, whatever the endpoint's state; answers with what came of it."""
-    result = ping_endpoint(visitor.ports, endpoint_id, visitor.actor, visitor.only)
+    result = ping_endpoint(visitor.ports, endpoint_id, visitor.actor, visitor.scope)
     return JsonResponse(pinged(result))
 
 
@@ -129,7 +129,7 @@ def ping(visitor: AnyVisitor, endpoint_id: Id) -> JsonResponse:
     responses=documented(NewSecret, 404, 422),
     summary="Make a new signing secret for a deployment",
 )
-def rotate_for_all(visitor: AnyVisitor, deployment: str, keep_old: KeepOld = DAY) -> JsonResponse:
+def rotate_for_all(visitor: Manager, deployment: str, keep_old: KeepOld = DAY) -> JsonResponse:
     """It signs for all endpoints of the deployment, and is told this once."""
     visitor.narrowed(deployment)
     kept = timedelta(seconds=keep_old)
@@ -137,5 +137,5 @@ def rotate_for_all(visitor: AnyVisitor, deployment: str, keep_old: KeepOld = DAY
     return JsonResponse(new_secret(rotated))
 
 
-def _shown(visitor: AnyVisitor, endpoint_id: str) -> JsonResponse:
-    return JsonResponse(endpoint_record(read_endpoint(visitor.ports, endpoint_id, visitor.only)))
+def _shown(visitor: Visitor, endpoint_id: str) -> JsonResponse:
+    return JsonResponse(endpoint_record(read_endpoint(visitor.ports, endpoint_id, visitor.scope)))

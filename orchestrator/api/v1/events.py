@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from starlette.responses import Response, StreamingResponse
 
-from orchestrator.api.common.access import AnyVisitor, Visitor
+from orchestrator.api.common.access import Viewer, Visitor
 from orchestrator.api.common.head import is_head
 from orchestrator.api.common.openapi import documented_as
 from orchestrator.api.v1.feed import Feed
@@ -44,10 +44,10 @@ LastEventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0)]
     summary="Listen to an execution",
 )
 def of_execution(
-    request: Request, visitor: AnyVisitor, execution_id: Id, last: LastEventId = None
+    request: Request, visitor: Viewer, execution_id: Id, last: LastEventId = None
 ) -> Response:
     """What happens to one execution."""
-    found = find_execution(visitor.ports, execution_id, visitor.only)
+    found = find_execution(visitor.ports, execution_id, visitor.scope)
     return _stream(request, visitor, EntryFilter(execution_id=found.id), last)
 
 
@@ -58,11 +58,11 @@ def of_execution(
     summary="Listen to a deployment",
 )
 def of_deployment(
-    request: Request, visitor: AnyVisitor, name: str, last: LastEventId = None
+    request: Request, visitor: Viewer, name: str, last: LastEventId = None
 ) -> Response:
     """What happens to the executions of one deployment."""
-    visible = visitor.narrowed(visitor.ports.deployments.get(name).name)
-    return _stream(request, visitor, EntryFilter(deployment=visible), last)
+    scope = visitor.narrowed(visitor.ports.deployments.get(name).name)
+    return _stream(request, visitor, EntryFilter(deployments=scope.names), last)
 
 
 @events.get(
@@ -71,9 +71,11 @@ def of_deployment(
     responses=_FEED,
     summary="Listen to reviews",
 )
-def of_reviews(request: Request, visitor: AnyVisitor, last: LastEventId = None) -> Response:
+def of_reviews(request: Request, visitor: Viewer, last: LastEventId = None) -> Response:
     """The reviews that are opened, answered, expired or withdrawn."""
-    return _stream(request, visitor, EntryFilter(deployment=visitor.only, reviews=True), last)
+    return _stream(
+        request, visitor, EntryFilter(deployments=visitor.scope.names, reviews=True), last
+    )
 
 
 def _stream(request: Request, visitor: Visitor, wanted: EntryFilter, last: int | None) -> Response:
@@ -83,7 +85,7 @@ def _stream(request: Request, visitor: Visitor, wanted: EntryFilter, last: int |
     unbuffered = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     if is_head(request):
         return Response(media_type=MEDIA_TYPE, headers=unbuffered)
-    lines = _lines(feed, wanted, visitor.token.id, last)
+    lines = _lines(feed, wanted, visitor.caller.token_id, last)
     return StreamingResponse(lines, media_type=MEDIA_TYPE, headers=unbuffered)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.access import Viewer
 from orchestrator.api.common.json_response import JsonResponse, written_as_it_goes
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
@@ -27,7 +27,6 @@ OneDeployment = Annotated[str | None, Query(description="Only those of this depl
 
 
 def _wanted(
-    deployment: OneDeployment = None,
     state: ExecutionState | None = None,
     since: Annotated[Moment | None, Query(description="Kicked off then or later.")] = None,
     until: Annotated[Moment | None, Query(description="Kicked off before then.")] = None,
@@ -35,7 +34,7 @@ def _wanted(
         str | None, Query(max_length=200, description="A text that stands in their `meta`.")
     ] = None,
 ) -> ExecutionFilter:
-    return ExecutionFilter(deployment, state, since, until, meta)
+    return ExecutionFilter(None, state, since, until, meta)
 
 
 Wanted = Annotated[ExecutionFilter, Depends(_wanted)]
@@ -43,13 +42,14 @@ Wanted = Annotated[ExecutionFilter, Depends(_wanted)]
 
 @executions.get("", responses=documented(ExecutionPage, 422), summary="List executions")
 def list_page(
-    visitor: AnyVisitor,
+    visitor: Viewer,
     wanted: Wanted,
+    deployment: OneDeployment = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> JsonResponse:
     """Newest first."""
-    visible = replace(wanted, deployment=visitor.narrowed(wanted.deployment))
+    visible = replace(wanted, deployments=visitor.narrowed(deployment).names)
     found = list_executions(visitor.ports, visible, position_of(cursor), limit + 1)
     page, more = cut(found, limit)
     return JsonResponse({"executions": [execution_line(one) for one in page], **more})
@@ -60,9 +60,9 @@ def list_page(
     responses=documented(ExecutionRecord, 404),
     summary="An execution with all that happened to it",
 )
-def read_execution(visitor: AnyVisitor, execution_id: Id) -> Response:
+def read_execution(visitor: Viewer, execution_id: Id) -> Response:
     """Its tasks with their rounds, its reviews, its result, what it cost, and its timeline."""
-    snapshot, entries = history(visitor.ports, execution_id, visitor.only)
+    snapshot, entries = history(visitor.ports, execution_id, visitor.scope)
     return written_as_it_goes(execution_record(snapshot, entries))
 
 
@@ -71,8 +71,8 @@ def read_execution(visitor: AnyVisitor, execution_id: Id) -> Response:
     responses=documented(TimelineRecord, 404),
     summary="What happened to an execution",
 )
-def read_timeline(visitor: AnyVisitor, execution_id: Id) -> JsonResponse:
+def read_timeline(visitor: Viewer, execution_id: Id) -> JsonResponse:
     """In order, with who did it."""
-    execution, entries = timeline(visitor.ports, execution_id, visitor.only)
+    execution, entries = timeline(visitor.ports, execution_id, visitor.scope)
     lines = [entry_record(entry) for entry in entries]
     return JsonResponse({"execution_id": execution.id, "timeline": lines})

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.access import Manager
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.common.paging import Limit
@@ -40,7 +40,7 @@ class MailList(BaseModel):
 
 @mails.get("", responses=documented(MailList, 422), summary="List the newest mails that came in")
 def list_newest(
-    visitor: AnyVisitor,
+    visitor: Manager,
     state: MailState | None = None,
     deployment: OneDeployment = None,
     limit: Limit = 50,

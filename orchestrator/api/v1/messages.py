@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.access import Manager
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.common.paging import Limit
@@ -19,7 +19,7 @@ messages = APIRouter(prefix="/v1/messages", tags=["messages"])
 
 @messages.get("", responses=documented(MessageList, 422), summary="List the newest messages")
 def list_newest(
-    visitor: AnyVisitor,
+    visitor: Manager,
     state: IntakeState | None = None,
     deployment: OneDeployment = None,
     limit: Limit = 50,

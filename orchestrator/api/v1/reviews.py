@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.access import Responder, Viewer
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
@@ -42,16 +42,16 @@ _IDS = frozenset({"execution_id", "executionId", "task_id", "taskId", "review_id
 
 @reviews.get("", responses=documented(ReviewPage, 422), summary="List the reviews that wait")
 def list_page(
-    visitor: AnyVisitor,
+    visitor: Viewer,
     deployment: OneDeployment = None,
     assigned_to: AssignedTo = None,
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> JsonResponse:
     """Oldest first."""
-    visible = visitor.narrowed(deployment)
+    scope = visitor.narrowed(deployment)
     who = None if assigned_to is None else address_of(assigned_to) or assigned_to
-    found = list_pending(visitor.ports, visible, position_of(cursor), limit + 1, who)
+    found = list_pending(visitor.ports, scope, position_of(cursor), limit + 1, who)
     page, more = cut(found, limit)
     return JsonResponse({"reviews": [pending_record(pending) for pending in page], **more})
 
@@ -61,9 +61,9 @@ def list_page(
     responses=documented(PendingRecord, 404),
     summary="A review with the whole text that is judged",
 )
-def read_review(visitor: AnyVisitor, review_id: Id) -> JsonResponse:
+def read_review(visitor: Viewer, review_id: Id) -> JsonResponse:
     """Open or closed, with the decision where there is one."""
-    review = find_review(visitor.ports, review_id, visitor.only)
+    review = find_review(visitor.ports, review_id, visitor.scope)
     output = reviewed_output(visitor.ports, review)
     asked = who_is_asked(visitor.ports, review)
     return JsonResponse({**review_record(review, asked), "task_output": output.raw})
@@ -76,10 +76,10 @@ def read_review(visitor: AnyVisitor, review_id: Id) -> JsonResponse:
     summary="Answer a review",
 )
 def answer_review(
-    visitor: AnyVisitor, review_id: Id, raw: RawBody, key: KeyHeader = None
+    visitor: Responder, review_id: Id, raw: RawBody, key: KeyHeader = None
 ) -> JsonResponse:
     """As ``POST /resume`` does; the path names the review, and nothing else has to."""
-    review = find_review(visitor.ports, review_id, visitor.only)
+    review = find_review(visitor.ports, review_id, visitor.scope)
     body = parse_json(raw)
     given = Answer(
         deployment=review.deployment,
@@ -87,7 +87,7 @@ def answer_review(
         actor=visitor.actor,
         channel=visitor.channel,
         key=key_of(key, f"answer {review.id}", body),
-        identity=visitor.token.person,
+        identity=visitor.person,
     )
     return JsonResponse(with_warnings(answer(visitor.ports, given), AnswerBody, body))
 

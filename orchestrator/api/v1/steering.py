@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from orchestrator.api.common.access import AnyVisitor
+from orchestrator.api.common.access import Manager, Viewer
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
@@ -63,9 +63,9 @@ class Batch(BaseModel):
     responses=documented(ExecutionLine, 404, 409),
     summary="Retry an execution that failed",
 )
-def retry(visitor: AnyVisitor, execution_id: Id) -> JsonResponse:
+def retry(visitor: Manager, execution_id: Id) -> JsonResponse:
     """From its last checkpoint: what is committed does not run again."""
-    retried = retry_execution(visitor.ports, visitor.only, execution_id, visitor.actor)
+    retried = retry_execution(visitor.ports, visitor.scope, execution_id, visitor.actor)
     return JsonResponse(execution_line(retried))
 
 
@@ -75,11 +75,11 @@ def retry(visitor: AnyVisitor, execution_id: Id) -> JsonResponse:
     openapi_extra=body_of(StopBody),
     summary="Stop many executions for good",
 )
-def stop_many(visitor: AnyVisitor, raw: RawBody) -> JsonResponse:
+def stop_many(visitor: Manager, raw: RawBody) -> JsonResponse:
     """Those that meet every condition that is given; at least one must be."""
     asked = parse(StopBody, parse_json(raw))
-    visible = visitor.narrowed(asked.deployment)
-    return JsonResponse({"stopped": stop_batch(visitor.ports, asked, visible, visitor.actor)})
+    scope = visitor.narrowed(asked.deployment)
+    return JsonResponse({"stopped": stop_batch(visitor.ports, asked, scope, visitor.actor)})
 
 
 @steering.post(
@@ -88,7 +88,7 @@ def stop_many(visitor: AnyVisitor, raw: RawBody) -> JsonResponse:
     openapi_extra=body_of(BatchBody),
     summary="Start an execution for each of many inputs",
 )
-def kick_off_batch(visitor: AnyVisitor, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
+def kick_off_batch(visitor: Manager, raw: RawBody, key: KeyHeader = None) -> JsonResponse:
     """All of them or none."""
     body = parse_json(raw)
     wanted = parse(BatchBody, body)
@@ -99,7 +99,7 @@ def kick_off_batch(visitor: AnyVisitor, raw: RawBody, key: KeyHeader = None) -> 
         actor=visitor.actor,
         origin=visitor.channel,
         key=key_of(key, "batch", body),
-        identity=visitor.token.person,
+        identity=visitor.person,
     )
     return JsonResponse(kickoff_batch(visitor.ports, asked, wanted))
 
@@ -109,9 +109,9 @@ def kick_off_batch(visitor: AnyVisitor, raw: RawBody, key: KeyHeader = None) -> 
     responses=documented(Batch, 404),
     summary="The executions of a batch",
 )
-def show_batch(visitor: AnyVisitor, batch_id: Id) -> JsonResponse:
+def show_batch(visitor: Viewer, batch_id: Id) -> JsonResponse:
     """In the order of their inputs, each with its result once it has succeeded."""
-    members = read_batch(visitor.ports, batch_id, visitor.only)
+    members = read_batch(visitor.ports, batch_id, visitor.scope)
     return JsonResponse({"batch_id": batch_id, "executions": [_line(each) for each in members]})
 
 

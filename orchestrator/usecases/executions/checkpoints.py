@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.domain.checkpoint import Checkpoint, standing
+from orchestrator.domain.permission import Scope
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.snapshot import readable
 
@@ -17,13 +18,11 @@ class ListedCheckpoint:
     stands: bool
 
 
-def list_checkpoints(
-    ports: Ports, execution_id: str, deployment: str | None
-) -> tuple[ListedCheckpoint, ...]:
+def list_checkpoints(ports: Ports, execution_id: str, scope: Scope) -> tuple[ListedCheckpoint, ...]:
     """All of an execution's, in order. Raises UnknownExecution and Unreadable."""
 
     def read(tx: Transaction) -> tuple[ListedCheckpoint, ...]:
-        execution = readable(tx, execution_id, deployment)
+        execution = readable(tx, execution_id, scope)
         found = tx.checkpoints.of(execution.id)
         left = {each.number for each in standing(found)}
         return tuple(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from orchestrator.domain.execution import Execution
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.ports import ExecutionFilter, Ports, Position
 from orchestrator.usecases.executions.snapshot import readable
 
 
-def find_execution(ports: Ports, execution_id: str, deployment: str | None = None) -> Execution:
+def find_execution(ports: Ports, execution_id: str, scope: Scope = EVERYWHERE) -> Execution:
     """Read one. Raises UnknownExecution (also for one of another deployment)."""
-    return ports.store.read(lambda tx: readable(tx, execution_id, deployment))
+    return ports.store.read(lambda tx: readable(tx, execution_id, scope))
 
 
 def list_executions(

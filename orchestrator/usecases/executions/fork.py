@@ -10,6 +10,7 @@ from orchestrator.domain.checkpoint import Cause, Checkpoint, as_of, moment_of
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.output import EDITS_FIT, Output
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.plan import Plan, TaskKind
 from orchestrator.domain.review import Review
 from orchestrator.errors import CannotRewind, Invalid
@@ -33,13 +34,13 @@ _OF_INPUTS = (TaskKind.BEFORE_KICKOFF, TaskKind.PLANNING)
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """What a person asks for. ``deployment`` is the one that the caller may see, None for all."""
+    """What a person asks for. ``scope`` is where they may."""
 
     execution_id: str
     body: ForkBody
     actor: str
     origin: str
-    deployment: str | None = None
+    scope: Scope = EVERYWHERE
     key: IdempotencyKey | None = None
 
 
@@ -53,7 +54,7 @@ def fork(ports: Ports, asked: Fork) -> JsonObject:
     """
 
     def once(tx: Transaction) -> JsonObject:
-        deployment = readable(tx, asked.execution_id, asked.deployment).deployment
+        deployment = readable(tx, asked.execution_id, asked.scope).deployment
         return idempotent(
             ports, tx, (deployment, "fork"), asked.key, lambda: _begin(ports, tx, asked)
         )
@@ -62,7 +63,7 @@ def fork(ports: Ports, asked: Fork) -> JsonObject:
 
 
 def _begin(ports: Ports, tx: Transaction, asked: Fork) -> JsonObject:
-    first = lock_execution(ports, tx, asked.execution_id, asked.actor, asked.deployment)
+    first = lock_execution(ports, tx, asked.execution_id, asked.actor, asked.scope)
     ports.deployments.get(first.execution.deployment)
     if first.execution.purged_at is not None:
         raise CannotRewind("Its outputs were purged: kick off a new one.")

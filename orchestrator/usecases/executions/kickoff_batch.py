@@ -11,6 +11,7 @@ from pydantic import Field
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Preview
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.plan import Plan
 from orchestrator.errors import MissingInputs, UnknownExecution
 from orchestrator.ports import Ports, Transaction
@@ -90,7 +91,7 @@ class BatchMember:
     result: Preview | None
 
 
-def read_batch(ports: Ports, batch: str, deployment: str | None) -> tuple[BatchMember, ...]:
+def read_batch(ports: Ports, batch: str, scope: Scope) -> tuple[BatchMember, ...]:
     """The executions of a batch, in the order of their inputs.
 
     Raises UnknownExecution where there is no such batch, or it is another deployment's.
@@ -102,6 +103,7 @@ def read_batch(ports: Ports, batch: str, deployment: str | None) -> tuple[BatchM
         return tuple(BatchMember(each, previews.get(each.result or "")) for each in found)
 
     members = ports.store.read(read)
-    if not members or deployment not in (None, members[0].execution.deployment):
+    if not members:
         raise UnknownExecution(batch)
+    scope.require(members[0].execution.deployment, UnknownExecution(batch))
     return members

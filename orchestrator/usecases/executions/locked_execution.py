@@ -13,6 +13,7 @@ from orchestrator.domain.chain import chained
 from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of, standing
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.execution import Execution
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
@@ -222,13 +223,14 @@ def runs_flow(tx: Transaction, execution_id: str) -> bool:
 
 
 def lock_execution(
-    ports: Ports, tx: Transaction, execution_id: str, actor: str, deployment: str | None = None
+    ports: Ports, tx: Transaction, execution_id: str, actor: str, scope: Scope = EVERYWHERE
 ) -> LockedExecution:
     """Lock an execution and open its locked.
 
-    Raises UnknownExecution when there is none with that id (in that deployment, if one is named).
+    Raises UnknownExecution when there is none with that id, or it may not be seen, and NotEntitled.
     """
     execution = tx.executions.lock(execution_id)
-    if execution is None or deployment not in (None, execution.deployment):
+    if execution is None:
         raise UnknownExecution(execution_id)
+    scope.require(execution.deployment, UnknownExecution(execution_id))
     return LockedExecution(ports, tx, execution, actor)

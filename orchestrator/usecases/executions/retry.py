@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.domain.permission import Scope
 from orchestrator.errors import CannotRetry
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import begin_due_tasks
@@ -10,9 +11,7 @@ from orchestrator.usecases.executions.ask_again import ask_again
 from orchestrator.usecases.executions.locked_execution import lock_execution
 
 
-def retry_execution(
-    ports: Ports, deployment: str | None, execution_id: str, actor: str
-) -> Execution:
+def retry_execution(ports: Ports, scope: Scope, execution_id: str, actor: str) -> Execution:
     """Run again what failed or was withdrawn, with all its attempts anew.
 
     What is committed stays so; an output that waited for a person is put before one again, as a
@@ -21,7 +20,7 @@ def retry_execution(
     """
 
     def decide(tx: Transaction) -> Execution:
-        locked = lock_execution(ports, tx, execution_id, actor, deployment)
+        locked = lock_execution(ports, tx, execution_id, actor, scope)
         _require_retryable(locked.execution)
         ports.deployments.get(locked.execution.deployment)
         locked.turn("retry", locked.execution.retry())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.checkpoint import Checkpoint, as_of, moment_of, standing
 from orchestrator.domain.execution import EXECUTION, Execution, ExecutionState
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.errors import CannotRewind, UnknownCheckpoint
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import begin_due_tasks
@@ -22,13 +23,13 @@ from orchestrator.usecases.idempotency import IdempotencyKey, idempotent
 class Rewind:
     """What a person asks for; ``number`` is that of the checkpoint, 0 the beginning.
 
-    ``deployment`` is the one that the caller may see, None for all.
+    ``scope`` is where they may.
     """
 
     execution_id: str
     number: int
     actor: str
-    deployment: str | None = None
+    scope: Scope = EVERYWHERE
     key: IdempotencyKey | None = None
 
 
@@ -44,7 +45,7 @@ def rewind(ports: Ports, asked: Rewind) -> JsonObject:
     """
 
     def decide(tx: Transaction) -> JsonObject:
-        locked = lock_execution(ports, tx, asked.execution_id, asked.actor, asked.deployment)
+        locked = lock_execution(ports, tx, asked.execution_id, asked.actor, asked.scope)
         ports.deployments.get(locked.execution.deployment)
         numbers = _superseded(locked.execution, locked.all_checkpoints, asked.number)
         left = as_of(locked.all_checkpoints, asked.number)
@@ -62,7 +63,7 @@ def rewind(ports: Ports, asked: Rewind) -> JsonObject:
         }
 
     def once(tx: Transaction) -> JsonObject:
-        deployment = readable(tx, asked.execution_id, asked.deployment).deployment
+        deployment = readable(tx, asked.execution_id, asked.scope).deployment
         return idempotent(ports, tx, (deployment, "rewind"), asked.key, lambda: decide(tx))
 
     return ports.store.transact(once)

@@ -13,6 +13,7 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of, standing
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun, TaskRunState
@@ -173,24 +174,24 @@ class Snapshot:
         return dict(total)
 
 
-def snapshot(ports: Ports, execution_id: str, deployment: str | None = None) -> Snapshot:
-    """Read an execution. Raises UnknownExecution (also for one of another deployment)."""
-    return ports.store.read(lambda tx: _snapshot(ports, tx, execution_id, deployment))
+def snapshot(ports: Ports, execution_id: str, scope: Scope = EVERYWHERE) -> Snapshot:
+    """Read an execution. Raises UnknownExecution (also where it may not be seen), NotEntitled."""
+    return ports.store.read(lambda tx: _snapshot(ports, tx, execution_id, scope))
 
 
 def history(
-    ports: Ports, execution_id: str, deployment: str | None = None
+    ports: Ports, execution_id: str, scope: Scope = EVERYWHERE
 ) -> tuple[Snapshot, tuple[Entry, ...]]:
     """Read an execution with its timeline. Raises UnknownExecution."""
 
     def read(tx: Transaction) -> tuple[Snapshot, tuple[Entry, ...]]:
-        return _snapshot(ports, tx, execution_id, deployment), tx.timeline.of(execution_id)
+        return _snapshot(ports, tx, execution_id, scope), tx.timeline.of(execution_id)
 
     return ports.store.read(read)
 
 
-def _snapshot(ports: Ports, tx: Transaction, execution_id: str, deployment: str | None) -> Snapshot:
-    execution = readable(tx, execution_id, deployment)
+def _snapshot(ports: Ports, tx: Transaction, execution_id: str, scope: Scope) -> Snapshot:
+    execution = readable(tx, execution_id, scope)
     runs = tx.task_runs.of(execution_id)
     plan = _readable_plan(tx, execution.plan_digest) or _plan_of(runs)
     reviews = tx.reviews.of(execution_id)
@@ -241,19 +242,20 @@ def _checkpoint_of(execution: Execution, run: TaskRun, number: int) -> Checkpoin
 
 
 def timeline(
-    ports: Ports, execution_id: str, deployment: str | None = None
+    ports: Ports, execution_id: str, scope: Scope = EVERYWHERE
 ) -> tuple[Execution, tuple[Entry, ...]]:
     """Read an execution's timeline, in order. Raises UnknownExecution."""
 
     def read(tx: Transaction) -> tuple[Execution, tuple[Entry, ...]]:
-        return readable(tx, execution_id, deployment), tx.timeline.of(execution_id)
+        return readable(tx, execution_id, scope), tx.timeline.of(execution_id)
 
     return ports.store.read(read)
 
 
-def readable(tx: Transaction, execution_id: str, deployment: str | None) -> Execution:
-    """Read an execution. Raises UnknownExecution (also for one of another deployment)."""
+def readable(tx: Transaction, execution_id: str, scope: Scope) -> Execution:
+    """Read an execution. Raises UnknownExecution (also where it may not be seen), NotEntitled."""
     execution = tx.executions.get(execution_id)
-    if execution is None or deployment not in (None, execution.deployment):
+    if execution is None:
         raise UnknownExecution(execution_id)
+    scope.require(execution.deployment, UnknownExecution(execution_id))
     return execution

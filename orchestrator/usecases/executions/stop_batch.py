@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.errors import CannotStop
 from orchestrator.ports import ExecutionFilter, Ports, Position
 from orchestrator.usecases.executions.stop import stop
@@ -32,29 +33,27 @@ class StopBody(BaseModel):
         return self
 
 
-def stop_batch(
-    ports: Ports, selection: StopBody, visible: str | None, actor: str
-) -> tuple[str, ...]:
+def stop_batch(ports: Ports, selection: StopBody, scope: Scope, actor: str) -> tuple[str, ...]:
     """Stop each of the selected executions; returns the ids of those that this call stopped.
 
-    Only those of the deployment ``visible`` are stopped, if one is named. Each is stopped in a
+    Only those of the ``scope`` are stopped. Each is stopped in a
     transaction of its own, and one that ends meanwhile is left out.
     """
-    found = [execution.id for execution in _selected(ports, selection, visible)]
+    found = [execution.id for execution in _selected(ports, selection, scope)]
     return tuple(each for each in found if _stopped(ports, each, actor))
 
 
 def _stopped(ports: Ports, execution_id: str, actor: str) -> bool:
     try:
-        stop(ports, None, execution_id, actor)
+        stop(ports, EVERYWHERE, execution_id, actor)
     except CannotStop:
         return False
     return True
 
 
-def _selected(ports: Ports, selection: StopBody, visible: str | None) -> Iterator[Execution]:
+def _selected(ports: Ports, selection: StopBody, scope: Scope) -> Iterator[Execution]:
     for state in OPEN if selection.state is None else (ExecutionState(selection.state),):
-        yield from _all(ports, ExecutionFilter(visible, state, batch=selection.batch))
+        yield from _all(ports, ExecutionFilter(scope.names, state, batch=selection.batch))
 
 
 def _all(ports: Ports, wanted: ExecutionFilter) -> Iterator[Execution]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from orchestrator.domain.inbound_mail import MailState, StoredMail
+from orchestrator.domain.permission import Scope
 from orchestrator.ports import Ports
 
 
 def list_mails(
-    ports: Ports, state: MailState | None, deployment: str | None, limit: int
+    ports: Ports, state: MailState | None, scope: Scope, limit: int
 ) -> tuple[StoredMail, ...]:
-    """The newest mails of a deployment, or all of them, those of no deployment too."""
-    return ports.store.read(lambda tx: tx.mails.newest(state, deployment, limit))
+    """The newest mails of deployments of the scope; of no deployment too, where that is all."""
+    return ports.store.read(lambda tx: tx.mails.newest(state, scope.names, limit))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.domain.deployment import Manifest
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.plan import Plan
 from orchestrator.ports import Ports
 from orchestrator.usecases.executions.kickoff import loaded_plan
@@ -24,9 +25,9 @@ def plan_of(ports: Ports, deployment: str) -> Plan:
     return loaded_plan(manifest, deployment)
 
 
-def described(ports: Ports, only: str | None = None) -> tuple[Described, ...]:
-    """All deployments, or the one that is named, in the order in which they were declared."""
-    names = [name for name in ports.deployments.names() if only in (None, name)]
+def described(ports: Ports, scope: Scope = EVERYWHERE) -> tuple[Described, ...]:
+    """The deployments of the scope, in the order in which they were declared."""
+    names = [name for name in ports.deployments.names() if name in scope]
     return ports.store.read(
         lambda tx: tuple(Described(name, tx.manifests.get(name)) for name in names)
     )

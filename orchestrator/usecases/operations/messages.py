@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from orchestrator.domain.intake import IntakeMessage, IntakeState
+from orchestrator.domain.permission import Scope
 from orchestrator.ports import Ports
 
 
 def list_messages(
-    ports: Ports, state: IntakeState | None, deployment: str | None, limit: int
+    ports: Ports, state: IntakeState | None, scope: Scope, limit: int
 ) -> tuple[IntakeMessage, ...]:
-    """The newest messages of a deployment, or of all."""
-    return ports.store.read(lambda tx: tx.intake.newest(state, deployment, limit))
+    """The newest messages for deployments of the scope."""
+    return ports.store.read(lambda tx: tx.intake.newest(state, scope.names, limit))

@@ -7,6 +7,7 @@ import hmac
 import structlog
 
 from orchestrator.domain.audit import OPERATOR
+from orchestrator.domain.permission import Permission
 from orchestrator.domain.token import Token, hash_of
 from orchestrator.errors import NotFound, Unauthorized
 from orchestrator.ports import Ports, Transaction
@@ -21,6 +22,7 @@ def create_token(
     deployment: str | None = None,
     actor: str = OPERATOR,
     person: str | None = None,
+    permission: Permission = Permission.MANAGE,
 ) -> tuple[Token, str]:
     """Store a token for one deployment or (None) for all; returns it with its secret.
 
@@ -31,7 +33,15 @@ def create_token(
         ports.deployments.get(deployment)
     secret = ports.chance.secret()
     now = ports.clock.now()
-    token = Token(ports.ids.new(), name, hash_of(secret), deployment, now, person=person)
+    token = Token(
+        ports.ids.new(),
+        name,
+        hash_of(secret),
+        deployment,
+        now,
+        person=person,
+        permission=permission,
+    )
     ports.store.transact(lambda tx: _add(ports, tx, token, actor))
     return token, secret
 
@@ -47,6 +57,7 @@ def _add(ports: Ports, tx: Transaction, token: Token, actor: str) -> None:
             token.deployment,
             name=token.name,
             person=token.person,
+            permission=token.permission.value,
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from orchestrator.domain.canonical import Json, JsonObject
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.review import Review
 from orchestrator.errors import (
@@ -45,7 +46,9 @@ def answer(ports: Ports, given: Answer) -> JsonObject:
 
 
 def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
-    locked = lock_execution(ports, tx, given.body.execution_id, given.actor, given.deployment)
+    locked = lock_execution(
+        ports, tx, given.body.execution_id, given.actor, Scope.of(given.deployment)
+    )
     review = _asked_about(given.body, locked.plan, tx.reviews.of(locked.execution.id))
     if given.body.output_digest not in (None, "", review.output_digest):
         raise OutputChanged

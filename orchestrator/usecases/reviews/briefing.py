@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.entitlement import refusal
 from orchestrator.domain.output import Output, Preview
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import Entry
@@ -52,9 +53,9 @@ class Briefing:
         return next((r for r in self.recipients if r.address == person and r.is_asked), None)
 
 
-def briefing(ports: Ports, review_id: str, deployment: str | None) -> Briefing:
+def briefing(ports: Ports, review_id: str, scope: Scope) -> Briefing:
     """Read it all. Raises UnknownReview, also for one of another deployment."""
-    review = find_review(ports, review_id, deployment)
+    review = find_review(ports, review_id, scope)
     execution = snapshot(ports, review.execution_id)
     return ports.store.read(lambda tx: _read(tx, review, execution))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from orchestrator.domain.output import Output, Preview
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.errors import UnknownReview
@@ -37,18 +38,18 @@ class ListedReview:
 
 def list_pending(
     ports: Ports,
-    deployment: str | None,
+    scope: Scope,
     after: Position | None,
     limit: int,
     assigned_to: str | None = None,
 ) -> tuple[ListedReview, ...]:
-    """Some of the open reviews of a deployment, or of all, oldest first.
+    """Some of the open reviews of deployments of the scope, oldest first.
 
     ``assigned_to`` leaves those that wait for the person of that address.
     """
 
     def read(tx: Transaction) -> tuple[ListedReview, ...]:
-        reviews = tx.reviews.pending(deployment, after, limit, assigned_to)
+        reviews = tx.reviews.pending(scope.names, after, limit, assigned_to)
         return listed(tx, reviews)
 
     return ports.store.read(read)
@@ -73,15 +74,28 @@ def who_is_asked(ports: Ports, review: Review) -> tuple[Recipient, ...]:
     return ports.store.read(lambda tx: tx.recipients.of([review.id]))
 
 
-def find_review(ports: Ports, review_id: str, deployment: str | None) -> Review:
+def find_review(ports: Ports, review_id: str, scope: Scope) -> Review:
     """The review with that id, whatever its state.
 
-    Raises UnknownReview, also for one of another deployment than the one that is named.
+    Raises UnknownReview, also for one that may not be seen, and NotEntitled. Whoever is asked in it
+    may see it, wherever it is.
     """
-    review = ports.store.read(lambda tx: tx.reviews.get([review_id])).get(review_id)
-    if review is None or deployment not in (None, review.deployment):
-        raise UnknownReview(review_id)
-    return review
+
+    def read(tx: Transaction) -> Review:
+        review = tx.reviews.get([review_id]).get(review_id)
+        if review is None:
+            raise UnknownReview(review_id)
+        if review.deployment not in scope and not _is_known_to(tx, review, scope.person):
+            scope.require(review.deployment, UnknownReview(review_id))
+        return review
+
+    return ports.store.read(read)
+
+
+def _is_known_to(tx: Transaction, review: Review, person: str | None) -> bool:
+    return person is not None and any(
+        each.address == person for each in tx.recipients.of([review.id])
+    )
 
 
 def reviewed_output(ports: Ports, review: Review) -> Output:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.domain.output import Preview
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.review import Review
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.reviews.find import ListedReview, listed
@@ -23,7 +24,7 @@ class Wanted:
     the task, of the question or of the execution's id, whatever its case.
     """
 
-    deployment: str | None = None
+    scope: Scope = EVERYWHERE
     assigned_to: str | None = None
     text: str = ""
 
@@ -48,7 +49,7 @@ def list_waiting(ports: Ports, wanted: Wanted, after: str | None) -> Listing:
 
     def read(tx: Transaction) -> Listing:
         place = _place(tx, after)
-        seen = tx.reviews.waiting(wanted.deployment, place, most + 1, wanted.assigned_to)
+        seen = tx.reviews.waiting(wanted.scope.names, place, most + 1, wanted.assigned_to)
         found = [review for review in seen[:most] if wanted.matches(review)]
         if len(found) > PAGE:
             return Listing(listed(tx, found[:PAGE]), found[PAGE - 1].id)
@@ -57,11 +58,11 @@ def list_waiting(ports: Ports, wanted: Wanted, after: str | None) -> Listing:
     return ports.store.read(read)
 
 
-def list_done(ports: Ports, deployment: str | None, after: str | None) -> Listing:
+def list_done(ports: Ports, scope: Scope, after: str | None) -> Listing:
     """Closed reviews, the last ones first."""
 
     def read(tx: Transaction) -> Listing:
-        found = tx.reviews.done(deployment, _place(tx, after), PAGE + 1)
+        found = tx.reviews.done(scope.names, _place(tx, after), PAGE + 1)
         more = found[PAGE - 1].id if len(found) > PAGE else None
         return Listing(tuple(ListedReview(each, Preview("")) for each in found[:PAGE]), more)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.errors import AlreadyAnswered, NotEntitled
@@ -33,11 +34,11 @@ class LockedReview:
 class Act:
     """Which review somebody does something about: ``actor`` is whose credentials it came with.
 
-    ``deployment`` is the one that the credentials are valid for, None for all.
+    ``scope`` is where these are good for it.
     """
 
     review_id: str
-    deployment: str | None
+    scope: Scope
     actor: str
 
 
@@ -46,7 +47,7 @@ def with_open_review(ports: Ports, act: Act, work: Callable[[LockedReview], None
 
     Raises UnknownReview, AlreadyAnswered, and whatever the work does.
     """
-    found = find_review(ports, act.review_id, act.deployment)
+    found = find_review(ports, act.review_id, act.scope)
 
     def decide(tx: Transaction) -> None:
         locked = lock_execution(ports, tx, found.execution_id, act.actor)
@@ -57,4 +58,4 @@ def with_open_review(ports: Ports, act: Act, work: Callable[[LockedReview], None
         locked.close()
 
     ports.store.transact(decide)
-    return find_review(ports, act.review_id, act.deployment)
+    return find_review(ports, act.review_id, act.scope)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import person_actor
@@ -79,7 +80,7 @@ def respond_as(ports: Ports, holder: Holder, said: RespondBody, channel: str) ->
     actor = ACTOR if identity is None else person_actor(identity)
     body = resume_body(review, said)
     answer(ports, Answer(review.deployment, body, actor, channel, identity=identity))
-    return find_review(ports, review.id, None)
+    return find_review(ports, review.id, EVERYWHERE)
 
 
 def resume_body(review: Review, said: RespondBody) -> ResumeBody:

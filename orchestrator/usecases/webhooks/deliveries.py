@@ -8,6 +8,7 @@ from datetime import datetime
 from orchestrator.domain.canonical import decode, encode
 from orchestrator.domain.chain import chained
 from orchestrator.domain.delivery import DELIVERY, Delivery, DeliveryAttempt
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.timeline import Entry
 from orchestrator.errors import NotReplayable, UnknownDelivery
 from orchestrator.ports import DeliveryFilter, Outcome, Ports, Position, Transaction
@@ -28,19 +29,19 @@ def list_deliveries(
 
 
 def read_delivery(
-    ports: Ports, delivery_id: str, deployment: str | None = None
+    ports: Ports, delivery_id: str, scope: Scope = EVERYWHERE
 ) -> tuple[Delivery, tuple[DeliveryAttempt, ...]]:
     """A delivery with all its tries. Raises UnknownDelivery, also for another deployment's."""
 
     def read(tx: Transaction) -> tuple[Delivery, tuple[DeliveryAttempt, ...]]:
-        found = _visible(tx, delivery_id, deployment)
+        found = _visible(tx, delivery_id, scope)
         return found, tx.deliveries.attempts(delivery_id)
 
     return ports.store.read(read)
 
 
 def replay_delivery(
-    ports: Ports, delivery_id: str, actor: str, deployment: str | None = None
+    ports: Ports, delivery_id: str, actor: str, scope: Scope = EVERYWHERE
 ) -> Delivery:
     """Send a delivery that has ended again: the full schedule anew, under the same id.
 
@@ -48,7 +49,7 @@ def replay_delivery(
     """
 
     def decide(tx: Transaction) -> Delivery:
-        found = _visible(tx, delivery_id, deployment)
+        found = _visible(tx, delivery_id, scope)
         if not DELIVERY.allows("replay", found.state):
             raise NotReplayable(found.state)
         _replay(ports, tx, [found], actor)
@@ -128,8 +129,9 @@ def shown_body(delivery: Delivery) -> str | None:
     return delivery.body.decode(errors="replace")
 
 
-def _visible(tx: Transaction, delivery_id: str, deployment: str | None) -> Delivery:
+def _visible(tx: Transaction, delivery_id: str, scope: Scope) -> Delivery:
     found = tx.deliveries.get(delivery_id)
-    if found is None or deployment not in (None, found.deployment):
+    if found is None:
         raise UnknownDelivery(delivery_id)
+    scope.require(found.deployment, UnknownDelivery(delivery_id))
     return found

@@ -15,6 +15,7 @@ from orchestrator.domain.endpoint import (
     SigningSecret,
     signing_secret,
 )
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.errors import SecretKeyMissing, UnknownEndpoint
 from orchestrator.ports import Ports, Position, Transaction
 from orchestrator.usecases.operations.audit import note
@@ -43,23 +44,23 @@ class EndpointReport:
 
 
 def list_endpoints(
-    ports: Ports, deployment: str | None, after: Position | None, limit: int
+    ports: Ports, scope: Scope, after: Position | None, limit: int
 ) -> tuple[EndpointReport, ...]:
-    """Some of the endpoints of a deployment, or of all, newest first."""
+    """Some of the endpoints of deployments of the scope, newest first."""
 
     def read(tx: Transaction) -> tuple[EndpointReport, ...]:
-        found = tx.endpoints.page(deployment, after, limit)
+        found = tx.endpoints.page(scope.names, after, limit)
         waiting = tx.figures.waiting_deliveries([endpoint.id for endpoint in found])
         return tuple(EndpointReport(each, waiting.get(each.id, 0)) for each in found)
 
     return ports.store.read(read)
 
 
-def read_endpoint(ports: Ports, endpoint_id: str, deployment: str | None = None) -> EndpointReport:
+def read_endpoint(ports: Ports, endpoint_id: str, scope: Scope = EVERYWHERE) -> EndpointReport:
     """An endpoint and its queue. Raises UnknownEndpoint, also for another deployment's."""
 
     def read(tx: Transaction) -> EndpointReport:
-        endpoint = _visible(tx.endpoints.get(endpoint_id), endpoint_id, deployment)
+        endpoint = _visible(tx.endpoints.get(endpoint_id), endpoint_id, scope)
         return EndpointReport(
             endpoint, tx.figures.waiting_deliveries([endpoint_id]).get(endpoint_id, 0)
         )
@@ -68,7 +69,7 @@ def read_endpoint(ports: Ports, endpoint_id: str, deployment: str | None = None)
 
 
 def disable_endpoint(
-    ports: Ports, endpoint_id: str, actor: str, reason: str = "", deployment: str | None = None
+    ports: Ports, endpoint_id: str, actor: str, reason: str = "", scope: Scope = EVERYWHERE
 ) -> Endpoint:
     """Send nothing there any more; what waits there is cancelled. Does nothing where it is off.
 
@@ -76,7 +77,7 @@ def disable_endpoint(
     """
 
     def decide(tx: Transaction) -> Endpoint:
-        before = _visible(tx.endpoints.lock(endpoint_id), endpoint_id, deployment)
+        before = _visible(tx.endpoints.lock(endpoint_id), endpoint_id, scope)
         if not before.is_enabled:
             return before
         now = tx.now()
@@ -92,7 +93,7 @@ def disable_endpoint(
 
 
 def enable_endpoint(
-    ports: Ports, endpoint_id: str, actor: str, deployment: str | None = None
+    ports: Ports, endpoint_id: str, actor: str, scope: Scope = EVERYWHERE
 ) -> Endpoint:
     """Send there again; its failures are forgotten. Does nothing where it is on.
 
@@ -100,7 +101,7 @@ def enable_endpoint(
     """
 
     def decide(tx: Transaction) -> Endpoint:
-        before = _visible(tx.endpoints.lock(endpoint_id), endpoint_id, deployment)
+        before = _visible(tx.endpoints.lock(endpoint_id), endpoint_id, scope)
         if before.is_enabled:
             return before
         after = tx.endpoints.save(before, before.enable())
@@ -125,12 +126,12 @@ def set_up_endpoint(
     endpoint_id: str,
     settings: EndpointSettings,
     actor: str,
-    deployment: str | None = None,
+    scope: Scope = EVERYWHERE,
 ) -> Endpoint:
     """Replace an endpoint's settings. Raises UnknownEndpoint."""
 
     def decide(tx: Transaction) -> Endpoint:
-        before = _visible(tx.endpoints.lock(endpoint_id), endpoint_id, deployment)
+        before = _visible(tx.endpoints.lock(endpoint_id), endpoint_id, scope)
         after = replace(before, stop_on_4xx=settings.stop_on_4xx, most_sends=settings.most_sends)
         details = asdict(settings)
         note(ports, tx, actor, "endpoint.set_up", endpoint_id, before.deployment, **details)
@@ -152,12 +153,12 @@ def rotate_endpoint_secret(
     endpoint_id: str,
     actor: str,
     keep_old: timedelta = OLD_SECRETS_LIVE,
-    deployment: str | None = None,
+    scope: Scope = EVERYWHERE,
 ) -> Rotated:
     """Give an endpoint a new signing secret of its own. Raises UnknownEndpoint."""
 
     def decide(tx: Transaction) -> Rotated:
-        endpoint = _visible(tx.endpoints.get(endpoint_id), endpoint_id, deployment)
+        endpoint = _visible(tx.endpoints.get(endpoint_id), endpoint_id, scope)
         details = {"keep_old": keep_old.total_seconds()}
         note(
             ports, tx, actor, "endpoint.rotate_secret", endpoint_id, endpoint.deployment, **details
@@ -195,16 +196,14 @@ def _rotate(
 
 
 def ping_endpoint(
-    ports: Ports, endpoint_id: str, actor: str, deployment: str | None = None
+    ports: Ports, endpoint_id: str, actor: str, scope: Scope = EVERYWHERE
 ) -> SendResult:
     """Send a signed test event now, once, whatever the endpoint's state; says what came of it.
 
     It is no delivery: it is not tried again, and changes nothing. Raises UnknownEndpoint, and
     SecretKeyMissing where its URL or what signs for it cannot be decrypted.
     """
-    endpoint, secrets = ports.store.read(
-        lambda tx: _with_secrets(tx, tx.now(), endpoint_id, deployment)
-    )
+    endpoint, secrets = ports.store.read(lambda tx: _with_secrets(tx, tx.now(), endpoint_id, scope))
     body = encode({"type": "ping", "endpoint_id": endpoint_id, "deployment": endpoint.deployment})
     result = send_signed(ports, endpoint, secrets, ports.ids.new(), body)
     details = {"status": result.status, "error": result.error}
@@ -217,15 +216,16 @@ def ping_endpoint(
 
 
 def _with_secrets(
-    tx: Transaction, now: datetime, endpoint_id: str, deployment: str | None
+    tx: Transaction, now: datetime, endpoint_id: str, scope: Scope
 ) -> tuple[Endpoint, tuple[str, ...]]:
-    endpoint = _visible(tx.endpoints.get(endpoint_id), endpoint_id, deployment)
+    endpoint = _visible(tx.endpoints.get(endpoint_id), endpoint_id, scope)
     if endpoint.is_sealed:
         raise SecretKeyMissing
     return endpoint, tx.endpoints.secrets(endpoint, now)
 
 
-def _visible(found: Endpoint | None, endpoint_id: str, deployment: str | None) -> Endpoint:
-    if found is None or deployment not in (None, found.deployment):
+def _visible(found: Endpoint | None, endpoint_id: str, scope: Scope) -> Endpoint:
+    if found is None:
         raise UnknownEndpoint(endpoint_id)
+    scope.require(found.deployment, UnknownEndpoint(endpoint_id))
     return found

@@ -18,6 +18,7 @@ from world import World, world_over
 from orchestrator.adapters.sql import migrate
 from orchestrator.adapters.sql.engine import make_engine
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import Scope
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.record import Counts, check
 from orchestrator.usecases.executions.retry import retry_execution
@@ -174,7 +175,7 @@ def test_a_text_edited_before_the_upgrade_is_the_output(world: World) -> None:
 
 def test_what_failed_before_the_upgrade_is_retried(world: World) -> None:
     for case in ("failed", "expired_with_output"):
-        retry_execution(world.ports, "crew", CASES[case], "tests")
+        retry_execution(world.ports, Scope.of("crew"), CASES[case], "tests")
         world.work()
         assert finish(world, CASES[case]) is SUCCEEDED
 

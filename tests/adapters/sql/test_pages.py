@@ -51,9 +51,9 @@ def test_executions_are_filtered_by_deployment_and_state(
     other = new_execution(deployment="b", state=ExecutionState.RUNNING)
     store.transact(lambda tx: tx.executions.add(other))
 
-    assert page(store, deployment="b") == (other,)
+    assert page(store, deployments={"b"}) == (other,)
     assert page(store, state=ExecutionState.RUNNING) == (other,)
-    assert page(store, deployment="b", state=ExecutionState.QUEUED) == ()
+    assert page(store, deployments={"b"}, state=ExecutionState.QUEUED) == ()
 
 
 def test_executions_are_found_by_the_time_of_their_kickoff(
@@ -92,7 +92,7 @@ def test_open_reviews_come_oldest_first(
 
     first = store.read(lambda tx: tx.reviews.pending(None, None, 1))
     place = Position(first[0].created_at, first[0].id)
-    rest = store.read(lambda tx: tx.reviews.pending("newsroom", place, 9))
+    rest = store.read(lambda tx: tx.reviews.pending({"newsroom"}, place, 9))
 
     assert (*first, *rest) == (older, younger)
-    assert store.read(lambda tx: tx.reviews.pending("b", None, 9)) == ()
+    assert store.read(lambda tx: tx.reviews.pending({"b"}, None, 9)) == ()

@@ -41,16 +41,16 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
         tx.reviews.waiting(None, REVIEW, 10),
     ),
     "ix_reviews_waiting_of": lambda tx: (
-        tx.reviews.waiting("d", None, 10),
-        tx.reviews.waiting("d", REVIEW, 10),
+        tx.reviews.waiting({"d"}, None, 10),
+        tx.reviews.waiting({"d"}, REVIEW, 10),
     ),
     "ix_reviews_done": lambda tx: (
         tx.reviews.done(None, None, 10),
         tx.reviews.done(None, REVIEW, 10),
     ),
     "ix_reviews_done_of": lambda tx: (
-        tx.reviews.done("d", None, 10),
-        tx.reviews.done("d", REVIEW, 10),
+        tx.reviews.done({"d"}, None, 10),
+        tx.reviews.done({"d"}, REVIEW, 10),
     ),
     "INDEX ix_recipients_waiting": lambda tx: tx.reviews.waiting(None, None, 10, "ann@x.com"),
     "sqlite_autoindex_sessions": lambda tx: (
@@ -71,14 +71,14 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     ),
     "ix_intake_messages_deployment_received_at_id": lambda tx: tx.intake.newest(None, "d", 10),
     "ix_intake_messages_deployment_state_received_at_id": (
-        lambda tx: (tx.intake.newest("REFUSED", "d", 10), tx.intake.waiting(["d"], 10))
+        lambda tx: (tx.intake.newest("REFUSED", {"d"}, 10), tx.intake.waiting(["d"], 10))
     ),
     "ix_timeline_execution_id_number": lambda tx: tx.timeline.of("x"),
     "INDEX ix_timeline_execution_id_number": lambda tx: tx.timeline.beyond(
         0, 9, 9, EntryFilter(execution_id="x")
     ),
     "ix_timeline_deployment_number": lambda tx: tx.timeline.beyond(
-        0, 9, 9, EntryFilter(deployment="d")
+        0, 9, 9, EntryFilter(deployments={"d"})
     ),
     "ix_timeline_reviews": lambda tx: tx.timeline.beyond(0, 9, 9, EntryFilter(reviews=True)),
     "ix_executions_created_at_id": lambda tx: tx.executions.page(ExecutionFilter(), None, 10),

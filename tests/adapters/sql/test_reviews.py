@@ -108,12 +108,14 @@ def test_what_waits_comes_by_its_deadline_and_what_has_none_last(
     add(store, closed)
 
     for deployment in (None, ordered[0].deployment):
-        assert pages(store, lambda tx, after, of=deployment: tx.reviews.waiting(of, after, 2)) == [
+        assert pages(
+            store, lambda tx, after, of=deployment: tx.reviews.waiting(of and {of}, after, 2)
+        ) == [
             ordered[:2],
             ordered[2:4],
             ordered[4:],
         ]
-    assert store.read(lambda tx: tx.reviews.waiting("other", None, 2)) == ()
+    assert store.read(lambda tx: tx.reviews.waiting({"other"}, None, 2)) == ()
     assert store.read(lambda tx: tx.reviews.waiting(None, None, 2, "ann@example.com")) == ()
 
 
@@ -127,11 +129,13 @@ def test_what_was_closed_last_comes_first(
     add(store, new_review(), *done)
 
     for deployment in (None, done[0].deployment):
-        assert pages(store, lambda tx, after, of=deployment: tx.reviews.done(of, after, 2)) == [
+        assert pages(
+            store, lambda tx, after, of=deployment: tx.reviews.done(of and {of}, after, 2)
+        ) == [
             done[:2],
             done[2:],
         ]
-    assert store.read(lambda tx: tx.reviews.done("other", None, 2)) == ()
+    assert store.read(lambda tx: tx.reviews.done({"other"}, None, 2)) == ()
 
 
 def pages(store: SqlStore, read: Callable[..., tuple[Review, ...]]) -> list[list[Review]]:

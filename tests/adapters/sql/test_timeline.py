@@ -72,8 +72,8 @@ def test_no_entry_has_the_number_nought(store: SqlStore) -> None:
     [
         (EntryFilter(), ["review.open", "task_run.claim", "review.answer"]),
         (EntryFilter(reviews=True), ["review.open", "review.answer"]),
-        (EntryFilter(deployment="elsewhere"), ["task_run.claim"]),
-        (EntryFilter(deployment="elsewhere", reviews=True), []),
+        (EntryFilter(deployments={"elsewhere"}), ["task_run.claim"]),
+        (EntryFilter(deployments={"elsewhere"}, reviews=True), []),
         (EntryFilter(execution_id="none"), []),
     ],
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, String, Table
 
-from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
+from orchestrator.adapters.sql.column_types import JsonText, State, Utc, Uuid, Words
 from orchestrator.adapters.sql.schema.base import Number, in_state, metadata, partial_index
 from orchestrator.domain.intake import IntakeState
+from orchestrator.domain.permission import Permission
 
 plans = Table(
     "plans",
@@ -37,16 +38,31 @@ tokens = Table(
     Column("revoked_at", Utc),
     Column("bootstrap", Boolean, nullable=False),
     Column("person", Words),
+    Column("permission", State(Permission), nullable=False, server_default="manage"),
 )
 
 sessions = Table(
     "sessions",
     metadata,
     Column("hash", String(64), primary_key=True),
-    Column("token_id", Uuid, ForeignKey("tokens.id", ondelete="CASCADE"), nullable=False),
+    Column("token_id", Uuid, ForeignKey("tokens.id", ondelete="CASCADE")),
+    Column("person", Words),
     Column("created_at", Utc, nullable=False),
     Column("seen_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False, index=True),
+)
+
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("address", Words, nullable=False, index=True),
+    Column("leads_to", Words, nullable=False),
+    Column("created_at", Utc, nullable=False),
+    Column("expires_at", Utc, nullable=False, index=True),
+    Column("hash", String(64), unique=True),
+    Column("sent_at", Utc),
+    Column("used_at", Utc),
 )
 
 idempotency_keys = Table(
