@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
-from service import Service
+from service import LONG_AGO, Service
+from sqlalchemy import update
 
+from orchestrator.adapters.sql.schema import sessions
 from orchestrator.usecases.operations.tokens import create_token
 
 SIZES = {"phone": (360, 740), "desk": (1440, 900)}
@@ -99,6 +101,10 @@ class Reviews:
         """Nothing waits any more."""
         for each in self.service.call("GET", "/v1/reviews").json()["reviews"]:
             self.service.client.stop(each["deployment"], each["execution_id"])
+
+    def end_sessions(self) -> None:
+        """The night goes by: nobody has used a session for an hour."""
+        self.service.write(update(sessions).values(seen_at=LONG_AGO))
 
     def of(self, execution_id: str) -> str | None:
         """The open review of an execution."""
