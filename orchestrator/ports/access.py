@@ -51,6 +51,10 @@ class Sessions(Protocol):
         """The session whose secret has this hash."""
         ...
 
+    def live(self, hashes: Collection[str], now: datetime) -> frozenset[str]:
+        """Those of these hashes whose sessions have not ended, nor their tokens."""
+        ...
+
     def seen(self, hashed: str, at: datetime) -> None:
         """Note that it is in use."""
         ...

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from itertools import accumulate
+from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
@@ -39,13 +41,36 @@ def one_line(text: str, longest: int) -> str:
 
 def rendered(markdown: str) -> Markup:
     """Markdown as HTML in which nothing can act, or lead anywhere unseen."""
-    html = nh3.clean(
-        _markdown.render(markdown),
+    return _cleaned(_markdown.render(markdown))
+
+
+def rendered_in_two(markdown: str, longest: int) -> tuple[Markup, Markup]:
+    """The same in two: whole blocks of about so many characters, and those that follow."""
+    env: dict[str, Any] = {}
+    tokens = _markdown.parse(markdown, env)
+    ends = [0, *accumulate(len(line) + 1 for line in markdown.split("\n"))]
+    split, end = len(tokens), 0
+    for number, token in enumerate(tokens):
+        if token.level == 0:
+            end = ends[min(token.map[1], len(ends) - 1)] if token.map else end
+            if token.nesting <= 0 and end >= longest:
+                split = number + 1
+                break
+    first, rest = tokens[:split], tokens[split:]
+    render = _markdown.renderer.render
+    begin = _cleaned(render(first, _markdown.options, env))
+    return begin, _cleaned(render(rest, _markdown.options, env))
+
+
+def _cleaned(html: str) -> Markup:
+    clean = nh3.clean(
+        html,
         tags=set(_TAGS),
         attributes={"a": {"href"}},
         url_schemes={"http", "https", "mailto"},
+        link_rel="noopener noreferrer nofollow",
     )
-    return Markup(html)  # noqa: S704 - nh3 has just cleaned it
+    return Markup(clean)  # noqa: S704 - nh3 has just cleaned it
 
 
 def moment(iso: object) -> str | None:

@@ -110,7 +110,14 @@ def test_changes_are_asked_for_and_the_next_round_has_another_link(service: Serv
 
 def test_a_text_is_edited_and_approved(service: Service) -> None:
     link = Link(service)
-    link.send(choice="approve", edited_output="My own\r\ntext", edit="yes")
+    said = {"choice": "approve", "edited_output": "My own\r\ntext", "edit": "yes"}
+    told = link.send(**said)
+    assert (told.status_code, link.review["state"]) == (200, "PENDING")
+    assert "<ins>My own\ntext</ins>" in told.text
+    (confirmed,) = re.findall(r'name="confirmed" value="([^"]*)"', told.text)
+    other = link.send(**{**said, "edited_output": "Another"}, confirmed=confirmed)
+    assert (other.status_code, link.review["state"]) == (200, "PENDING")
+    assert link.send(**said, confirmed=confirmed).status_code == 303
     assert (link.review["approved"], link.review["edited"]) == (True, True)
 
 

@@ -16,7 +16,7 @@ import pytest
 import uvicorn
 
 from orchestrator.api import create_app
-from orchestrator.api.v1.feed import Feed, Listener
+from orchestrator.api.v1.feed import Feed, Listener, Right
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import EVERY_ENTRY
 from orchestrator.usecases.operations.tokens import create_token, revoke_token
@@ -176,7 +176,7 @@ def test_a_token_that_is_revoked_while_it_is_told_what_it_missed_hears_no_more(
     """Pages are read one by one, so that a listener may be at it for long."""
     token, _ = create_token(service.ports, "limited")
     service.halted()
-    listener = Listener(EVERY_ENTRY, token.id)
+    listener = Listener(EVERY_ENTRY, Right(token.id))
     revoke_token(service.ports, token.id)
 
     async def missed() -> list[Entry]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from orchestrator.api.v1 import feed as feeding
-from orchestrator.api.v1.feed import Feed, Listener
+from orchestrator.api.v1.feed import Feed, Listener, Right
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import EVERY_ENTRY
 
@@ -22,7 +22,7 @@ def entry(number: int) -> Entry:
 def heard() -> tuple[Feed, Listener]:
     """A feed that has passed on number 1, and one who listens to it."""
     feed = Feed(ports=None)  # type: ignore[arg-type]
-    listener = Listener(EVERY_ENTRY, "t")
+    listener = Listener(EVERY_ENTRY, Right("t"))
     feed._listeners.add(listener)
     feed._pass_on([entry(1)])
     asyncio.run(listener.next(0.01))
@@ -54,6 +54,6 @@ def test_who_does_not_read_is_cut_off(heard: tuple[Feed, Listener]) -> None:
 def test_what_was_read_with_a_revocation_is_not_told(heard: tuple[Feed, Listener]) -> None:
     feed, listener = heard
     feed._pass_on([entry(2)])
-    feed._pass_on([entry(3)], revoked={"t"})
+    feed._pass_on([entry(3)], ended={Right("t")})
     assert listener.is_cut_off
     assert numbers(listener) == []

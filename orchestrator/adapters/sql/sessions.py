@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select, update
 
 from orchestrator.adapters.sql.rows import Rows
-from orchestrator.adapters.sql.schema import sessions, sign_in_links
-from orchestrator.domain.session import Session, SignInLink
+from orchestrator.adapters.sql.schema import sessions, sign_in_links, tokens
+from orchestrator.domain.session import IDLE, Session, SignInLink
 
 _c = sessions.c
 _l = sign_in_links.c
@@ -28,6 +29,13 @@ class SqlSessions:
     def by_hash(self, hashed: str) -> Session | None:
         """The session whose secret has this hash."""
         return self._rows.first(self._rows.select().where(_c.hash == hashed))
+
+    def live(self, hashes: Collection[str], now: datetime) -> frozenset[str]:
+        """Those of these hashes whose sessions have not ended, nor their tokens."""
+        live = select(_c.hash).outerjoin(tokens, tokens.c.id == _c.token_id)
+        live = live.where(_c.hash.in_(hashes), tokens.c.revoked_at.is_(None))
+        live = live.where(_c.expires_at > now, _c.seen_at > now - IDLE)
+        return frozenset(self._connection.execute(live).scalars())
 
     def seen(self, hashed: str, at: datetime) -> None:
         """Note that it is in use."""

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from markupsafe import Markup
-
+from orchestrator.api.pages.shown_output import LONGEST_OUTPUT, shown_output
+from orchestrator.domain.canonical import digest
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import Review
+from orchestrator.domain.word_difference import Stretch, difference
 from orchestrator.errors import Invalid
 from orchestrator.wire.moment import iso
 from orchestrator.wire.notices import said_automatically
 from orchestrator.wire.requests import RespondBody, parse
-from orchestrator.wire.shown import moment, plain, rendered
+from orchestrator.wire.shown import moment, plain
 
-LONGEST_OUTPUT = 200_000
-"""Characters of an output that a page shows; there is a call for more."""
-
-MOST_FIELDS = 10
+MOST_FIELDS = 12
 
 _APPROVE, _REJECT = "approve", "reject"
 _EDITABLE = (QuestionKind.JUDGE, QuestionKind.APPROVAL)
@@ -49,6 +46,13 @@ class Said:
     edited_output: str = ""
     output_digest: str = ""
     word: str = ""
+    confirmed: str = ""
+    again: bool = False
+
+    @property
+    def written(self) -> str:
+        """All that would be a pity to lose."""
+        return "\n\n".join(filter(None, (self.feedback, self.edited_output)))
 
 
 def fields_of(raw: bytes) -> dict[str, str]:
@@ -68,6 +72,8 @@ def said_in(given: Mapping[str, str]) -> Said:
         edited_output=_lines(given.get("edited_output", "")) if given.get("edit") else "",
         output_digest=given.get("output_digest", ""),
         word=given.get("word", ""),
+        confirmed=given.get("confirmed", ""),
+        again="again" in given,
     )
 
 
@@ -85,7 +91,7 @@ def answer_in(review: Review, said: Said) -> RespondBody:
     body: dict[str, Any] = {"feedback": said.feedback, "output_digest": said.output_digest}
     if said.in_words and review.kind in _TAKES_WORDS:
         return parse(RespondBody, body)
-    if said.choice not in {each.value for each in _choices(review)}:
+    if said.choice not in {each.value for each in offered(review)}:
         raise Invalid("Choose one of the answers.")
     if review.kind in _EDITABLE:
         if said.edited_output and said.choice == _APPROVE:
@@ -94,6 +100,20 @@ def answer_in(review: Review, said: Said) -> RespondBody:
     else:
         body["outcome"] = said.choice
     return parse(RespondBody, body)
+
+
+def to_confirm(review: Review, output: Output, said: Said) -> bool:
+    """Whether an approval in a text of one's own has yet to be confirmed, once it was compared.
+
+    Raises Invalid for what could not be taken if it were.
+    """
+    if not (said.edited_output and said.choice == _APPROVE and review.kind in _EDITABLE):
+        return False
+    if said.again:
+        return True
+    answer_in(review, said)
+    is_changed = said.edited_output != _lines(output.raw)
+    return is_changed and said.confirmed != digest(said.edited_output)
 
 
 def _require_word(review: Review, said: Said) -> None:
@@ -109,10 +129,18 @@ def _word(review: Review) -> str:
     return " ".join(review.task_name.split())
 
 
-def _choices(review: Review) -> list[Choice]:
+def offered(review: Review) -> list[Choice]:
+    """The buttons of a review's form."""
     if review.kind is QuestionKind.JUDGE:
         return [Choice(value, label) for value, label in _VERDICTS.items()]
     return [Choice(option, option) for option in review.question.options]
+
+
+def choices_for(values: Iterable[str]) -> list[Choice]:
+    """The answers that several reviews offer, each once; the verdicts are always among them."""
+    return [
+        Choice(each, _VERDICTS.get(each, each)) for each in dict.fromkeys((*_VERDICTS, *values))
+    ]
 
 
 def _words_button(review: Review) -> str | None:
@@ -129,18 +157,22 @@ def _may_edit(review: Review, output: Output) -> bool:
 
 
 def shown_form(
-    review: Review, output: Output, said: Said, fault: str | None = None
+    review: Review, output: Output, said: Said, fault: str | None = None, *, confirm: bool = False
 ) -> dict[str, Any]:
-    """What the templates show of a review, of its output, and of the form that answers it."""
+    """What the templates show of a review, of its output, and of the form that answers it.
+
+    With ``confirm`` the form shows what an edited text changes, and asks for a last yes.
+    """
     terms = review.terms
     return {
         "fault": fault,
+        "confirm": _edit(output, said) if confirm and not said.again else None,
         "review": _shown(review),
-        "output": shown_output(output),
+        "output": shown_output(output.raw),
         "text": output.raw if _may_edit(review, output) else "",
         "said": said,
         "chosen": said.choice,
-        "choices": _choices(review),
+        "choices": offered(review),
         "words_button": _words_button(review),
         "may_edit": _may_edit(review, output),
         "careful": terms is not None and terms.careful,
@@ -152,6 +184,26 @@ def shown_form(
         "what_follows": _FOLLOWS.get(review.kind, "Your words go on as they are."),
     }
 
+
+def _edit(output: Output, said: Said) -> dict[str, Any]:
+    stretches = difference(output.raw, said.edited_output)
+    return {
+        "digest": digest(said.edited_output),
+        "changes": None if stretches is None else [shown_stretch(each) for each in stretches],
+        "text": plain(said.edited_output, LONGEST_OUTPUT),
+    }
+
+
+def shown_stretch(stretch: Stretch) -> Stretch:
+    """A stretch of a comparison, with less of what both texts have."""
+    text = stretch.text
+    if not (stretch.removed or stretch.added) and len(text) > _ALIKE:
+        text = f"{text[: _ALIKE // 2]} […] {text[-_ALIKE // 2 :]}"
+    return Stretch(plain(text, LONGEST_OUTPUT), stretch.removed, stretch.added)
+
+
+_ALIKE = 600
+"""Characters that both texts have; in the middle of more, nothing is to be seen."""
 
 _TIMES = ("expires_at", "answer_at", "escalate_at")
 _ASKED_FOR = {
@@ -193,21 +245,3 @@ def shown_earlier(review: Review) -> dict[str, Any]:
     by = plain(review.reviewer or review.actor or "somebody", 200)
     words = plain(review.words or "", 20_000)
     return {"id": review.id, "round": review.round, "by": by, "feedback": words}
-
-
-def shown_output(output: Output) -> Markup:
-    """Data in lines of its own, any other text as the Markdown that models write."""
-    data = pretty(output.raw)
-    if data is not None:
-        return Markup("<pre>{}</pre>").format(plain(data, LONGEST_OUTPUT))
-    return rendered(plain(output.raw, LONGEST_OUTPUT))
-
-
-def pretty(text: str) -> str | None:
-    """An object or list of JSON in lines of its own; None for any other text."""
-    if len(text) > LONGEST_OUTPUT or text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return None

@@ -21,6 +21,7 @@ from orchestrator.api.pages.answer_form import (
     said_in,
     shown_earlier,
     shown_form,
+    to_confirm,
 )
 from orchestrator.api.pages.rendering import HEADERS, message, page
 from orchestrator.domain.review import Review
@@ -60,23 +61,28 @@ def decide(ports: World, token: Token, raw: RawBody) -> Response:
     said = Said()
     try:
         said = said_in(fields_of(raw))
+        review = holder.review
+        if review.is_open and to_confirm(review, reviewed_output(ports, review), said):
+            return _form(ports, holder, said, confirm=True)
         respond_as(ports, holder, answer_in(holder.review, said), CHANNEL)
     except AlreadyAnswered as lost:
-        return message("Already decided", lost.message, HTTPStatus.CONFLICT, said.feedback)
+        return message("Already decided", lost.message, HTTPStatus.CONFLICT, said.written)
     except NotEntitled as refused:
         status = MEANINGS[NotEntitled].status
-        return message("Not yours to decide", refused.message, status, said.feedback)
+        return message("Not yours to decide", refused.message, status, said.written)
     except (Invalid, OutputChanged) as wrong:
         return _form(ports, holder, said, fault=wrong.message)
     return Response(status_code=HTTPStatus.SEE_OTHER, headers={**HEADERS, "Location": token})
 
 
-def _form(ports: Ports, holder: Holder, said: Said, fault: str | None = None) -> Response:
+def _form(
+    ports: Ports, holder: Holder, said: Said, fault: str | None = None, *, confirm: bool = False
+) -> Response:
     review = holder.review
     return page(
         "answer.html",
         HTTPStatus.OK if fault is None else HTTPStatus.UNPROCESSABLE_ENTITY,
-        **shown_form(review, reviewed_output(ports, review), said, fault),
+        **shown_form(review, reviewed_output(ports, review), said, fault, confirm=confirm),
         earlier=[shown_earlier(each) for each in earlier_rounds(ports, review)],
         reason=holder.recipient.reason if holder.recipient else None,
     )

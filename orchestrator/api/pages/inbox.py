@@ -2,61 +2,79 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from orchestrator.api.common.access import World
+from orchestrator.api.pages.answer_form import choices_for
 from orchestrator.api.pages.page_route import PageRoute
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
+from orchestrator.api.pages.rows import done_row, waiting_row
 from orchestrator.api.pages.signed_in import Signed, SignedIn
 from orchestrator.domain.permission import EVERYWHERE, Scope
-from orchestrator.domain.review import Review
 from orchestrator.errors import NotFound
 from orchestrator.ports import Ports
-from orchestrator.usecases.reviews.find import ListedReview
-from orchestrator.usecases.reviews.lists import Listing, Wanted, list_done, list_waiting
+from orchestrator.usecases.reviews.lists import Wanted, list_done, list_waiting
 from orchestrator.wire.ids import Id
-from orchestrator.wire.moment import iso
 from orchestrator.wire.paths import INBOX
-from orchestrator.wire.shown import moment, one_line
 
 inbox = APIRouter(prefix=INBOX, include_in_schema=False, route_class=PageRoute)
 
 After = Annotated[Id, Query(max_length=100)]
 Narrowed = Annotated[str, Query(max_length=200)]
 
-_LONGEST_LINE = 160
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which of the reviews that wait are asked for, as the address of the list says."""
+
+    deployment: str
+    text: str
+    whose: str
+
+    def wanted(self, signed: SignedIn) -> Wanted:
+        """The same for somebody. Raises NotFound for what is not visible."""
+        person = None if self.whose == "all" else signed.person
+        scope = _scope(signed, self.deployment, mine=person is not None)
+        return Wanted(scope, person, self.text)
+
+    def query(self, **more: str | int) -> str:
+        """It, and more, as the end of an address."""
+        asked = {"deployment": self.deployment, "text": self.text, "whose": self.whose}
+        return urlencode({name: value for name, value in {**asked, **more}.items() if value})
+
+
+def _asked(deployment: Narrowed = "", text: Narrowed = "", whose: Narrowed = "") -> Sought:
+    return Sought(deployment, text, whose)
+
+
+Asked = Annotated[Sought, Depends(_asked)]
 
 
 @inbox.get("")
-def waiting(
-    ports: World,
-    signed: Signed,
-    deployment: Narrowed = "",
-    text: Narrowed = "",
-    whose: Narrowed = "",
-    after: After = "",
-) -> Response:
+def waiting(ports: World, signed: Signed, sought: Asked, after: After = "") -> Response:
     """What waits, the most urgent first: for the person, or of all that is visible."""
-    is_mine = signed.person is not None and whose != "all"
-    person = signed.person if is_mine else None
-    wanted = Wanted(_scope(signed, deployment, mine=is_mine), person, text)
+    wanted = sought.wanted(signed)
+    drawn_at = ports.store.read(lambda tx: tx.timeline.settled())  # before: nothing is missed
     found = list_waiting(ports, wanted, after or None)
-    asked = {"deployment": deployment, "text": text, "whose": whose}
     now = ports.clock.now()
+    rows = [waiting_row(each, signed.person, now) for each in found.reviews]
     return page(
         "waiting.html",
         headers=HEADERS_OF_FORMS,
         **_frame(ports, signed),
-        **_paging(found, asked),
-        rows=[_waiting(each, signed.person, now) for each in found.reviews],
+        more=found.more_after and f"?{sought.query(after=found.more_after)}",
+        stream=f"{INBOX}/events?{sought.query(after=drawn_at)}",
+        is_first=not after,
+        rows=rows,
         count=f"{len(found.reviews)}{'+' if found.more_after or after else ''}",
-        asked=asked,
-        is_mine=is_mine,
+        choices=choices_for(value for row in rows for value in row["choices"]),
+        asked=sought,
+        is_mine=wanted.assigned_to is not None,
     )
 
 
@@ -64,13 +82,13 @@ def waiting(
 def done(ports: World, signed: Signed, deployment: Narrowed = "", after: After = "") -> Response:
     """What was decided, by whom, when and how; the last first."""
     found = list_done(ports, _scope(signed, deployment), after or None)
-    asked = {"deployment": deployment}
+    asked = Sought(deployment, "", "")
     return page(
         "done.html",
         headers=HEADERS_OF_FORMS,
         **_frame(ports, signed),
-        **_paging(found, asked),
-        rows=[_done(each.review) for each in found.reviews],
+        more=found.more_after and f"?{asked.query(after=found.more_after)}",
+        rows=[done_row(each.review) for each in found.reviews],
         asked=asked,
     )
 
@@ -98,64 +116,3 @@ def _frame(ports: Ports, signed: SignedIn) -> dict[str, Any]:
         "is_person": signed.person is not None,
         "deployments": [name for name in ports.deployments.names() if name in visible],
     }
-
-
-def _paging(found: Listing, asked: dict[str, str]) -> dict[str, Any]:
-    given = {name: value for name, value in asked.items() if value}
-    more = found.more_after and urlencode({**given, "after": found.more_after})
-    return {"more": f"?{more}" if more else None}
-
-
-def _waiting(listed: ListedReview, person: str | None, now: datetime) -> dict[str, Any]:
-    review = listed.review
-    asked = [each.address for each in listed.recipients if each.is_asked]
-    return {
-        **_known_by(review),
-        "begins": one_line(review.question.message or listed.preview.text, _LONGEST_LINE),
-        "age": age(now - review.created_at),
-        "deadline": moment(iso(review.deadline_at)),
-        "is_late": review.deadline_at is not None and review.deadline_at <= now,
-        "others": [each for each in asked if each != person],
-        "is_asked": person in asked,
-        "claimed_by": review.holder(now),
-    }
-
-
-def _done(review: Review) -> dict[str, Any]:
-    return {
-        **_known_by(review),
-        "decision": decision(review),
-        "by": one_line(review.reviewer or review.actor or "nobody", _LONGEST_LINE),
-        "at": moment(iso(review.closed_at)),
-        "channel": review.channel,
-        "words": one_line(review.words or "", _LONGEST_LINE),
-    }
-
-
-def _known_by(review: Review) -> dict[str, Any]:
-    return {
-        "id": review.id,
-        "task_name": one_line(review.task_name, _LONGEST_LINE),
-        "deployment": review.deployment,
-        "round": review.round,
-    }
-
-
-def decision(review: Review) -> str:
-    """What became of a closed review, in a word or two."""
-    if review.outcome is not None:
-        return one_line(review.outcome, _LONGEST_LINE)
-    if review.approved is not None:
-        edited = " an edited text" if review.edited_output_id else ""
-        return f"approved{edited}" if review.approved else "changes wanted"
-    return review.state.value.lower()
-
-
-def age(since: timedelta) -> str:
-    """How long something has waited, in its largest unit."""
-    minutes = max(0, int(since.total_seconds() // 60))
-    for size, unit in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
-        count = minutes // size
-        if count:
-            return f"{count} {unit}{'s' if count > 1 else ''}"
-    return "just now"

@@ -13,6 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
+from orchestrator.api.pages.assets import asset
+
 _STYLE = files(__package__).joinpath("style.css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
@@ -23,12 +25,15 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_environment.globals["asset"] = asset
+
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
 
 HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": _POLICY,
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
@@ -38,8 +43,15 @@ HEADERS = {
 """No script and nothing from elsewhere; the address, which is a right, goes nowhere."""
 
 
-HEADERS_OF_FORMS = {**HEADERS, "Referrer-Policy": "same-origin"}
-"""Where the address is no right: without a referrer, browsers hide a form's origin as well."""
+HEADERS_OF_FORMS = {
+    **HEADERS,
+    "Content-Security-Policy": f"{_POLICY}; script-src 'self'; connect-src 'self'",
+    "Referrer-Policy": "same-origin",
+}
+"""Where the address is no right: without a referrer, browsers hide a form's origin as well.
+
+Scripts are files of our own, never a part of a page.
+"""
 
 
 def page(
@@ -54,6 +66,11 @@ def page(
         **shown,
     )
     return HTMLResponse(html, status, headers)
+
+
+def fragment(template: str, **shown: Any) -> str:
+    """A part of a page."""
+    return _environment.get_template(template).render(**shown)
 
 
 def message(title: str, text: str, status: int = HTTPStatus.OK, written: str = "") -> HTMLResponse:

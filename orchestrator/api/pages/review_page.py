@@ -19,15 +19,18 @@ from orchestrator.api.pages.answer_form import (
     said_in,
     shown_earlier,
     shown_form,
+    shown_stretch,
+    to_confirm,
 )
-from orchestrator.api.pages.inbox import decision
 from orchestrator.api.pages.page_route import PageRoute, see_other, sign_in_first, told
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
+from orchestrator.api.pages.rows import decision
 from orchestrator.api.pages.signed_in import Perhaps, Signed, SignedIn, require_own_origin
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.permission import Permission
 from orchestrator.domain.person import address_of
 from orchestrator.domain.recipient import Recipient
+from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import Entry
 from orchestrator.domain.word_difference import Stretch, difference
 from orchestrator.errors import AlreadyAnswered, Invalid, NotEntitled, OutputChanged
@@ -37,7 +40,7 @@ from orchestrator.usecases.reviews.briefing import Briefing, briefing, why_not
 from orchestrator.usecases.reviews.claim import claim, release
 from orchestrator.usecases.reviews.delegate import delegate
 from orchestrator.usecases.reviews.feedback import Answer
-from orchestrator.usecases.reviews.find import find_review
+from orchestrator.usecases.reviews.find import find_review, reviewed_output
 from orchestrator.usecases.reviews.locked_review import Act
 from orchestrator.usecases.reviews.respond import resume_body
 from orchestrator.wire.ids import Id
@@ -54,8 +57,6 @@ _OWN_ORIGIN = [Depends(require_own_origin)]
 
 _LONGEST_TEXT = 20_000
 _BEGINNING = 1_000
-_ALIKE = 600
-"""Characters that both texts have; in the middle of more, nothing is to be seen."""
 
 
 @review_page.get("/{review_id}")
@@ -72,24 +73,32 @@ def decide(
     fields = fields_of(raw)
     said = said_in(fields)
     if found is None:
-        return sign_in_first(request, said.feedback)
+        return sign_in_first(request, said.written)
     visitor = found.to(Permission.RESPOND)
     review = find_review(ports, review_id, visitor.scope)
     try:
         found.require_own(fields)
-        body = resume_body(review, answer_in(review, said))
-        given = Answer(
-            review.deployment, body, visitor.actor, visitor.channel, identity=found.person
-        )
-        answer(ports, given)
+        if review.is_open and to_confirm(review, reviewed_output(ports, review), said):
+            return _page(
+                ports, found, briefing(ports, review_id, visitor.scope), said, confirm=True
+            )
+        answer_as(ports, found, review, said)
     except AlreadyAnswered as lost:
-        return told("Already decided", lost.message, HTTPStatus.CONFLICT, said.feedback)
+        return told("Already decided", lost.message, HTTPStatus.CONFLICT, said.written)
     except NotEntitled as refused:
         status = MEANINGS[NotEntitled].status
-        return told("Not decided", refused.message, status, said.feedback)
+        return told("Not decided", refused.message, status, said.written)
     except (Invalid, OutputChanged) as wrong:
         return _page(ports, found, briefing(ports, review_id, visitor.scope), said, wrong.message)
     return see_other(f"{REVIEWS}/{review.id}")
+
+
+def answer_as(ports: Ports, found: SignedIn, review: Review, said: Said) -> JsonObject:
+    """Answer a review as whoever is signed in. Raises as ``answer`` does."""
+    visitor = found.visitor
+    body = resume_body(review, answer_in(review, said))
+    given = Answer(review.deployment, body, visitor.actor, visitor.channel, identity=found.person)
+    return answer(ports, given)
 
 
 @review_page.post("/{review_id}/claim", dependencies=_OWN_ORIGIN)
@@ -125,7 +134,13 @@ def _act(signed: SignedIn, review_id: str) -> Act:
 
 
 def _page(
-    ports: Ports, signed: SignedIn, found: Briefing, said: Said, fault: str | None = None
+    ports: Ports,
+    signed: SignedIn,
+    found: Briefing,
+    said: Said,
+    fault: str | None = None,
+    *,
+    confirm: bool = False,
 ) -> Response:
     review, person = found.review, signed.person
     asked = found.recipient(person)
@@ -134,7 +149,7 @@ def _page(
         "review.html",
         HTTPStatus.OK if fault is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         HEADERS_OF_FORMS,
-        **shown_form(review, found.output, said, fault),
+        **shown_form(review, found.output, said, fault, confirm=confirm),
         who=signed.name,
         csrf=signed.csrf,
         earlier=[shown_earlier(each) for each in found.earlier],
@@ -167,14 +182,7 @@ def _changes(found: Briefing) -> list[Stretch] | None:
     if found.before is None:
         return None
     stretches = difference(found.before.raw, found.output.raw)
-    return None if stretches is None else [_shortened(each) for each in stretches]
-
-
-def _shortened(stretch: Stretch) -> Stretch:
-    text = stretch.text
-    if not (stretch.removed or stretch.added) and len(text) > _ALIKE:
-        text = f"{text[: _ALIKE // 2]} […] {text[-_ALIKE // 2 :]}"
-    return Stretch(plain(text, _LONGEST_TEXT), stretch.removed, stretch.added)
+    return None if stretches is None else [shown_stretch(each) for each in stretches]
 
 
 def _recipient(recipient: Recipient) -> dict[str, Any]:

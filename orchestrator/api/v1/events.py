@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 from orchestrator.api.common.access import Viewer, Visitor
 from orchestrator.api.common.head import is_head
 from orchestrator.api.common.openapi import documented_as
-from orchestrator.api.v1.feed import Feed
+from orchestrator.api.v1.feed import Feed, Right
 from orchestrator.api.v1.records import entry_record
 from orchestrator.domain.timeline import Entry
 from orchestrator.errors import Transient
@@ -92,7 +92,7 @@ def _stream(request: Request, visitor: Visitor, wanted: EntryFilter, last: int |
 async def _lines(
     feed: Feed, wanted: EntryFilter, token_id: str, last: int | None
 ) -> AsyncIterator[str]:
-    async with feed.listen(wanted, token_id) as (listener, now):
+    async with feed.listen(wanted, Right(token_id)) as (listener, now):
         yield ": listening\n\n"
         async for entry in feed.replay(listener, now if last is None else last, now):
             yield _event(entry)

@@ -21,14 +21,22 @@ MOST_UNREAD = 1000
 """Entries that wait for a listener who does not read; then it is cut off, and may resume."""
 
 
-class Listener:
-    """One who listens: what it wants to hear, with which token, and what it has yet to read."""
+class Right(NamedTuple):
+    """What lets somebody listen: a token, by its id, or a session, by the hash of its secret."""
 
-    def __init__(self, wanted: EntryFilter, token_id: str) -> None:
+    token_id: str | None = None
+    session: str | None = None
+
+
+class Listener:
+    """One who listens: what it wants to hear, by which right, and what it has yet to read."""
+
+    def __init__(self, wanted: EntryFilter, right: Right) -> None:
         self.wanted = wanted
-        self.token_id = token_id
+        self.right = right
         self._unread: asyncio.Queue[Entry | None] = asyncio.Queue(MOST_UNREAD)
         self.is_cut_off = False
+        self.has_no_right = False
 
     def take(self, entry: Entry) -> None:
         """Hand over an entry, if it is wanted; whoever does not read is cut off."""
@@ -46,6 +54,11 @@ class Listener:
             self._unread.get_nowait()
         self._unread.put_nowait(None)
 
+    def end(self) -> None:
+        """Cut it off because its token was revoked, or its session has ended."""
+        self.has_no_right = True
+        self.cut_off()
+
     async def next(self, seconds: float) -> Entry | None:
         """The next entry; None where none came in that time, or it was cut off."""
         try:
@@ -53,12 +66,19 @@ class Listener:
         except TimeoutError:
             return None
 
+    def rest(self) -> list[Entry]:
+        """All that it has yet to read, without waiting."""
+        found = []
+        while not self._unread.empty():
+            found.append(self._unread.get_nowait())
+        return [each for each in found if each is not None]
+
 
 class Look(NamedTuple):
-    """Some entries, and which tokens had not been revoked when they were read."""
+    """Some entries, and which rights were still there when they were read."""
 
     entries: tuple[Entry, ...]
-    live: frozenset[str]
+    live: frozenset[Right]
 
 
 class Feed:
@@ -81,16 +101,21 @@ class Feed:
         """How many listen."""
         return len(self._listeners)
 
+    @property
+    def passed_on(self) -> int:
+        """The number up to which all was passed on to those who listen."""
+        return self._passed_on
+
     @asynccontextmanager
     async def listen(
-        self, wanted: EntryFilter, token_id: str
+        self, wanted: EntryFilter, right: Right
     ) -> AsyncIterator[tuple[Listener, int]]:
         """Listen from now on: gives the listener, and the number after which it gets all."""
         async with self._starting:
             if self._poller is None:
                 self._passed_on = await asyncio.to_thread(self._settled)
                 self._poller = asyncio.create_task(self._poll())
-        listener = Listener(wanted, token_id)
+        listener = Listener(wanted, right)
         self._listeners.add(listener)
         try:
             yield listener, self._passed_on
@@ -104,10 +129,10 @@ class Feed:
         """What it wants of the entries between two numbers, the latter among them."""
         while after < up_to and not listener.is_cut_off:
             page, live = await asyncio.to_thread(
-                self._look, listener.wanted, after, up_to, {listener.token_id}
+                self._look, listener.wanted, after, up_to, {listener.right}
             )
-            if listener.token_id not in live:
-                listener.cut_off()
+            if listener.right not in live:
+                listener.end()
                 return
             for entry in page:
                 yield entry
@@ -122,22 +147,22 @@ class Feed:
                 log.exception("timelines could not be read; it goes on")
 
     async def _catch_up(self) -> None:
-        """Pass on all that is settled; whose token was revoked is cut off before."""
+        """Pass on all that is settled; whose right has ended is cut off before."""
         settled = await asyncio.to_thread(self._settled)
         while True:
-            tokens = {listener.token_id for listener in self._listeners}
+            rights = {listener.right for listener in self._listeners}
             page, live = await asyncio.to_thread(
-                self._look, EVERY_ENTRY, self._passed_on, settled, tokens
+                self._look, EVERY_ENTRY, self._passed_on, settled, rights
             )
-            self._pass_on(page, tokens - live)
+            self._pass_on(page, rights - live)
             if len(page) < PAGE:
                 self._passed_on = max(self._passed_on, settled)
                 return
 
-    def _pass_on(self, page: Sequence[Entry], revoked: Collection[str] = ()) -> None:
+    def _pass_on(self, page: Sequence[Entry], ended: Collection[Right] = ()) -> None:
         for listener in self._listeners:
-            if listener.token_id in revoked:
-                listener.cut_off()
+            if listener.right in ended:
+                listener.end()
             for entry in page:
                 listener.take(entry)
         if page:
@@ -146,12 +171,18 @@ class Feed:
     def _settled(self) -> int:
         return self._ports.store.read(lambda tx: tx.timeline.settled())
 
-    def _look(self, wanted: EntryFilter, after: int, up_to: int, tokens: Collection[str]) -> Look:
+    def _look(self, wanted: EntryFilter, after: int, up_to: int, rights: Collection[Right]) -> Look:
         def read(tx: Transaction) -> Look:
             entries = tx.timeline.beyond(after, up_to, PAGE, wanted) if after < up_to else ()
-            return Look(entries, tx.tokens.live(tokens))
+            return Look(entries, _live(tx, rights))
 
         return self._ports.store.read(read)
+
+
+def _live(tx: Transaction, rights: Collection[Right]) -> frozenset[Right]:
+    tokens = tx.tokens.live({each.token_id for each in rights if each.token_id})
+    sessions = tx.sessions.live({each.session for each in rights if each.session}, tx.now())
+    return frozenset(each for each in rights if each.token_id in tokens or each.session in sessions)
 
 
 def _number(entry: Entry) -> int:

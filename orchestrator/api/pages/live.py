@@ -1,0 +1,188 @@
+"""The waiting list as it changes: server-sent events with the rows that come, change and go.
+
+One look at the timelines serves all who listen (``Feed``), and one reading of the reviews that
+changed (``LiveRows``). A stream ends with its session; listening does not prolong that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import OrderedDict, defaultdict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Request
+from starlette.responses import Response, StreamingResponse
+
+from orchestrator.api.common.head import is_head
+from orchestrator.api.pages.inbox import Asked
+from orchestrator.api.pages.page_route import PageRoute
+from orchestrator.api.pages.rendering import fragment
+from orchestrator.api.pages.rows import waiting_row
+from orchestrator.api.pages.signed_in import Perhaps, SignedIn
+from orchestrator.api.v1.events import MEDIA_TYPE, MOST_LISTENERS, SECONDS_BETWEEN_SIGNS
+from orchestrator.api.v1.feed import Feed, Listener, Right
+from orchestrator.domain.token import hash_of
+from orchestrator.errors import Transient
+from orchestrator.ports import EntryFilter, Ports
+from orchestrator.usecases.reviews.find import ListedReview, listed
+from orchestrator.usecases.reviews.lists import Wanted
+from orchestrator.wire.paths import INBOX
+
+live = APIRouter(prefix=INBOX, include_in_schema=False, route_class=PageRoute)
+
+MOST_OF_ONE = 4
+"""Streams of one session: browsers open six connections to a host, and pages want some as well."""
+
+MOST_BEHIND = 2000
+"""Lines of timelines that are read again for whoever was away; beyond, the page is drawn anew."""
+
+_KEPT = 500
+
+_UNBUFFERED = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@dataclass
+class Reading:
+    """The reviews of an execution as they are, and their rows, each made once for each person."""
+
+    reviews: tuple[ListedReview, ...]
+    now: datetime
+    _made: dict[tuple[str, str | None], str] = field(default_factory=dict)
+
+    def row(self, found: ListedReview, person: str | None) -> str:
+        """The HTML of a row."""
+        key = (found.id, person)
+        if key not in self._made:
+            shown = waiting_row(found, person, self.now)
+            self._made[key] = fragment("waiting_row.html", row=shown)
+        return self._made[key]
+
+
+class LiveRows:
+    """What waits, read once for all who listen. All methods belong to one event loop."""
+
+    def __init__(self, ports: Ports, feed: Feed) -> None:
+        self._ports = ports
+        self._feed = feed
+        self._read: OrderedDict[str, tuple[int, asyncio.Task[Reading]]] = OrderedDict()
+        self._streams: defaultdict[str, list[Listener]] = defaultdict(list)
+
+    async def of(self, execution_id: str) -> Reading:
+        """The reviews of an execution, no older than what was passed on."""
+        number, task = self._read.get(execution_id, (-1, None))
+        if task is None or number < self._feed.passed_on or _has_failed(task):
+            task = asyncio.create_task(asyncio.to_thread(self._look, execution_id))
+            self._read[execution_id] = (self._feed.passed_on, task)
+            while len(self._read) > _KEPT:
+                self._read.popitem(last=False)
+        return await asyncio.shield(task)
+
+    def _look(self, execution_id: str) -> Reading:
+        now = self._ports.clock.now()
+        read = self._ports.store.read
+        return Reading(read(lambda tx: listed(tx, tx.reviews.of(execution_id))), now)
+
+    def begin(self, listener: Listener) -> None:
+        """Somebody listens; of too many of one session, the oldest is cut off."""
+        streams = self._streams[listener.right.session or ""]
+        streams.append(listener)
+        if len(streams) > MOST_OF_ONE:
+            streams.pop(0).cut_off()
+
+    def end(self, listener: Listener) -> None:
+        """Somebody listens no more."""
+        session = listener.right.session or ""
+        left = [each for each in self._streams[session] if each is not listener]
+        self._streams[session] = left
+        if not left:
+            del self._streams[session]
+
+
+def _has_failed(task: asyncio.Task[Reading]) -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)
+
+
+@live.get("/events")
+def events(
+    request: Request,
+    found: Perhaps,
+    sought: Asked,
+    after: Annotated[int, Query(ge=0)] = 0,
+    last: Annotated[int | None, Header(alias="Last-Event-ID", ge=0)] = None,
+) -> Response:
+    """The rows of a list that was drawn when the timelines had come to ``after``.
+
+    Whoever is not signed in is told so in the stream: browsers would try again for ever otherwise.
+    """
+    feed: Feed = request.app.state.feed
+    rows: LiveRows = request.app.state.live_rows
+    if found is None or is_head(request):
+        return Response(_event("ended", {}), media_type=MEDIA_TYPE, headers=_UNBUFFERED)
+    if feed.listeners >= MOST_LISTENERS:
+        raise Transient("Too many listen already. Try again shortly.")
+    wanted = sought.wanted(found)
+    lines = _Stream(feed, rows, found, wanted).lines(after if last is None else last)
+    return StreamingResponse(lines, media_type=MEDIA_TYPE, headers=_UNBUFFERED)
+
+
+class _Stream:
+    """What one page is told."""
+
+    def __init__(self, feed: Feed, rows: LiveRows, signed: SignedIn, wanted: Wanted) -> None:
+        self._feed = feed
+        self._rows = rows
+        self._person = signed.person
+        self._right = Right(session=hash_of(signed.secret))
+        self._wanted = wanted
+
+    async def lines(self, last: int) -> AsyncIterator[str]:
+        entries = EntryFilter(deployments=self._wanted.scope.names, reviews=True)
+        async with self._feed.listen(entries, self._right) as (listener, now):
+            self._rows.begin(listener)
+            try:
+                yield ": listening\n\n"
+                if now - last > MOST_BEHIND:
+                    yield _event("behind", {}, now)
+                    last = now
+                missed = [each async for each in self._feed.replay(listener, last, now)]
+                async for line in self._of([each.execution_id for each in missed], now):
+                    yield line
+                while not listener.is_cut_off:
+                    heard = await listener.next(SECONDS_BETWEEN_SIGNS)
+                    fresh = [heard, *listener.rest()] if heard else []
+                    if not fresh:
+                        yield ": still here\n\n"
+                        continue
+                    number = max(each.number or 0 for each in fresh)
+                    async for line in self._of([each.execution_id for each in fresh], number):
+                        if listener.has_no_right:
+                            break
+                        yield line
+                yield _event("ended" if listener.has_no_right else "paused", {})
+            finally:
+                self._rows.end(listener)
+
+    async def _of(self, executions: Sequence[str], number: int) -> AsyncIterator[str]:
+        for execution_id in dict.fromkeys(executions):
+            reading = await self._rows.of(execution_id)
+            for each in reading.reviews:
+                if self._is_wanted(each):
+                    row = reading.row(each, self._person)
+                    yield _event("row", {"id": each.id, "html": row}, number)
+                else:
+                    yield _event("gone", {"id": each.id}, number)
+
+    def _is_wanted(self, found: ListedReview) -> bool:
+        person = self._wanted.assigned_to
+        waits_for = [each.address for each in found.recipients if each.is_asked]
+        is_theirs = person is None or person in waits_for
+        return found.review.is_open and is_theirs and self._wanted.matches(found.review)
+
+
+def _event(kind: str, data: dict[str, str], number: int | None = None) -> str:
+    id_ = "" if number is None else f"id: {number}\n"
+    return f"{id_}event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"

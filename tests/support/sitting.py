@@ -1,0 +1,126 @@
+"""A person at a real browser, who notices what must not happen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+from service import LONG_AGO, Service
+from sqlalchemy import update
+
+from orchestrator.adapters.sql.schema import sessions
+from orchestrator.usecases.operations.tokens import create_token
+
+SIZES = {"phone": (360, 740), "desk": (1440, 900)}
+
+
+class Sitting:
+    """One browser window of a person: its page, and all that went wrong in it.
+
+    ``faults`` has every dialog, error of the console or of a script, and request to elsewhere.
+    """
+
+    def __init__(self, service: Service, context: BrowserContext) -> None:
+        self.service = service
+        self.context = context
+        self.faults: list[str] = []
+        self.expected: tuple[str, ...] = ()
+        self.page = self.open_page()
+
+    def open_page(self) -> Page:
+        """Another tab, watched as the first one is."""
+        page = self.context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("dialog", self._dialog)
+        page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
+        page.on("console", self._console)
+        page.on("request", self._request)
+        return page
+
+    def _dialog(self, dialog: Any) -> None:
+        self.faults.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def _console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.faults.append(f"console: {message.text}")
+
+    def _request(self, request: Any) -> None:
+        if urlsplit(request.url).netloc != urlsplit(self.service.url).netloc:
+            self.faults.append(f"request: {request.url[:200]}")
+
+    def found_faults(self) -> list[str]:
+        """What went wrong, but for what the test caused itself."""
+        return [each for each in self.faults if not any(e in each for e in self.expected)]
+
+    def go(self, path: str) -> None:
+        """Open a page of the service."""
+        self.page.goto(f"{self.service.url}{path}")
+
+    def sign_in(self, person: str | None = None, deployment: str | None = None) -> None:
+        """By typing a new token into the form."""
+        _, secret = create_token(self.service.ports, "desk", deployment, person=person)
+        self.go("/inbox")
+        self.page.get_by_label("Your API token").fill(secret)
+        self.page.get_by_role("button", name="Sign in").click()
+        expect(self.page.get_by_role("heading", name="Waiting")).to_be_visible()
+
+    def has_no_sideways_scrolling(self) -> bool:
+        """Whether the page is no wider than the window."""
+        wide: bool = self.page.evaluate(
+            "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        )
+        return not wide
+
+    def findings(self) -> list[str]:
+        """What axe finds wrong with the page as it stands."""
+        found = Axe().run(self.page)
+        return [
+            f"{each['id']}: {each['help']}: {[node['html'][:200] for node in each['nodes']]}"
+            for each in found.response["violations"]
+        ]
+
+
+class Reviews:
+    """Makes reviews wait, and says what became of them."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+
+    def wait(self, deployment: str, text: object) -> str:
+        """Have something reviewed; returns the review's id."""
+        told = self.service.call("POST", f"/crews/{deployment}/kickoff", {"inputs": {"text": text}})
+        assert told.ok, told.text
+        execution_id = told.json()["kickoff_id"]
+        return self.service.until(lambda: self.of(execution_id))
+
+    def stop_all(self) -> None:
+        """Nothing waits any more."""
+        for each in self.service.call("GET", "/v1/reviews").json()["reviews"]:
+            self.service.client.stop(each["deployment"], each["execution_id"])
+
+    def end_sessions(self) -> None:
+        """The night goes by: nobody has used a session for an hour."""
+        self.service.write(update(sessions).values(seen_at=LONG_AGO))
+
+    def of(self, execution_id: str) -> str | None:
+        """The open review of an execution."""
+        found = self.service.ports.store.read(lambda tx: tx.reviews.of(execution_id))
+        return next((each.id for each in found if each.is_open), None)
+
+    def now(self, review_id: str) -> dict[str, Any]:
+        """A review as the API tells it."""
+        found: dict[str, Any] = self.service.call("GET", f"/v1/reviews/{review_id}").json()
+        return found
+
+    def decided(self, review_id: str) -> dict[str, Any]:
+        """The same once it has its decision."""
+        return self.service.until(
+            lambda: found if (found := self.now(review_id))["state"] != "PENDING" else None
+        )
+
+
+Sit = Callable[..., Sitting]
