@@ -197,7 +197,10 @@ class Client:
     def approve(
         self, deployment: str, execution_id: str, review: OpenReview, words: str = "", **more: Any
     ) -> str:
-        """Approve what a review asks about; returns ``resumed`` or ``completed``."""
+        """Approve what a review asks about; returns ``resumed`` or ``completed``.
+
+        ``feedback_scope=["publish"]`` has the words read by these tasks alone.
+        """
         return self._answer(deployment, execution_id, review, approve=True, words=words, more=more)
 
     def reject(
@@ -205,7 +208,8 @@ class Client:
     ) -> str:
         """Ask for changes; the task runs again. Returns ``retrying``.
 
-        ``rework_from="research"`` sends the work back to that earlier task.
+        ``rework_from="research"`` sends the work back to that earlier task;
+        ``feedback_scope="retry"`` has nobody but the next run of the task read the words.
         """
         return self._answer(deployment, execution_id, review, approve=False, words=words, more=more)
 

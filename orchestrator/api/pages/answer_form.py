@@ -10,19 +10,21 @@ from urllib.parse import parse_qsl
 
 from markupsafe import Markup
 
+from orchestrator.api.pages.reach_form import readers_in, scope_in, shown_reach
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.reach import Reach
 from orchestrator.domain.review import Review
 from orchestrator.errors import Invalid
 from orchestrator.wire.moment import iso
 from orchestrator.wire.notices import said_automatically
-from orchestrator.wire.requests import RespondBody, parse
+from orchestrator.wire.requests import ONWARD, RespondBody, parse
 from orchestrator.wire.shown import moment, plain, rendered
 
 LONGEST_OUTPUT = 200_000
 """Characters of an output that a page shows; there is a call for more."""
 
-MOST_FIELDS = 10
+MOST_FIELDS = 1000
 
 _APPROVE, _REJECT = "approve", "reject"
 _EDITABLE = (QuestionKind.JUDGE, QuestionKind.APPROVAL)
@@ -41,7 +43,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person put into the form; ``in_words`` where none of the options was chosen."""
+    """What a person put into the form; ``in_words`` where none of the options was chosen.
+
+    ``scope`` says how far the words reach, and ``readers`` which tasks read them where it is
+    ``named``. ``only_looks`` is who wants to see what the words would do, and decides nothing.
+    """
 
     choice: str = ""
     in_words: bool = False
@@ -49,6 +55,9 @@ class Said:
     edited_output: str = ""
     output_digest: str = ""
     word: str = ""
+    scope: str = ONWARD
+    readers: tuple[str, ...] = ()
+    only_looks: bool = False
 
 
 def fields_of(raw: bytes) -> dict[str, str]:
@@ -68,6 +77,9 @@ def said_in(given: Mapping[str, str]) -> Said:
         edited_output=_lines(given.get("edited_output", "")) if given.get("edit") else "",
         output_digest=given.get("output_digest", ""),
         word=given.get("word", ""),
+        scope=given.get("scope", ONWARD),
+        readers=readers_in(given),
+        only_looks="look" in given,
     )
 
 
@@ -83,6 +95,8 @@ def answer_in(review: Review, said: Said) -> RespondBody:
     """
     _require_word(review, said)
     body: dict[str, Any] = {"feedback": said.feedback, "output_digest": said.output_digest}
+    if review.kind is QuestionKind.JUDGE:
+        body |= scope_in(said.scope, said.readers)
     if said.in_words and review.kind in _TAKES_WORDS:
         return parse(RespondBody, body)
     if said.choice not in {each.value for each in _choices(review)}:
@@ -129,7 +143,7 @@ def _may_edit(review: Review, output: Output) -> bool:
 
 
 def shown_form(
-    review: Review, output: Output, said: Said, fault: str | None = None
+    review: Review, output: Output, said: Said, reach: Reach | None, fault: str | None = None
 ) -> dict[str, Any]:
     """What the templates show of a review, of its output, and of the form that answers it."""
     terms = review.terms
@@ -149,6 +163,7 @@ def shown_form(
         "due": {name: moment(iso(getattr(review, name))) for name in _TIMES},
         "automatic": None if terms is None else said_automatically(terms.automatic),
         "ask_for_words": _ASKED_FOR.get(review.kind, "Words beside your answer"),
+        "reach": shown_reach(reach, review, output, said.feedback, (said.scope, said.readers)),
         "what_follows": _FOLLOWS.get(review.kind, "Your words go on as they are."),
     }
 

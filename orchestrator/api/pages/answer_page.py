@@ -27,6 +27,7 @@ from orchestrator.domain.review import Review
 from orchestrator.errors import AlreadyAnswered, Invalid, NotEntitled, OutputChanged
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.find import earlier_rounds, reviewed_output
+from orchestrator.usecases.reviews.reach import reach_of
 from orchestrator.usecases.reviews.respond import Holder, holder_of, respond_as
 from orchestrator.wire.paths import ANSWER_PAGES
 
@@ -60,6 +61,8 @@ def decide(ports: World, token: Token, raw: RawBody) -> Response:
     said = Said()
     try:
         said = said_in(fields_of(raw))
+        if said.only_looks and holder.review.is_open:
+            return _form(ports, holder, said)
         respond_as(ports, holder, answer_in(holder.review, said), CHANNEL)
     except AlreadyAnswered as lost:
         return message("Already decided", lost.message, HTTPStatus.CONFLICT, said.feedback)
@@ -76,7 +79,7 @@ def _form(ports: Ports, holder: Holder, said: Said, fault: str | None = None) ->
     return page(
         "answer.html",
         HTTPStatus.OK if fault is None else HTTPStatus.UNPROCESSABLE_ENTITY,
-        **shown_form(review, reviewed_output(ports, review), said, fault),
+        **shown_form(review, reviewed_output(ports, review), said, reach_of(ports, review), fault),
         earlier=[shown_earlier(each) for each in earlier_rounds(ports, review)],
         reason=holder.recipient.reason if holder.recipient else None,
     )

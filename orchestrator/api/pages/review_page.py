@@ -38,6 +38,7 @@ from orchestrator.usecases.reviews.delegate import delegate
 from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.usecases.reviews.find import find_review
 from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.reach import reach_of
 from orchestrator.usecases.reviews.respond import resume_body
 from orchestrator.wire.ids import Id
 from orchestrator.wire.moment import iso
@@ -76,6 +77,8 @@ def decide(
     review = find_review(ports, review_id, visitor.only)
     try:
         found.require_own(fields)
+        if said.only_looks and review.is_open:
+            return _page(ports, found, briefing(ports, review_id, visitor.only), said)
         body = resume_body(review, answer_in(review, said))
         given = Answer(
             review.deployment, body, visitor.actor, visitor.channel, identity=found.person
@@ -133,7 +136,7 @@ def _page(
         "review.html",
         HTTPStatus.OK if fault is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         HEADERS_OF_FORMS,
-        **shown_form(review, found.output, said, fault),
+        **shown_form(review, found.output, said, reach_of(ports, review), fault),
         who=signed.name,
         csrf=signed.csrf,
         earlier=[shown_earlier(each) for each in found.earlier],

@@ -123,6 +123,7 @@ class ReviewRecord(BaseModel):
     weighing: bool | None = None
     note: str | None = None
     feedback: str | None = None
+    feedback_scope: Literal["retry"] | list[str] | None = None
     edited: bool | None = None
     actor: str | None = None
     channel: str | None = None

@@ -78,4 +78,5 @@ def _answered(review: Review, outputs: Mapping[str, Output]) -> Answered:
         name=review.task_name,
         round=review.round,
         output=outputs.get(review.output_id),
+        scope=review.scope,
     )
