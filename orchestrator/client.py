@@ -232,6 +232,15 @@ class Client:
         """Answer a review that asks for words; or one with options, which the words may name."""
         return self._answer(deployment, execution_id, review, approve=None, words=words, more=more)
 
+    def take_back(self, review_id: str, *, person: str | None = None) -> dict[str, Any]:
+        """Take the words of an answer back, before a task reads them; the decision stays.
+
+        ``person`` is the address of whose words they are, where the token is nobody's own. Returns
+        the review. Raises CallRefused, with status 409 and ``read_by`` where it comes too late.
+        """
+        body = {} if person is None else {"person": person}
+        return self.call("POST", f"/v1/reviews/{path_part(review_id)}/take-back", body)
+
     def checkpoints(self, execution_id: str) -> list[dict[str, Any]]:
         """The points that an execution can go on from, each with its ``number``, in order."""
         path = f"/v1/executions/{path_part(execution_id)}/checkpoints"

@@ -42,7 +42,7 @@ class Answered:
     ``approved`` is the verdict of a JUDGE question, ``outcome`` the option of a CHOICE. ``name``
     and ``round`` are the review's. ``output`` is what the person judged, ``edited`` the same as the
     person rewrote it; None where a runner that goes on does not need it. ``scope`` says which tasks
-    read the words.
+    read the words, ``was_read`` whether any run was given them before.
     """
 
     path: str
@@ -55,6 +55,7 @@ class Answered:
     round: int = 1
     output: Output | None = None
     scope: Scope = None
+    was_read: bool = False
 
     def is_for(self, name: str) -> bool:
         """Whether another task than the judged one, of that name, reads the words."""

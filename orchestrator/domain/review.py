@@ -181,6 +181,7 @@ class Review:
             weighing=False,
             note=None,
             scope=feedback.scope,
+            read_by=self.read_by if self.words == feedback.words else None,
         )
 
     def weigh(self, feedback: Feedback, edited_output_id: str | None = None) -> Review:
@@ -195,6 +196,7 @@ class Review:
             edited_output_id=edited_output_id,
             weighing=True,
             note=None,
+            read_by=None,
         )
 
     def undecided(self, note: str) -> Review:
@@ -275,6 +277,14 @@ class Review:
             channel=self.channel or "",
             reviewer=self.reviewer,
         )
+
+    def read(self, by: str) -> Review:
+        """A run, or a fork, was given the words: they cannot be taken back any more."""
+        return replace(self, read_by=by)
+
+    def take_back(self, now: datetime, who: str, left: str | None) -> Review:
+        """Words were taken back; ``left`` are those of the others who decided with that person."""
+        return replace(self, words=left, taken_back_at=now, taken_back_by=who)
 
     def expire(self, now: datetime) -> Review:
         """The deadline passed."""

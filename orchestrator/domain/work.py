@@ -9,7 +9,7 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.feedback import RETRY
 from orchestrator.domain.history import Answered, Committed, Entry
 from orchestrator.domain.output import Output
-from orchestrator.domain.plan import Plan, PlannedTask
+from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,15 @@ class Work:
         others = (each for each in self.answers if each.path != self.path)
         for_this = (each for each in others if each.is_for(self.path))
         return (*for_this, *still_told(self.previous_rounds))
+
+    @property
+    def reads_first(self) -> tuple[Answered, ...]:
+        """The answers whose words no run was given before this one. A flow is given all."""
+        if self.task.kind is TaskKind.FLOW:
+            found = self.answers
+        else:
+            found = self.read if self.task.kind is TaskKind.TASK else ()
+        return tuple(each for each in found if each.words.strip() and not each.was_read)
 
     def added_context(self) -> tuple[str, ...]:
         """The paragraphs that people's words add to the task's context.

@@ -103,7 +103,10 @@ def test_the_page_offers_the_tasks_that_may_read_the_words(service: Service) -> 
 
 def test_whoever_looks_is_told_what_the_words_do_and_decides_nothing(service: Service) -> None:
     desk = Desk(service)
-    text = desk.send(desk.path, look="yes", feedback="Shorter", scope="onward").text
+    looked = desk.send(desk.path, look="yes", feedback="Shorter", scope="onward")
+    assert looked.status_code == 200
+    text = looked.text
+    assert 'class="fault"' not in text
     assert ">Shorter</textarea>" in text
     assert "What your 7 characters do" in text
     added = len("Human feedback on the task 'write' (round 1):\nShorter\n\n----------\n\n")

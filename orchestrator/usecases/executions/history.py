@@ -79,4 +79,5 @@ def _answered(review: Review, outputs: Mapping[str, Output]) -> Answered:
         round=review.round,
         output=outputs.get(review.output_id),
         scope=review.scope,
+        was_read=review.read_by is not None,
     )

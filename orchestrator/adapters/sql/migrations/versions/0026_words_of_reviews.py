@@ -16,6 +16,29 @@ down_revision = "0023"
 branch_labels = None
 depends_on = None
 
+_EVENTS_BEFORE = (
+    "review.open",
+    "review.answer",
+    "review.weigh",
+    "review.undecided",
+    "review.claim",
+    "review.release",
+    "review.remind",
+    "review.escalate",
+    "review.reroute",
+    "review.expire",
+    "review.withdraw",
+    "review.too_few",
+    "recipient.ask",
+    "recipient.snooze",
+    "recipient.undeliverable",
+    "recipient.vote",
+    "recipient.ask_again",
+    "recipient.delegate",
+    "recipient.relieve",
+)
+_EVENTS_NOW = (*_EVENTS_BEFORE[:12], "review.take_back", *_EVENTS_BEFORE[12:])
+
 _UTC = sa.String(32).with_variant(sa.DateTime(timezone=True), "postgresql")
 _COLUMNS: dict[str, sa.types.TypeEngine[Any]] = {
     "scope": sa.Text(),
@@ -34,9 +57,23 @@ def upgrade() -> None:
     for name, of_type in _COLUMNS.items():
         op.add_column("reviews", sa.Column(name, of_type, nullable=True))
     op.execute(_EARLIER)
+    _tell_of_reviews(_EVENTS_NOW)
+
+
+def _tell_of_reviews(events: tuple[str, ...]) -> None:
+    condition = sa.text(f"event IN ({', '.join(map(repr, events))})")
+    op.drop_index("ix_timeline_reviews", "timeline")
+    op.create_index(
+        "ix_timeline_reviews",
+        "timeline",
+        ["number"],
+        sqlite_where=condition,
+        postgresql_where=condition,
+    )
 
 
 def downgrade() -> None:
     """Take them away again."""
+    _tell_of_reviews(_EVENTS_BEFORE)
     for name in reversed(_COLUMNS):
         op.execute(f"ALTER TABLE reviews DROP COLUMN {name}")
