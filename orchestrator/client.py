@@ -197,7 +197,10 @@ class Client:
     def approve(
         self, deployment: str, execution_id: str, review: OpenReview, words: str = "", **more: Any
     ) -> str:
-        """Approve what a review asks about; returns ``resumed`` or ``completed``."""
+        """Approve what a review asks about; returns ``resumed`` or ``completed``.
+
+        ``feedback_scope=["publish"]`` has the words read by these tasks alone.
+        """
         return self._answer(deployment, execution_id, review, approve=True, words=words, more=more)
 
     def reject(
@@ -205,7 +208,8 @@ class Client:
     ) -> str:
         """Ask for changes; the task runs again. Returns ``retrying``.
 
-        ``rework_from="research"`` sends the work back to that earlier task.
+        ``rework_from="research"`` sends the work back to that earlier task;
+        ``feedback_scope="retry"`` has nobody but the next run of the task read the words.
         """
         return self._answer(deployment, execution_id, review, approve=False, words=words, more=more)
 
@@ -227,6 +231,15 @@ class Client:
     ) -> str:
         """Answer a review that asks for words; or one with options, which the words may name."""
         return self._answer(deployment, execution_id, review, approve=None, words=words, more=more)
+
+    def take_back(self, review_id: str, *, person: str | None = None) -> dict[str, Any]:
+        """Take the words of an answer back, before a task reads them; the decision stays.
+
+        ``person`` is the address of whose words they are, where the token is nobody's own. Returns
+        the review. Raises CallRefused, with status 409 and ``read_by`` where it comes too late.
+        """
+        body = {} if person is None else {"person": person}
+        return self.call("POST", f"/v1/reviews/{path_part(review_id)}/take-back", body)
 
     def checkpoints(self, execution_id: str) -> list[dict[str, Any]]:
         """The points that an execution can go on from, each with its ``number``, in order."""

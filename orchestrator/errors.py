@@ -22,6 +22,7 @@
     ├── NotPending                nothing waits for the answer that was given
     ├── AlreadyAnswered           another decision won this review
     ├── NotEntitled               this person may not decide, or not do this, in that review
+    ├── AlreadyRead               a run was given the words that were to be taken back
     ├── OutputChanged             the output is no longer the one that was reviewed
     ├── NotReplayable             the delivery is still being tried
     ├── CannotStop                the execution has ended already
@@ -241,6 +242,14 @@ class AlreadyAnswered(OrchestratorError):
 
 class NotEntitled(OrchestratorError):
     """This person may not decide in this review; the message says why."""
+
+
+class AlreadyRead(OrchestratorError):
+    """A run was given these words already; ``reader`` says which."""
+
+    def __init__(self, message: str, reader: Mapping[str, Any]) -> None:
+        super().__init__(message)
+        self.reader = reader
 
 
 class OutputChanged(OrchestratorError):

@@ -107,6 +107,15 @@ def withdraw(
     _do(service, review, "withdraw", {"reason": reason}, "Withdrawn.", as_json=as_json)
 
 
+@reviews.command("take-back")
+@on_service
+def take_back(
+    service: Client, review: ReviewId, *, person: Person = None, as_json: AsJson = False
+) -> None:
+    """Take the words of an answer back, before a task reads them. The decision stays."""
+    _do(service, review, "take-back", {"person": person}, "Taken back.", as_json=as_json)
+
+
 @reviews.command()
 @on_service
 def reroute(

@@ -49,6 +49,20 @@ ReworkFrom = Annotated[
         help="With --reject: send the work back to this earlier task, with the feedback.",
     ),
 ]
+Scope = Annotated[
+    str | None,
+    typer.Option(
+        "--scope",
+        metavar="SCOPE",
+        help="How far the feedback reaches: onward (the task and all later ones) or retry.",
+    ),
+]
+ForTasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--for", metavar="TASK", help="Only this task reads the feedback; may be said repeatedly."
+    ),
+]
 Edited = Annotated[
     str | None,
     typer.Option(
@@ -125,6 +139,8 @@ def answer(  # noqa: PLR0913 - a parameter is an option
     outcome: Outcome = None,
     feedback: Words = None,
     rework_from: ReworkFrom = None,
+    scope: Scope = None,
+    for_tasks: ForTasks = None,
     edited_output: Edited = None,
     edit: Edit = False,
     as_json: AsJson = False,
@@ -139,10 +155,17 @@ def answer(  # noqa: PLR0913 - a parameter is an option
         "is_approve": approve,
         "outcome": outcome,
         "rework_from": rework_from,
+        "feedback_scope": _scope(scope, for_tasks),
         "edited_output": text,
         "output_digest": found["output_digest"],
     }
     _answer(service, found["review_id"], body, as_json=as_json)
+
+
+def _scope(scope: str | None, for_tasks: list[str] | None) -> str | list[str] | None:
+    if scope is not None and for_tasks:
+        raise Invalid("Give --scope or --for, not both.")
+    return for_tasks or scope
 
 
 def _text_in(file: str | None) -> str | None:
@@ -181,6 +204,8 @@ def resume(  # noqa: PLR0913 - a parameter is an option
     outcome: Outcome = None,
     feedback: Words = None,
     rework_from: ReworkFrom = None,
+    scope: Scope = None,
+    for_tasks: ForTasks = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer an open review of an execution."""
@@ -190,6 +215,7 @@ def resume(  # noqa: PLR0913 - a parameter is an option
         "is_approve": approve,
         "outcome": outcome,
         "rework_from": rework_from,
+        "feedback_scope": _scope(scope, for_tasks),
     }
     _answer(service, review, body, as_json=as_json)
 
@@ -211,7 +237,7 @@ def _meant(service: Client, execution: str, task: str | None) -> str:
 
 def _answer(service: Client, review: str, body: dict[str, Any], *, as_json: bool) -> None:
     said = {name: value for name, value in body.items() if value is not None}
-    if not said.keys() - {"output_digest", "rework_from"}:
+    if not said.keys() - {"output_digest", "rework_from", "feedback_scope"}:
         raise Invalid("Say --approve, --reject, --outcome, --edited-output or --feedback.")
     said["reviewer"] = getpass.getuser()
     answered = service.call("POST", f"/v1/reviews/{review}/answer", said)

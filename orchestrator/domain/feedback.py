@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
+from orchestrator.domain.canonical import Json
 from orchestrator.domain.question import Question
+
+Scope: TypeAlias = tuple[str, ...] | None
+"""Which tasks besides the reviewed one read the words: those of these names; None for all later.
+
+Whoever names none has them read by the next retry of the task itself, and by nothing after that.
+A task's own retry reads what was said of it whatever the names are.
+"""
+
+RETRY: Scope = ()
+"""The next retry alone."""
+
+
+def said_scope(scope: Scope) -> Json:
+    """The scope as records tell it, None where nobody chose one."""
+    return None if scope is None else list(scope) or "retry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +31,8 @@ class Feedback:
     ``words`` are the person's own; ``approved`` is the verdict on a JUDGE question, ``outcome`` the
     option of a CHOICE. ``reviewer`` is who the client says the person is, ``actor`` whose
     credentials the answer came with, ``channel`` the way it took (api, intake, mail …).
-    ``rework_from`` names the earlier task that a rejection sends the work back to.
+    ``rework_from`` names the earlier task that a rejection sends the work back to, ``scope`` the
+    tasks that read the words.
     """
 
     words: str
@@ -24,6 +42,7 @@ class Feedback:
     approved: bool | None = None
     outcome: str | None = None
     rework_from: str | None = None
+    scope: Scope = None
 
 
 APPROVALS = frozenset(

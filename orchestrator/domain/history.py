@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.feedback import Scope
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question
 
@@ -40,7 +41,8 @@ class Answered:
 
     ``approved`` is the verdict of a JUDGE question, ``outcome`` the option of a CHOICE. ``name``
     and ``round`` are the review's. ``output`` is what the person judged, ``edited`` the same as the
-    person rewrote it; None where a runner that goes on does not need it.
+    person rewrote it; None where a runner that goes on does not need it. ``scope`` says which tasks
+    read the words, ``was_read`` whether any run was given them before.
     """
 
     path: str
@@ -52,6 +54,12 @@ class Answered:
     name: str = ""
     round: int = 1
     output: Output | None = None
+    scope: Scope = None
+    was_read: bool = False
+
+    def is_for(self, name: str) -> bool:
+        """Whether another task than the judged one, of that name, reads the words."""
+        return bool(self.words.strip()) and (self.scope is None or name in self.scope)
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,10 @@ class Recipient:
             channel=None,
         )
 
+    def take_back(self) -> Recipient:
+        """The person's words are gone, and the vote stays."""
+        return replace(self, words=None)
+
     def snooze(self, until: datetime) -> Recipient:
         """No reminders until then."""
         return replace(self, snoozed_until=until)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from orchestrator.domain.deadlines import Deadlines
-from orchestrator.domain.feedback import Feedback
+from orchestrator.domain.feedback import Feedback, Scope
 from orchestrator.domain.machine import Machine, Transition
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.review_terms import Terms
@@ -99,6 +99,12 @@ class Review:
     ``rung`` is how far up the ladder it is. ``claimed_by`` is the address of the person who has it
     to themselves until ``claim_until``. ``due_at`` is the first of the times at which something is
     to be done about it, ``deadline_at`` of those by which a person should have decided.
+
+    ``scope`` says which tasks read the words. ``read_by`` is the id of the first task run that was
+    given them; of an execution, where a fork took them along; and the review's own, where nobody
+    kept track of it. ``taken_back_at`` is when they were taken back before that, ``taken_back_by``
+    by whom. ``passed_on_as`` is the id of the note that has them in its stead, where they sent the
+    work back to an earlier task.
     """
 
     id: str
@@ -136,6 +142,11 @@ class Review:
     claim_until: datetime | None = None
     due_at: datetime | None = None
     deadline_at: datetime | None = None
+    scope: Scope = None
+    read_by: str | None = None
+    taken_back_at: datetime | None = None
+    taken_back_by: str | None = None
+    passed_on_as: str | None = None
 
     @property
     def kind(self) -> QuestionKind:
@@ -169,6 +180,8 @@ class Review:
             edited_output_id=edited_output_id,
             weighing=False,
             note=None,
+            scope=feedback.scope,
+            read_by=self.read_by if self.words == feedback.words else None,
         )
 
     def weigh(self, feedback: Feedback, edited_output_id: str | None = None) -> Review:
@@ -183,6 +196,7 @@ class Review:
             edited_output_id=edited_output_id,
             weighing=True,
             note=None,
+            read_by=None,
         )
 
     def undecided(self, note: str) -> Review:
@@ -263,6 +277,14 @@ class Review:
             channel=self.channel or "",
             reviewer=self.reviewer,
         )
+
+    def read(self, by: str) -> Review:
+        """A run, or a fork, was given the words: they cannot be taken back any more."""
+        return replace(self, read_by=by)
+
+    def take_back(self, now: datetime, who: str, left: str | None) -> Review:
+        """Words were taken back; ``left`` are those of the others who decided with that person."""
+        return replace(self, words=left, taken_back_at=now, taken_back_by=who)
 
     def expire(self, now: datetime) -> Review:
         """The deadline passed."""

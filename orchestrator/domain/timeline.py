@@ -16,6 +16,7 @@ REVIEW_EVENTS = (
     "review.open",
     *(f"review.{each.name}" for each in REVIEW.transitions),
     "review.too_few",
+    "review.take_back",
     "recipient.ask",
     "recipient.snooze",
     "recipient.undeliverable",

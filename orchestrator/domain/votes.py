@@ -56,7 +56,7 @@ def tally(terms: Terms, recipients: Sequence[Recipient], kind: QuestionKind) -> 
     return Verdict(
         decided.approved,
         decided.outcome,
-        _together(votes),
+        together(votes),
         decided.undecided,
         tuple(vote.address for vote in votes),
     )
@@ -80,7 +80,8 @@ def _said(vote: Recipient) -> Verdict:
     return Verdict(approved=vote.approved, outcome=vote.outcome)
 
 
-def _together(votes: Sequence[Recipient]) -> str:
+def together(votes: Sequence[Recipient]) -> str:
+    """The words of all votes, with who said them where several said something."""
     said = [(vote.address, (vote.words or "").strip()) for vote in votes]
     said = [(address, words) for address, words in said if words]
     if len(said) == 1:

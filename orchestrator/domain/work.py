@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.feedback import RETRY
 from orchestrator.domain.history import Answered, Committed, Entry
 from orchestrator.domain.output import Output
-from orchestrator.domain.plan import Plan, PlannedTask
+from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +52,41 @@ class Work:
         """What was said of this task's own earlier outputs."""
         return tuple(answer for answer in self.answers if answer.path == self.path)
 
+    @property
+    def read(self) -> tuple[Answered, ...]:
+        """The answers whose words the task reads: of other tasks, then of its own outputs."""
+        others = (each for each in self.answers if each.path != self.path)
+        for_this = (each for each in others if each.is_for(self.path))
+        return (*for_this, *still_told(self.previous_rounds))
+
+    @property
+    def reads_first(self) -> tuple[Answered, ...]:
+        """The answers whose words no run was given before this one. A flow is given all."""
+        if self.task.kind is TaskKind.FLOW:
+            found = self.answers
+        else:
+            found = self.read if self.task.kind is TaskKind.TASK else ()
+        return tuple(each for each in found if each.words.strip() and not each.was_read)
+
     def added_context(self) -> tuple[str, ...]:
         """The paragraphs that people's words add to the task's context.
 
-        The words of every round of every other reviewed task, then this task's own earlier outputs
-        with what was said of each. Approvals without words add nothing.
+        The words of every round of every other reviewed task that are for this one, then this
+        task's own earlier outputs with what was said of each. Approvals without words add nothing.
         """
-        others = [
-            words_on_other(answer)
-            for answer in self.answers
-            if answer.path != self.path and answer.words.strip()
-        ]
-        return (*others, *(own_round(answer) for answer in self.previous_rounds))
+        return tuple(
+            own_round(each) if each.path == self.path else words_on_other(each)
+            for each in self.read
+        )
+
+
+def still_told(rounds: Iterable[Answered]) -> tuple[Answered, ...]:
+    """Of what was said of a task's own outputs, what its next round is told.
+
+    What was meant for one retry alone is told to that one, and to none after it.
+    """
+    every = tuple(rounds)
+    return tuple(each for each in every if each.scope != RETRY or each is every[-1])
 
 
 def words_on_other(answer: Answered) -> str:
@@ -79,8 +103,10 @@ def words_on_other(answer: Answered) -> str:
 def own_round(answer: Answered) -> str:
     """A task's own earlier output with what was said of it, as a paragraph of its next context."""
     text = answer.output.raw if answer.output else ""
+    before = f"Your previous answer (round {answer.round}):\n{text}\n\n"
+    if not answer.words.strip():
+        return f"{before}Changes of it were requested.\n\nAnswer again."
     return (
-        f"Your previous answer (round {answer.round}):\n{text}\n\n"
-        f"Human feedback on it (changes requested):\n{answer.words}\n\n"
+        f"{before}Human feedback on it (changes requested):\n{answer.words}\n\n"
         "Answer again, and take this feedback into account."
     )

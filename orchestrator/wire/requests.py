@@ -139,6 +139,21 @@ class KickoffBody(_WithWebhooks):
         return given
 
 
+LONGEST_WORDS = 1_000_000
+"""Characters that a person may say in one answer."""
+
+ONWARD, RETRY = "onward", "retry"
+"""How far words reach, in a word: the task and all later ones; the next retry alone."""
+
+FeedbackScope = (
+    Literal["onward", "retry"]
+    | Annotated[
+        list[Annotated[StrictStr, Field(max_length=1000), as_stored]],
+        Field(min_length=1, max_length=1000),
+    ]
+)
+"""The same, or a list of the tasks that read the words."""
+
 DECISIONS = ("is_approve", "outcome", "edited_output", "human_feedback")
 """What decides a review, by its kind: a body has to have one of them at least."""
 
@@ -146,8 +161,11 @@ DECISIONS = ("is_approve", "outcome", "edited_output", "human_feedback")
 class AnswerBody(_WithWebhooks):
     """What a person says of a review: the body of ``POST /v1/reviews/{id}/answer``."""
 
-    human_feedback: Annotated[StrictStr, Field(max_length=1_000_000)] = Field(
+    human_feedback: Annotated[StrictStr, Field(max_length=LONGEST_WORDS)] = Field(
         "", validation_alias=_either("human_feedback", "humanFeedback")
+    )
+    feedback_scope: FeedbackScope | None = Field(
+        None, validation_alias=_either("feedback_scope", "feedbackScope")
     )
     is_approve: StrictBool | None = Field(None, validation_alias=_either("is_approve", "isApprove"))
     output_digest: StrictStr | None = Field(
@@ -185,7 +203,7 @@ class ResumeBody(AnswerBody):
 class RespondBody(AnswerBody):
     """The body of the callback of a notice: ``feedback``, and what says more than words."""
 
-    feedback: Annotated[StrictStr, Field(max_length=1_000_000)] = ""
+    feedback: Annotated[StrictStr, Field(max_length=LONGEST_WORDS)] = ""
     source: Annotated[StrictStr, Field(max_length=100)] | None = None
 
 

@@ -75,6 +75,29 @@ def test_a_review_is_answered(command: Command, halted: str) -> None:
     assert command.json("status", halted)["status"] == "completed"
 
 
+def test_the_words_of_an_answer_are_taken_back(command: Command, halted: str) -> None:
+    review = pending(command)["review_id"]
+    command("reviews", "answer", review, "--reject", "-f", "shorter", "--scope", "retry")
+    assert command.json("reviews", "show", review)["feedback_scope"] == "retry"
+    assert "Taken back." in command("reviews", "take-back", review)
+    shown = command.json("reviews", "show", review)
+    assert ("feedback" in shown, shown["approved"]) == (False, False)
+
+
+def test_words_are_for_the_tasks_that_are_named(command: Command, halted: str) -> None:
+    review = pending(command)["review_id"]
+    command("reviews", "answer", review, "--approve", "-f", "in red", "--for", "write")
+    assert command.json("reviews", "show", review)["feedback_scope"] == ["write"]
+
+
+def test_a_scope_is_said_in_one_way(command: Command, halted: str) -> None:
+    review = pending(command)["review_id"]
+    both = ("--scope", "retry", "--for", "write")
+    refused = command.run("resume", halted, "--reject", "-f", "x", *both)
+    assert isinstance(refused.exception, Invalid)
+    assert pending(command)["review_id"] == review
+
+
 def test_a_review_is_answered_with_an_own_text(
     command: Command, halted: str, tmp_path: Path
 ) -> None:

@@ -45,7 +45,8 @@ def _entry(stored: dict[str, Any]) -> Entry:
         )
     if kind == "answered":
         edited = _output(stored.pop("edited"))
-        return Answered(**stored, edited=edited)
+        scope = stored.pop("scope")
+        return Answered(**stored, edited=edited, scope=None if scope is None else tuple(scope))
     return Cut(stored["path"])
 
 
@@ -155,12 +156,13 @@ class FlowExecution:
         outcome: str | None = None,
         approved: bool | None = None,
         edited: str | None = None,
+        scope: list[str] | None = None,
     ) -> None:
         """A person answers what is asked at this path."""
         asked = self.open[path]
         text = None if edited is None else asked.output.edited(edited).to_json()
         answer = {"path": path, "review_id": asked.review_id, "words": words}
-        decided = {"approved": approved, "outcome": outcome, "edited": text}
+        decided = {"approved": approved, "outcome": outcome, "edited": text, "scope": scope}
         self.lines.append(json.dumps({"entry": "answered", **answer, **decided}))
 
     def to_the_end(self, answer: Callable[[FlowExecution], None]) -> Output:

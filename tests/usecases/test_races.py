@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -18,10 +19,10 @@ from databases import migrated_database
 from world import World, plan_of, world_over
 
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.permission import Scope
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.errors import AlreadyAnswered, CannotRewind, CannotStop, NotPending
+from orchestrator.errors import AlreadyAnswered, AlreadyRead, CannotRewind, CannotStop, NotPending
 from orchestrator.jobs import Job, run_task
 from orchestrator.usecases.executions import publishing
 from orchestrator.usecases.executions.fork import Fork, fork
@@ -32,6 +33,8 @@ from orchestrator.usecases.idempotency import IdempotencyKey
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.expire import expire_review
 from orchestrator.usecases.reviews.feedback import Answer
+from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.take_back_words import TakeBack, take_back_words
 from orchestrator.wire.requests import ForkBody, ResumeBody, parse
 
 RACES = int(os.environ.get("RACES", "30"))
@@ -94,6 +97,20 @@ def empty(world: World, execution_id: str) -> str:
 
     world.ports.store.transact(decide)
     return "purged"
+
+
+def take_and_hear(world: World, job: Job) -> str:
+    """What people's words added to the context of the task that the job ran."""
+    world.run(job)
+    return "|".join(world.runner.chains[-1].added_context())
+
+
+def take_words_back(world: World, review_id: str) -> str:
+    try:
+        take_back_words(world.ports, TakeBack(Act(review_id, EVERYWHERE, "tests")))
+    except AlreadyRead as late:
+        return str(late.reader["task_run_id"])
+    return "taken back"
 
 
 class Racer:
@@ -326,3 +343,22 @@ def test_of_two_who_shared_an_output_the_last_purge_takes_it(arena: Arena) -> No
         arena.race((empty, first), (empty, second))
         found = arena.world.ports.store.read(lambda tx, ids=ids: tx.outputs.get(ids))
         assert {each.raw for each in found.values()} == {""}
+
+
+def test_words_are_read_or_taken_back_and_never_both(arena: Arena) -> None:
+    outcomes: Counter[str] = Counter()
+    for number in range(RACES):
+        execution_id = arena.world.halted()
+        said = {"is_approve": number % 2 == 0, "human_feedback": "the secret"}
+        told = arena.world.say(execution_id, "write", **said)
+        (job,) = arena.world.jobs
+        arena.world.jobs.clear()
+        heard, taken = arena.race((take_and_hear, job), (take_words_back, str(told["review_id"])))
+        was_read = taken != "taken back"
+        assert ("the secret" in heard) is was_read
+        (review, *_) = arena.world.snapshot(execution_id).reviews
+        assert (review.words, review.read_by) == (
+            ("the secret", taken) if was_read else (None, None)
+        )
+        outcomes["read" if was_read else "taken back"] += 1
+    print(dict(outcomes))  # noqa: T201 - pytest -rP shows how the races came out

@@ -171,13 +171,13 @@ def _source(task: FunctionTask) -> str:
 
 def _call(task: FunctionTask, work: Work, progress: Progress) -> TaskCall:
     seen = _seen_outputs(task, work)
-    own = work.previous_rounds
+    own, read = work.previous_rounds, work.read
     last = own[-1].output if own else None
     return TaskCall(
         inputs=work.inputs,
         context=BETWEEN_CONTEXTS.join((*seen.values(), *work.added_context())),
         outputs=seen,
-        feedback=tuple(answer.words for answer in work.answers if answer.words.strip()),
+        feedback=tuple(each.words for each in work.answers if each in read and each.words.strip()),
         previous_answer=last.raw if last else None,
         round=work.round,
         idempotency_key=work.idempotency_key,

@@ -109,6 +109,21 @@ class JsonText(TypeDecorator[Any]):
         return None if value is None else decode(value)
 
 
+class NamesText(TypeDecorator[tuple[str, ...]]):
+    """Names in their order, as JSON text. None is NULL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str | None:
+        """Encode."""
+        return None if value is None else encode(list(value)).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[str, ...] | None:
+        """Decode."""
+        return None if value is None else tuple(map(str, cast("list[Json]", decode(value))))
+
+
 class SubscriptionsText(TypeDecorator[Subscriptions]):
     """Who an execution's events go to, as JSON text."""
 

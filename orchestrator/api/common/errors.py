@@ -53,6 +53,7 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
     errors.CannotRetry: Meaning(HTTPStatus.CONFLICT, "cannot_retry"),
     errors.CannotRewind: Meaning(HTTPStatus.CONFLICT, "cannot_rewind"),
     errors.AlreadyAnswered: Meaning(HTTPStatus.CONFLICT, "already_responded"),
+    errors.AlreadyRead: Meaning(HTTPStatus.CONFLICT, "already_read"),
     errors.NotEntitled: Meaning(HTTPStatus.FORBIDDEN, "not_entitled"),
     errors.OutputChanged: Meaning(HTTPStatus.CONFLICT, "output_changed"),
     errors.DeploymentNotReady: Meaning(
@@ -96,6 +97,8 @@ def _particulars(error: errors.OrchestratorError) -> Mapping[str, Any]:
         return {"details": dict(error.details)}
     if isinstance(error, errors.AlreadyAnswered | errors.NotPending) and error.winner:
         return {"winner": dict(error.winner)}
+    if isinstance(error, errors.AlreadyRead):
+        return {"read_by": dict(error.reader)}
     return {}
 
 

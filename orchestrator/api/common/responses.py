@@ -35,10 +35,23 @@ class Winner(BaseModel):
     at: str | None = None
 
 
+class Reader(BaseModel):
+    """The run that was given the words first; or the execution that was forked with them."""
+
+    task_run_id: str | None = None
+    task_name: str | None = None
+    round: int | None = None
+    execution_id: str | None = None
+
+
 class RefusedAnswer(Failure):
-    """Nothing waits for the answer; ``winner`` closed the task's last review, if it had one."""
+    """Nothing waits for the answer; ``winner`` closed the task's last review, if it had one.
+
+    Of words that are taken back too late, ``read_by`` says who has them.
+    """
 
     winner: Winner | None = None
+    read_by: Reader | None = None
 
 
 class KickedOff(BaseModel):

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from orchestrator.api.pages.reach_form import readers_in, scope_in, shown_reach
 from orchestrator.api.pages.shown_output import LONGEST_OUTPUT, shown_output
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.reach import Reach
 from orchestrator.domain.review import Review
 from orchestrator.domain.word_difference import Stretch, difference
 from orchestrator.errors import Invalid
 from orchestrator.wire.moment import iso
 from orchestrator.wire.notices import said_automatically
-from orchestrator.wire.requests import RespondBody, parse
+from orchestrator.wire.requests import ONWARD, RespondBody, parse
 from orchestrator.wire.shown import moment, plain
 
-MOST_FIELDS = 12
+MOST_FIELDS = 1000
 
 _APPROVE, _REJECT = "approve", "reject"
 _EDITABLE = (QuestionKind.JUDGE, QuestionKind.APPROVAL)
@@ -38,7 +40,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a person put into the form; ``in_words`` where none of the options was chosen."""
+    """What a person put into the form; ``in_words`` where none of the options was chosen.
+
+    ``scope`` says how far the words reach, and ``readers`` which tasks read them where it is
+    ``named``. ``only_looks`` is who wants to see what the words would do, and decides nothing.
+    """
 
     choice: str = ""
     in_words: bool = False
@@ -46,6 +52,9 @@ class Said:
     edited_output: str = ""
     output_digest: str = ""
     word: str = ""
+    scope: str = ONWARD
+    readers: tuple[str, ...] = ()
+    only_looks: bool = False
     confirmed: str = ""
     again: bool = False
 
@@ -74,6 +83,9 @@ def said_in(given: Mapping[str, str]) -> Said:
         word=given.get("word", ""),
         confirmed=given.get("confirmed", ""),
         again="again" in given,
+        scope=given.get("scope", ONWARD),
+        readers=readers_in(given),
+        only_looks="look" in given,
     )
 
 
@@ -89,6 +101,8 @@ def answer_in(review: Review, said: Said) -> RespondBody:
     """
     _require_word(review, said)
     body: dict[str, Any] = {"feedback": said.feedback, "output_digest": said.output_digest}
+    if review.kind is QuestionKind.JUDGE:
+        body |= scope_in(said.scope, said.readers)
     if said.in_words and review.kind in _TAKES_WORDS:
         return parse(RespondBody, body)
     if said.choice not in {each.value for each in offered(review)}:
@@ -102,11 +116,14 @@ def answer_in(review: Review, said: Said) -> RespondBody:
     return parse(RespondBody, body)
 
 
-def to_confirm(review: Review, output: Output, said: Said) -> bool:
-    """Whether an approval in a text of one's own has yet to be confirmed, once it was compared.
+def is_to_be_seen_first(review: Review, output: Output, said: Said) -> bool:
+    """Whether the form is to be shown once more before it counts.
 
-    Raises Invalid for what could not be taken if it were.
+    So it is where the person asks what the words will do, and before a text of their own is
+    approved: what it changes is shown. Raises Invalid for what could not be taken if it were.
     """
+    if said.only_looks:
+        return True
     if not (said.edited_output and said.choice == _APPROVE and review.kind in _EDITABLE):
         return False
     if said.again:
@@ -157,7 +174,13 @@ def _may_edit(review: Review, output: Output) -> bool:
 
 
 def shown_form(
-    review: Review, output: Output, said: Said, fault: str | None = None, *, confirm: bool = False
+    review: Review,
+    output: Output,
+    said: Said,
+    reach: Reach | None,
+    fault: str | None = None,
+    *,
+    confirm: bool = False,
 ) -> dict[str, Any]:
     """What the templates show of a review, of its output, and of the form that answers it.
 
@@ -166,7 +189,7 @@ def shown_form(
     terms = review.terms
     return {
         "fault": fault,
-        "confirm": _edit(output, said) if confirm and not said.again else None,
+        "confirm": _edit(output, said) if confirm and not (said.again or said.only_looks) else None,
         "review": _shown(review),
         "output": shown_output(output.raw),
         "text": output.raw if _may_edit(review, output) else "",
@@ -181,6 +204,7 @@ def shown_form(
         "due": {name: moment(iso(getattr(review, name))) for name in _TIMES},
         "automatic": None if terms is None else said_automatically(terms.automatic),
         "ask_for_words": _ASKED_FOR.get(review.kind, "Words beside your answer"),
+        "reach": shown_reach(reach, review, output, said.feedback, (said.scope, said.readers)),
         "what_follows": _FOLLOWS.get(review.kind, "Your words go on as they are."),
     }
 

@@ -18,16 +18,17 @@ from orchestrator.api.pages.answer_form import (
     Said,
     answer_in,
     fields_of,
+    is_to_be_seen_first,
     said_in,
     shown_earlier,
     shown_form,
-    to_confirm,
 )
 from orchestrator.api.pages.rendering import HEADERS, message, page
 from orchestrator.domain.review import Review
 from orchestrator.errors import AlreadyAnswered, Invalid, NotEntitled, OutputChanged
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.find import earlier_rounds, reviewed_output
+from orchestrator.usecases.reviews.reach import reach_of
 from orchestrator.usecases.reviews.respond import Holder, holder_of, respond_as
 from orchestrator.wire.paths import ANSWER_PAGES
 
@@ -62,7 +63,7 @@ def decide(ports: World, token: Token, raw: RawBody) -> Response:
     try:
         said = said_in(fields_of(raw))
         review = holder.review
-        if review.is_open and to_confirm(review, reviewed_output(ports, review), said):
+        if review.is_open and is_to_be_seen_first(review, reviewed_output(ports, review), said):
             return _form(ports, holder, said, confirm=True)
         respond_as(ports, holder, answer_in(holder.review, said), CHANNEL)
     except AlreadyAnswered as lost:
@@ -82,7 +83,14 @@ def _form(
     return page(
         "answer.html",
         HTTPStatus.OK if fault is None else HTTPStatus.UNPROCESSABLE_ENTITY,
-        **shown_form(review, reviewed_output(ports, review), said, fault, confirm=confirm),
+        **shown_form(
+            review,
+            reviewed_output(ports, review),
+            said,
+            reach_of(ports, review),
+            fault,
+            confirm=confirm,
+        ),
         earlier=[shown_earlier(each) for each in earlier_rounds(ports, review)],
         reason=holder.recipient.reason if holder.recipient else None,
     )

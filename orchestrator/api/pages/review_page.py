@@ -16,11 +16,11 @@ from orchestrator.api.pages.answer_form import (
     Said,
     answer_in,
     fields_of,
+    is_to_be_seen_first,
     said_in,
     shown_earlier,
     shown_form,
     shown_stretch,
-    to_confirm,
 )
 from orchestrator.api.pages.page_route import PageRoute, see_other, sign_in_first, told
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
@@ -42,7 +42,13 @@ from orchestrator.usecases.reviews.delegate import delegate
 from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.usecases.reviews.find import find_review, reviewed_output
 from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.reach import reach_of
 from orchestrator.usecases.reviews.respond import resume_body
+from orchestrator.usecases.reviews.take_back_words import (
+    TakeBack,
+    may_take_back,
+    take_back_words,
+)
 from orchestrator.wire.ids import Id
 from orchestrator.wire.moment import iso
 from orchestrator.wire.paths import INBOX
@@ -78,7 +84,7 @@ def decide(
     review = find_review(ports, review_id, visitor.scope)
     try:
         found.require_own(fields)
-        if review.is_open and to_confirm(review, reviewed_output(ports, review), said):
+        if review.is_open and is_to_be_seen_first(review, reviewed_output(ports, review), said):
             return _page(
                 ports, found, briefing(ports, review_id, visitor.scope), said, confirm=True
             )
@@ -117,6 +123,14 @@ def release_review(ports: World, signed: Signed, review_id: ReviewId, raw: RawBo
     return see_other(f"{REVIEWS}/{review_id}")
 
 
+@review_page.post("/{review_id}/take-back", dependencies=_OWN_ORIGIN)
+def take_words_back(ports: World, signed: Signed, review_id: ReviewId, raw: RawBody) -> Response:
+    """What was said goes, unless a task has read it; the decision stays."""
+    signed.require_own(fields_of(raw))
+    take_back_words(ports, TakeBack(_act(signed, review_id), signed.person))
+    return see_other(f"{REVIEWS}/{review_id}")
+
+
 @review_page.post("/{review_id}/delegate", dependencies=_OWN_ORIGIN)
 def delegate_review(ports: World, signed: Signed, review_id: ReviewId, raw: RawBody) -> Response:
     """To somebody who decides in one's place."""
@@ -149,13 +163,13 @@ def _page(
         "review.html",
         HTTPStatus.OK if fault is None else HTTPStatus.UNPROCESSABLE_ENTITY,
         HEADERS_OF_FORMS,
-        **shown_form(review, found.output, said, fault, confirm=confirm),
+        **shown_form(review, found.output, said, reach_of(ports, review), fault, confirm=confirm),
         who=signed.name,
         csrf=signed.csrf,
         earlier=[shown_earlier(each) for each in found.earlier],
         changes=_changes(found),
         reason=asked.reason if asked else None,
-        closed=None if review.is_open else {"decision": decision(review), **_closing(found)},
+        closed=None if review.is_open else _closing(found, person),
         why_not=why_not(ports, found, person) if review.is_open else None,
         is_asked=review.is_open and asked is not None,
         holder=holder,
@@ -171,10 +185,20 @@ def _page(
     )
 
 
-def _closing(found: Briefing) -> dict[str, Any]:
+def _closing(found: Briefing, person: str | None) -> dict[str, Any]:
     review = found.review
     words = plain(review.words or "", _LONGEST_TEXT)
-    return {"summary": plain(review.summary(), _BEGINNING), "words": words}
+    runs = found.execution.runs
+    reader = next((each for each in runs if each.id == review.read_by), None)
+    return {
+        "decision": decision(review),
+        "summary": plain(review.summary(), _BEGINNING),
+        "words": words,
+        "may_take_back": may_take_back(review, found.recipients, person),
+        "taken_back_by": plain(review.taken_back_by or "", 200),
+        "taken_back_at": moment(iso(review.taken_back_at)),
+        "reader": reader and {"name": one_line(reader.task_name, 200), "round": reader.round},
+    }
 
 
 def _changes(found: Briefing) -> list[Stretch] | None:

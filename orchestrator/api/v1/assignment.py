@@ -23,6 +23,7 @@ from orchestrator.usecases.reviews.locked_review import Act
 from orchestrator.usecases.reviews.reassign import reassign
 from orchestrator.usecases.reviews.reroute import reroute
 from orchestrator.usecases.reviews.snooze import snooze
+from orchestrator.usecases.reviews.take_back_words import TakeBack, take_back_words
 from orchestrator.usecases.reviews.withdraw import withdraw
 from orchestrator.wire.address import Address
 from orchestrator.wire.assignment import (
@@ -139,6 +140,20 @@ def withdraw_review(visitor: Manager, review_id: Id, raw: RawBody) -> JsonRespon
     """The execution fails with that reason; a retry asks anew."""
     body = parse(WithdrawBody, parse_json(raw))
     return _shown(visitor, withdraw(visitor.ports, _act(visitor, review_id), body.reason))
+
+
+@assignment.post(
+    "/{review_id}/take-back",
+    responses=_ANSWERS,
+    openapi_extra=body_of(PersonBody),
+    summary="Take the words of an answer back",
+)
+def take_words_back(visitor: Responder, review_id: Id, raw: RawBody) -> JsonResponse:
+    """Until a task has read them; the decision stays. 409 says which run has."""
+    body = parse(PersonBody, parse_json(raw))
+    visitor.caller.person(body.person)
+    asked = TakeBack(_act(visitor, review_id), visitor.person, body.person)
+    return _shown(visitor, take_back_words(visitor.ports, asked))
 
 
 @assignment.post(

@@ -123,6 +123,9 @@ class ReviewRecord(BaseModel):
     weighing: bool | None = None
     note: str | None = None
     feedback: str | None = None
+    feedback_scope: Literal["retry"] | list[str] | None = None
+    taken_back_at: str | None = None
+    taken_back_by: str | None = None
     edited: bool | None = None
     actor: str | None = None
     channel: str | None = None

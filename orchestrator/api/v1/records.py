@@ -9,6 +9,7 @@ from orchestrator.api.common.json_response import Later
 from orchestrator.api.platform.status import given
 from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.execution import Execution
+from orchestrator.domain.feedback import said_scope
 from orchestrator.domain.intake import IntakeMessage
 from orchestrator.domain.output import Preview
 from orchestrator.domain.plan import PlannedTask
@@ -134,6 +135,9 @@ def review_record(review: Review, asked: Sequence[Recipient] = ()) -> dict[str, 
             "weighing": review.weighing or None,
             "note": review.note,
             "feedback": review.words,
+            "feedback_scope": said_scope(review.scope),
+            "taken_back_at": iso(review.taken_back_at),
+            "taken_back_by": review.taken_back_by,
             "edited": review.edited_output_id is not None if review.closed_at else None,
             "actor": review.actor,
             "channel": review.channel,

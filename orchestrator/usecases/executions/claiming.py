@@ -182,13 +182,26 @@ def _is_due(locked: LockedExecution, run: TaskRun) -> bool:
 def _rehydrated(locked: LockedExecution, run: TaskRun) -> Work | None:
     """The work of a claimed run; None, and the execution has failed, where it cannot be read."""
     try:
-        return rehydrate(locked, run)
+        work = rehydrate(locked, run)
     except Sealed:
         raise
     except Unreadable as error:
         log.error("execution cannot go on", task_run_id=run.id, reason=error.message)  # noqa: TRY400 - the reason says all
         end_attempt(locked, run, f"{error.message}. {_MEND}", retryable=False)
         return None
+    _note_what_is_read(locked, run, work)
+    return work
+
+
+def _note_what_is_read(locked: LockedExecution, run: TaskRun, work: Work) -> None:
+    """Write down whose words this run is the first to be given: from now on they are read.
+
+    In the transaction of the claim, under the lock that taking words back needs as well: whoever
+    comes second sees what the first one did.
+    """
+    ids = [run.weighs] if run.weighs else [each.review_id for each in work.reads_first]
+    for review in locked.tx.reviews.get(ids).values() if ids else ():
+        locked.tx.reviews.save(review, review.read(run.id))
 
 
 def rehydrate(locked: LockedExecution, run: TaskRun) -> Work:

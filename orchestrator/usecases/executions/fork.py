@@ -85,6 +85,7 @@ def _write(ports: Ports, tx: Transaction, branch: _Branch) -> None:
     reviews = tx.reviews.get([each.review_id for each in branch.entries if each.review_id])
     runs = tx.task_runs.of(str(branch.execution.forked_from))
     before = Before(branch.entries, runs, reviews | branch.told, branch.edited)
+    _take_words_along(tx, branch, [reviews[str(id_)] for id_ in before.answered - set(branch.told)])
     legacy = inherited(ports, branch.execution, before, is_flow=plan.is_flow)
     tx.outputs.share(legacy.shared, branch.execution.id)
     tx.task_runs.add(legacy.runs)
@@ -109,6 +110,13 @@ def _write(ports: Ports, tx: Transaction, branch: _Branch) -> None:
     ask_again(locked)
     begin_due_tasks(locked, plan)
     locked.close()
+
+
+def _take_words_along(tx: Transaction, branch: _Branch, answered: Sequence[Review]) -> None:
+    """The fork has the words as well: in the first execution they cannot be taken back any more."""
+    for review in answered:
+        if review.words and review.read_by is None:
+            tx.reviews.save(review, review.read(branch.execution.id))
 
 
 @dataclass

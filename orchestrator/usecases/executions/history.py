@@ -78,4 +78,6 @@ def _answered(review: Review, outputs: Mapping[str, Output]) -> Answered:
         name=review.task_name,
         round=review.round,
         output=outputs.get(review.output_id),
+        scope=review.scope,
+        was_read=review.read_by is not None,
     )

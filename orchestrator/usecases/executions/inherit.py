@@ -126,6 +126,8 @@ def _copied_review(
         weighing=False,
         note=None,
         token_hash=None,
+        read_by=None,
+        passed_on_as=None,
     )
     if is_answered:
         return copy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.domain.checkpoint import Cause
-from orchestrator.domain.feedback import Feedback
+from orchestrator.domain.feedback import Feedback, said_scope
 from orchestrator.domain.review import Review
 from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.locked_execution import LockedExecution
@@ -29,6 +29,7 @@ def close_review(
         channel=feedback.channel,
         reviewer=feedback.reviewer,
         rework_from=feedback.rework_from,
+        feedback_scope=said_scope(feedback.scope),
         edited=edited_output_id is not None or None,
     )
     if not closed.kind.is_about_call:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.domain.feedback import Feedback, option_meant, reads_as_approval
+from orchestrator.domain import feedback
+from orchestrator.domain.feedback import Feedback, Scope, option_meant, reads_as_approval
 from orchestrator.domain.person import address_of
 from orchestrator.domain.question import Consent, Effect, QuestionKind
 from orchestrator.domain.review import Review
 from orchestrator.errors import AlreadyAnswered, Invalid
 from orchestrator.usecases.idempotency import IdempotencyKey
-from orchestrator.wire.requests import ResumeBody
+from orchestrator.wire.requests import RETRY, ResumeBody
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,14 @@ class Answer:
             approved=approved,
             outcome=outcome,
             rework_from=self.body.rework_from,
+            scope=_scope(self.body.feedback_scope),
         )
+
+
+def _scope(given: str | list[str] | None) -> Scope:
+    if isinstance(given, list):
+        return tuple(dict.fromkeys(given))
+    return feedback.RETRY if given == RETRY else None
 
 
 def read_feedback(given: Answer, review: Review, most_rounds: int | None) -> Feedback | None:

@@ -64,6 +64,7 @@ def send_back(locked: LockedExecution, review: Review, feedback: Feedback, name:
     ]
     take_back(locked, superseded, name, paths)
     locked.tx.reviews.add(note)
+    locked.tx.reviews.save(review, replace(review, passed_on_as=note.id))
     locked.checkpoint(Cause.ANSWER, name, name=note.task_name, review_id=note.id)
     carry_on_unless_asked(locked, locked.tx.reviews.of(locked.execution.id))
     begin_due_tasks(locked, locked.plan, resumes=True)

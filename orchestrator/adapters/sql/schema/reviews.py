@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from orchestrator.adapters.sql.column_types import (
+    NamesText,
     QuestionText,
     State,
     TermsText,
@@ -65,6 +66,11 @@ reviews = Table(
     Column("claim_until", Utc),
     Column("due_at", Utc),
     Column("deadline_at", Utc),
+    Column("scope", NamesText),
+    Column("read_by", Uuid),
+    Column("taken_back_at", Utc),
+    Column("taken_back_by", Words),
+    Column("passed_on_as", Uuid),
     Index(None, "execution_id"),
     Index(None, "deployment", "state", "created_at"),
 )

@@ -97,6 +97,22 @@ def test_after_a_crash_a_crews_committed_task_does_not_run_again(
     assert log.count("model") == 3
 
 
+def test_words_for_one_retry_reach_no_other_task_of_the_method(
+    flow: Begin, prompts: list[str]
+) -> None:
+    execution = flow(TEAM, topic="tea")
+    execution.run()
+    execution.answer("team#1/task:write~1", "shorter", approved=False, scope=[])
+    execution.run()
+    execution.answer("team#1/task:write~1", "friendlier", approved=False)
+    execution.run()
+    execution.answer("team#1/task:write~1", "fine now", approved=True)
+    assert isinstance(execution.run(), Ended)
+    second, third, cut = prompts[2:5]
+    assert ("shorter" in second, "shorter" in third, "shorter" in cut) == (True, False, False)
+    assert ("friendlier" in third, "friendlier" in cut, "fine now" in cut) == (True, True, True)
+
+
 ASYNC = (
     CREW
     + """

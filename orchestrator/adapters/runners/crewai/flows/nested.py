@@ -35,7 +35,7 @@ from orchestrator.domain.history import Answered, Asked
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import unique_names
 from orchestrator.domain.question import Question, QuestionKind
-from orchestrator.domain.work import own_round, words_on_other
+from orchestrator.domain.work import own_round, still_told, words_on_other
 
 
 def _as_said(path: str, number: int, asked: Asked, answer: Answered) -> Answered:
@@ -163,14 +163,14 @@ class _TaskRun:
             for record in beside
             if record.path != self._record.path
             for number, (asked, answer) in enumerate(record.rounds, start=1)
-            if answer is not None and answer.words.strip()
+            if answer is not None and answer.is_for(self._name)
         ]
         own = [
-            own_round(_as_said(self._record.path, number, asked, answer))
+            _as_said(self._record.path, number, asked, answer)
             for number, (asked, answer) in enumerate(self._record.rounds, start=1)
             if answer is not None
         ]
-        return (*others, *own)
+        return (*others, *map(own_round, still_told(own)))
 
     def end(self, output: TaskOutput) -> TaskOutput:
         """Commit the output, or have a person judge it. Raises Paused."""

@@ -1,0 +1,135 @@
+"""Words are taken back: by a call, from the page of the closed review, by the command's client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from browser import Browser
+from policies import ANN, BEN, policy
+
+from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
+from orchestrator.domain.deployment import Deployment
+from orchestrator.usecases.operations.tokens import create_token
+
+if TYPE_CHECKING:
+    from conftest import Service
+
+
+@pytest.fixture
+def service(serve: Callable[..., Service]) -> Service:
+    """An article that Ann or Ben judges."""
+    article = Deployment(
+        "article",
+        RunnerKind.FUNCTIONS,
+        "api_test_crews:article",
+        review_policy=policy(ANN, BEN),
+    )
+    other = Deployment("other", RunnerKind.FUNCTIONS, "api_test_crews:quote")
+    served = serve(DeploymentFile({"article": article, "other": other}, "article"))
+    served.load()
+    return served
+
+
+class Desk(Browser):
+    """Ann has approved, with words; no worker has gone on so far."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self.execution_id = service.halted()
+        self.review_id = service.pending(self.execution_id)["task_id"]
+        self.path = f"/inbox/reviews/{self.review_id}"
+        self.sign_in(person=ANN)
+        said = {"choice": "approve", "feedback": "The secret word"}
+        assert self.send(self.path, **said).status_code == 303
+
+    @property
+    def review(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.service.get(f"/v1/reviews/{self.review_id}").json()
+        return found
+
+    def result(self) -> str:
+        self.service.work()
+        return str(self.service.status(self.execution_id)["result"])
+
+
+def test_a_call_takes_them_back_and_nobody_is_told_them_any_more(service: Service) -> None:
+    desk = Desk(service)
+    told = service.post(f"/v1/reviews/{desk.review_id}/take-back", {"person": ANN})
+    assert told.status_code == 200
+    assert told.json()["taken_back_by"] == ANN
+    assert told.json()["approved"] is True
+    assert "feedback" not in desk.review
+    assert "secret" not in desk.result()
+    lines = service.get(f"/v1/deliveries?execution_id={desk.execution_id}").json()["deliveries"]
+    bodies = [service.get(f"/v1/deliveries/{each['delivery_id']}").text for each in lines]
+    assert not [body for body in bodies if "secret" in body]
+    late = service.post(f"/v1/reviews/{desk.review_id}/answer", {"is_approve": True})
+    assert "secret" not in late.text
+
+
+def test_too_late_is_409_with_the_run_that_has_read_them(service: Service) -> None:
+    desk = Desk(service)
+    assert "The secret word" in desk.result()
+    told = service.post(f"/v1/reviews/{desk.review_id}/take-back", {})
+    assert (told.status_code, told.json()["error"]) == (409, "already_read")
+    read_by = told.json()["read_by"]
+    assert (read_by["task_name"], read_by["round"]) == ("publish", 1)
+    assert desk.review["feedback"] == "The secret word"
+
+
+def test_a_person_takes_back_their_own_words_alone(service: Service) -> None:
+    desk = Desk(service)
+    path = f"/v1/reviews/{desk.review_id}/take-back"
+    _, bens = create_token(service.ports, "ben", None, person=BEN)
+    assert service.post(path, {}, bens).status_code == 403
+    assert service.post(path, {"person": ANN}, bens).status_code == 403
+    _, elsewhere = create_token(service.ports, "elsewhere", "other")
+    assert service.post(path, {}, elsewhere).status_code == 404
+    _, anns = create_token(service.ports, "ann", None, person=ANN)
+    assert service.post(path, {}, anns).status_code == 200
+
+
+def test_the_page_of_the_review_has_a_button_for_it(service: Service) -> None:
+    desk = Desk(service)
+    assert "Take these words back" in desk.text(desk.path)
+    assert desk.send(f"{desk.path}/take-back").status_code == 303
+    text = desk.text(desk.path)
+    assert "secret" not in text
+    assert f"Words were taken back by {ANN}" in text
+    assert "Take these words back" not in text
+    assert "review.take_back" in text
+    assert "secret" not in desk.result()
+
+
+def test_the_page_says_who_has_read_them(service: Service) -> None:
+    desk = Desk(service)
+    desk.result()
+    text = desk.text(desk.path)
+    assert "Take these words back" not in text
+    assert "The first to read these words was publish, round 1" in text
+    late = desk.send(f"{desk.path}/take-back")
+    assert late.status_code == 409
+    assert "has read these words already" in late.text
+
+
+def test_the_page_offers_it_to_nobody_else(service: Service) -> None:
+    desk = Desk(service)
+    ben = Browser(service)
+    ben.sign_in(person=BEN, name="bens")
+    assert "Take these words back" not in ben.text(desk.path)
+    assert ben.send(f"{desk.path}/take-back").status_code == 403
+    operator = Browser(service)
+    operator.sign_in(name="desk2")
+    assert "Take these words back" in operator.text(desk.path)
+
+
+def test_a_form_of_elsewhere_takes_nothing_back(service: Service) -> None:
+    desk = Desk(service)
+    csrf, desk.csrf = desk.csrf, "made up"
+    assert desk.send(f"{desk.path}/take-back").status_code == 403
+    desk.csrf = csrf
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert desk.send(f"{desk.path}/take-back", headers=foreign).status_code == 403
+    assert desk.review["feedback"] == "The secret word"

@@ -1,0 +1,212 @@
+"""Which tasks read what a person said: all later ones, the next retry alone, or those named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import user_flows
+from policies import ANN, BEN, policy
+from world import World
+
+from orchestrator import FunctionFlow, TaskCall, step
+from orchestrator.domain.history import Answered
+from orchestrator.domain.output import Output
+from orchestrator.domain.reach import reach
+from orchestrator.errors import Invalid
+from orchestrator.usecases.executions.snapshot import timeline
+from orchestrator.usecases.reviews.reach import reach_of
+
+Make = Callable[..., World]
+
+
+def told(world: World) -> dict[str, str]:
+    """What people's words added to the last context of each task."""
+    return {work.path: "|".join(work.added_context()) for work in world.runner.chains}
+
+
+def reject(world: World, execution_id: str, words: str, **more: Any) -> None:
+    world.say(execution_id, "write", is_approve=False, human_feedback=words, **more)
+    world.work()
+
+
+def approve(world: World, execution_id: str, words: str = "", **more: Any) -> None:
+    world.say(execution_id, "write", is_approve=True, human_feedback=words, **more)
+    world.work()
+
+
+def test_words_for_the_retry_reach_that_retry_and_nothing_after_it(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write?", "print", "send")
+    execution_id = world.halted()
+
+    reject(world, execution_id, "Shorter", feedback_scope="retry")
+    assert "Shorter" in told(world)["write"]
+    reject(world, execution_id, "Friendlier")
+    assert "Shorter" not in told(world)["write"]
+    assert "Friendlier" in told(world)["write"]
+
+    approve(world, execution_id)
+    assert "Shorter" not in told(world)["print"] + told(world)["send"]
+    assert "Friendlier" in told(world)["print"]
+
+
+def test_words_for_named_tasks_reach_these_and_the_retry(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write?", "print", "send")
+    execution_id = world.halted()
+
+    reject(world, execution_id, "For the post", feedback_scope=["send"])
+    approve(world, execution_id, "For the printer", feedbackScope=["print", "print"])
+
+    assert "For the post" in told(world)["write"]
+    assert told(world)["print"].endswith("For the printer")
+    assert "For the post" not in told(world)["print"]
+    assert "For the printer" not in told(world)["send"]
+    assert "For the post" in told(world)["send"]
+
+
+@pytest.mark.parametrize("scope", [{}, {"feedback_scope": "onward"}, {"feedback_scope": None}])
+def test_without_a_scope_the_words_go_onward_as_ever(a_world: Make, scope: Any) -> None:
+    world = a_world("write?", "print", "send")
+    approve(world, world.halted(), "Mind the tides", **scope)
+    assert "Mind the tides" in told(world)["print"]
+    assert "Mind the tides" in told(world)["send"]
+
+
+def test_a_name_that_no_later_task_has_is_refused_with_those_that_there_are(a_world: Make) -> None:
+    world = a_world("research", "write?", "print", "send")
+    execution_id = world.halted()
+
+    for unknown in ("research", "nobody"):
+        with pytest.raises(Invalid) as refused:
+            approve(world, execution_id, "x", feedback_scope=["print", unknown])
+        assert refused.value.details == {"feedback_scope": "one or more of: write, print, send"}
+
+    assert world.snapshot(execution_id).reviews[0].is_open
+
+
+@pytest.mark.parametrize("scope", ["later", [], [3], {"tasks": ["print"]}, True])
+def test_what_is_no_scope_is_refused(a_world: Make, scope: Any) -> None:
+    world = a_world("write?", "print")
+    with pytest.raises(Invalid) as refused:
+        approve(world, world.halted(), "x", feedback_scope=scope)
+    assert any(field.startswith("feedback_scope") for field in refused.value.details)
+
+
+def test_a_rework_may_name_the_tasks_that_run_again(a_world: Make) -> None:
+    world = a_world("research", "outline", "write?", "print")
+    execution_id = world.halted()
+    again = {"rework_from": "research", "feedback_scope": ["write"]}
+
+    reject(world, execution_id, "Newer figures", **again)
+
+    assert "Newer figures" in told(world)["research"]
+    assert "Newer figures" not in told(world)["outline"]
+    assert "Newer figures" in told(world)["write"]
+
+
+def test_the_timeline_says_the_scope(a_world: Make) -> None:
+    world = a_world("write?", "print")
+    execution_id = world.halted()
+    reject(world, execution_id, "a", feedback_scope="retry")
+    reject(world, execution_id, "b", feedback_scope=["print"])
+    reject(world, execution_id, "c", feedback_scope="onward")
+
+    _, entries = timeline(world.ports, execution_id)
+    said = [each.details for each in entries if each.event == "review.answer"]
+    assert [each.get("feedback_scope") for each in said] == ["retry", ["print"], None]
+
+
+def test_where_several_decide_the_words_go_onward(a_world: Make) -> None:
+    world = a_world("write?", "print", review_policy=policy(ANN, BEN, decisions=2))
+    execution_id = world.halted()
+    with pytest.raises(Invalid, match="Several people decide here"):
+        approve(world, execution_id, "x", reviewer=ANN, feedback_scope="retry")
+
+
+def test_a_question_of_another_kind_has_no_scope(a_flow: Make) -> None:
+    world = a_flow("letter")
+    execution_id = world.halted()
+    with pytest.raises(Invalid, match="goes with a review that judges"):
+        world.say(execution_id, "write", outcome="send", feedback_scope="retry")
+
+
+@pytest.fixture
+def hearing(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[TaskCall]]:
+    """A flow whose steps keep what they are told, by their names."""
+    heard: dict[str, list[TaskCall]] = {"write": [], "print": [], "send": []}
+
+    def listening(name: str) -> Callable[[TaskCall], str]:
+        def work(call: TaskCall) -> str:
+            heard[name].append(call)
+            return name
+
+        return work
+
+    made = FunctionFlow(
+        [
+            step(listening("write"), name="write", judge=True),
+            step(listening("print"), name="print", after="write"),
+            step(listening("send"), name="send", after="print"),
+        ]
+    )
+    monkeypatch.setattr(user_flows, "hearing", made, raising=False)
+    return heard
+
+
+def test_steps_of_a_flow_of_functions_read_what_is_for_them(
+    a_flow: Make, hearing: dict[str, list[TaskCall]]
+) -> None:
+    world = a_flow("hearing")
+    execution_id = world.halted()
+    reject(world, execution_id, "once", feedback_scope="retry")
+    reject(world, execution_id, "for the post", feedback_scope=["send"])
+    approve(world, execution_id, "for all")
+
+    written = [call.feedback for call in hearing["write"]]
+    assert written == [(), ("once",), ("for the post",)]
+    assert hearing["print"][0].feedback == ("for all",)
+    assert hearing["send"][0].feedback == ("for the post", "for all")
+    assert "once" not in hearing["write"][2].context
+    assert "for the post" not in hearing["print"][0].context
+
+
+def test_a_flow_of_functions_names_its_steps(
+    a_flow: Make, hearing: dict[str, list[TaskCall]]
+) -> None:
+    world = a_flow("hearing")
+    assert hearing
+    with pytest.raises(Invalid) as refused:
+        approve(world, world.halted(), "x", feedback_scope=["nobody"])
+    assert refused.value.details == {"feedback_scope": "one or more of: write, print, send"}
+
+
+def test_the_reach_is_told_before_it_is_chosen(a_world: Make) -> None:
+    world = a_world("research", "write?", "print", "send")
+    execution_id = world.halted()
+    (pending,) = world.snapshot(execution_id).pending
+
+    found = reach_of(world.ports, pending.review)
+
+    assert found is not None
+    assert (found.name, found.others) == ("write", ("print", "send"))
+    approve(world, execution_id)
+    closed = world.snapshot(execution_id).reviews[0]
+    assert reach_of(world.ports, closed) is None
+
+
+def test_the_growth_that_is_told_is_what_the_contexts_grow_by(a_world: Make) -> None:
+    world = a_world("write?", "print")
+    execution_id = world.halted()
+    plan = world.runner.the_plan
+    said = Answered(
+        "write", "", "Shorter", False, name="write", output=Output("write, round 1"), scope=None
+    )
+    forecast = {each.name: each for each in reach(plan, (), "write").readers(said, retried=True)}
+
+    reject(world, execution_id, "Shorter")
+    separator = len("\n\n----------\n\n")
+    assert forecast["write"].characters == len(told(world)["write"]) + separator
+    approve(world, execution_id)
+    assert forecast["print"].characters == len(told(world)["print"]) + separator
+    assert forecast["print"].tokens == -(-forecast["print"].characters // 4)
