@@ -29,6 +29,7 @@ BENCHES = (
     "history",
     "outputs",
     "races",
+    "listeners",
 )
 """What is run without a name; ``waiting`` takes half an hour for itself."""
 
