@@ -30,6 +30,7 @@ BENCHES = (
     "outputs",
     "races",
     "inbox",
+    "listeners",
 )
 """What is run without a name; ``waiting`` takes half an hour for itself."""
 

@@ -170,7 +170,7 @@ class Service:
         wanted = str(embedded_socket(self.data)) if name == "broker" else name
         for process in psutil.Process(self._running().pid).children():
             with suppress(psutil.Error):
-                if any(wanted in part.split(",") for part in process.cmdline()):  # of queues
+                if {wanted, f"{name}@%h"} & {*process.cmdline()}:
                     return process
         return None
 

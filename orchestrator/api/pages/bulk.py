@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from orchestrator.api.common.access import World
 from orchestrator.api.common.request_body import RawBody
-from orchestrator.api.pages.answer_form import MOST_FIELDS, Said, said_in
+from orchestrator.api.pages.answer_form import Said, said_in
 from orchestrator.api.pages.page_route import PageRoute, sign_in_first, told
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
 from orchestrator.api.pages.review_page import answer_as
@@ -32,6 +32,9 @@ bulk = APIRouter(prefix=INBOX, include_in_schema=False, route_class=PageRoute)
 
 MOST = 100
 """Reviews that are decided at once: a person has looked at each of them."""
+
+_MOST_FIELDS = 1_000
+"""Of a form that is read at all, so that its words can be given back."""
 
 _OWN_ORIGIN = [Depends(require_own_origin)]
 
@@ -76,9 +79,8 @@ def decide_all(request: Request, ports: World, found: Perhaps, raw: RawBody) -> 
 
 
 def _pairs(raw: bytes) -> list[tuple[str, str]]:
-    most = MOST + MOST_FIELDS
     try:
-        return parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=most)
+        return parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError as error:
         raise Invalid(f"Select {MOST} reviews at most. Nothing was decided.") from error
 

@@ -25,6 +25,7 @@ from orchestrator.api.pages.rows import waiting_row
 from orchestrator.api.pages.signed_in import Perhaps, SignedIn
 from orchestrator.api.v1.events import MEDIA_TYPE, MOST_LISTENERS, SECONDS_BETWEEN_SIGNS
 from orchestrator.api.v1.feed import Feed, Listener, Right
+from orchestrator.domain.timeline import Entry
 from orchestrator.domain.token import hash_of
 from orchestrator.errors import Transient
 from orchestrator.ports import EntryFilter, Ports
@@ -149,7 +150,7 @@ class _Stream:
                     yield _event("behind", {}, now)
                     last = now
                 missed = [each async for each in self._feed.replay(listener, last, now)]
-                async for line in self._of([each.execution_id for each in missed], now):
+                async for line in self._of(missed, now):
                     yield line
                 while not listener.is_cut_off:
                     heard = await listener.next(SECONDS_BETWEEN_SIGNS)
@@ -158,7 +159,7 @@ class _Stream:
                         yield ": still here\n\n"
                         continue
                     number = max(each.number or 0 for each in fresh)
-                    async for line in self._of([each.execution_id for each in fresh], number):
+                    async for line in self._of(fresh, number):
                         if listener.has_no_right:
                             break
                         yield line
@@ -166,14 +167,16 @@ class _Stream:
             finally:
                 self._rows.end(listener)
 
-    async def _of(self, executions: Sequence[str], number: int) -> AsyncIterator[str]:
-        for execution_id in dict.fromkeys(executions):
+    async def _of(self, entries: Sequence[Entry], number: int) -> AsyncIterator[str]:
+        """The rows of the reviews that these entries tell of, as they are by now."""
+        told_of = {each.subject_id for each in entries}
+        for execution_id in dict.fromkeys(each.execution_id for each in entries):
             reading = await self._rows.of(execution_id)
             for each in reading.reviews:
                 if self._is_wanted(each):
                     row = reading.row(each, self._person)
                     yield _event("row", {"id": each.id, "html": row}, number)
-                else:
+                elif each.review.is_open or each.id in told_of:
                     yield _event("gone", {"id": each.id}, number)
 
     def _is_wanted(self, found: ListedReview) -> bool:

@@ -55,6 +55,7 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "INDEX ix_recipients_waiting": lambda tx: tx.reviews.waiting(None, None, 10, "ann@x.com"),
     "sqlite_autoindex_sessions": lambda tx: (
         tx.sessions.by_hash("h"),
+        tx.sessions.live(["h"], AT),
         tx.sessions.seen("h", AT),
         tx.sessions.end("h"),
     ),

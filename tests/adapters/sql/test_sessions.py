@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from orchestrator.adapters.sql import SqlStore
-from orchestrator.domain.session import LONGEST, Session
+from orchestrator.domain.session import IDLE, LONGEST, Session
 from orchestrator.domain.token import Token
 
 
@@ -51,3 +51,19 @@ def test_those_that_expired_are_forgotten(store: SqlStore, now: datetime) -> Non
 
     assert find(store, "old") is None
     assert find(store, "h") == session
+
+
+def test_those_that_are_live_are_told_from_those_that_are_not(
+    store: SqlStore, now: datetime
+) -> None:
+    live = begin(store, "live", now)
+    begin(store, "idle", now - IDLE)
+    begin(store, "old", now - LONGEST)
+    store.transact(lambda tx: tx.sessions.seen("old", now))
+    revoked = begin(store, "revoked", now)
+    store.transact(lambda tx: tx.tokens.revoke(revoked.token_id, now))
+    begin(store, "not asked about", now)
+
+    asked = ["live", "idle", "old", "revoked", "none"]
+    assert store.read(lambda tx: tx.sessions.live(asked, now)) == {live.hash}
+    assert store.read(lambda tx: tx.sessions.live([], now)) == frozenset()

@@ -103,6 +103,10 @@
   // Keys bring one to a row, a field or a button. None of them decides.
 
   const KEYS_OFF = "inbox.keys-off";
+  let areKeysOff = false; // where a browser keeps nothing, at least until the page is left
+  try {
+    areKeysOff = Boolean(localStorage.getItem(KEYS_OFF));
+  } catch {}
   const box = (row) => row.querySelector("input[type=checkbox]");
   const here = () => document.querySelector("#rows > li[data-here]");
 
@@ -183,7 +187,7 @@
       stand(event.target.closest("li"));
       open();
       event.preventDefault();
-    } else if (!localStorage.getItem(KEYS_OFF) && KEYS[event.key]?.()) {
+    } else if (!areKeysOff && KEYS[event.key]?.()) {
       event.preventDefault();
     }
   });
@@ -196,8 +200,10 @@
   document.addEventListener("change", (event) => {
     if (event.target.matches("#rows input")) recount();
     if (event.target.id === "keys-on") {
-      if (event.target.checked) localStorage.removeItem(KEYS_OFF);
-      else localStorage.setItem(KEYS_OFF, "yes");
+      areKeysOff = !event.target.checked;
+      try {
+        localStorage.setItem(KEYS_OFF, areKeysOff ? "yes" : "");
+      } catch {}
     }
   });
 
@@ -224,7 +230,7 @@
 
   byId("show-keys").hidden = false;
   byId("show-keys").addEventListener("click", () => byId("keys").showModal());
-  byId("keys-on").checked = !localStorage.getItem(KEYS_OFF);
+  byId("keys-on").checked = !areKeysOff;
   if (location.hash === "#edit") edit(); // no id: browsers take the focus to what has it
   listen();
   recount();
