@@ -24,7 +24,13 @@ from orchestrator.api.pages.answer_form import (
 )
 from orchestrator.api.pages.rendering import HEADERS, message, page
 from orchestrator.domain.review import Review
-from orchestrator.errors import AlreadyAnswered, Invalid, NotEntitled, OutputChanged
+from orchestrator.errors import (
+    AlreadyAnswered,
+    Invalid,
+    NotEntitled,
+    OrchestratorError,
+    OutputChanged,
+)
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.find import earlier_rounds, reviewed_output
 from orchestrator.usecases.reviews.reach import reach_of
@@ -63,18 +69,21 @@ def decide(ports: World, token: Token, raw: RawBody) -> Response:
         said = said_in(fields_of(raw))
         if said.only_looks and holder.review.is_open:
             return _form(ports, holder, said)
-        respond_as(ports, holder, answer_in(holder.review, said), CHANNEL)
+        output = reviewed_output(ports, holder.review)
+        respond_as(ports, holder, answer_in(holder.review, output, said), CHANNEL)
     except AlreadyAnswered as lost:
         return message("Already decided", lost.message, HTTPStatus.CONFLICT, said.feedback)
     except NotEntitled as refused:
         status = MEANINGS[NotEntitled].status
         return message("Not yours to decide", refused.message, status, said.feedback)
     except (Invalid, OutputChanged) as wrong:
-        return _form(ports, holder, said, fault=wrong.message)
+        return _form(ports, holder, said, fault=wrong)
     return Response(status_code=HTTPStatus.SEE_OTHER, headers={**HEADERS, "Location": token})
 
 
-def _form(ports: Ports, holder: Holder, said: Said, fault: str | None = None) -> Response:
+def _form(
+    ports: Ports, holder: Holder, said: Said, fault: OrchestratorError | None = None
+) -> Response:
     review = holder.review
     return page(
         "answer.html",

@@ -29,14 +29,20 @@ from orchestrator.domain.person import address_of
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.timeline import Entry
 from orchestrator.domain.word_difference import Stretch, difference
-from orchestrator.errors import AlreadyAnswered, Invalid, NotEntitled, OutputChanged
+from orchestrator.errors import (
+    AlreadyAnswered,
+    Invalid,
+    NotEntitled,
+    OrchestratorError,
+    OutputChanged,
+)
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.briefing import Briefing, briefing, why_not
 from orchestrator.usecases.reviews.claim import claim, release
 from orchestrator.usecases.reviews.delegate import delegate
 from orchestrator.usecases.reviews.feedback import Answer
-from orchestrator.usecases.reviews.find import find_review
+from orchestrator.usecases.reviews.find import find_review, reviewed_output
 from orchestrator.usecases.reviews.locked_review import Act
 from orchestrator.usecases.reviews.reach import reach_of
 from orchestrator.usecases.reviews.respond import resume_body
@@ -84,7 +90,7 @@ def decide(
         found.require_own(fields)
         if said.only_looks and review.is_open:
             return _page(ports, found, briefing(ports, review_id, visitor.only), said)
-        body = resume_body(review, answer_in(review, said))
+        body = resume_body(review, answer_in(review, reviewed_output(ports, review), said))
         given = Answer(
             review.deployment, body, visitor.actor, visitor.channel, identity=found.person
         )
@@ -95,7 +101,7 @@ def decide(
         status = MEANINGS[NotEntitled].status
         return told("Not decided", refused.message, status, said.feedback)
     except (Invalid, OutputChanged) as wrong:
-        return _page(ports, found, briefing(ports, review_id, visitor.only), said, wrong.message)
+        return _page(ports, found, briefing(ports, review_id, visitor.only), said, wrong)
     return see_other(f"{REVIEWS}/{review.id}")
 
 
@@ -140,7 +146,11 @@ def _act(signed: SignedIn, review_id: str) -> Act:
 
 
 def _page(
-    ports: Ports, signed: SignedIn, found: Briefing, said: Said, fault: str | None = None
+    ports: Ports,
+    signed: SignedIn,
+    found: Briefing,
+    said: Said,
+    fault: OrchestratorError | None = None,
 ) -> Response:
     review, person = found.review, signed.person
     asked = found.recipient(person)
