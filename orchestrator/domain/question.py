@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from orchestrator.domain.canonical import JsonObject
 
+ANSWER_SCHEMA = "answer_schema"
+"""The key of an INPUT question's metadata under which the JSON Schema of its answer may stand."""
+
 
 class QuestionKind(StrEnum):
     """What kind of answer is asked for."""

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
+from re import error as RegexError  # noqa: N812 - its name says nothing elsewhere
+from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, SchemaError, ValidationError
+from jsonschema.exceptions import best_match
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.output import Output
-from orchestrator.errors import Invalid
+from orchestrator.errors import LONGEST_CAUSE, Invalid, cause
+
+MOST = 50
+"""Misfits that are told of one answer: a long list may be wrong in each of its items."""
 
 
 def require_fitting_inputs(schema: JsonObject, inputs: JsonObject) -> None:
@@ -27,18 +36,71 @@ def require_fitting_inputs(schema: JsonObject, inputs: JsonObject) -> None:
         raise Invalid(f"The flow's state does not take these inputs: {sentence}", wrong)
 
 
-def require_fitting_output(schema: object, edited: Output) -> None:
+def require_fitting_output(schema: object, edited: Output, field: str = "edited_output") -> None:
     """See to it that an edited output is still one that the code which gets it can take.
 
-    ``schema`` is what the runner stored beside the output; without one any text will do. Raises
-    Invalid.
+    ``schema`` is what the runner stored beside the output; without one any text will do. ``field``
+    is that of the call which has it. Raises Invalid with what is wrong at each place in it.
     """
     if not isinstance(schema, Mapping):
         return
-    validator = Draft202012Validator(dict(schema))
-    error = next(validator.iter_errors(edited.json), None)
-    if error is not None:
-        where = ".".join(str(part) for part in error.absolute_path)
-        why = f"{where}: {error.message}" if where else error.message
-        message = f"'edited_output' does not fit what the code gives: {why}"
-        raise Invalid(message, {"edited_output": why})
+    wrong = misfits(schema, edited.json, field)
+    if wrong:
+        sentence = "; ".join(f"{place}: {why}" for place, why in wrong.items())
+        message = f"'{field}' does not fit what the code takes: {sentence}"
+        raise Invalid(message, wrong)
+
+
+def misfits(schema: Mapping[str, Any], data: object, field: str) -> dict[str, str]:
+    """What is wrong with data, by where it stands below the field that has it: ``field.a.0``.
+
+    A schema that cannot be used says so at the field itself.
+    """
+    wrong: dict[str, str] = {}
+    try:
+        for error in islice(_validator(schema).iter_errors(data), MOST):
+            worst = best_match([error]) or error
+            wrong.setdefault(".".join([field, *_place(worst)]), _said(worst))
+    except (SchemaError, Unresolvable, RegexError, RecursionError) as error:
+        return {field: f"its JSON Schema cannot be used: {cause(error)}"}
+    return wrong
+
+
+def fits(schema: Mapping[str, Any], data: object) -> bool:
+    """Whether data fit a JSON Schema, which is one itself."""
+    return is_schema(schema) and not misfits(schema, data, "")
+
+
+def is_schema(schema: object) -> bool:
+    """Whether it is a JSON Schema that can be used."""
+    if not isinstance(schema, Mapping):
+        return False
+    try:
+        Draft202012Validator.check_schema(dict(schema))
+    except SchemaError:
+        return False
+    return True
+
+
+def _validator(schema: Mapping[str, Any]) -> Draft202012Validator:
+    """One that fetches nothing, whatever the schema refers to."""
+    return Draft202012Validator(
+        dict(schema),
+        format_checker=Draft202012Validator.FORMAT_CHECKER,
+        registry=Registry(),
+    )
+
+
+def _place(error: ValidationError) -> list[str]:
+    """Where it stands; what is missing stands where it ought to."""
+    place = [str(part) for part in error.absolute_path]
+    if error.validator == "required" and isinstance(error.instance, Mapping):
+        required: Any = error.validator_value
+        missing = (str(name) for name in required if name not in error.instance)
+        return [*place, *(name for name in missing if error.message.startswith(repr(name)))]
+    return place
+
+
+def _said(error: ValidationError) -> str:
+    said = "is required" if error.validator == "required" else error.message
+    return said if len(said) <= LONGEST_CAUSE else said[: LONGEST_CAUSE - 1] + "…"

@@ -154,12 +154,16 @@ FeedbackScope = (
 )
 """The same, or a list of the tasks that read the words."""
 
-DECISIONS = ("is_approve", "outcome", "edited_output", "human_feedback")
+DECISIONS = ("is_approve", "outcome", "edited_output", "answer", "human_feedback")
 """What decides a review, by its kind: a body has to have one of them at least."""
 
 
 class AnswerBody(_WithWebhooks):
-    """What a person says of a review: the body of ``POST /v1/reviews/{id}/answer``."""
+    """What a person says of a review: the body of ``POST /v1/reviews/{id}/answer``.
+
+    ``answer`` is the answer as data, where the review has a JSON Schema for it: it stands for
+    ``edited_output``, or for the words where code asked for input.
+    """
 
     human_feedback: Annotated[StrictStr, Field(max_length=LONGEST_WORDS)] = Field(
         "", validation_alias=_either("human_feedback", "humanFeedback")
@@ -174,6 +178,7 @@ class AnswerBody(_WithWebhooks):
     edited_output: StrictStr | None = Field(
         None, validation_alias=_either("edited_output", "editedOutput")
     )
+    answer: Any = None
     outcome: Annotated[StrictStr, Field(max_length=1000)] | None = None
     rework_from: Annotated[StrictStr, Field(max_length=1000), as_stored] | None = Field(
         None, validation_alias=_either("rework_from", "reworkFrom")

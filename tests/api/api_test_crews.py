@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Literal
+
 from browser import HOSTILE
+from pydantic import BaseModel, Field
 
 from orchestrator.adapters.runners.function_crew import FunctionCrew, TaskCall, task
 from orchestrator.domain.canonical import Json
@@ -52,3 +56,41 @@ def attack(call: TaskCall) -> str:
 
 
 hostile = FunctionCrew([lambda: HOSTILE, attack], inputs=["topic"])
+
+
+class Author(BaseModel):
+    name: str = Field(min_length=2)
+    mail: str | None = None
+
+
+class Quote(BaseModel):
+    title: str = Field(title="Headline", max_length=60)
+    price: float = Field(ge=0, description="In euros, without tax.")
+    copies: int = Field(ge=1)
+    kind: Literal["book", "paper"]
+    urgent: bool
+    due: date | None = None
+    tags: list[str] = []
+    notes: str = Field("", max_length=2000)
+    author: Author
+    extras: list[Author] = []
+
+
+@task(human_input=True, schema=Quote)
+def offer() -> Quote:
+    return Quote(
+        title="Owls",
+        price=3.5,
+        copies=2,
+        kind="book",
+        urgent=False,
+        author=Author(name="Ada"),
+        tags=["birds", "night"],
+    )
+
+
+def bill(call: TaskCall) -> str:
+    return f"Billed: {call.outputs['offer']}"
+
+
+typed = FunctionCrew([offer, bill])

@@ -118,7 +118,7 @@ def test_what_does_not_answer_changes_nothing(held: Any, body: Any, field: str) 
     before = asked(world, execution_id).review
     with pytest.raises(Invalid) as refused:
         world.say(execution_id, before.id, **body)
-    assert list(refused.value.details) == [field]
+    assert {each.partition(".")[0] for each in refused.value.details} == {field}
     assert asked(world, execution_id).review == before
 
 

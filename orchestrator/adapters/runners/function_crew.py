@@ -21,10 +21,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from pydantic import BaseModel
+
 from orchestrator.domain.canonical import Json, JsonObject
 
-Work: TypeAlias = Callable[..., Json]
-"""What a task does: takes a ``TaskCall`` or nothing, returns a text or JSON data."""
+Work: TypeAlias = "Callable[..., Json | BaseModel]"
+"""What a task does: takes a ``TaskCall`` or nothing, returns a text, JSON data or a model."""
+
+Schema: TypeAlias = "type[BaseModel] | JsonObject"
+"""What data have to fit: a pydantic model, or a JSON Schema."""
+
+
+def json_schema(schema: Schema) -> JsonObject:
+    """The JSON Schema that it is, or that the model has."""
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        return schema.model_json_schema()
+    return schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +64,8 @@ class TaskCall:
 class FunctionTask:
     """A function and how it takes part in its crew. Made by ``task`` or from a bare function.
 
-    ``context`` names the earlier tasks whose outputs it sees, None for all of them.
+    ``context`` names the earlier tasks whose outputs it sees, None for all of them. ``schema`` is a
+    pydantic model, or a JSON Schema, that the output fits, and what a person makes of it.
     """
 
     work: Work
@@ -60,8 +73,9 @@ class FunctionTask:
     human_input: bool = False
     context: tuple[str, ...] | None = None
     asynchronous: bool = False
+    schema: Schema | None = None
 
-    def __call__(self, *args: Any) -> Json:
+    def __call__(self, *args: Any) -> Json | BaseModel:
         """Call the function as if it were not decorated."""
         return self.work(*args)
 
@@ -85,15 +99,17 @@ def task(
     human_input: bool = False,
     context: Sequence[str] | None = None,
     asynchronous: bool = False,
+    schema: Schema | None = None,
 ) -> Callable[[Work], FunctionTask]:
     """Say how a function takes part in its crew.
 
     ``human_input`` has its output reviewed; ``context`` names the earlier tasks whose outputs it
-    sees (all of them by default); ``asynchronous`` lets it run beside its asynchronous neighbours.
+    sees (all of them by default); ``asynchronous`` lets it run beside its asynchronous neighbours;
+    ``schema`` is a pydantic model or a JSON Schema of its output, also of one that a person edited.
     """
 
     def decorate(work: Work) -> FunctionTask:
         seen = None if context is None else tuple(context)
-        return FunctionTask(work, name, human_input, seen, asynchronous)
+        return FunctionTask(work, name, human_input, seen, asynchronous, schema)
 
     return decorate

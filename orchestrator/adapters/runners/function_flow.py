@@ -27,6 +27,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
+from orchestrator.adapters.runners.function_crew import Schema
 from orchestrator.domain.canonical import Json
 from orchestrator.domain.question import Question, QuestionKind
 
@@ -38,10 +41,11 @@ class FlowStep:
     ``after`` are events that must all have happened, ``after_any`` events one of which is enough:
     names of steps, and options that a person chose. With ``ask`` a person is asked about the
     output: which of the ``options``, or for words where there are none; ``judge`` asks whether it
-    is good enough, and has the step run again with the words where it is not.
+    is good enough, and has the step run again with the words where it is not. ``schema`` is a
+    pydantic model or a JSON Schema of the output, also of one that a person edited.
     """
 
-    work: Callable[..., Json]
+    work: Callable[..., Json | BaseModel]
     name: str
     after: tuple[str, ...] = ()
     after_any: tuple[str, ...] = ()
@@ -49,6 +53,7 @@ class FlowStep:
     options: tuple[str, ...] = ()
     default: str | None = None
     judge: bool = False
+    schema: Schema | None = None
 
     @property
     def asks(self) -> bool:
@@ -104,7 +109,7 @@ class FunctionFlow:
 
 
 def step(
-    work: Callable[..., Json],
+    work: Callable[..., Json | BaseModel],
     *,
     name: str | None = None,
     after: str | Sequence[str] = (),
@@ -113,7 +118,7 @@ def step(
 ) -> FlowStep:
     """Say when a function runs, and what a person is asked about its output.
 
-    ``asking`` are ``ask``, ``options``, ``default`` and ``judge``, as in ``FlowStep``.
+    ``asking`` are ``ask``, ``options``, ``default``, ``judge`` and ``schema``, as in ``FlowStep``.
     """
     options = tuple(asking.pop("options", ()))
     own_name = name or str(getattr(work, "__name__", "step"))

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar, cast
+from dataclasses import replace
+from typing import TypeVar
 
-from orchestrator.adapters.runners.function_crew import FunctionCrew, FunctionTask, TaskCall
+from pydantic import BaseModel
+
+from orchestrator.adapters.runners.function_crew import (
+    FunctionCrew,
+    FunctionTask,
+    Schema,
+    TaskCall,
+    json_schema,
+)
 from orchestrator.adapters.runners.function_flow import FlowStep, FunctionFlow
 from orchestrator.adapters.runners.function_flow_run import FlowRun
 from orchestrator.adapters.runners.loading import broken, kind_of, load
-from orchestrator.domain.canonical import Json, decode, digest, encode
+from orchestrator.domain.canonical import JsonObject, decode, digest, encode
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.plan import Plan, PlannedStep, PlannedTask, TaskKind, unique_names
 from orchestrator.domain.question import Question
 from orchestrator.domain.review import judge
 from orchestrator.domain.work import Work
 from orchestrator.errors import TaskFailed, cause
 from orchestrator.ports import Ended, Progress, Result, RunContext
+from orchestrator.wire.inputs import is_schema, misfits
 
 T = TypeVar("T")
 
@@ -37,6 +47,7 @@ class FunctionsRunner:
         tasks = [_as_task(deployment, work) for work in crew.tasks]
         names = unique_names([_own_name(task) for task in tasks])
         _check_contexts(deployment, tasks, names)
+        _check_schemas(deployment, {n: t.schema for n, t in zip(names, tasks, strict=True)})
         planned = [_planned(name, task) for name, task in zip(names, tasks, strict=True)]
         return Plan(tuple(planned), tuple(crew.inputs))
 
@@ -53,7 +64,7 @@ class FunctionsRunner:
         task = _as_task(deployment, crew.tasks[work.plan.place(work.path)])
         returned = _called(lambda: task(_call(task, work, context)) if task.takes_call else task())
         question = judge(work.path, work.path) if task.human_input else None
-        return Ended(_output(work.task, returned), {}, question)
+        return Ended(_output(work.task, returned, task.schema), {}, question)
 
     def warm_up(self) -> None:
         """Plain functions need nothing."""
@@ -90,6 +101,7 @@ def _loaded(deployment: Deployment) -> FunctionCrew | FunctionFlow:
 def _flow_plan(deployment: Deployment, flow: FunctionFlow) -> Plan:
     if fault := flow.fault():
         raise broken(deployment, fault)
+    _check_schemas(deployment, {each.name: each.schema for each in flow.steps})
     steps = tuple(
         PlannedStep(each.name, _comes_after(flow, each), each.asks, each.options)
         for each in flow.steps
@@ -106,7 +118,7 @@ def _comes_after(flow: FunctionFlow, step: FlowStep) -> str:
 
 
 def _step_output(step: FlowStep, returned: object) -> Output:
-    return _output(PlannedTask(step.name), cast("Json", returned))
+    return _output(PlannedTask(step.name), returned, step.schema)
 
 
 def _call_step(step: FlowStep, call: TaskCall) -> object:
@@ -136,6 +148,12 @@ def _check_contexts(
         for unknown in set(task.context or ()) - set(names[: _joined_before(tasks, index)]):
             why = f"task {names[index]!r} has {unknown!r} as context, which does not come before it"
             raise broken(deployment, why)
+
+
+def _check_schemas(deployment: Deployment, schemas: Mapping[str, Schema | None]) -> None:
+    for name, schema in schemas.items():
+        if schema is not None and not is_schema(json_schema(schema)):
+            raise broken(deployment, f"the schema of {name!r} is no pydantic model or JSON Schema")
 
 
 def _joined_before(tasks: Sequence[FunctionTask], index: int) -> int:
@@ -191,12 +209,31 @@ def _seen_outputs(task: FunctionTask, work: Work) -> Mapping[str, str]:
     return {name: final[name].raw for name in seen}
 
 
-def _output(task: PlannedTask, returned: Json) -> Output:
+def _output(task: PlannedTask, returned: object, schema: Schema | None) -> Output:
+    """Raises TaskFailed; where it does not fit its schema, another attempt may."""
+    if isinstance(returned, BaseModel):
+        schema = schema or type(returned)
+        returned = returned.model_dump(mode="json")
+    if schema is not None:
+        return _typed(task, returned, json_schema(schema))
     if returned is None or isinstance(returned, str):
         return Output(returned or "", task.agent, task.description)
+    return _data(task, returned)
+
+
+def _data(task: PlannedTask, returned: object) -> Output:
     try:
-        encoded = encode(returned)
+        encoded = encode(returned)  # type: ignore[arg-type]  # what is no JSON is refused here
     except (TypeError, ValueError, RecursionError) as error:
         message = f"Task {task.name!r} returned {kind_of(returned)}, not a text or JSON data"
         raise TaskFailed(message, retryable=False) from error
     return Output(encoded.decode(), task.agent, task.description, json=decode(encoded))
+
+
+def _typed(task: PlannedTask, returned: object, schema: JsonObject) -> Output:
+    output = _data(task, returned)
+    wrong = misfits(schema, output.json, "output")
+    if wrong:
+        sentence = "; ".join(f"{place}: {why}" for place, why in wrong.items())
+        raise TaskFailed(f"Task {task.name!r} returned what does not fit its schema: {sentence}")
+    return replace(output, extra={EDITS_FIT: schema})

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
 from orchestrator.api.pages.reach_form import readers_in, scope_in, shown_reach
 from orchestrator.api.pages.shown_output import LONGEST_OUTPUT, shown_output
+from orchestrator.api.pages.typed_fields import BUTTON, Field, fields_of_schema, is_typed
+from orchestrator.api.pages.typed_form import data_in, filled
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.reach import Reach
 from orchestrator.domain.review import Review
 from orchestrator.domain.word_difference import Stretch, difference
-from orchestrator.errors import Invalid
+from orchestrator.errors import Invalid, OrchestratorError
+from orchestrator.usecases.reviews.typed import answer_schema
 from orchestrator.wire.moment import iso
 from orchestrator.wire.notices import said_automatically
 from orchestrator.wire.requests import ONWARD, RespondBody, parse
@@ -44,6 +47,7 @@ class Said:
 
     ``scope`` says how far the words reach, and ``readers`` which tasks read them where it is
     ``named``. ``only_looks`` is who wants to see what the words would do, and decides nothing.
+    ``typed`` are the fields of a typed answer, and ``sends_typed`` says that these are the answer.
     """
 
     choice: str = ""
@@ -55,6 +59,8 @@ class Said:
     scope: str = ONWARD
     readers: tuple[str, ...] = ()
     only_looks: bool = False
+    typed: Mapping[str, str] = field(default_factory=dict)
+    sends_typed: bool = False
     confirmed: str = ""
     again: bool = False
 
@@ -86,6 +92,8 @@ def said_in(given: Mapping[str, str]) -> Said:
         scope=given.get("scope", ONWARD),
         readers=readers_in(given),
         only_looks="look" in given,
+        typed={key: _lines(text) for key, text in given.items() if is_typed(key)},
+        sends_typed=BUTTON in given,
     )
 
 
@@ -94,7 +102,7 @@ def _lines(text: str) -> str:
     return text.replace("\r\n", "\n")
 
 
-def answer_in(review: Review, said: Said) -> RespondBody:
+def answer_in(review: Review, output: Output, said: Said) -> RespondBody:
     """What the form says, as a call would say it.
 
     Raises Invalid, also where a careful review lacks what was to be typed.
@@ -103,6 +111,8 @@ def answer_in(review: Review, said: Said) -> RespondBody:
     body: dict[str, Any] = {"feedback": said.feedback, "output_digest": said.output_digest}
     if review.kind is QuestionKind.JUDGE:
         body |= scope_in(said.scope, said.readers)
+    if said.sends_typed:
+        return parse(RespondBody, body | _typed_in(review, output, said))
     if said.in_words and review.kind in _TAKES_WORDS:
         return parse(RespondBody, body)
     if said.choice not in {each.value for each in offered(review)}:
@@ -128,9 +138,44 @@ def is_to_be_seen_first(review: Review, output: Output, said: Said) -> bool:
         return False
     if said.again:
         return True
-    answer_in(review, said)
+    answer_in(review, output, said)
     is_changed = said.edited_output != _lines(output.raw)
     return is_changed and said.confirmed != digest(said.edited_output)
+
+
+def _typed_in(review: Review, output: Output, said: Said) -> dict[str, Any]:
+    """The fields of a typed answer, as data. Raises Invalid."""
+    fields = _typed_fields(review, output)
+    if fields is None:
+        raise Invalid("This review takes no such answer.")
+    answer = data_in(fields, output.json, said.typed)
+    if review.kind is QuestionKind.INPUT:
+        return {"answer": answer, "feedback": ""}
+    return {"answer": answer, "is_approve": True}
+
+
+def _typed_fields(review: Review, output: Output) -> tuple[Field, ...] | None:
+    """The fields of a typed answer, where one may be given on a page."""
+    schema = answer_schema(review, output)
+    if schema is None or not (review.kind is QuestionKind.INPUT or _may_edit(review, output)):
+        return None
+    return fields_of_schema(schema)
+
+
+def _shown_typed(
+    review: Review, output: Output, said: Said, details: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    fields = _typed_fields(review, output)
+    if fields is None:
+        return None
+    is_input = review.kind is QuestionKind.INPUT
+    return {
+        "fields": filled(fields, None if is_input else output.json, said.typed, details),
+        "alone": is_input,
+        "open": said.sends_typed,
+        "button": "Send these values" if is_input else "Approve these values",
+        "send": BUTTON,
+    }
 
 
 def _require_word(review: Review, said: Said) -> None:
@@ -178,7 +223,7 @@ def shown_form(
     output: Output,
     said: Said,
     reach: Reach | None,
-    fault: str | None = None,
+    fault: OrchestratorError | None = None,
     *,
     confirm: bool = False,
 ) -> dict[str, Any]:
@@ -188,7 +233,10 @@ def shown_form(
     """
     terms = review.terms
     return {
-        "fault": fault,
+        "fault": fault and fault.message,
+        "typed": _shown_typed(
+            review, output, said, fault.details if isinstance(fault, Invalid) else {}
+        ),
         "confirm": _edit(output, said) if confirm and not (said.again or said.only_looks) else None,
         "review": _shown(review),
         "output": shown_output(output.raw),

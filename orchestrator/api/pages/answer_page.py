@@ -25,7 +25,13 @@ from orchestrator.api.pages.answer_form import (
 )
 from orchestrator.api.pages.rendering import HEADERS, message, page
 from orchestrator.domain.review import Review
-from orchestrator.errors import AlreadyAnswered, Invalid, NotEntitled, OutputChanged
+from orchestrator.errors import (
+    AlreadyAnswered,
+    Invalid,
+    NotEntitled,
+    OrchestratorError,
+    OutputChanged,
+)
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.find import earlier_rounds, reviewed_output
 from orchestrator.usecases.reviews.reach import reach_of
@@ -63,21 +69,27 @@ def decide(ports: World, token: Token, raw: RawBody) -> Response:
     try:
         said = said_in(fields_of(raw))
         review = holder.review
-        if review.is_open and is_to_be_seen_first(review, reviewed_output(ports, review), said):
+        output = reviewed_output(ports, review)
+        if review.is_open and is_to_be_seen_first(review, output, said):
             return _form(ports, holder, said, confirm=True)
-        respond_as(ports, holder, answer_in(holder.review, said), CHANNEL)
+        respond_as(ports, holder, answer_in(review, output, said), CHANNEL)
     except AlreadyAnswered as lost:
         return message("Already decided", lost.message, HTTPStatus.CONFLICT, said.written)
     except NotEntitled as refused:
         status = MEANINGS[NotEntitled].status
         return message("Not yours to decide", refused.message, status, said.written)
     except (Invalid, OutputChanged) as wrong:
-        return _form(ports, holder, said, fault=wrong.message)
+        return _form(ports, holder, said, fault=wrong)
     return Response(status_code=HTTPStatus.SEE_OTHER, headers={**HEADERS, "Location": token})
 
 
 def _form(
-    ports: Ports, holder: Holder, said: Said, fault: str | None = None, *, confirm: bool = False
+    ports: Ports,
+    holder: Holder,
+    said: Said,
+    fault: OrchestratorError | None = None,
+    *,
+    confirm: bool = False,
 ) -> Response:
     review = holder.review
     return page(

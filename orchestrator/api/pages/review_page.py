@@ -33,7 +33,13 @@ from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import Entry
 from orchestrator.domain.word_difference import Stretch, difference
-from orchestrator.errors import AlreadyAnswered, Invalid, NotEntitled, OutputChanged
+from orchestrator.errors import (
+    AlreadyAnswered,
+    Invalid,
+    NotEntitled,
+    OrchestratorError,
+    OutputChanged,
+)
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.briefing import Briefing, briefing, why_not
@@ -84,10 +90,10 @@ def decide(
     review = find_review(ports, review_id, visitor.scope)
     try:
         found.require_own(fields)
-        if review.is_open and is_to_be_seen_first(review, reviewed_output(ports, review), said):
-            return _page(
-                ports, found, briefing(ports, review_id, visitor.scope), said, confirm=True
-            )
+        output = reviewed_output(ports, review)
+        if review.is_open and is_to_be_seen_first(review, output, said):
+            shown = briefing(ports, review_id, visitor.scope)
+            return _page(ports, found, shown, said, confirm=True)
         answer_as(ports, found, review, said)
     except AlreadyAnswered as lost:
         return told("Already decided", lost.message, HTTPStatus.CONFLICT, said.written)
@@ -95,14 +101,14 @@ def decide(
         status = MEANINGS[NotEntitled].status
         return told("Not decided", refused.message, status, said.written)
     except (Invalid, OutputChanged) as wrong:
-        return _page(ports, found, briefing(ports, review_id, visitor.scope), said, wrong.message)
+        return _page(ports, found, briefing(ports, review_id, visitor.scope), said, wrong)
     return see_other(f"{REVIEWS}/{review.id}")
 
 
 def answer_as(ports: Ports, found: SignedIn, review: Review, said: Said) -> JsonObject:
     """Answer a review as whoever is signed in. Raises as ``answer`` does."""
     visitor = found.visitor
-    body = resume_body(review, answer_in(review, said))
+    body = resume_body(review, answer_in(review, reviewed_output(ports, review), said))
     given = Answer(review.deployment, body, visitor.actor, visitor.channel, identity=found.person)
     return answer(ports, given)
 
@@ -152,7 +158,7 @@ def _page(
     signed: SignedIn,
     found: Briefing,
     said: Said,
-    fault: str | None = None,
+    fault: OrchestratorError | None = None,
     *,
     confirm: bool = False,
 ) -> Response:

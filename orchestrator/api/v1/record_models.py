@@ -148,11 +148,13 @@ class ReviewRecord(BaseModel):
 class PendingRecord(ReviewRecord):
     """An open review, and the text that a person has to judge.
 
-    Of a large one lists show the beginning, and ``task_output_cut`` is true.
+    Of a large one lists show the beginning, and ``task_output_cut`` is true. ``answer_schema`` is
+    the JSON Schema of a typed answer; lists do not have it.
     """
 
     task_output: str
     task_output_cut: bool | None = None
+    answer_schema: dict[str, Any] | None = None
 
 
 class ReviewPage(BaseModel):

@@ -26,6 +26,7 @@ from orchestrator.usecases.reviews.find import (
     reviewed_output,
     who_is_asked,
 )
+from orchestrator.usecases.reviews.typed import answer_schema
 from orchestrator.wire.ids import Id
 from orchestrator.wire.misspelt import with_warnings
 from orchestrator.wire.requests import AnswerBody, ResumeBody, parse
@@ -66,7 +67,9 @@ def read_review(visitor: Viewer, review_id: Id) -> JsonResponse:
     review = find_review(visitor.ports, review_id, visitor.scope)
     output = reviewed_output(visitor.ports, review)
     asked = who_is_asked(visitor.ports, review)
-    return JsonResponse({**review_record(review, asked), "task_output": output.raw})
+    schema = answer_schema(review, output) if review.is_open else None
+    typed = {} if schema is None else {"answer_schema": schema}
+    return JsonResponse({**review_record(review, asked), "task_output": output.raw, **typed})
 
 
 @reviews.post(

@@ -23,6 +23,7 @@ from orchestrator.usecases.idempotency import idempotent
 from orchestrator.usecases.reviews.decide import decide, store_edited
 from orchestrator.usecases.reviews.feedback import Answer, read_feedback
 from orchestrator.usecases.reviews.reach import require_scope
+from orchestrator.usecases.reviews.typed import typed
 from orchestrator.usecases.reviews.vote import Undecided, count_vote, require_entitled
 from orchestrator.usecases.reviews.weigh import begin_weighing
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
@@ -54,6 +55,7 @@ def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
     if given.body.output_digest not in (None, "", review.output_digest):
         raise OutputChanged
     voter = require_entitled(locked, review, given.person)
+    given = typed(tx, review, given)
     require_scope(locked, review, given.body)
     feedback = read_feedback(given, review, settings_of(ports, tx, review.deployment).max_rounds)
     if voter is not None:

@@ -10,7 +10,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.output import EDITS_FIT
 from orchestrator.errors import DeploymentBroken, TaskFailed
+from orchestrator.wire.inputs import misfits
 
 pytestmark = [
     pytest.mark.crewai,
@@ -325,6 +327,30 @@ def test_an_edited_output_that_does_not_fit_its_model_fails_for_good(run_crew: B
     with pytest.raises(TaskFailed, match="output of task 'report' does not fit Report") as failed:
         running.task(1)
     assert not failed.value.retryable
+
+
+@pytest.mark.parametrize("kind", ["output_pydantic", "output_json"])
+def test_what_a_person_judges_says_what_an_edit_has_to_fit(run_crew: Begin, kind: str) -> None:
+    judged = MODEL.replace("output_pydantic=Report", f"{kind}=Report, human_input=True")
+    output = run_crew(judged).task(0).output
+    schema = output.extra[EDITS_FIT]
+    assert misfits(schema, {"title": "Tea"}, "edit") == {}
+    assert misfits(schema, {"name": "Tea"}, "edit") == {"edit.title": "is required"}
+
+
+def test_a_model_whose_schema_its_own_data_do_not_fit_is_not_held_against_edits(
+    run_crew: Begin,
+) -> None:
+    aliased = MODEL.replace("title: str", 'title: str = Field(alias="heading")')
+    judged = aliased.replace("=Report", "=Report, human_input=True").replace(
+        '{"title": "Tea"}', '{"heading": "Tea"}'
+    )
+    output = run_crew("from pydantic import Field\n" + judged).task(0).output
+    assert (output.json, EDITS_FIT in output.extra) == ({"title": "Tea"}, False)
+
+
+def test_nobody_judges_and_nothing_is_said_of_edits(run_crew: Begin) -> None:
+    assert EDITS_FIT not in run_crew(MODEL).task(0).output.extra
 
 
 def test_json_is_kept_as_data(run_crew: Begin) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from orchestrator.adapters.runners.functions import FunctionsRunner
 from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.output import EDITS_FIT
 from orchestrator.domain.plan import Plan
 from orchestrator.errors import ClaimLost, DeploymentBroken, TaskFailed
 
@@ -122,6 +123,44 @@ def test_what_has_no_json_form_fails_for_good(run: Begin) -> None:
     with pytest.raises(TaskFailed, match="returned an object, not a text") as failed:
         run("crew = [lambda: object()]").task(0)
     assert not failed.value.retryable
+
+
+TYPED = """
+    from pydantic import BaseModel
+    from orchestrator.adapters.runners.function_crew import task
+
+    class Quote(BaseModel):
+        price: float
+
+    @task(human_input=True, schema=SCHEMA)
+    def offer():
+        return RETURNED
+
+    crew = [offer]
+"""
+
+
+@pytest.mark.parametrize("schema", ["Quote", "Quote.model_json_schema()", "None"])
+def test_a_model_is_kept_as_data_with_what_edits_have_to_fit(run: Begin, schema: str) -> None:
+    code = TYPED.replace("SCHEMA", schema).replace("RETURNED", "Quote(price=3)")
+    output = run(code).task(0).output
+    assert (output.raw, output.json) == ('{"price":3.0}', {"price": 3.0})
+    assert output.extra[EDITS_FIT]["required"] == ["price"]
+
+
+def test_what_does_not_fit_its_schema_may_be_tried_again(run: Begin) -> None:
+    code = TYPED.replace("SCHEMA", "Quote").replace("RETURNED", "{'price': 'much'}")
+    with pytest.raises(
+        TaskFailed, match=r"output\.price: 'much' is not of type 'number'"
+    ) as failed:
+        run(code).task(0)
+    assert failed.value.retryable
+
+
+@pytest.mark.parametrize("schema", ["str", "{'type': 3}", "'object'"])
+def test_what_is_no_schema_does_not_load(deploy: Deploy, schema: str) -> None:
+    with pytest.raises(DeploymentBroken, match="the schema of 'offer' is no pydantic model"):
+        planned(deploy, TYPED.replace("SCHEMA", schema).replace("RETURNED", "{}"))
 
 
 def test_an_exception_of_the_users_code_comes_out_as_it_is(run: Begin) -> None:

@@ -137,7 +137,8 @@ def _task(run: CrewRun) -> Ended:
     usage = run.usage(meter)
     asks = run.work.task.human_input and not skipped
     question = judge(run.work.path, run.work.path) if asks else None
-    return Ended(outputs.from_task(output, usage, skipped=skipped), usage, question)
+    stored = outputs.from_task(output, usage, skipped=skipped)
+    return Ended(outputs.editable(stored, run.task) if asks else stored, usage, question)
 
 
 def _after_kickoff(run: CrewRun) -> Ended:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from crewai import Task
 from crewai.crews.crew_output import CrewOutput
 from crewai.tasks.task_output import TaskOutput
 from pydantic import BaseModel, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import PydanticSerializationError
 
 from orchestrator.domain.canonical import Json, encode
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.errors import TaskFailed, cause
+from orchestrator.wire.inputs import fits
 
 
 def from_task(output: TaskOutput, usage: Mapping[str, int], *, skipped: bool = False) -> Output:
@@ -27,6 +30,24 @@ def from_task(output: TaskOutput, usage: Mapping[str, int], *, skipped: bool = F
         json=_data(output),
         extra={"task_output": _dumped(output), "usage": dict(usage), "skipped": skipped},
     )
+
+
+def editable(output: Output, task: Task) -> Output:
+    """Say what a person's own form of a task's data has to fit: its model, where it has one.
+
+    A model whose schema says other things than its data do, as with aliases, is not held against
+    them.
+    """
+    model = task.output_pydantic or task.output_json
+    if model is None or output.json is None:
+        return output
+    try:
+        schema = model.model_json_schema()
+    except PydanticInvalidForJsonSchema:
+        return output
+    if not fits(schema, output.json):
+        return output
+    return replace(output, extra={**output.extra, EDITS_FIT: schema})
 
 
 def was_skipped(output: Output) -> bool:

@@ -9,8 +9,11 @@ from typing import TypeAlias
 import pytest
 from flow_world import Crash, FlowExecution
 
+from orchestrator.domain.output import EDITS_FIT
 from orchestrator.domain.question import QuestionKind
+from orchestrator.errors import TaskFailed
 from orchestrator.ports import Ended, Halted
+from orchestrator.wire.inputs import misfits
 
 Begin: TypeAlias = Callable[..., FlowExecution]
 
@@ -196,6 +199,59 @@ def test_ask_waits_for_a_person(flow: Begin, log: list[str]) -> None:
     assert isinstance(result, Ended)
     assert result.output.raw == "Ann: red"
     assert log == ["talk"] * 3
+
+
+ASKS_FOR_DATA = """
+class Seat(BaseModel):
+    row: int
+
+class F(Flow):
+    @start()
+    def book(self):
+        words = self.ask("Which seat?", metadata={"answer_schema": SCHEMA})
+        return Seat.model_validate_json(words).row + 1
+"""
+
+
+@pytest.mark.parametrize("schema", ["Seat", "Seat.model_json_schema()"])
+def test_ask_says_what_the_answer_has_to_fit(flow: Begin, schema: str) -> None:
+    execution = flow(ASKS_FOR_DATA.replace("SCHEMA", schema))
+    execution.run()
+    question = execution.open["book#1/ask:1"].question
+    found = question.metadata["answer_schema"]
+    assert misfits(found, {"row": 3}, "answer") == {}
+    assert list(misfits(found, {"row": "x"}, "answer")) == ["answer.row"]
+    execution.answer("book#1/ask:1", '{"row":3}')
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "4"
+
+
+@pytest.mark.parametrize("schema", ["str", "{'type': 3}", "'object'"])
+def test_what_is_no_schema_asks_nobody(flow: Begin, schema: str) -> None:
+    with pytest.raises(TaskFailed, match="neither a pydantic model nor a JSON Schema"):
+        flow(ASKS_FOR_DATA.replace("SCHEMA", schema)).run()
+
+
+def test_a_judged_task_of_a_method_says_what_edits_have_to_fit(flow: Begin) -> None:
+    execution = flow(
+        CREW
+        + """
+class Report(BaseModel):
+    title: str
+
+class F(Flow):
+    @start()
+    def team(self):
+        who = person(lambda prompt: '{"title": "Tea"}')
+        judged = job(who, "facts", "report", human_input=True, output_pydantic=Report)
+        return Crew(agents=[who], tasks=[judged]).kickoff()
+"""
+    )
+    execution.run()
+    (asked,) = execution.open.values()
+    schema = asked.output.extra[EDITS_FIT]
+    assert list(misfits(schema, {}, "edited_output")) == ["edited_output.title"]
 
 
 CHILD = """

@@ -1,4 +1,4 @@
-"""Crews, flows and ``ask()`` inside the body of a method: each is kept below the method's step.
+"""Crews and flows inside the body of a method: each is kept below the method's step.
 
 CrewAI's own methods are wrapped, once in a process. What is called outside a flow of ours, and
 CrewAI's own flows (an agent's executor is one), goes through unchanged.
@@ -19,7 +19,7 @@ from crewai.tasks.task_output import TaskOutput
 from crewai.utilities.formatter import DIVIDERS
 
 from orchestrator.adapters.runners.crewai import outputs
-from orchestrator.adapters.runners.crewai.flows import internals, reviews
+from orchestrator.adapters.runners.crewai.flows import internals
 from orchestrator.adapters.runners.crewai.flows.journal import Record
 from orchestrator.adapters.runners.crewai.flows.replay import Replay
 from orchestrator.adapters.runners.crewai.flows.reporting import of_task, report_steps_of
@@ -180,7 +180,7 @@ class _TaskRun:
             self._run.commit(self._record.path, stored, since=self._since)
             return output
         question = Question(QuestionKind.JUDGE, self._record.path, self._record.path)
-        ask_inside(self._scope, question, stored)
+        ask_inside(self._scope, question, outputs.editable(stored, self._task))
         raise Paused
 
 
@@ -294,29 +294,3 @@ def _mark(scope: Scope, inputs: dict[str, Any] | None) -> str:
         return ""
     stored = scope.replay.run.codec.encode_or_lose(inputs, "inputs")
     return f"({digest(stored).partition(':')[2][:8]})"
-
-
-# ask() -------------------------------------------------------------------------------------------
-
-
-class Inputs:
-    """What ``ask()`` asks, in a process whose questions are ours."""
-
-    def request_input(
-        self, message: str, _flow: Any, metadata: dict[str, Any] | None = None
-    ) -> str:
-        """What a person answered in an earlier run. Raises Paused where nobody has."""
-        scope = current()
-        if scope is None:
-            raise RuntimeError("ask() was called outside the methods of the flow")
-        scope.check()
-        record = scope.claim("ask:")
-        if record.answer is not None:
-            return record.answer.words
-        if not record.is_open:
-            shown = reviews.as_json(scope.replay.run.codec, metadata)
-            question = Question(
-                QuestionKind.INPUT, record.path, record.path, message, metadata=shown
-            )
-            ask_inside(scope, question, Output(message))
-        raise Paused

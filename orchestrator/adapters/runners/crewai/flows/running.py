@@ -12,7 +12,13 @@ from crewai.flow.persistence.factory import set_flow_persistence_factory
 from crewai.hooks.dispatch import HookAborted
 
 from orchestrator.adapters.runners.crewai.environment import storage_of
-from orchestrator.adapters.runners.crewai.flows import internals, nested, outcomes, persistence
+from orchestrator.adapters.runners.crewai.flows import (
+    asking,
+    internals,
+    nested,
+    outcomes,
+    persistence,
+)
 from orchestrator.adapters.runners.crewai.flows.journal import Journal, method_of
 from orchestrator.adapters.runners.crewai.flows.loop import run_apart
 from orchestrator.adapters.runners.crewai.flows.plans import codec_of, flow_class_of, flow_plan
@@ -38,7 +44,7 @@ def _install() -> None:
     """Have CrewAI ask us, and keep states with us. Before any code of users is imported."""
     set_flow_persistence_factory(persistence.FlowStates)
     flow_config.hitl_provider = Reviewers()
-    flow_config.input_provider = nested.Inputs()
+    flow_config.input_provider = asking.Inputs()
     nested.install()
 
 

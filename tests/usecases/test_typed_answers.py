@@ -1,0 +1,115 @@
+"""Code that asks for input may say what the answer has to fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from world import World
+
+from orchestrator.domain.output import Output
+from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.domain.work import Work
+from orchestrator.errors import Invalid
+from orchestrator.ports import Ended, Halted
+from orchestrator.wire.inputs import misfits
+
+Make = Callable[..., World]
+
+SEAT = {
+    "type": "object",
+    "properties": {"row": {"type": "integer", "minimum": 1}, "side": {"enum": ["left", "right"]}},
+    "required": ["row"],
+}
+
+
+@pytest.fixture
+def asking(a_flow: Make) -> Callable[..., tuple[World, str]]:
+    """A flow whose code asks for input, and goes on with the words that it is given."""
+
+    def make(**metadata: Any) -> tuple[World, str]:
+        world = a_flow("loop")
+
+        def run(_deployment: Any, work: Work, context: Any) -> Ended | Halted:
+            if work.answers:
+                return Ended(Output(work.answers[0].words), {})
+            question = Question(
+                QuestionKind.INPUT, "draft#1/ask:1", "draft", "Seat?", metadata=metadata
+            )
+            context.ask(question, Output("Seat?"))
+            return Halted({})
+
+        world.runner.run = run
+        return world, world.halted()
+
+    return make
+
+
+def result(world: World, execution_id: str) -> str:
+    world.work()
+    found = world.snapshot(execution_id).result
+    return "" if found is None else found.raw
+
+
+def test_an_answer_to_code_is_data_and_goes_on_as_json(asking: Any) -> None:
+    world, execution_id = asking(answer_schema=SEAT)
+    world.say(execution_id, "draft", answer={"row": 3, "side": "left"})
+    assert result(world, execution_id) == '{"row":3,"side":"left"}'
+
+
+def test_the_same_as_words_is_read(asking: Any) -> None:
+    world, execution_id = asking(answer_schema=SEAT)
+    world.say(execution_id, "draft", human_feedback=' {"row": 3} ')
+    assert result(world, execution_id) == '{"row":3}'
+
+
+@pytest.mark.parametrize(
+    ("said", "fields"),
+    [
+        ({"answer": {"row": 0, "side": "top"}}, ["answer.row", "answer.side"]),
+        ({"answer": {}}, ["answer.row"]),
+        ({"answer": 3}, ["answer"]),
+        ({"human_feedback": '{"row": "x"}'}, ["human_feedback.row"]),
+        ({"human_feedback": "the third"}, ["human_feedback"]),
+        ({"human_feedback": ""}, ["human_feedback"]),
+        ({"human_feedback": "x", "answer": {"row": 1}}, ["human_feedback"]),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_asked_on(asking: Any, said: Any, fields: Any) -> None:
+    world, execution_id = asking(answer_schema=SEAT)
+    with pytest.raises(Invalid) as refused:
+        world.say(execution_id, "draft", **said)
+    assert list(refused.value.details) == fields
+    assert world.snapshot(execution_id).pending
+
+
+def test_where_nothing_is_said_of_it_words_are_words(asking: Any) -> None:
+    world, execution_id = asking(purpose="seat")
+    with pytest.raises(Invalid, match="takes words"):
+        world.say(execution_id, "draft", answer={"row": 3})
+    world.say(execution_id, "draft", human_feedback="the third")
+    assert result(world, execution_id) == "the third"
+
+
+def test_a_schema_that_leads_elsewhere_fetches_nothing(asking: Any) -> None:
+    world, execution_id = asking(answer_schema={"$ref": "http://192.0.2.1/schema.json"})
+    with pytest.raises(Invalid, match="its JSON Schema cannot be used"):
+        world.say(execution_id, "draft", answer={"row": 3})
+
+
+def test_a_missing_part_is_told_where_it_ought_to_stand() -> None:
+    nested = {"properties": {"seats": {"type": "array", "items": SEAT}}}
+    data = {"seats": [{"row": 1}, {}]}
+    assert misfits(nested, data, "answer") == {"answer.seats.1.row": "is required"}
+
+
+def test_a_long_fault_is_told_in_bounds() -> None:
+    (said,) = misfits({"type": "integer"}, "x" * 10_000, "answer").values()
+    assert len(said) <= 500
+
+
+def test_an_output_keeps_what_edits_have_to_fit() -> None:
+    output = replace(Output("{}", json={}), extra={"edits_fit": SEAT})
+    assert output.edited('{"row": 1}').extra == {"edits_fit": SEAT}
