@@ -44,6 +44,15 @@ def test_executions_are_listed(command: Command, halted: str) -> None:
     assert [halted in line, "PENDING_HUMAN_INPUT" in line] == [True, True]
 
 
+def test_an_execution_is_drawn_into_a_file(command: Command, halted: str, tmp_path: Path) -> None:
+    out = tmp_path / "drawn.svg"
+    assert command("executions", "graph", halted, "--out", str(out)) == f"Wrote {out}."
+    assert out.read_text(encoding="utf-8").startswith("<svg ")
+    assert command("executions", "graph", halted) == out.read_text(encoding="utf-8")
+    refused = command.run("executions", "graph", halted, "--out", str(tmp_path / "none" / "a.svg"))
+    assert isinstance(refused.exception, Invalid)
+
+
 @pytest.mark.parametrize(("state", "count"), [("PENDING_HUMAN_INPUT", 1), ("FAILED", 0)])
 def test_executions_are_listed_by_state(
     command: Command, halted: str, state: str, count: int
