@@ -158,3 +158,11 @@ def test_an_execution_is_forked_with_other_inputs(
     reviews = command.json("reviews", "list")
     assert {each["execution_id"] for each in reviews} == {halted, forked}
     assert "wasps" in next(e["task_output"] for e in reviews if e["execution_id"] == forked)
+
+
+def test_figures_of_reviews_are_shown(command: Command, halted: str, work: Work) -> None:
+    command("reviews", "answer", pending(command)["review_id"], "--approve")
+    (line,) = command("reviews", "analytics").splitlines()[1:]
+    assert line.split()[:1] == ["article"]
+    assert command.json("reviews", "analytics")["outcomes"][0]["outcome"] == "approved"
+    assert command.json("reviews", "analytics", "--until", "2020-01-01")["outcomes"] == []
