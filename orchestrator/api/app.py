@@ -20,7 +20,9 @@ from orchestrator.api.front_page import front_page
 from orchestrator.api.metrics import exposition
 from orchestrator.api.pages.analytics import analytics_page
 from orchestrator.api.pages.answer_page import answer_page
+from orchestrator.api.pages.execution_pages import execution_pages
 from orchestrator.api.pages.inbox import inbox
+from orchestrator.api.pages.operations import operations
 from orchestrator.api.pages.review_page import review_page
 from orchestrator.api.pages.sign_in import sign_in
 from orchestrator.api.pages.sign_on import sign_on
@@ -132,6 +134,8 @@ def _route(app: FastAPI) -> None:
         inbox,
         review_page,
         analytics_page,
+        execution_pages,
+        operations,
         front_page,
     ):
         app.include_router(router)
