@@ -318,18 +318,27 @@ class Client:
             headers=headers,
             timeout=self._timeout,
         )
+        read = self._object_in(response)
+        if not response.ok:
+            raise CallRefused(response.status_code, read)
+        return read
+
+    def text(self, path: str, **query: Any) -> str:
+        """What a call gives that is no JSON, such as a picture. Raises CallRefused."""
+        response = self._session.get(self._url + path, params=query, timeout=self._timeout)
+        if not response.ok:
+            raise CallRefused(response.status_code, self._object_in(response))
+        return response.content.decode("utf-8")
+
+    def _object_in(self, response: requests.Response) -> dict[str, Any]:
         try:
             read = response.json()
         except ValueError:
             read = None
-        if not isinstance(read, dict):
-            message = (
-                f"{self._url} answered {response.status_code} with no JSON object: is it ours?"
-            )
-            raise CallRefused(response.status_code, {"message": message})
-        if not response.ok:
-            raise CallRefused(response.status_code, read)
-        return read
+        if isinstance(read, dict):
+            return read
+        message = f"{self._url} answered {response.status_code} with no JSON object: is it ours?"
+        raise CallRefused(response.status_code, {"message": message})
 
     def listed(self, path: str, limit: int, **query: Any) -> Iterator[dict[str, Any]]:
         """The first of what a call lists, read page by page."""

@@ -18,17 +18,21 @@ from orchestrator.api.common.openapi import DescribedApp
 from orchestrator.api.common.request_log import HEADER, RequestLog, bind_path_ids
 from orchestrator.api.front_page import front_page
 from orchestrator.api.metrics import exposition
+from orchestrator.api.pages.analytics import analytics_page
 from orchestrator.api.pages.answer_page import answer_page
 from orchestrator.api.pages.assets import assets
 from orchestrator.api.pages.bulk import bulk
+from orchestrator.api.pages.execution_pages import execution_pages
 from orchestrator.api.pages.inbox import inbox
 from orchestrator.api.pages.live import LiveRows, live
+from orchestrator.api.pages.operations import operations
 from orchestrator.api.pages.review_page import review_page
 from orchestrator.api.pages.sign_in import sign_in
 from orchestrator.api.pages.sign_on import sign_on
 from orchestrator.api.platform.calls import calls, healthy
 from orchestrator.api.platform.respond import callback
 from orchestrator.api.probes import probes
+from orchestrator.api.v1.analytics import review_analytics
 from orchestrator.api.v1.assignment import absences, assignment
 from orchestrator.api.v1.audit import audit
 from orchestrator.api.v1.checkpoints import checkpoints
@@ -118,6 +122,7 @@ def _route(app: FastAPI) -> None:
         steering,
         checkpoints,
         executions,
+        review_analytics,
         reviews,
         assignment,
         absences,
@@ -135,6 +140,9 @@ def _route(app: FastAPI) -> None:
         bulk,
         inbox,
         review_page,
+        analytics_page,
+        execution_pages,
+        operations,
         front_page,
     ):
         app.include_router(router)

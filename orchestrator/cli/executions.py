@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -59,6 +60,28 @@ def list_page(
     found = service.listed("/v1/executions", limit, **wanted)
     columns = ("execution_id", "deployment", "state", "created_at", "error")
     print_records(found, columns, as_json=as_json)
+
+
+@executions.command()
+@on_service
+def graph(
+    service: Client,
+    execution: ExecutionId,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; printed if absent.", dir_okay=False)
+    ] = None,
+) -> None:
+    """Draw an execution as an SVG picture: its tasks or methods, and how each stands."""
+    drawn = service.text(f"/v1/executions/{path_part(execution)}/graph.svg")
+    if out is None:
+        typer.echo(drawn)
+        return
+    try:
+        out.write_text(drawn, encoding="utf-8")
+    except OSError as error:
+        raise Invalid(f"{out} cannot be written: {error.strerror}") from error
+    typer.echo(f"Wrote {out}.")
 
 
 @on_service

@@ -99,6 +99,30 @@ def list_open(
 
 @reviews.command()
 @on_service
+def analytics(
+    service: Client,
+    *,
+    deployment: OfDeployment = None,
+    since: Annotated[
+        str | None, typer.Option(help="The first day, in UTC; by default 30 in all.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="The last day, in UTC; today if absent.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how long answers took, by task; with --json all figures of closed reviews."""
+    wanted = {"deployment": deployment, "since": since, "until": until}
+    found = service.call("GET", "/v1/reviews/analytics", **wanted)
+    if as_json:
+        print_json(found)
+        return
+    columns = ("deployment", "task_name", "reviews", "median_seconds", "p90_seconds")
+    print_records(found["by_task"], columns, as_json=False)
+
+
+@reviews.command()
+@on_service
 def show(service: Client, review: ReviewId, *, as_json: AsJson = False) -> None:
     """Show a review, and the rounds before it.
 

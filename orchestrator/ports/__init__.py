@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.ports.access import Keys, Sessions, SignInLinks, StoredResponse, Tokens
+from orchestrator.ports.analytics import Analytics
 from orchestrator.ports.journal import CallJournal, Calls, HeldCall, LiveCall, ServedAnswer
 from orchestrator.ports.mail import Mails, Replies, SenderCheck, SenderProver
 from orchestrator.ports.operations import (
@@ -55,6 +56,7 @@ from orchestrator.ports.world import Deployments, MailIdentity, Ports
 __all__ = [
     "EVERY_ENTRY",
     "Absences",
+    "Analytics",
     "Attempt",
     "Audit",
     "CallJournal",

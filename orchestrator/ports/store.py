@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 from orchestrator.jobs import Job
 from orchestrator.ports.access import Keys, Sessions, SignInLinks, Tokens
+from orchestrator.ports.analytics import Analytics
 from orchestrator.ports.journal import Calls
 from orchestrator.ports.mail import Mails
 from orchestrator.ports.operations import (
@@ -62,6 +63,7 @@ class Transaction(Protocol):
     workers: Workers
     sweeps: Sweeps
     figures: Figures
+    analytics: Analytics
     audit: Audit
     record: Record
     secrets: Secrets

@@ -10,6 +10,11 @@ from pydantic import AfterValidator
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
+def is_id(given: str) -> bool:
+    """Whether a text has the form of an id that we gave."""
+    return _UUID.fullmatch(given) is not None
+
+
 def _as_stored(given: str) -> str:
     return given.lower() if _UUID.fullmatch(given) else given
 

@@ -48,6 +48,7 @@ CALLS: dict[str, tuple[Any, Any]] = {
     "GET /v1/executions": (ANY_TOKEN, None),
     "GET /v1/executions/{execution_id}": (VIEW, None),
     "GET /v1/executions/{execution_id}/timeline": (VIEW, None),
+    "GET /v1/executions/{execution_id}/graph.svg": (VIEW, None),
     "GET /v1/executions/{execution_id}/events": (VIEW, None),
     "GET /v1/executions/{execution_id}/checkpoints": (VIEW, None),
     "POST /v1/executions/{execution_id}/retry": (MANAGE, None),

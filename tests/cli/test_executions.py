@@ -44,6 +44,15 @@ def test_executions_are_listed(command: Command, halted: str) -> None:
     assert [halted in line, "PENDING_HUMAN_INPUT" in line] == [True, True]
 
 
+def test_an_execution_is_drawn_into_a_file(command: Command, halted: str, tmp_path: Path) -> None:
+    out = tmp_path / "drawn.svg"
+    assert command("executions", "graph", halted, "--out", str(out)) == f"Wrote {out}."
+    assert out.read_text(encoding="utf-8").startswith("<svg ")
+    assert command("executions", "graph", halted) == out.read_text(encoding="utf-8")
+    refused = command.run("executions", "graph", halted, "--out", str(tmp_path / "none" / "a.svg"))
+    assert isinstance(refused.exception, Invalid)
+
+
 @pytest.mark.parametrize(("state", "count"), [("PENDING_HUMAN_INPUT", 1), ("FAILED", 0)])
 def test_executions_are_listed_by_state(
     command: Command, halted: str, state: str, count: int
@@ -172,3 +181,11 @@ def test_an_execution_is_forked_with_other_inputs(
     reviews = command.json("reviews", "list")
     assert {each["execution_id"] for each in reviews} == {halted, forked}
     assert "wasps" in next(e["task_output"] for e in reviews if e["execution_id"] == forked)
+
+
+def test_figures_of_reviews_are_shown(command: Command, halted: str, work: Work) -> None:
+    command("reviews", "answer", pending(command)["review_id"], "--approve")
+    (line,) = command("reviews", "analytics").splitlines()[1:]
+    assert line.split()[:1] == ["article"]
+    assert command.json("reviews", "analytics")["outcomes"][0]["outcome"] == "approved"
+    assert command.json("reviews", "analytics", "--until", "2020-01-01")["outcomes"] == []

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from orchestrator import ports
+from orchestrator.adapters.sql.analytics import SqlAnalytics
 from orchestrator.adapters.sql.audit import SqlAudit
 from orchestrator.adapters.sql.calls import SqlCalls
 from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
@@ -79,6 +80,7 @@ class SqlTransaction:
         self.workers: ports.Workers = SqlWorkers(connection)
         self.sweeps: ports.Sweeps = SqlSweeps(connection)
         self.figures: ports.Figures = SqlFigures(connection)
+        self.analytics: ports.Analytics = SqlAnalytics(connection)
         self.audit: ports.Audit = SqlAudit(connection)
         self.record: ports.Record = SqlRecord(connection)
         self.secrets: ports.Secrets = SqlSecrets(connection, cipher)

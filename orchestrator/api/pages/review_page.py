@@ -12,6 +12,7 @@ from starlette.responses import Response
 from orchestrator.api.common.access import World
 from orchestrator.api.common.errors import MEANINGS
 from orchestrator.api.common.request_body import RawBody
+from orchestrator.api.drawing.execution_graph import draw_execution
 from orchestrator.api.pages.answer_form import (
     Said,
     answer_in,
@@ -182,6 +183,7 @@ def _page(
         has_claimed=holder is not None and holder == person,
         people=[_recipient(each) for each in found.recipients],
         inputs=_json(found.execution.execution.inputs),
+        graph=draw_execution(found.execution.graph, "The execution so far"),
         committed={
             one_line(name, 200): plain(each.text, _BEGINNING)
             for name, each in found.committed.items()

@@ -10,18 +10,26 @@ from starlette.responses import Response
 
 from orchestrator.api.common.access import Viewer
 from orchestrator.api.common.json_response import JsonResponse, written_as_it_goes
-from orchestrator.api.common.openapi import documented
+from orchestrator.api.common.openapi import documented, documented_as
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
+from orchestrator.api.drawing import svg
+from orchestrator.api.drawing.execution_graph import draw_execution
 from orchestrator.api.v1.record_models import ExecutionPage, ExecutionRecord, TimelineRecord
 from orchestrator.api.v1.records import entry_record, execution_line, execution_record
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.ports import ExecutionFilter
 from orchestrator.usecases.executions.find import list_executions
-from orchestrator.usecases.executions.snapshot import history, timeline
+from orchestrator.usecases.executions.snapshot import history, snapshot, timeline
 from orchestrator.wire.ids import Id
 from orchestrator.wire.moment import Moment
 
 executions = APIRouter(prefix="/v1/executions", tags=["executions"])
+
+_GRAPH_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
 
 OneDeployment = Annotated[str | None, Query(description="Only those of this deployment.")]
 
@@ -76,3 +84,17 @@ def read_timeline(visitor: Viewer, execution_id: Id) -> JsonResponse:
     execution, entries = timeline(visitor.ports, execution_id, visitor.scope)
     lines = [entry_record(entry) for entry in entries]
     return JsonResponse({"execution_id": execution.id, "timeline": lines})
+
+
+@executions.get(
+    "/{execution_id}/graph.svg",
+    response_class=Response,
+    responses=documented_as(svg.MEDIA_TYPE, 404),
+    summary="An execution as a picture",
+)
+def read_graph(visitor: Viewer, execution_id: Id) -> Response:
+    """Its tasks or methods, how each stands and what each comes after; a text says the same."""
+    found = snapshot(visitor.ports, execution_id, visitor.scope)
+    title = f"Execution {found.execution.id} of {found.execution.deployment}"
+    drawn = draw_execution(found.graph, title, alone=True)
+    return Response(drawn, headers=_GRAPH_HEADERS, media_type=svg.MEDIA_TYPE)

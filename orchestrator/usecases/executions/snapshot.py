@@ -12,6 +12,7 @@ from itertools import chain
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of, standing
 from orchestrator.domain.execution import Execution
+from orchestrator.domain.execution_graph import ExecutionGraph, execution_graph
 from orchestrator.domain.output import Output
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
@@ -159,6 +160,11 @@ class Snapshot:
     def result(self) -> Output | None:
         """The crew's output, once it has succeeded."""
         return self.outputs[self.execution.result] if self.execution.result else None
+
+    @property
+    def graph(self) -> ExecutionGraph:
+        """Its tasks or methods, what each comes after, and how each stands."""
+        return execution_graph(self.plan, self.runs, self.reviews, self.checkpoints)
 
     @property
     def usage(self) -> JsonObject:

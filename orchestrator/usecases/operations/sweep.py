@@ -21,6 +21,7 @@ from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.operations.take_mail import publish_mails
+from orchestrator.usecases.reviews.analytics import are_uncounted, count_closed
 from orchestrator.usecases.reviews.expire import expire_review
 from orchestrator.usecases.reviews.overdue import see_to_overdue
 from orchestrator.usecases.webhooks.wake import wake_endpoints
@@ -48,6 +49,7 @@ class Swept:
     purged: int = 0
     failed_steps: int = 0
     folded: int = 0
+    counted: int = 0
 
     def counts(self) -> dict[str, int]:
         """The same by name."""
@@ -68,6 +70,7 @@ def sweep(ports: Ports) -> Swept:
         "messages": lambda ports: take_waiting(ports, BATCH),
         "mails": _publish_mails,
         "purged": purge,
+        "counted": _count_closed_reviews,
         "folded": lambda ports: ports.store.transact(lambda tx: tx.figures.fold()),
     }
     done: dict[str, int] = {}
@@ -103,6 +106,7 @@ def _is_idle(ports: Ports) -> bool:
             or tx.mails.to_wake(now, 1)
             or (keep is not None and tx.executions.to_purge(now - keep, 1))
             or tx.figures.grew_long()
+            or are_uncounted(tx)
         )
 
     try:
@@ -229,3 +233,7 @@ def _expire_reviews(ports: Ports) -> int:
 def _see_to_overdue_reviews(ports: Ports) -> int:
     due = ports.store.read(lambda tx: tx.reviews.due(tx.now(), BATCH))
     return _each(ports, due, lambda review: see_to_overdue(ports, review))
+
+
+def _count_closed_reviews(ports: Ports) -> int:
+    return count_closed(ports) if ports.store.read(are_uncounted) else 0

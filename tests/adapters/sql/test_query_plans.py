@@ -11,7 +11,7 @@ from sqlalchemy import event
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.adapters.sql.schema import metadata
 from orchestrator.domain.review import Review, ReviewState
-from orchestrator.ports import EntryFilter, ExecutionFilter, Transaction
+from orchestrator.ports import EntryFilter, ExecutionFilter, Position, Transaction
 
 AT = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
 MINUTE = timedelta(minutes=1)
@@ -47,6 +47,15 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_reviews_done": lambda tx: (
         tx.reviews.done(None, None, 10),
         tx.reviews.done(None, REVIEW, 10),
+    ),
+    "INDEX ix_reviews_done": lambda tx: (
+        tx.analytics.closed(None, AT, 10),
+        tx.analytics.closed(Position(AT, "r"), AT, 10, AT - MINUTE),
+    ),
+    "INDEX ix_reviews_done_of": lambda tx: tx.analytics.closed(None, AT, 10, None, {"d"}),
+    "sqlite_autoindex_review_tallies": lambda tx: (
+        tx.analytics.sums("2026-11-01", "2026-11-30", None),
+        tx.analytics.sums("2026-11-01", "2026-11-30", {"d"}),
     ),
     "ix_reviews_done_of": lambda tx: (
         tx.reviews.done({"d"}, None, 10),

@@ -26,7 +26,12 @@ from orchestrator.adapters.sql.schema.reviews import (
     review_is_open,
     reviews,
 )
-from orchestrator.adapters.sql.schema.tallies import tallies, tally_deltas
+from orchestrator.adapters.sql.schema.tallies import (
+    review_tallies,
+    review_tally_mark,
+    tallies,
+    tally_deltas,
+)
 from orchestrator.adapters.sql.schema.webhooks import (
     deliveries,
     delivery_attempts,
@@ -86,6 +91,8 @@ __all__ = [
     "record_heads",
     "review_is_closed",
     "review_is_open",
+    "review_tallies",
+    "review_tally_mark",
     "reviews",
     "sessions",
     "shared_outputs",

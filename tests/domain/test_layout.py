@@ -1,0 +1,83 @@
+"""Whatever the graph, its boxes lie apart, and no arrow crosses one."""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrator.domain.layout import COLUMNS, Box, Layout, Point, laid_out
+
+KEYS = st.integers(0, 30).map(lambda count: [f"n{number}" for number in range(count)])
+EDGES = st.lists(st.tuples(st.integers(0, 32), st.integers(0, 32)), max_size=60).map(
+    lambda pairs: [(f"n{first}", f"n{then}") for first, then in pairs]
+)
+
+
+def overlap(one: Box, other: Box) -> bool:
+    beside = one.right <= other.left or other.right <= one.left
+    return not (beside or one.bottom <= other.top or other.bottom <= one.top)
+
+
+def crosses(begin: Point, end: Point, box: Box) -> bool:
+    """Whether a level or upright line has a point inside."""
+    left, right = sorted((begin[0], end[0]))
+    top, bottom = sorted((begin[1], end[1]))
+    return left < box.right and right > box.left and top < box.bottom and bottom > box.top
+
+
+def inside(layout: Layout, point: Point) -> bool:
+    return 0 <= point[0] <= layout.width and 0 <= point[1] <= layout.height
+
+
+@given(KEYS, EDGES)
+def test_boxes_lie_apart_and_all_is_in_the_picture(
+    keys: list[str], edges: list[tuple[str, str]]
+) -> None:
+    layout = laid_out(keys, edges)
+    assert sorted(layout.boxes) == sorted(keys)
+    for one, other in combinations(layout.boxes.values(), 2):
+        assert not overlap(one, other)
+    for box in layout.boxes.values():
+        assert inside(layout, (box.left, box.top))
+        assert inside(layout, (box.right, box.bottom))
+    assert all(inside(layout, point) for way in layout.ways.values() for point in way)
+
+
+@given(KEYS, EDGES)
+def test_every_edge_has_a_way_that_crosses_no_box(
+    keys: list[str], edges: list[tuple[str, str]]
+) -> None:
+    layout = laid_out(keys, edges)
+    assert set(layout.ways) == {(a, b) for a, b in edges if a in keys and b in keys}
+    for (first, then), way in layout.ways.items():
+        assert way[0] == (layout.boxes[first].right, layout.boxes[first].middle)
+        assert way[-1] == (layout.boxes[then].left, layout.boxes[then].middle)
+        for begin, end in pairwise(way):
+            assert begin[0] == end[0] or begin[1] == end[1]
+            assert not any(crosses(begin, end, box) for box in layout.boxes.values())
+
+
+def test_a_line_goes_on_in_the_next_row() -> None:
+    keys = [f"n{number}" for number in range(COLUMNS + 1)]
+    layout = laid_out(keys, list(pairwise(keys)))
+    boxes = [layout.boxes[key] for key in keys]
+    assert len({box.top for box in boxes[:COLUMNS]}) == 1
+    assert boxes[COLUMNS].left == boxes[0].left
+    assert boxes[COLUMNS].top > boxes[0].bottom
+
+
+def test_what_comes_after_itself_stands_where_it_is_first_reached() -> None:
+    layout = laid_out(
+        ["draft", "review", "publish"],
+        [("draft", "review"), ("review", "draft"), ("review", "publish")],
+    )
+    lefts = [layout.boxes[key].left for key in ("draft", "review", "publish")]
+    assert lefts == sorted(set(lefts))
+
+
+def test_what_begins_stands_leftmost() -> None:
+    edges = [("facts", "review"), ("draft", "review"), ("review", "draft")]
+    boxes = laid_out(["draft", "facts", "review"], edges, {"draft"}).boxes
+    assert boxes["draft"].left == boxes["facts"].left < boxes["review"].left

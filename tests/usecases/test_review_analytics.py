@@ -1,0 +1,176 @@
+"""Figures of closed reviews: what is counted, once, and what is read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from world import World
+
+from orchestrator.domain.analytics import (
+    Analytics,
+    ClosedReview,
+    analytics,
+    class_of,
+    share,
+    tallied,
+)
+from orchestrator.domain.permission import EVERYWHERE, Scope
+from orchestrator.domain.review import ReviewState
+from orchestrator.errors import Invalid
+from orchestrator.ports import Ports, Position
+from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.reviews import analytics as usecase
+from orchestrator.usecases.reviews.analytics import Figures, asked, count_closed, figures
+
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+APPROVED = ClosedReview(
+    *("r", "news", "write", "ann@example.com", ReviewState.ANSWERED, True, None, False, 1),
+    *(AT - 10 * MINUTE, AT, None, None),
+)
+
+
+def read(*reviews: ClosedReview) -> Analytics:
+    return analytics(tallied(reviews))
+
+
+@pytest.mark.parametrize("seconds", [1, 7, 59, 3600, 86_400, 2_000_000])
+def test_a_time_is_right_to_a_tenth(seconds: float) -> None:
+    assert share({class_of(seconds): 1}, 0.5) == pytest.approx(seconds, rel=0.1)
+
+
+def test_the_median_and_what_nine_of_ten_took() -> None:
+    taken = [replace(APPROVED, created_at=AT - n * MINUTE) for n in range(1, 11)]
+    (times,) = read(*taken).by_task
+    assert (times.deployment, times.task_name, times.reviews) == ("news", "write", 10)
+    assert times.median_seconds == pytest.approx(5 * 60, rel=0.1)
+    assert times.p90_seconds == pytest.approx(9 * 60, rel=0.1)
+
+
+def test_what_became_of_reviews_is_counted_by_deployment() -> None:
+    rejected = replace(APPROVED, approved=False)
+    withdrawn = replace(APPROVED, state=ReviewState.WITHDRAWN, approved=None)
+    chosen = replace(APPROVED, approved=None, outcome="send")
+    edited = replace(APPROVED, edited=True)
+    found = read(APPROVED, APPROVED, rejected, withdrawn, chosen, edited)
+    assert {each.outcome: each.reviews for each in found.outcomes} == {
+        "approved": 2,
+        "approved with an edited text": 1,
+        "changes wanted": 1,
+        "send": 1,
+        "withdrawn": 1,
+    }
+
+
+def test_rounds_are_those_of_approvals_and_rejected_ones_cost_tokens() -> None:
+    first = replace(APPROVED, approved=False, tokens=30)
+    found = read(first, replace(first, round=2, tokens=12), replace(APPROVED, round=3), APPROVED)
+    assert [(each.rounds, each.approvals) for each in found.rounds] == [(1, 1), (3, 1)]
+    (cost,) = found.rejected
+    assert (cost.task_name, cost.rounds, cost.tokens) == ("write", 2, 42)
+
+
+def test_a_target_is_kept_by_an_answer_before_it() -> None:
+    kept = replace(APPROVED, sla_at=AT)
+    missed = replace(APPROVED, sla_at=AT - MINUTE)
+    expired = replace(APPROVED, state=ReviewState.EXPIRED, approved=None, expires_at=AT)
+    withdrawn = replace(kept, state=ReviewState.WITHDRAWN)
+    found = read(kept, kept, missed, expired, withdrawn)
+    assert [(each.term, each.kept, each.missed) for each in found.kept] == [
+        ("deadline", 0, 1),
+        ("target", 2, 1),
+    ]
+
+
+def test_volume_is_told_by_day_and_by_week() -> None:
+    later = [replace(APPROVED, closed_at=AT + timedelta(days=n)) for n in (0, 0, 1, 7)]
+    found = read(*later)
+    assert [(each.day, each.reviews) for each in found.days] == [
+        ("2026-11-24", 2),
+        ("2026-11-25", 1),
+        ("2026-12-01", 1),
+    ]
+    assert [(each.day, each.reviews) for each in found.weeks] == [
+        ("2026-11-23", 3),
+        ("2026-11-30", 1),
+    ]
+
+
+def test_the_days_that_are_meant() -> None:
+    meant = asked(AT, None, None, EVERYWHERE)
+    assert (meant.since, meant.until) == (date(2026, 10, 26), date(2026, 11, 24))
+    with pytest.raises(Invalid, match="must not be after"):
+        asked(AT, date(2026, 2, 2), date(2026, 2, 1), EVERYWHERE)
+    with pytest.raises(Invalid, match="at most"):
+        asked(AT, date(1, 1, 1), None, EVERYWHERE)
+    assert asked(AT, None, date(1, 1, 2), EVERYWHERE).since == date.min
+
+
+def today(ports: Ports, scope: Scope = EVERYWHERE) -> Figures:
+    return figures(ports, asked(ports.clock.now(), None, None, scope))
+
+
+@pytest.fixture
+def decided(a_world_of_each: Callable[..., World]) -> Ports:
+    """A world in which three reviews were answered, in two rounds of one and one of another."""
+    world = a_world_of_each("write?")
+    for rounds in (2, 1):
+        execution_id = world.halted()
+        for number in range(rounds):
+            world.answer(execution_id, "write", approve=number == rounds - 1)
+            world.work()
+    return world.ports
+
+
+def uncounted(ports: Ports) -> tuple[ClosedReview, ...]:
+    end = datetime.max.replace(tzinfo=UTC)
+    return ports.store.read(lambda tx: tx.analytics.closed(tx.analytics.mark(), end, 9))
+
+
+def test_what_is_counted_by_the_sweep_is_counted_once(
+    decided: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = today(decided).analytics
+    assert sum(each.reviews for each in before.days) == 3
+    assert before.rejected[0].tokens == 15
+    monkeypatch.setattr(usecase, "BATCH", 2)
+    assert sweep(decided).counted == 0
+    monkeypatch.setattr(usecase, "SETTLED", -MINUTE)
+    assert sweep(decided).counted == 0
+    monkeypatch.setattr(usecase, "WAITS", timedelta())
+    assert [sweep(decided).counted for _ in range(3)] == [2, 1, 0]
+    assert uncounted(decided) == ()
+    assert today(decided).analytics == before
+
+
+def test_two_sweeps_do_not_count_the_same(decided: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = today(decided).analytics
+    monkeypatch.setattr(usecase, "SETTLED", timedelta(minutes=-1))
+    monkeypatch.setattr(usecase, "BATCH", 2)
+    found = uncounted(decided)
+    first = Position(found[0].closed_at, found[0].id)
+    assert [count_closed(decided) for _ in range(2)] == [2, 1]
+    mark = decided.store.read(lambda tx: tx.analytics.mark())
+    assert mark is not None
+    for before_it in (None, first):
+        lost = decided.store.transact(
+            lambda tx, place=before_it: tx.analytics.add(place, mark, tallied(found))  # type: ignore[misc]
+        )
+        assert not lost
+    assert today(decided).analytics == before
+
+
+def test_other_deployments_are_not_counted(decided: Ports) -> None:
+    assert today(decided, Scope.of("other")).analytics.days == ()
+
+
+def test_too_many_that_are_not_counted_yet_are_told(
+    decided: Ports, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usecase, "MOST_UNCOUNTED", 2)
+    found = today(decided)
+    assert found.is_behind
+    assert sum(each.reviews for each in found.analytics.days) == 2
