@@ -331,6 +331,21 @@ def test_a_flow_s_options_are_its_buttons(service: Service) -> None:
     assert desk.review["outcome"] == option
 
 
+def test_of_long_words_all_but_the_beginning_is_folded(service: Service) -> None:
+    desk = Desk(service)
+    words = "word " * 1_000
+    desk.send(desk.path, choice="reject", feedback=words)
+    text = desk.text(desk.path)
+    (begin, rest) = re.findall(
+        r'<div class="earlier" dir="auto">(.*?)<details class="rest"><summary>The rest</summary>'
+        r"(.*?)</details>",
+        text,
+        re.DOTALL,
+    )[0]
+    assert begin + rest == words.strip() or begin + rest == words
+    assert len(begin) < 2_000
+
+
 def test_hostile_texts_do_nothing(service: Service) -> None:
     desk = Desk(service, "hostile")
     desk.send(desk.path, choice="reject", feedback=HOSTILE)
