@@ -18,7 +18,8 @@ from orchestrator.adapters.sql.schema import (
     reviews,
     task_runs,
 )
-from orchestrator.domain.analytics import ClosedReview, Key, Sum, What
+from orchestrator.domain.analytics import Key, Sum, What
+from orchestrator.domain.closed_review import ClosedReview
 from orchestrator.ports import Position
 
 _c, _t, _m = reviews.c, review_tallies.c, review_tally_mark.c
