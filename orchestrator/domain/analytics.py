@@ -191,7 +191,8 @@ def analytics(sums: Mapping[Key, Sum]) -> Analytics:
     by_week: Counter[str] = Counter()
     for day, count in by_day.items():
         by_week[_monday(day)] += count
-    counts = _grouped(sums, lambda key: (key.what, key.deployment, key.label, key.place))
+    few = {key: each for key, each in sums.items() if key.what not in (What.TASK, What.PERSON)}
+    counts = _grouped(few, lambda key: (key.what, key.deployment, key.label, key.place))
     return Analytics(
         by_deployment=_times(sums, What.TASK, lambda key: (key.deployment, None, None)),
         by_task=_times(sums, What.TASK, lambda key: (key.deployment, key.label, None)),
@@ -210,7 +211,7 @@ def analytics(sums: Mapping[Key, Sum]) -> Analytics:
             for (what, deployment, _, place), found in sorted(counts.items())
             if what is What.ROUNDS
         ),
-        kept=_kept(sums),
+        kept=_kept(few),
         rejected=tuple(
             Rejected(deployment, label, found.reviews, int(found.amount))
             for (what, deployment, label, _), found in sorted(
