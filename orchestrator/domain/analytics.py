@@ -10,10 +10,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
+from orchestrator.domain.closed_review import ClosedReview
 from orchestrator.domain.review import ReviewState
 
 LONGEST_LABEL = 200
@@ -37,39 +38,6 @@ class What(StrEnum):
     """The same of those with a time at which they expire."""
     REJECTED = "rejected"
     """Rounds of a task in which changes were wanted; the amount are the tokens that they cost."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClosedReview:
-    """What of a closed review is counted. ``tokens`` are those of the run that asked."""
-
-    id: str
-    deployment: str
-    task_name: str
-    person: str
-    state: ReviewState
-    approved: bool | None
-    outcome: str | None
-    edited: bool
-    round: int
-    created_at: datetime
-    closed_at: datetime
-    sla_at: datetime | None
-    expires_at: datetime | None
-    tokens: int = 0
-
-    @property
-    def ended(self) -> str:
-        """What became of it, in a word or two."""
-        if self.state is not ReviewState.ANSWERED:
-            return self.state.value.lower()
-        if self.outcome is not None:
-            return self.outcome
-        if self.approved is None:
-            return "answered"
-        if not self.approved:
-            return "changes wanted"
-        return "approved with an edited text" if self.edited else "approved"
 
 
 class Key(NamedTuple):
@@ -216,23 +184,26 @@ class Analytics:
 
 def analytics(sums: Mapping[Key, Sum]) -> Analytics:
     """Read the figures from tallies; where their ``day`` is empty they are not told by day."""
-    by_day = Counter[str]()
+    by_day: Counter[str] = Counter()
     for key, found in sums.items():
         if key.what is What.OUTCOME and key.day:
             by_day[key.day] += found.reviews
-    by_week = Counter[str]()
+    by_week: Counter[str] = Counter()
     for day, count in by_day.items():
         by_week[_monday(day)] += count
-    counts = _grouped(sums, lambda key: (key.what, key.deployment, key.label, key.place))
+    few = {key: each for key, each in sums.items() if key.what not in (What.TASK, What.PERSON)}
+    counts = _grouped(few, lambda key: (key.what, key.deployment, key.label, key.place))
     return Analytics(
         by_deployment=_times(sums, What.TASK, lambda key: (key.deployment, None, None)),
         by_task=_times(sums, What.TASK, lambda key: (key.deployment, key.label, None)),
         by_person=_times(sums, What.PERSON, lambda key: (None, None, key.label)),
-        days=tuple(Volume(*each) for each in sorted(by_day.items())),
-        weeks=tuple(Volume(*each) for each in sorted(by_week.items())),
-        outcomes=_by_size(
+        days=_volumes(by_day, 1),
+        weeks=_volumes(by_week, 7),
+        outcomes=tuple(
             Outcomes(deployment, label, found.reviews)
-            for (what, deployment, label, _), found in counts.items()
+            for (what, deployment, label, _), found in sorted(
+                counts.items(), key=lambda each: -each[1].reviews
+            )
             if what is What.OUTCOME
         ),
         rounds=tuple(
@@ -240,7 +211,7 @@ def analytics(sums: Mapping[Key, Sum]) -> Analytics:
             for (what, deployment, _, place), found in sorted(counts.items())
             if what is What.ROUNDS
         ),
-        kept=_kept(sums),
+        kept=_kept(few),
         rejected=tuple(
             Rejected(deployment, label, found.reviews, int(found.amount))
             for (what, deployment, label, _), found in sorted(
@@ -287,8 +258,13 @@ def _kept(sums: Mapping[Key, Sum]) -> tuple[Kept, ...]:
     )
 
 
-def _by_size(found: Iterable[Outcomes]) -> tuple[Outcomes, ...]:
-    return tuple(sorted(found, key=lambda each: -each.reviews))
+def _volumes(counted: Mapping[str, int], step: int) -> tuple[Volume, ...]:
+    """From the first to the last of these days, with those on which there was nothing."""
+    if not counted:
+        return ()
+    first, last = (date.fromisoformat(each(counted)).toordinal() for each in (min, max))
+    days = (date.fromordinal(each).isoformat() for each in range(first, last + 1, step))
+    return tuple(Volume(day, counted.get(day, 0)) for day in days)
 
 
 def _monday(day: str) -> str:

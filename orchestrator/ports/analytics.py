@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from orchestrator.domain.analytics import ClosedReview, Key, Sum
+from orchestrator.domain.analytics import Key, Sum
+from orchestrator.domain.closed_review import ClosedReview
 from orchestrator.ports.work import Position
 
 

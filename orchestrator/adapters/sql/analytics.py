@@ -18,7 +18,8 @@ from orchestrator.adapters.sql.schema import (
     reviews,
     task_runs,
 )
-from orchestrator.domain.analytics import ClosedReview, Key, Sum, What
+from orchestrator.domain.analytics import Key, Sum, What
+from orchestrator.domain.closed_review import ClosedReview
 from orchestrator.ports import Position
 
 _c, _t, _m = reviews.c, review_tallies.c, review_tally_mark.c
@@ -78,6 +79,8 @@ class SqlAnalytics:
         if after is not None:
             place = (literal(after.created_at, _c.closed_at.type), literal(after.id, _c.id.type))
             query = query.where(tuple_(_c.closed_at, _c.id) > tuple_(*place))
+            # Said by itself too: PostgreSQL thinks of a row's comparison that it leaves many.
+            query = query.where(_c.closed_at >= after.created_at)
         rows = self._connection.execute(query.limit(limit))
         return tuple(
             ClosedReview(**{**row, "tokens": _tokens(row["tokens"])}) for row in rows.mappings()

@@ -167,7 +167,8 @@ def _table(
 def _times(label: str) -> Callable[[Any], Bar]:
     def bar(line: Any) -> Bar:
         both = (line.median_seconds, line.p90_seconds)
-        return Bar(getattr(line, label), both, tuple(took(each) for each in both))
+        of = f" ({line.deployment})" if label == "task_name" else ""
+        return Bar(f"{getattr(line, label)}{of}", both, tuple(took(each) for each in both))
 
     return bar
 

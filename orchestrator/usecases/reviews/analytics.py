@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from orchestrator.domain.analytics import Analytics, ClosedReview, analytics, tallied
+from orchestrator.domain.analytics import Analytics, analytics, tallied
+from orchestrator.domain.closed_review import ClosedReview
 from orchestrator.domain.permission import Scope
 from orchestrator.errors import Invalid
 from orchestrator.ports import Ports, Position, Transaction
