@@ -96,6 +96,7 @@ def _frame(ports: Ports, signed: SignedIn) -> dict[str, Any]:
         "who": signed.name,
         "csrf": signed.csrf,
         "is_person": signed.person is not None,
+        "manages": signed.manages,
         "deployments": [name for name in ports.deployments.names() if name in visible],
     }
 
