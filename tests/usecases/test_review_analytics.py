@@ -20,7 +20,7 @@ from orchestrator.domain.analytics import (
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.review import ReviewState
 from orchestrator.errors import Invalid
-from orchestrator.ports import Ports
+from orchestrator.ports import Ports, Position
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews import analytics as usecase
 from orchestrator.usecases.reviews.analytics import Figures, asked, count_closed, figures
@@ -158,11 +158,17 @@ def test_what_is_counted_by_the_sweep_is_counted_once(
 def test_two_sweeps_do_not_count_the_same(decided: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
     before = today(decided).analytics
     monkeypatch.setattr(usecase, "SETTLED", timedelta(minutes=-1))
+    monkeypatch.setattr(usecase, "BATCH", 2)
     found = uncounted(decided)
-    assert count_closed(decided) == 3
+    first = Position(found[0].closed_at, found[0].id)
+    assert [count_closed(decided) for _ in range(2)] == [2, 1]
     mark = decided.store.read(lambda tx: tx.analytics.mark())
     assert mark is not None
-    assert not decided.store.transact(lambda tx: tx.analytics.add(None, mark, tallied(found)))
+    for before_it in (None, first):
+        lost = decided.store.transact(
+            lambda tx, place=before_it: tx.analytics.add(place, mark, tallied(found))  # type: ignore[misc]
+        )
+        assert not lost
     assert today(decided).analytics == before
 
 

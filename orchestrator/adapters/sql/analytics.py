@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, and_, false, func, literal, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    false,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.adapters.sql.among import among
@@ -24,6 +34,12 @@ from orchestrator.ports import Position
 
 _c, _t, _m = reviews.c, review_tallies.c, review_tally_mark.c
 _THE_MARK = 1
+_ROW = ("day", "deployment", "what", "label", "counts")
+
+RowKey: TypeAlias = tuple[str, str, str, str]
+Counts: TypeAlias = dict[str, tuple[int, float]]
+"""How many and how much, by class: the keys of JSON are texts."""
+
 _CLOSED = (
     select(
         _c.id,
@@ -90,22 +106,28 @@ class SqlAnalytics:
         """Add to the tallies, and move the mark; False, and nothing done, where it had moved."""
         if not self._moved(before, after):
             return False
-        rows = [
-            {
-                **key._asdict(),
-                "what": key.what.value,
-                **found._asdict(),
-            }
-            for key, found in sorted(sums.items())
-        ]
-        if rows:
-            adding = self._insert(review_tallies)
-            more = {name: _t[name] + adding.excluded[name] for name in ("reviews", "amount")}
-            names = list(Key._fields)
-            self._connection.execute(
-                adding.on_conflict_do_update(index_elements=names, set_=more), rows
-            )
+        self._write(_by_row(sums))
         return True
+
+    def _write(self, found: Mapping[RowKey, Counts]) -> None:
+        """Add to the rows; whoever moved the mark is alone at it."""
+        if not found:
+            return
+        days = sorted({day for day, *_ in found})
+        for key, counts in self._rows(_t.day.between(days[0], days[-1])):
+            if key in found:
+                _add_to(found[key], counts)
+        adding = self._insert(review_tallies)
+        rows = [dict(zip(_ROW, (*key, found[key]), strict=True)) for key in sorted(found)]
+        more = {"counts": adding.excluded.counts}
+        self._connection.execute(
+            adding.on_conflict_do_update(index_elements=_ROW[:-1], set_=more), rows
+        )
+
+    def _rows(self, *meant: ColumnElement[bool]) -> Iterator[tuple[RowKey, Counts]]:
+        query = select(_t.day, _t.deployment, _t.what, _t.label, _t.counts).where(*meant)
+        for day, deployment, what, label, counts in self._connection.execute(query):
+            yield (day, deployment, what, label), counts
 
     def _moved(self, before: Position | None, after: Position) -> bool:
         values = {"closed_at": after.created_at, "review_id": after.id}
@@ -122,20 +144,29 @@ class SqlAnalytics:
     def sums(self, first: str, last: str, deployments: Collection[str] | None) -> dict[Key, Sum]:
         """The tallies of these days, both included; by day those of outcomes, else all together."""
         meant = (_t.day.between(first, last), among(_t.deployment, deployments))
-        names = (_t.deployment, _t.what, _t.label, _t.place)
-        both = (func.sum(_t.reviews), func.sum(_t.amount))
-        outcome = _t.what == What.OUTCOME.value
-        queries = (
-            select(_t.day, *names, *both).where(*meant, outcome).group_by(_t.day, *names),
-            select(literal(""), *names, *both).where(*meant, ~outcome).group_by(*names),
-        )
+        together: dict[RowKey, Counts] = {}
+        for (day, *rest), counts in self._rows(*meant):
+            told = day if rest[1] == What.OUTCOME.value else ""
+            _add_to(together.setdefault((told, rest[0], rest[1], rest[2]), {}), counts)
         return {
-            Key(day, deployment, What(what), label, place): Sum(int(count), amount)
-            for query in queries
-            for day, deployment, what, label, place, count, amount in self._connection.execute(
-                query
-            )
+            Key(day, deployment, What(what), label, int(place)): Sum(int(count), amount)
+            for (day, deployment, what, label), counts in together.items()
+            for place, (count, amount) in counts.items()
         }
+
+
+def _by_row(sums: Mapping[Key, Sum]) -> dict[RowKey, Counts]:
+    found: dict[RowKey, Counts] = {}
+    for key, each in sums.items():
+        counts = found.setdefault((key.day, key.deployment, key.what.value, key.label), {})
+        counts[str(key.place)] = (each.reviews, each.amount)
+    return found
+
+
+def _add_to(counts: Counts, others: Counts) -> None:
+    for place, (count, amount) in others.items():
+        had = counts.get(place)
+        counts[place] = (count + had[0], amount + had[1]) if had else (count, amount)
 
 
 def _tokens(usage: Any) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Integer, String, Table
+from sqlalchemy import Column, Float, Integer, String, Table
 
-from orchestrator.adapters.sql.column_types import Utc, Uuid, Words
+from orchestrator.adapters.sql.column_types import JsonText, Utc, Uuid, Words
 from orchestrator.adapters.sql.schema.base import Number, metadata
 
 tallies = Table(
@@ -33,9 +33,8 @@ review_tallies = Table(
     Column("deployment", Words, primary_key=True),
     Column("what", String(16), primary_key=True),
     Column("label", Words, primary_key=True),
-    Column("place", Integer, primary_key=True),
-    Column("reviews", BigInteger, nullable=False),
-    Column("amount", Float, nullable=False),
+    # By class, how many and how much: a row for each would be twenty times as many.
+    Column("counts", JsonText, nullable=False),
 )
 
 review_tally_mark = Table(

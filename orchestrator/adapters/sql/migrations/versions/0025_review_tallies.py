@@ -25,11 +25,9 @@ def upgrade() -> None:
         sa.Column("deployment", sa.Text, nullable=False),
         sa.Column("what", sa.String(16), nullable=False),
         sa.Column("label", sa.Text, nullable=False),
-        sa.Column("place", sa.Integer, nullable=False),
-        sa.Column("reviews", sa.BigInteger, nullable=False),
-        sa.Column("amount", sa.Float, nullable=False),
+        sa.Column("counts", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint(
-            "day", "deployment", "what", "label", "place", name="pk_review_tallies"
+            "day", "deployment", "what", "label", name="pk_review_tallies"
         ),
     )
     op.create_table(
