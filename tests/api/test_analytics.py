@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,9 +55,10 @@ def test_the_days_and_the_deployment_narrow_them(decided: Service) -> None:
     assert read(decided, "?until=2020-01-31")["days"] == []
     assert read(decided, "?deployment=quote")["outcomes"] == []
     assert len(read(decided, "?deployment=article")["outcomes"]) == 2
+    midnight = int(datetime.now(UTC).timestamp()) // 86_400 * 86_400
     for wrong in (
         "?since=x",
-        "?since=0",
+        f"?since={midnight}",
         "?since=2020-02-02&until=2020-01-01",
         "?since=1000-01-01",
     ):
