@@ -113,7 +113,7 @@ def analytics(
 ) -> None:
     """Show how long answers took, by task; with --json all figures of closed reviews."""
     wanted = {"deployment": deployment, "since": since, "until": until}
-    found = service.call("GET", "/v1/reviews/analytics", **wanted)
+    found = service.call("GET", "/v1/analytics", **wanted)
     if as_json:
         print_json(found)
         return

@@ -79,12 +79,14 @@ def _lines(review: ClosedReview) -> Iterable[tuple[What, str, int, float]]:
     is_answered = review.state is ReviewState.ANSWERED
     for what, by in ((What.TARGET, review.sla_at), (What.DEADLINE, review.expires_at)):
         if by is not None:
-            yield what, "", int(is_answered and review.closed_at <= by), 0
+            is_kept = is_answered and not review.automatic and review.closed_at <= by
+            yield what, "", int(is_kept), 0
     if not is_answered:
         return
     place = class_of((review.closed_at - review.created_at).total_seconds())
-    yield What.TASK, review.task_name, place, 0
-    yield What.PERSON, review.person, place, 0
+    if not review.automatic:
+        yield What.TASK, review.task_name, place, 0
+        yield What.PERSON, review.person, place, 0
     if review.approved:
         yield What.ROUNDS, "", review.round, 0
     if review.approved is False:

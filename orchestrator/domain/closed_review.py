@@ -10,7 +10,11 @@ from orchestrator.domain.review import ReviewState
 
 @dataclass(frozen=True, slots=True)
 class ClosedReview:
-    """What of a closed review is counted. ``tokens`` are those of the run that asked."""
+    """What of a closed review is counted.
+
+    ``tokens`` are those of the run whose output was rejected, ``automatic`` says that a rule
+    answered, and nobody in person.
+    """
 
     id: str
     deployment: str
@@ -26,6 +30,7 @@ class ClosedReview:
     sla_at: datetime | None
     expires_at: datetime | None
     tokens: int = 0
+    automatic: bool = False
 
     @property
     def ended(self) -> str:

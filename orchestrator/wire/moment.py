@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
 _BEGINS_WITH_A_DATE = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]")
+_A_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _no_number(given: object) -> object:
@@ -27,6 +28,17 @@ def _in_utc(at: datetime) -> datetime:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
 """A time with its zone; one whose UTC has no form is refused."""
+
+
+def _no_day_as_number(given: object) -> object:
+    """Nor would a number be read as what it is."""
+    if isinstance(given, str) and _A_DATE.fullmatch(given):
+        return given
+    raise ValueError("must be a day such as '2026-01-31'")
+
+
+Day = Annotated[date, BeforeValidator(_no_day_as_number)]
+"""A day of the calendar."""
 
 
 def iso(at: datetime | None) -> str | None:

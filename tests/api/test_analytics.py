@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser import HOSTILE, Browser
 
 from orchestrator.api.drawing.charts import Bar, draw_bars, draw_columns
-from orchestrator.api.pages.analytics_tables import harmless, tables
-from orchestrator.domain.analytics import Analytics, Outcomes
+from orchestrator.api.pages.analytics_tables import every_one, harmless, tables
+from orchestrator.domain.analytics import Analytics, Outcomes, Volume
+from orchestrator.domain.permission import Permission
 from orchestrator.usecases.operations.tokens import create_token
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def decided(service: Service) -> Service:
 
 
 def read(service: Service, query: str = "", secret: str | None = None) -> dict[str, Any]:
-    told = service.get(f"/v1/reviews/analytics{query}", secret)
+    told = service.get(f"/v1/analytics{query}", secret)
     assert told.status_code == 200, told.text
     found: dict[str, Any] = told.json()
     return found
@@ -53,14 +55,20 @@ def test_the_days_and_the_deployment_narrow_them(decided: Service) -> None:
     assert read(decided, "?until=2020-01-31")["days"] == []
     assert read(decided, "?deployment=quote")["outcomes"] == []
     assert len(read(decided, "?deployment=article")["outcomes"]) == 2
-    for wrong in ("?since=x", "?since=2020-02-02&until=2020-01-01", "?since=1000-01-01"):
-        assert decided.get(f"/v1/reviews/analytics{wrong}").status_code == 422
+    midnight = int(datetime.now(UTC).timestamp()) // 86_400 * 86_400
+    for wrong in (
+        "?since=x",
+        f"?since={midnight}",
+        "?since=2020-02-02&until=2020-01-01",
+        "?since=1000-01-01",
+    ):
+        assert decided.get(f"/v1/analytics{wrong}").status_code == 422
 
 
 def test_a_token_of_another_deployment_sees_none_of_them(decided: Service) -> None:
     other = create_token(decided.ports, "other", "quote")[1]
     assert read(decided, secret=other)["outcomes"] == []
-    assert decided.get("/v1/reviews/analytics?deployment=article", other).status_code == 401
+    assert decided.get("/v1/analytics?deployment=article", other).status_code == 401
 
 
 def test_the_page_draws_them_and_hostile_names_are_text(decided: Service) -> None:
@@ -84,6 +92,17 @@ def test_who_may_not_see_a_deployment_gets_no_page_of_it(decided: Service) -> No
     assert desk.get("/inbox/analytics?deployment=article").status_code == 404
     assert desk.get("/inbox/analytics/by_person.csv?deployment=article").status_code == 404
     assert Browser(decided).get("/inbox/analytics").status_code == 303
+
+
+def test_who_may_look_and_no_more_sees_no_figures(decided: Service) -> None:
+    for permission in (Permission.VIEW, Permission.RESPOND):
+        secret = create_token(decided.ports, permission, permission=permission)[1]
+        assert decided.get("/v1/analytics", secret).status_code == 403
+        desk = Browser(decided)
+        desk.use(secret)
+        assert desk.get("/inbox/analytics").status_code == 403
+        assert desk.get("/inbox/analytics/by_person.csv").status_code == 403
+        assert "/inbox/analytics" not in desk.text("/inbox")
 
 
 def test_days_that_are_none_are_told(decided: Service) -> None:
@@ -125,6 +144,14 @@ def test_a_table_of_many_lines_is_shown_in_part_and_downloaded_whole() -> None:
     (table,) = (each for each in tables(found) if each.key == "outcomes")
     assert len(table.shown) == 50
     assert len(table.csv.splitlines()) == 201
+
+
+def test_days_without_a_review_keep_their_place() -> None:
+    days = every_one([Volume("2026-02-27", 2), Volume("2026-03-02", 1)], 1)
+    assert [(each.day[5:], each.reviews) for each in days] == [
+        *(("02-27", 2), ("02-28", 0), ("03-01", 0), ("03-02", 1)),
+    ]
+    assert len(every_one([Volume("2026-02-02", 2), Volume("2026-02-23", 1)], 7)) == 4
 
 
 @pytest.mark.parametrize("draw", [draw_bars, draw_columns])

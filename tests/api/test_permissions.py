@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 VIEW, RESPOND, MANAGE = Permission
 ANYBODY, ANY_TOKEN = "anybody", "any token"
-EVERYWHERE = "everywhere"
-"""Needed for what is of no one deployment: nothing, a live token, a permission in all of them."""
+EVERYWHERE, SOMEWHERE = "everywhere", "somewhere"
+"""Needed for what is of no one deployment: nothing, a live token, a permission in all or one."""
 
 LATER = "2999-01-01T00:00:00+00:00"
 
@@ -68,6 +68,7 @@ CALLS: dict[str, tuple[Any, Any]] = {
     "POST /v1/reviews/{review_id}/take-back": (RESPOND, {}),
     "POST /v1/reviews/{review_id}/reassign": (MANAGE, {"to": [BEN]}),
     "POST /v1/reviews/{review_id}/reroute": (MANAGE, None),
+    "GET /v1/analytics": ((ANY_TOKEN, MANAGE), None),
     "GET /v1/absences": (ANY_TOKEN, None),
     "PUT /v1/absences/{address}": ((EVERYWHERE, RESPOND), {"until": LATER}),
     "DELETE /v1/absences/{address}": ((EVERYWHERE, RESPOND), None),
@@ -122,6 +123,8 @@ PAGES: dict[str, Any] = {
     "POST /inbox/reviews/{review_id}/release": RESPOND,
     "POST /inbox/reviews/{review_id}/delegate": RESPOND,
     "POST /inbox/reviews/{review_id}/take-back": RESPOND,
+    "GET /inbox/analytics": (SOMEWHERE, MANAGE),
+    "GET /inbox/analytics/{key}.csv": (SOMEWHERE, MANAGE),
 }
 """Each page of the inbox, and what is needed for it."""
 
@@ -193,6 +196,7 @@ class Halted:
             "batch_id": service.post("/v1/batches", batch).json()["batch_id"],
             "address": DAN,
             "token": "none",
+            "key": "outcomes",
             "secret": "none",
         }
 
@@ -260,7 +264,10 @@ def test_pages_are_for_those_who_may_see_them(service: Service, person: str) -> 
         method, path = key.split(" ")
         path = path.format(**halted.ids)
         told = browser.get(path) if method == "GET" else browser.send(path, to=DAN)
-        if has is None:
+        if isinstance(needed, tuple):
+            may = has is not None and has.includes(needed[1])
+            assert told.status_code == (200 if may else 403), key
+        elif has is None:
             assert told.status_code == 404, key
         elif not has.includes(needed):
             assert told.status_code == 403, key

@@ -85,6 +85,15 @@ def test_a_target_is_kept_by_an_answer_before_it() -> None:
     ]
 
 
+def test_the_answer_of_a_rule_is_no_persons() -> None:
+    automatic = replace(APPROVED, person="sweep", automatic=True, sla_at=AT)
+    found = read(automatic, APPROVED)
+    assert [(each.person, each.reviews) for each in found.by_person] == [("ann@example.com", 1)]
+    assert [each.reviews for each in found.by_task] == [1]
+    assert [(each.kept, each.missed) for each in found.kept] == [(0, 1)]
+    assert [(each.outcome, each.reviews) for each in found.outcomes] == [("approved", 2)]
+
+
 def test_volume_is_told_by_day_and_by_week() -> None:
     later = [replace(APPROVED, closed_at=AT + timedelta(days=n)) for n in (0, 0, 1, 7)]
     found = read(*later)

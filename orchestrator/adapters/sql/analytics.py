@@ -6,7 +6,17 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    false,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.adapters.sql.among import among
@@ -20,6 +30,7 @@ from orchestrator.adapters.sql.schema import (
 )
 from orchestrator.domain.analytics import Key, Sum, What
 from orchestrator.domain.closed_review import ClosedReview
+from orchestrator.domain.timeline import SWEEP
 from orchestrator.ports import Position
 
 _c, _t, _m = reviews.c, review_tallies.c, review_tally_mark.c
@@ -46,8 +57,16 @@ _CLOSED = (
         _c.sla_at,
         _c.expires_at,
         task_runs.c.usage.label("tokens"),
+        func.coalesce(_c.actor == SWEEP, false()).label("automatic"),
     )
-    .outerjoin(task_runs, and_(task_runs.c.id == _c.task_run_id, _c.approved.is_(False)))
+    .outerjoin(
+        task_runs,
+        and_(
+            task_runs.c.id == _c.task_run_id,
+            task_runs.c.path == _c.path,  # a flow's run goes on beyond the step that is judged
+            _c.approved.is_(False),
+        ),
+    )
     .where(review_is_closed)
     .order_by(_c.closed_at, _c.id)
 )

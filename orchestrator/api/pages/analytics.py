@@ -1,4 +1,7 @@
-"""The page of figures: how fast, how many, with what outcome, at what cost."""
+"""The page of figures: how fast, how many, with what outcome, at what cost.
+
+It is for those who manage a deployment, and tells of the deployments that they manage.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from orchestrator.api.common.access import World
+from orchestrator.api.common.access import World, lacks
 from orchestrator.api.pages.analytics_tables import tables
-from orchestrator.api.pages.frame import framed
 from orchestrator.api.pages.page_route import PageRoute
-from orchestrator.api.pages.rendering import HEADERS_OF_FORMS
+from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
 from orchestrator.api.pages.signed_in import Signed, SignedIn
+from orchestrator.domain.permission import Permission
 from orchestrator.errors import Invalid, NotFound
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.analytics import Figures, asked, figures
@@ -35,10 +38,14 @@ def show(
     """Charts, each with its table."""
     found = _figures(ports, signed, deployment, since, until)
     days = {"since": found.since.isoformat(), "until": found.until.isoformat()}
-    return framed(
+    scope = signed.to(Permission.MANAGE).scope
+    return page(
         "analytics.html",
-        ports,
-        signed,
+        headers=HEADERS_OF_FORMS,
+        who=signed.name,
+        csrf=signed.csrf,
+        manages=signed.manages,
+        deployments=[name for name in ports.deployments.names() if name in scope],
         tables=tables(found.analytics),
         is_behind=found.is_behind,
         asked={"deployment": deployment, **days},
@@ -69,8 +76,10 @@ def download(
 
 
 def _figures(ports: Ports, signed: SignedIn, deployment: str, since: str, until: str) -> Figures:
-    """Raises NotFound, and Invalid for days that are none."""
-    scope = signed.visitor.scope  # who may see a deployment sees its figures
+    """Raises NotEntitled, NotFound, and Invalid for days that are none."""
+    if not signed.manages:
+        raise lacks(Permission.MANAGE)
+    scope = signed.to(Permission.MANAGE).scope
     if deployment:
         scope.require(deployment, NotFound("There is no such deployment, or you may not see it."))
         scope = scope.narrowed(deployment)

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from operator import attrgetter
 from typing import Any
 
@@ -13,10 +14,13 @@ from markupsafe import Markup
 
 from orchestrator.api.drawing.charts import Bar, draw_bars, draw_columns
 from orchestrator.api.drawing.execution_graph import took
-from orchestrator.domain.analytics import Analytics
+from orchestrator.domain.analytics import Analytics, Volume
 
 MOST_LINES = 50
 """Of a table on the page; all of it is in its CSV file."""
+
+_DAYS_APART = {"days": 1, "weeks": 7}
+"""The tables whose lines are times, and how far apart these are."""
 
 _FORMULA = tuple("=+-@\t\r\n")
 """With what a spreadsheet takes a text for something to run."""
@@ -38,8 +42,10 @@ class Table:
         """Its chart; None where there is nothing to draw."""
         if self.bar is None or not self.lines:
             return None
-        draw = draw_columns if self.key in ("days", "weeks") else draw_bars
-        return draw(self.key, self.title, [self.bar(line) for line in self.lines])
+        if self.key in _DAYS_APART:
+            lines = every_one(self.lines, _DAYS_APART[self.key])
+            return draw_columns(self.key, self.title, [self.bar(line) for line in lines])
+        return draw_bars(self.key, self.title, [self.bar(line) for line in self.lines])
 
     @property
     def shown(self) -> list[list[str]]:
@@ -59,6 +65,13 @@ class Table:
             [harmless(getattr(line, name)) for name in self.columns] for line in self.lines
         )
         return written.getvalue()
+
+
+def every_one(volumes: Sequence[Volume], days: int) -> list[Volume]:
+    """The days or weeks in their order, also those between them in which nothing was closed."""
+    known = {date.fromisoformat(each.day).toordinal(): each for each in volumes}
+    places = range(min(known), max(known) + 1, days)
+    return [known.get(at) or Volume(date.fromordinal(at).isoformat(), 0) for at in places]
 
 
 def harmless(value: object) -> object:

@@ -22,5 +22,11 @@ def framed(
     """Render a page with its frame: who it is, the key of its forms, what they may narrow it to."""
     visible = signed.visitor.scope
     names = [name for name in ports.deployments.names() if name in visible]
-    frame = {"who": signed.name, "csrf": signed.csrf, "deployments": names}
+    frame = {
+        "who": signed.name,
+        "csrf": signed.csrf,
+        "is_person": signed.person is not None,
+        "manages": signed.manages,
+        "deployments": names,
+    }
     return page(template, status, HEADERS_OF_FORMS, **frame, **shown)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query
@@ -11,13 +11,12 @@ from starlette.responses import Response
 
 from orchestrator.api.common.access import World
 from orchestrator.api.pages.answer_form import choices_for
+from orchestrator.api.pages.frame import framed
 from orchestrator.api.pages.page_route import PageRoute
-from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
 from orchestrator.api.pages.rows import done_row, waiting_row
 from orchestrator.api.pages.signed_in import Signed, SignedIn
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.errors import NotFound
-from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.lists import Wanted, list_done, list_waiting
 from orchestrator.wire.ids import Id
 from orchestrator.wire.paths import INBOX
@@ -63,10 +62,10 @@ def waiting(ports: World, signed: Signed, sought: Asked, after: After = "") -> R
     found = list_waiting(ports, wanted, after or None)
     now = ports.clock.now()
     rows = [waiting_row(each, signed.person, now) for each in found.reviews]
-    return page(
+    return framed(
         "waiting.html",
-        headers=HEADERS_OF_FORMS,
-        **_frame(ports, signed),
+        ports,
+        signed,
         more=found.more_after and f"?{sought.query(after=found.more_after)}",
         stream=f"{INBOX}/events?{sought.query(after=drawn_at)}",
         is_first=not after,
@@ -83,10 +82,10 @@ def done(ports: World, signed: Signed, deployment: Narrowed = "", after: After =
     """What was decided, by whom, when and how; the last first."""
     found = list_done(ports, _scope(signed, deployment), after or None)
     asked = Sought(deployment, "", "")
-    return page(
+    return framed(
         "done.html",
-        headers=HEADERS_OF_FORMS,
-        **_frame(ports, signed),
+        ports,
+        signed,
         more=found.more_after and f"?{asked.query(after=found.more_after)}",
         rows=[done_row(each.review) for each in found.reviews],
         asked=asked,
@@ -105,14 +104,3 @@ def _scope(signed: SignedIn, deployment: str, *, mine: bool = False) -> Scope:
     if not anywhere and deployment not in visible:
         raise NotFound("There is no such deployment, or you may not see it.")
     return Scope.of(deployment)
-
-
-def _frame(ports: Ports, signed: SignedIn) -> dict[str, Any]:
-    """What stands around each page of somebody who is signed in."""
-    visible = signed.visitor.scope
-    return {
-        "who": signed.name,
-        "csrf": signed.csrf,
-        "is_person": signed.person is not None,
-        "deployments": [name for name in ports.deployments.names() if name in visible],
-    }

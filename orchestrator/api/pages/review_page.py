@@ -173,6 +173,7 @@ def _page(
         **shown_form(review, found.output, said, reach_of(ports, review), fault, confirm=confirm),
         who=signed.name,
         csrf=signed.csrf,
+        manages=signed.manages,
         earlier=[shown_earlier(each) for each in found.earlier],
         changes=_changes(found),
         reason=asked.reason if asked else None,

@@ -40,6 +40,11 @@ class SignedIn:
         """The address of whoever it is, None where they signed in with nobody's own token."""
         return self.visitor.person
 
+    @property
+    def manages(self) -> bool:
+        """Whether there is a deployment that they may manage."""
+        return self.visitor.caller.rights.anywhere(Permission.MANAGE)
+
     def to(self, needed: Permission) -> Visitor:
         """The same, about to do something for which that permission is needed.
 

@@ -9,18 +9,19 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from orchestrator.api.common.access import Viewer
+from orchestrator.api.common.access import Manager
 from orchestrator.api.common.json_response import JsonResponse
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.platform.status import given
 from orchestrator.api.v1.executions import OneDeployment
 from orchestrator.domain.analytics import Kept, Outcomes, Rejected, Rounds, Volume
 from orchestrator.usecases.reviews.analytics import asked, figures
+from orchestrator.wire.moment import Day
 
-review_analytics = APIRouter(prefix="/v1/reviews", tags=["reviews"])
+review_analytics = APIRouter(prefix="/v1/analytics", tags=["reviews"])
 
-Since = Annotated[date | None, Query(description="The first day, in UTC; by default 30 in all.")]
-Until = Annotated[date | None, Query(description="The last day, in UTC; by default today.")]
+Since = Annotated[Day | None, Query(description="The first day, in UTC; by default 30 in all.")]
+Until = Annotated[Day | None, Query(description="The last day, in UTC; by default today.")]
 
 
 class TimesRecord(BaseModel):
@@ -55,19 +56,21 @@ class ReviewAnalytics(BaseModel):
 
 
 @review_analytics.get(
-    "/analytics",
+    "",
     responses=documented(ReviewAnalytics, 422),
     summary="Figures of the reviews that were closed",
 )
 def read_analytics(
-    visitor: Viewer,
+    visitor: Manager,
     deployment: OneDeployment = None,
     since: Since = None,
     until: Until = None,
 ) -> JsonResponse:
-    """How long answers took, how many there were, what they said, and what rejected work cost."""
-    scope = visitor.narrowed(deployment)  # who may see a deployment sees its figures
-    wanted = asked(visitor.ports.clock.now(), since, until, scope)
+    """How long answers took, how many there were, what they said, and what rejected work cost.
+
+    Of the deployments that the token may manage.
+    """
+    wanted = asked(visitor.ports.clock.now(), since, until, visitor.narrowed(deployment))
     found = figures(visitor.ports, wanted)
     told = {
         name: [given(each) for each in lines] for name, lines in asdict(found.analytics).items()
