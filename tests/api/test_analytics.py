@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from browser import HOSTILE, Browser
+from browser import HOSTILE, Browser, runs_a_script
 
 from orchestrator.api.drawing.charts import Bar, draw_bars, draw_columns
 from orchestrator.api.pages.analytics_tables import every_one, harmless, tables
@@ -77,7 +77,7 @@ def test_the_page_draws_them_and_hostile_names_are_text(decided: Service) -> Non
     text = desk.text("/inbox/analytics")
     assert "Time to an answer, by person" in text
     assert text.count("<svg ") >= 6
-    assert "<script" not in text
+    assert not runs_a_script(text)
     assert "<img" not in text
     assert 'style="' not in text
     ids = re.findall(r' id="([^"]*)"', text)

@@ -107,7 +107,7 @@ def test_whoever_looks_is_told_what_the_words_do_and_decides_nothing(service: Se
     assert looked.status_code == 200
     text = looked.text
     assert 'class="fault"' not in text
-    assert ">Shorter</textarea>" in text
+    assert "Shorter</textarea>" in text
     assert "What your 7 characters do" in text
     added = len("Human feedback on the task 'write' (round 1):\nShorter\n\n----------\n\n")
     assert f"publish</strong>: {added} characters more, about {-(-added // 4)} tokens" in text

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from browser import HOSTILE, Browser
+from browser import HOSTILE, Browser, runs_a_script
 
 from orchestrator.api.pages import execution_pages, listing, operations
 from orchestrator.domain.permission import Permission
@@ -63,7 +63,7 @@ def test_a_page_runs_no_script_and_leads_to_the_others(desk: Browser, page: str)
     assert "default-src 'none'" in told.headers["content-security-policy"]
     assert re.search(rf'<a href="/inbox/{page}" aria-current="page">', told.text)
     assert 'style="' not in told.text
-    assert "<script" not in told.text
+    assert not runs_a_script(told.text)
     assert all(f'href="/inbox/{each}"' in told.text for each in PAGES)
 
 
@@ -244,6 +244,6 @@ def test_hostile_texts_do_nothing(desk: Browser) -> None:
     desk.service.work()
     for path in (f"/inbox/executions/{execution_id}", "/inbox/executions?text=%3Cscript%3E"):
         text = desk.text(path)
-        assert "<script" not in text
+        assert not runs_a_script(text)
         assert "<img" not in text
         assert "\u202e" not in text.replace("\\u202e", "")

@@ -288,7 +288,7 @@ def test_a_fault_stands_at_its_field_and_what_was_written_is_kept(
         assert fault_at(told.text, f"typed.{name}")
     assert fault_at(told.text, "typed.tags") is None
     assert "Keep &lt;b&gt;me&lt;/b&gt;" in told.text
-    assert ">My words</textarea>" in told.text
+    assert "My words</textarea>" in told.text
     assert desk.review["state"] == "PENDING"
     kept = shown_fields(told.text)
     if name not in ("kind", "extras"):

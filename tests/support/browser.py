@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>\u202e [x](javascript:alert(1))"
 
+_SCRIPT = re.compile(r'<script(?! src="/inbox/assets/)')
+
+
+def runs_a_script(text: str) -> bool:
+    """Whether a page has one that is not a file of the inbox."""
+    return bool(_SCRIPT.search(text))
+
+
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 

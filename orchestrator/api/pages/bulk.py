@@ -16,8 +16,8 @@ from starlette.responses import Response
 from orchestrator.api.common.access import World
 from orchestrator.api.common.request_body import RawBody
 from orchestrator.api.pages.answer_form import Said, said_in
+from orchestrator.api.pages.frame import framed
 from orchestrator.api.pages.page_route import PageRoute, sign_in_first, told
-from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
 from orchestrator.api.pages.review_page import answer_as
 from orchestrator.api.pages.signed_in import Perhaps, SignedIn, require_own_origin
 from orchestrator.domain.permission import Permission
@@ -67,11 +67,10 @@ def decide_all(request: Request, ports: World, found: Perhaps, raw: RawBody) -> 
         return told("Nothing was decided", wrong.message, status, said.written)
     results = [_decide(ports, found, each, said) for each in chosen]
     left = [each for each in results if not each.is_decided]
-    return page(
+    return framed(
         "bulk.html",
-        headers=HEADERS_OF_FORMS,
-        who=found.name,
-        csrf=found.csrf,
+        ports,
+        found,
         decided=[each for each in results if each.is_decided],
         left=left,
         written=plain(said.feedback, 20_000) if left else "",
