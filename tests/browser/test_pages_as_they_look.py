@@ -40,8 +40,12 @@ def every_page(sitting: Sitting, reviews: Reviews) -> list[str]:
     execution_id = reviews.decided(closed)["execution_id"]
     second = reviews.service.until(lambda: reviews.of(execution_id))
     shown = (text, data, choice, careful, closed, second)
-    return ["/inbox", "/inbox?whose=all&text=none", "/inbox/done", "/inbox/reviews/none"] + [
-        f"/inbox/reviews/{each}" for each in shown
+    lists = ["executions", "endpoints", "deliveries", "messages", "deployments", "doctor"]
+    return [
+        *("/inbox", "/inbox?whose=all&text=none", "/inbox/done", "/inbox/reviews/none"),
+        *(f"/inbox/reviews/{each}" for each in shown),
+        *(f"/inbox/{each}" for each in [*lists, "analytics"]),
+        f"/inbox/executions/{execution_id}",
     ]
 
 

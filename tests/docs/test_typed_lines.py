@@ -34,6 +34,7 @@ NOT_RUN = {
     r"orchestrator migrate --downgrade": "tests/adapters/sql goes back, on a database of its own",
     r"orchestrator restore": "refuses while the service runs; tests/cli restores",
     r"orchestrator --install-completion": "writes into the shell's own files",
+    r"orchestrator mail (test|check)": "tests/cli sends one, and looks at records of its own",
     r"orchestrator watch": "waits for the end of a halted execution; tests/cli watches",
     r"WEBHOOK_SECRET=.* python examples": "tests/examples/test_bridge.py runs the bridge",
     r"(REMAP_SIGTERM=SIGQUIT )?celery": "the service of this test has Celery's workers",
@@ -49,8 +50,9 @@ AN_ID = "01a203ce-5cdc-70f2-8c89-5c0a85caae17"
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """One with the deployment that the documents speak of, and one that fails."""
+    """One that fails, one that offers options, and the one that the documents speak of."""
     functions = {"research": "api_test_crews:article", "doomed": "api_test_crews:doomed"}
+    functions["letter"] = "user_flows:letter"
     service = Service(tmp_path_factory.mktemp("typed"), functions=functions)
     crews = str(Path(__file__).parents[1] / "api")
     service.environment["PYTHONPATH"] += os.pathsep + crews
@@ -80,6 +82,9 @@ def test_what_a_reader_types_works(
     if line.startswith("orchestrator retry"):
         execution_id = service.client.kickoff("doomed", {})
         service.ended("doomed", execution_id)
+    if "--outcome" in line:
+        execution_id = service.client.kickoff("letter", {})
+        review = service.asked("letter", execution_id)
     endpoint = service.client.call("GET", "/v1/endpoints")["endpoints"][0]["endpoint_id"]
     first_page = service.client.call("GET", "/v1/executions", limit=1)
     meant = line.replace("localhost:8000", service.url.removeprefix("http://"))
