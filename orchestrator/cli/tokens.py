@@ -76,6 +76,24 @@ def revoke(
     print_result({"id": token, "revoked": True}, "Revoked.", as_json=as_json)
 
 
+@application.command("sign-out")
+def sign_out(
+    person: Annotated[str, typer.Argument(metavar="ADDRESS", help="Whose sessions end.")],
+    data: Data = None,
+    deployments: DeploymentFile = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """End every session that a person began in the inbox by mail or sign-on."""
+    from orchestrator.usecases.operations.sessions import sign_out_everywhere
+
+    address = address_of(person)
+    if address is None:
+        raise Invalid(f"{person!r} is no mail address.")
+    ended = sign_out_everywhere(ports_with(data=data, deployments=deployments), address, actor())
+    print_result({"person": address, "ended": ended}, f"Ended: {ended}", as_json=as_json)
+
+
 def _record(token: Token) -> dict[str, str | None]:
     return {
         "id": token.id,

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from orchestrator.errors import NotFound, Unauthorized
+from orchestrator.errors import Invalid, NotFound, Unauthorized
+from orchestrator.usecases.operations.sessions import sign_in_person, who_is_signed_in
 from orchestrator.usecases.operations.tokens import live_token
 
 if TYPE_CHECKING:
@@ -38,3 +39,22 @@ def test_the_audit_log_says_who_made_and_revoked_a_token(command: Command) -> No
     assert created["actor"].startswith("cli:")
     assert {created["subject"], revoked["subject"]} == {made["id"]}
     assert made["token"] not in command("audit")
+
+
+def test_a_token_may_do_a_part_of_it_all(command: Command) -> None:
+    command("token", "create", "--name", "dashboard", "--may", "view")
+    assert command.json("token", "list")[0]["may"] == "view"
+
+
+def test_a_person_is_signed_out_everywhere(command: Command) -> None:
+    hers = [sign_in_person(command.ports, "ann@example.com") for _ in range(2)]
+    his = sign_in_person(command.ports, "ben@example.com")
+
+    assert command("token", "sign-out", "Ann@Example.com") == "Ended: 2"
+
+    assert [who_is_signed_in(command.ports, secret) for secret in hers] == [None, None]
+    assert who_is_signed_in(command.ports, his) is not None
+    newest = command.json("audit")[0]
+    assert (newest["event"], newest["subject"]) == ("session.end", "ann@example.com")
+    assert newest["details"] == {"sessions": 2}
+    assert isinstance(command.run("token", "sign-out", "ann").exception, Invalid)

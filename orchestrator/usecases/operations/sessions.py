@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import structlog
 
+from orchestrator.domain.audit import OPERATOR
 from orchestrator.domain.permission import Rights
 from orchestrator.domain.session import Session
 from orchestrator.domain.timeline import person_actor
 from orchestrator.domain.token import Token, hash_of
 from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.operations.audit import note
 from orchestrator.usecases.operations.tokens import live_token
 
 log = structlog.get_logger()
@@ -112,6 +114,12 @@ def sign_out(ports: Ports, secret: str) -> None:
     ports.store.transact(lambda tx: tx.sessions.end(hash_of(secret)))
 
 
-def sign_out_everywhere(ports: Ports, person: str) -> int:
+def sign_out_everywhere(ports: Ports, person: str, actor: str = OPERATOR) -> int:
     """End all sessions that a person began without a token; returns how many."""
-    return ports.store.transact(lambda tx: tx.sessions.end_all(person))
+
+    def end(tx: Transaction) -> int:
+        ended = tx.sessions.end_all(person)
+        note(ports, tx, actor, "session.end", person, None, sessions=ended)
+        return ended
+
+    return ports.store.transact(end)
