@@ -73,10 +73,6 @@ class Scope:
             raise missing
         raise NotEntitled(f"You may look at {deployment!r}, but not do this there")
 
-    def narrowed(self, deployment: str) -> Scope:
-        """One of its deployments alone."""
-        return Scope.of(deployment)
-
 
 EVERYWHERE = Scope()
 

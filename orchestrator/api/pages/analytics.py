@@ -79,10 +79,7 @@ def _figures(ports: Ports, signed: SignedIn, deployment: str, since: str, until:
     """Raises NotEntitled, NotFound, and Invalid for days that are none."""
     if not signed.manages:
         raise lacks(Permission.MANAGE)
-    scope = signed.to(Permission.MANAGE).scope
-    if deployment:
-        scope.require(deployment, NotFound("There is no such deployment, or you may not see it."))
-        scope = scope.narrowed(deployment)
+    scope = signed.narrowed(deployment, Permission.MANAGE)
     return figures(ports, asked(ports.clock.now(), _day(since), _day(until), scope))
 
 

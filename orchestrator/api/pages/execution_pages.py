@@ -32,7 +32,7 @@ from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.permission import Permission, Scope
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import Entry
-from orchestrator.errors import Invalid, NotFound, Unreadable
+from orchestrator.errors import Invalid, Unreadable
 from orchestrator.ports import ExecutionFilter, Ports
 from orchestrator.usecases.executions.checkpoints import ListedCheckpoint, list_checkpoints
 from orchestrator.usecases.executions.find import list_executions
@@ -69,7 +69,7 @@ def show_all(
     """The newest first; a text that is an id leads to that execution."""
     if is_id(text.strip()):
         return see_other(f"{EXECUTIONS}/{text.strip().lower()}")
-    names = narrowed(signed, deployment).names
+    names = signed.narrowed(deployment).names
     wanted = ExecutionFilter(names, _state(state), meta=text or None)
     found, more = page_of(list_executions(ports, wanted, position_of(cursor or None), PAGE + 1))
     choices = (
@@ -190,15 +190,6 @@ def retry_one(ports: World, signed: Signed, execution_id: ExecutionId, raw: RawB
     scope = signed.to(Permission.MANAGE).scope
     retry_execution(ports, scope, execution_id, signed.visitor.actor)
     return see_other(f"{EXECUTIONS}/{execution_id}")
-
-
-def narrowed(signed: SignedIn, deployment: str, needed: Permission = Permission.VIEW) -> Scope:
-    """Where to look. Raises NotFound, and NotEntitled."""
-    scope = signed.to(needed).scope
-    if not deployment:
-        return scope
-    scope.require(deployment, NotFound("There is no such deployment, or you may not see it."))
-    return scope.narrowed(deployment)
 
 
 def of_deployment(ports: Ports, signed: SignedIn, chosen: str) -> Choice:

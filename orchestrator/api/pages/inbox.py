@@ -16,7 +16,6 @@ from orchestrator.api.pages.page_route import PageRoute
 from orchestrator.api.pages.rows import done_row, waiting_row
 from orchestrator.api.pages.signed_in import Signed, SignedIn
 from orchestrator.domain.permission import EVERYWHERE, Scope
-from orchestrator.errors import NotFound
 from orchestrator.usecases.reviews.lists import Wanted, list_done, list_waiting
 from orchestrator.wire.ids import Id
 from orchestrator.wire.paths import INBOX
@@ -97,10 +96,6 @@ def _scope(signed: SignedIn, deployment: str, *, mine: bool = False) -> Scope:
 
     Raises NotFound.
     """
-    visible = signed.visitor.scope
-    anywhere = mine and visible.person is not None
-    if not deployment:
-        return EVERYWHERE if anywhere else visible
-    if not anywhere and deployment not in visible:
-        raise NotFound("There is no such deployment, or you may not see it.")
-    return Scope.of(deployment)
+    if not mine or signed.visitor.scope.person is None:
+        return signed.narrowed(deployment)
+    return Scope.of(deployment) if deployment else EVERYWHERE

@@ -12,7 +12,7 @@ from orchestrator.api.common.access import World
 from orchestrator.api.common.paging import position_of
 from orchestrator.api.common.request_body import RawBody
 from orchestrator.api.pages.answer_form import fields_of
-from orchestrator.api.pages.execution_pages import EXECUTIONS, Narrowed, narrowed, of_deployment
+from orchestrator.api.pages.execution_pages import EXECUTIONS, Narrowed, of_deployment
 from orchestrator.api.pages.listing import (
     PAGE,
     Act,
@@ -63,7 +63,7 @@ def endpoints(
     ports: World, signed: Signed, deployment: Narrowed = "", cursor: Cursor = ""
 ) -> Response:
     """How receivers do, the newest first."""
-    scope = narrowed(signed, deployment)
+    scope = signed.narrowed(deployment)
     found, more = page_of(list_endpoints(ports, scope, position_of(cursor or None), PAGE + 1))
     columns = ("Receiver", "Deployment", "State", "Waiting", "Last success", "Trouble")
     return listing(
@@ -123,7 +123,7 @@ def deliveries(
     cursor: Cursor = "",
 ) -> Response:
     """What failed, the newest first; or what is in another state."""
-    names = narrowed(signed, deployment).names
+    names = signed.narrowed(deployment).names
     meant = _one_of(DeliveryState, state) if state else None
     wanted = DeliveryFilter(names, None, endpoint or None, meant)
     found, more = page_of(list_deliveries(ports, wanted, position_of(cursor or None), PAGE + 1))
@@ -166,7 +166,7 @@ def messages(
     ports: World, signed: Signed, deployment: Narrowed = "", state: Narrowed = ""
 ) -> Response:
     """The newest messages of producers, and what became of them."""
-    scope = narrowed(signed, deployment, Permission.MANAGE)
+    scope = signed.narrowed(deployment, Permission.MANAGE)
     meant = _one_of(IntakeState, state) if state else None
     found = list_messages(ports, meant, scope, PAGE)
     columns = ("Received", "Message", "Job", "Deployment", "State", "Execution", "Why")

@@ -12,8 +12,8 @@ from fastapi import Depends, Request
 from starlette.responses import Response
 
 from orchestrator.api.common.access import Caller, Visitor, World
-from orchestrator.domain.permission import Permission
-from orchestrator.errors import NotEntitled, Unauthorized
+from orchestrator.domain.permission import Permission, Scope
+from orchestrator.errors import NotEntitled, NotFound, Unauthorized
 from orchestrator.ports import Ports
 from orchestrator.usecases.operations import sessions
 
@@ -51,6 +51,17 @@ class SignedIn:
         What is not theirs is not there for them; what they may see alone they may not change.
         """
         return replace(self.visitor, needed=needed)
+
+    def narrowed(self, deployment: str, needed: Permission = Permission.VIEW) -> Scope:
+        """Where they may do that, or one deployment of these; empty: all of them.
+
+        Raises NotFound, and NotEntitled where they may look there, and no more.
+        """
+        scope = self.to(needed).scope
+        if not deployment:
+            return scope
+        scope.require(deployment, NotFound("There is no such deployment, or you may not see it."))
+        return Scope.of(deployment)
 
     @property
     def csrf(self) -> str:
