@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
-from browser import FORM, Browser
+from browser import FORM, Desk
 from policies import ANN, BEN, policy
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
@@ -38,27 +38,6 @@ def service(serve: Callable[..., Service]) -> Service:
     return served
 
 
-class Desk(Browser):
-    """Ann at the inbox, before a review that waits."""
-
-    def __init__(self, service: Service, of: str = "article") -> None:
-        super().__init__(service)
-        self.of = of
-        self.execution_id = service.halted(of)
-        self.review_id = service.pending(self.execution_id, of)["task_id"]
-        self.path = f"/inbox/reviews/{self.review_id}"
-        self.sign_in(person=ANN)
-
-    @property
-    def review(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.service.get(f"/v1/reviews/{self.review_id}").json()
-        return found
-
-    def printed(self) -> str:
-        self.service.work()
-        return str(self.service.status(self.execution_id, self.of)["result"])
-
-
 def test_every_call_that_answers_takes_a_scope(service: Service) -> None:
     said = {"is_approve": True, "human_feedback": "For the files", "feedback_scope": "retry"}
     for call in ("resume", "answer", "respond"):
@@ -73,7 +52,7 @@ def test_every_call_that_answers_takes_a_scope(service: Service) -> None:
             told = service.post(f"/v1/reviews/{desk.review_id}/respond?token={token}", said)
             assert told.status_code == 200, told.text
         assert desk.review["feedback_scope"] == "retry"
-        assert "For the files" not in desk.printed()
+        assert "For the files" not in desk.result()
 
 
 def test_an_unknown_task_is_422_with_those_that_there_are(service: Service) -> None:
@@ -126,7 +105,7 @@ def test_a_form_has_only_the_ticked_tasks_read_the_words(service: Service) -> No
     path = f"/inbox/reviews/{pending['task_id']}"
     said = {"choice": "approve", "feedback": "Print it red", "scope": "named"}
     desk.send(path, **said, **{"reads:publish": "yes"})
-    printed = desk.printed()
+    printed = desk.result()
     assert "Print it red" in printed
     assert "For this once" not in printed.partition("(said")[2]
 

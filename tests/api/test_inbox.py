@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from browser import HOSTILE, Browser
+from browser import HOSTILE, Browser, Desk
 from policies import ANN, BEN, CAT, hours, policy
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
@@ -41,25 +41,6 @@ def service(serve: Callable[..., Service]) -> Service:
     served = serve(DeploymentFile(declared, "article"))
     served.load()
     return served
-
-
-class Desk(Browser):
-    """Somebody who is signed in, and a review that waits."""
-
-    def __init__(self, service: Service, of: str = "article", **who: Any) -> None:
-        super().__init__(service)
-        self.execution_id = service.halted(of)
-        self.review_id = service.pending(self.execution_id, of)["task_id"]
-        self.sign_in(**(who or {"person": ANN}))
-
-    @property
-    def path(self) -> str:
-        return f"/inbox/reviews/{self.review_id}"
-
-    @property
-    def review(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.service.get(f"/v1/reviews/{self.review_id}").json()
-        return found
 
 
 def titles(text: str) -> list[str]:

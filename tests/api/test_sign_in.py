@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import pytest
 import structlog
 from browser import Browser
 from fastapi.testclient import TestClient
+from post import TurnedClock
 from structlog.testing import capture_logs
 
 from orchestrator.api import create_app
@@ -126,17 +127,7 @@ def test_a_session_ends_by_itself(seen: timedelta, now: timedelta, *, live: bool
     assert session.is_live(AT + now) is live
 
 
-@dataclass
-class Hands:
-    """A clock that is set."""
-
-    at: datetime
-
-    def now(self) -> datetime:
-        return self.at
-
-
-def test_a_session_that_is_used_goes_on(serve: Callable[..., Service], clock: Hands) -> None:
+def test_a_session_that_is_used_goes_on(serve: Callable[..., Service], clock: TurnedClock) -> None:
     browser = Browser(serve(clock=clock))
     browser.sign_in()
     first = hash_of(browser.client.cookies["inbox"])
@@ -152,8 +143,8 @@ def test_a_session_that_is_used_goes_on(serve: Callable[..., Service], clock: Ha
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands(AT)
+def clock() -> TurnedClock:
+    return TurnedClock()
 
 
 def test_a_form_of_elsewhere_signs_nobody_in(browser: Browser) -> None:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser
 from mails import MailServer, letterhead
 from policies import ANN, BEN, policy
+from post import TurnedClock
 from structlog.testing import capture_logs
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
@@ -33,19 +34,9 @@ if TYPE_CHECKING:
 SITE = "http://testserver"
 
 
-class Hands:
-    """A clock that is set."""
-
-    def __init__(self) -> None:
-        self.at = datetime(2026, 11, 26, 12, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
+def clock() -> TurnedClock:
+    return TurnedClock()
 
 
 @pytest.fixture
@@ -55,7 +46,7 @@ def server() -> Iterator[MailServer]:
 
 
 @pytest.fixture
-def service(serve: Callable[..., Service], clock: Hands, server: MailServer) -> Service:
+def service(serve: Callable[..., Service], clock: TurnedClock, server: MailServer) -> Service:
     """Ann is asked in reviews; Ben may look at one deployment; mail goes to a real server."""
     crew = Deployment("news", RunnerKind.FUNCTIONS, "api_test_crews:article")
     declared = replace(crew, review_policy=policy(ANN), grants=Grants({BEN: Permission.VIEW}))
@@ -132,7 +123,7 @@ def test_a_look_uses_nothing_up(browser: Browser, server: MailServer) -> None:
 
 
 def test_its_time_is_over_after_a_quarter_of_an_hour(
-    browser: Browser, server: MailServer, clock: Hands
+    browser: Browser, server: MailServer, clock: TurnedClock
 ) -> None:
     ask(browser, BEN)
     work(browser.service)
@@ -175,7 +166,9 @@ def test_what_is_no_address_is_said(browser: Browser, address: str) -> None:
     assert browser.service.jobs == []
 
 
-def test_an_address_is_not_flooded(browser: Browser, server: MailServer, clock: Hands) -> None:
+def test_an_address_is_not_flooded(
+    browser: Browser, server: MailServer, clock: TurnedClock
+) -> None:
     for _ in range(sign_in_links.MOST_LIVE + 3):
         ask(browser, BEN)
     work(browser.service)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from browser import Browser
+from browser import Browser, Desk
 from policies import ANN, BEN, policy
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
@@ -32,30 +32,17 @@ def service(serve: Callable[..., Service]) -> Service:
     return served
 
 
-class Desk(Browser):
+class Approved(Desk):
     """Ann has approved, with words; no worker has gone on so far."""
 
     def __init__(self, service: Service) -> None:
         super().__init__(service)
-        self.execution_id = service.halted()
-        self.review_id = service.pending(self.execution_id)["task_id"]
-        self.path = f"/inbox/reviews/{self.review_id}"
-        self.sign_in(person=ANN)
         said = {"choice": "approve", "feedback": "The secret word"}
         assert self.send(self.path, **said).status_code == 303
 
-    @property
-    def review(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.service.get(f"/v1/reviews/{self.review_id}").json()
-        return found
-
-    def result(self) -> str:
-        self.service.work()
-        return str(self.service.status(self.execution_id)["result"])
-
 
 def test_a_call_takes_them_back_and_nobody_is_told_them_any_more(service: Service) -> None:
-    desk = Desk(service)
+    desk = Approved(service)
     told = service.post(f"/v1/reviews/{desk.review_id}/take-back", {"person": ANN})
     assert told.status_code == 200
     assert told.json()["taken_back_by"] == ANN
@@ -70,7 +57,7 @@ def test_a_call_takes_them_back_and_nobody_is_told_them_any_more(service: Servic
 
 
 def test_too_late_is_409_with_the_run_that_has_read_them(service: Service) -> None:
-    desk = Desk(service)
+    desk = Approved(service)
     assert "The secret word" in desk.result()
     told = service.post(f"/v1/reviews/{desk.review_id}/take-back", {})
     assert (told.status_code, told.json()["error"]) == (409, "already_read")
@@ -80,7 +67,7 @@ def test_too_late_is_409_with_the_run_that_has_read_them(service: Service) -> No
 
 
 def test_a_person_takes_back_their_own_words_alone(service: Service) -> None:
-    desk = Desk(service)
+    desk = Approved(service)
     path = f"/v1/reviews/{desk.review_id}/take-back"
     _, bens = create_token(service.ports, "ben", None, person=BEN)
     assert service.post(path, {}, bens).status_code == 403
@@ -92,7 +79,7 @@ def test_a_person_takes_back_their_own_words_alone(service: Service) -> None:
 
 
 def test_the_page_of_the_review_has_a_button_for_it(service: Service) -> None:
-    desk = Desk(service)
+    desk = Approved(service)
     assert "Take these words back" in desk.text(desk.path)
     assert desk.send(f"{desk.path}/take-back").status_code == 303
     text = desk.text(desk.path)
@@ -104,7 +91,7 @@ def test_the_page_of_the_review_has_a_button_for_it(service: Service) -> None:
 
 
 def test_the_page_says_who_has_read_them(service: Service) -> None:
-    desk = Desk(service)
+    desk = Approved(service)
     desk.result()
     text = desk.text(desk.path)
     assert "Take these words back" not in text
@@ -115,7 +102,7 @@ def test_the_page_says_who_has_read_them(service: Service) -> None:
 
 
 def test_the_page_offers_it_to_nobody_else(service: Service) -> None:
-    desk = Desk(service)
+    desk = Approved(service)
     ben = Browser(service)
     ben.sign_in(person=BEN, name="bens")
     assert "Take these words back" not in ben.text(desk.path)
@@ -126,7 +113,7 @@ def test_the_page_offers_it_to_nobody_else(service: Service) -> None:
 
 
 def test_a_form_of_elsewhere_takes_nothing_back(service: Service) -> None:
-    desk = Desk(service)
+    desk = Approved(service)
     csrf, desk.csrf = desk.csrf, "made up"
     assert desk.send(f"{desk.path}/take-back").status_code == 403
     desk.csrf = csrf

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
-from browser import FORM, Browser
+from browser import FORM, Desk
 from policies import ANN, BEN, policy
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
@@ -58,29 +58,17 @@ def service(serve: Callable[..., Service]) -> Service:
     return served
 
 
-class Desk(Browser):
+class Offer(Desk):
     """Ann at the inbox, before an offer."""
 
     def __init__(self, service: Service, of: str = "typed") -> None:
-        super().__init__(service)
-        self.of = of
-        self.execution_id = service.halted(of)
-        self.review_id = service.pending(self.execution_id, of)["task_id"]
-        self.path = f"/inbox/reviews/{self.review_id}"
-        self.sign_in(person=ANN)
-
-    @property
-    def review(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.service.get(f"/v1/reviews/{self.review_id}").json()
-        return found
+        super().__init__(service, of)
 
     def answer(self, **said: Any) -> Response:
         return self.service.post(f"/v1/reviews/{self.review_id}/answer", {"reviewer": ANN, **said})
 
     def billed(self) -> Any:
-        self.service.work()
-        result = str(self.service.status(self.execution_id, self.of)["result"])
-        return json.loads(result.removeprefix("Billed: "))
+        return json.loads(self.result().removeprefix("Billed: "))
 
     def fields(self) -> dict[str, str]:
         """What a browser would send of the typed fields as they are shown."""
@@ -101,16 +89,16 @@ def shown_fields(text: str) -> dict[str, str]:
 
 
 def test_the_schema_stands_in_the_review_while_it_is_open(service: Service) -> None:
-    desk = Desk(service)
+    desk = Offer(service)
     assert desk.review["answer_schema"]["title"] == "Quote"
     desk.answer(is_approve=True)
     assert "answer_schema" not in desk.review
-    assert "answer_schema" not in Desk(service, "article").review
+    assert "answer_schema" not in Offer(service, "article").review
 
 
 @pytest.mark.parametrize("call", ["resume", "answer", "respond"])
 def test_an_answer_may_be_an_object(service: Service, call: str) -> None:
-    desk = Desk(service)
+    desk = Offer(service)
     changed = {**QUOTE, "price": 4, "tags": []}
     if call == "resume":
         service.resume(desk.execution_id, "typed", task_id="offer", reviewer=ANN, answer=changed)
@@ -150,7 +138,7 @@ def wrong(**changed: Any) -> dict[str, Any]:
 def test_what_does_not_fit_is_422_at_each_field(
     service: Service, answer: Any, fields: list[str], key: str
 ) -> None:
-    desk = Desk(service)
+    desk = Offer(service)
     told = desk.answer(**{key: answer if key == "answer" else json.dumps(answer)})
     assert told.status_code == 422
     assert sorted(told.json()["details"]) == sorted(f"{key}.{each}".rstrip(".") for each in fields)
@@ -170,25 +158,25 @@ def test_what_does_not_fit_is_422_at_each_field(
 def test_where_no_data_are_taken_they_are_refused(
     service: Service, deployment: str, said: dict[str, Any], field: str
 ) -> None:
-    told = Desk(service, deployment).answer(**said)
+    told = Offer(service, deployment).answer(**said)
     assert (told.status_code, list(told.json()["details"])) == (422, [field])
 
 
 def test_data_without_a_schema_are_taken_as_they_are(service: Service) -> None:
-    desk = Desk(service, "quote")
+    desk = Offer(service, "quote")
     assert desk.answer(answer={"anything": [1]}).status_code == 200
     service.work()
     assert service.status(desk.execution_id, "quote")["result"] == '{"anything":[1]}'
 
 
 def test_a_list_that_is_wrong_all_over_is_told_of_within_bounds(service: Service) -> None:
-    told = Desk(service).answer(answer=wrong(tags=[3] * 2_000))
+    told = Offer(service).answer(answer=wrong(tags=[3] * 2_000))
     assert told.status_code == 422
     assert len(told.json()["details"]) == 50
 
 
 def test_the_page_has_a_field_for_each_value(service: Service) -> None:
-    desk = Desk(service)
+    desk = Offer(service)
     text = desk.text(desk.path)
     assert '<textarea id="edited_output"' not in text
     assert re.search(r'type="number" value="3.5" required min="0.*" step="any"', text)
@@ -215,13 +203,13 @@ def test_the_page_has_a_field_for_each_value(service: Service) -> None:
 
 
 def test_what_is_sent_as_it_was_shown_is_what_it_was(service: Service) -> None:
-    desk = Desk(service)
+    desk = Offer(service)
     assert desk.send(desk.path, send_typed="yes", **desk.fields()).status_code == 303
     assert desk.billed() == QUOTE
 
 
 def test_changed_fields_are_approved(service: Service) -> None:
-    desk = Desk(service)
+    desk = Offer(service)
     changed = {
         "typed.title": "Barn owls & more",
         "typed.price": "12",
@@ -279,7 +267,7 @@ def fault_at(text: str, name: str) -> str | None:
 def test_a_fault_stands_at_its_field_and_what_was_written_is_kept(
     service: Service, name: str, text: str
 ) -> None:
-    desk = Desk(service)
+    desk = Offer(service)
     fields = {**desk.fields(), "typed.notes": "Keep <b>me</b>", f"typed.{name}": text}
     told = desk.send(desk.path, send_typed="yes", feedback="My words", **fields)
     assert told.status_code == 422
@@ -296,7 +284,7 @@ def test_a_fault_stands_at_its_field_and_what_was_written_is_kept(
 
 
 def test_a_rejection_needs_no_valid_fields(service: Service) -> None:
-    desk = Desk(service)
+    desk = Offer(service)
     text = desk.text(desk.path)
     assert re.search(r'value="reject" formnovalidate', text)
     fields = {**desk.fields(), "typed.price": "much"}
@@ -306,7 +294,7 @@ def test_a_rejection_needs_no_valid_fields(service: Service) -> None:
 
 
 def test_the_page_of_a_mail_has_the_same_fields(service: Service) -> None:
-    desk = Desk(service)
+    desk = Offer(service)
     (asked,) = service.ports.store.read(lambda tx: tx.recipients.of([desk.review_id]))
     token = service.ports.store.read(lambda tx: tx.recipients.token(asked.id))
     fields = shown_fields(service.client.get(f"/r/{token}").text)
@@ -319,14 +307,14 @@ def test_the_page_of_a_mail_has_the_same_fields(service: Service) -> None:
 
 
 def test_fields_that_nobody_asked_for_decide_nothing(service: Service) -> None:
-    desk = Desk(service, "article")
+    desk = Offer(service, "article")
     told = desk.send(desk.path, send_typed="yes", **{"typed.title": "x"})
     assert told.status_code == 422
     assert desk.review["state"] == "PENDING"
 
 
 def test_several_who_decide_are_offered_no_fields(service: Service) -> None:
-    desk = Desk(service, "both")
+    desk = Offer(service, "both")
     assert "typed.title" not in desk.text(desk.path)
 
 
@@ -338,7 +326,7 @@ def test_without_the_check_the_wrong_data_would_go_on(
     monkeypatch.setattr(
         "orchestrator.usecases.reviews.decide.require_fitting_output", lambda *_: None
     )
-    desk = Desk(service)
+    desk = Offer(service)
     assert desk.answer(answer=wrong(price="much")).status_code == 200
 
 
@@ -361,7 +349,7 @@ def test_input_that_code_asks_for_has_fields_on_the_page(
         return Halted({})
 
     monkeypatch.setattr(FunctionsRunner, "run", run)
-    desk = Desk(service, "flow")
+    desk = Offer(service, "flow")
     text = desk.text(desk.path)
     assert ("Which seat?" in text, '<textarea id="feedback"' in text) == (True, False)
     assert re.search(r'name="typed.row" type="number" value="" required min="1"', text)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from fastapi.testclient import TestClient
+from policies import ANN
 
 from orchestrator.usecases.operations.tokens import create_token
 
@@ -70,3 +71,28 @@ class Browser:
 
     def _note_csrf(self) -> None:
         (self.csrf,) = set(re.findall(r'name="csrf" value="([^"]*)"', self.text("/inbox")))
+
+
+class Desk(Browser):
+    """Somebody who is signed in, and a review of a deployment that waits."""
+
+    def __init__(self, service: Service, of: str = "article", **who: Any) -> None:
+        super().__init__(service)
+        self.of = of
+        self.execution_id = service.halted(of)
+        self.review_id = service.pending(self.execution_id, of)["task_id"]
+        self.sign_in(**(who or {"person": ANN}))
+
+    @property
+    def path(self) -> str:
+        return f"/inbox/reviews/{self.review_id}"
+
+    @property
+    def review(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.service.get(f"/v1/reviews/{self.review_id}").json()
+        return found
+
+    def result(self) -> str:
+        """What the execution ends with, once a worker has gone on."""
+        self.service.work()
+        return str(self.service.status(self.execution_id, self.of)["result"])

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from typing import Any, Self, TypeVar
 
 import psutil
 import requests
-from processes import free_port, kill_all
+from processes import came_true, free_port, kill_all
 from redis import Redis
 from sqlalchemy import Executable, create_engine, update
 
@@ -262,11 +261,9 @@ class Service:
 
     def until(self, condition: Callable[[], T | None], seconds: float = SECONDS) -> T:
         """Wait until the condition holds, and return what it gave."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if found := condition():
-                return found
-            time.sleep(0.05)
+        found = came_true(condition, seconds)
+        if found is not None:
+            return found
         raise AssertionError(f"this did not come about. The end of the log:\n{self._log_tail()}")
 
     def asked(self, deployment: str, execution_id: str, *answered: OpenReview) -> OpenReview:
