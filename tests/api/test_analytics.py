@@ -5,16 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from browser import HOSTILE, Browser, runs_a_script
+from policies import ANN, approves, hours, policy
+from post import TurnedClock
 
+from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.api.drawing.charts import Bar, draw_bars, draw_columns
 from orchestrator.api.pages.analytics_tables import every_one, harmless, tables
 from orchestrator.domain.analytics import Analytics, Outcomes, Volume
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.permission import Permission
+from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.operations.tokens import create_token
 
 if TYPE_CHECKING:
@@ -49,6 +55,27 @@ def test_the_api_tells_the_figures(decided: Service) -> None:
     assert found["rounds"] == [{"deployment": "article", "rounds": 2, "approvals": 1}]
     assert [each["reviews"] for each in found["days"]] == [2]
     assert found["rejected"][0]["rounds"] == 1
+
+
+def test_the_answer_of_a_rule_is_nobody_s_and_keeps_no_target(
+    serve: Callable[..., Service],
+) -> None:
+    clock = TurnedClock()
+    rules = policy(ANN, automatic=approves(2), sla=hours(4))
+    crew = Deployment(
+        "article", RunnerKind.FUNCTIONS, "api_test_crews:article", review_policy=rules
+    )
+    service = serve(DeploymentFile({"article": crew}, "article"), clock=clock)
+    service.load()
+    service.halted()
+    clock.turn(hours=3)
+    sweep(service.ports)
+
+    found = read(service)
+
+    assert [each["reviews"] for each in found["outcomes"]] == [1]
+    assert (found["by_task"], found["by_person"]) == ([], [])
+    assert [(each["kept"], each["missed"]) for each in found["kept"]] == [(0, 1)]
 
 
 def test_the_days_and_the_deployment_narrow_them(decided: Service) -> None:
