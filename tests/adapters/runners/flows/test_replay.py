@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import pytest
 from flow_world import Crash, FlowExecution
+from processes import came_true
 
 from orchestrator.ports import Ended, Halted
 
@@ -103,3 +104,17 @@ def test_two_reviews_are_open_at_once_and_joined(flow: Begin, log: list[str]) ->
     assert isinstance(result, Ended)
     assert result.output.json == ["look:look:nice:None", "facts:facts:yes:good"]
     assert sorted(log) == sorted(["begin", "facts", "look", "slow", "join"])
+
+
+def test_what_may_wait_does_not_wait_for_what_comes_slowly(
+    flow: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = flow(LINE)
+    seen = []
+
+    def slow(_flow: object) -> None:
+        seen.append(came_true(lambda: execution.committed == ["a#1", "b#1", "c#1"], 30.0))
+
+    monkeypatch.setattr("crewai.flow.runtime.Flow._drain_memory_writes", slow)
+    assert isinstance(execution.run(), Ended)
+    assert seen[0] is True
