@@ -93,8 +93,6 @@ def create_app(
         app.add_middleware(RequestLog, ids=ports.ids)
     app.add_middleware(LenientPath)  # the outermost: all others see the path that is meant
     _route(app)
-    if operator is None:  # commands read no pages, and need not wait for what draws them
-        importlib.import_module(PAGES).add_pages(app)
     return app
 
 
@@ -127,6 +125,8 @@ def _route(app: FastAPI) -> None:
         callback,
     ):
         app.include_router(router)
+    if app.state.operator is None:  # commands read no pages, and need not wait for what draws them
+        importlib.import_module(PAGES).add_pages(app)
     app.include_router(calls, prefix=base, dependencies=named, tags=["crews"])
     app.add_api_route(base, healthy, dependencies=named, include_in_schema=False)
     app.include_router(calls, include_in_schema=False)
