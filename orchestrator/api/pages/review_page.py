@@ -23,9 +23,9 @@ from orchestrator.api.pages.answer_form import (
     shown_form,
     shown_stretch,
 )
+from orchestrator.api.pages.closing import shown_closing
 from orchestrator.api.pages.page_route import PageRoute, see_other, sign_in_first, told
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
-from orchestrator.api.pages.rows import decision
 from orchestrator.api.pages.signed_in import Perhaps, Signed, SignedIn, require_own_origin
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.permission import Permission
@@ -196,18 +196,10 @@ def _page(
 
 def _closing(found: Briefing, person: str | None) -> dict[str, Any]:
     review = found.review
-    words = plain(review.words or "", _LONGEST_TEXT)
-    runs = found.execution.runs
-    reader = next((each for each in runs if each.id == review.read_by), None)
-    return {
-        "decision": decision(review),
-        "summary": plain(review.summary(), _BEGINNING),
-        "words": words,
-        "may_take_back": may_take_back(review, found.recipients, person),
-        "taken_back_by": plain(review.taken_back_by or "", 200),
-        "taken_back_at": moment(iso(review.taken_back_at)),
-        "reader": reader and {"name": one_line(reader.task_name, 200), "round": reader.round},
-    }
+    reader = next((each for each in found.execution.runs if each.id == review.read_by), None)
+    may = may_take_back(review, found.recipients, person)
+    to = f"{REVIEWS}/{review.id}/take-back"
+    return shown_closing(review, reader, may_take_back=may, to=to)
 
 
 def _changes(found: Briefing) -> list[Stretch] | None:
