@@ -203,5 +203,5 @@ def test_the_token_of_a_notice_takes_back_what_was_said_with_it_alone(service: S
 
 def test_nothing_is_taken_back_of_a_review_that_is_open(service: Service) -> None:
     link = Link(service)
-    assert link.send(take_back="yes").status_code == 422
+    assert link.send(take_back="yes").status_code == 403
     assert link.review["state"] == "PENDING"
