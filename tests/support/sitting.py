@@ -65,6 +65,10 @@ class Sitting:
         """Open a page of the service."""
         self.page.goto(f"{self.service.url}{path}")
 
+    def stays_deaf(self, path: str) -> None:
+        """The page hears nothing of its stream: who is quick may decide before it does."""
+        self.page.route(f"**{path}", lambda route: route.fulfill(status=204))
+
     def tab_to(self, selector: str, most: int = 60) -> None:
         """Press Tab until that has the focus, and shows it."""
         target = self.page.locator(selector)

@@ -25,8 +25,8 @@ from orchestrator.api.pages.answer_form import (
     shown_earlier,
     shown_form,
 )
-from orchestrator.api.pages.closing import shown_closing
 from orchestrator.api.pages.rendering import HEADERS, message, page
+from orchestrator.api.pages.review_state import shown_closing
 from orchestrator.domain.review import ReviewState
 from orchestrator.errors import (
     AlreadyAnswered,
