@@ -103,10 +103,21 @@
     const beyond = byId("more").children.length || !("first" in byId("rows").dataset) ? "+" : "";
     document.title = `(${rows().length}${beyond}) Inbox`;
     byId("nothing").hidden = rows().length > 0;
+    offer();
     byId("bulk").classList.toggle("idle", rows().length === 0);
     const ticked = rows().filter((row) => box(row).checked).length;
     byId("selected").textContent = ticked ? `: ${ticked} selected` : "";
     if (ticked) byId("several").open = true;
+  }
+
+  /* Rows that came since the page was drawn may have answers that the menu lacks. */
+  function offer() {
+    const menu = byId("choice");
+    const known = new Set([...menu.options].map((each) => each.value));
+    for (const value of rows().flatMap((row) => JSON.parse(row.dataset.choices))) {
+      if (!known.has(value)) menu.add(new Option(value, value));
+      known.add(value);
+    }
   }
 
   /* How long each has waited, by this browser's clock and the time of the page. */
