@@ -14,7 +14,7 @@ test: .venv/dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not model and not clients" \
 		--ignore=tests/faults --ignore=tests/browser $(TESTS)
 
-# The inbox in a real Chromium: Debian's, or what CHROMIUM names. Four minutes.
+# The inbox in a real Chromium: Debian's, or what CHROMIUM names. Six minutes.
 test-browser: .venv/browser
 	$(BIN)/python -m pytest -m browser tests/browser
 

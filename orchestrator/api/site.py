@@ -12,6 +12,7 @@ from orchestrator.api.pages.bulk import bulk
 from orchestrator.api.pages.execution_pages import execution_pages
 from orchestrator.api.pages.inbox import inbox
 from orchestrator.api.pages.live import LiveRows, live
+from orchestrator.api.pages.live_review import live_review
 from orchestrator.api.pages.operations import operations
 from orchestrator.api.pages.review_page import review_page
 from orchestrator.api.pages.sign_in import sign_in
@@ -29,6 +30,7 @@ def add_pages(app: FastAPI) -> None:
         live,
         bulk,
         inbox,
+        live_review,
         review_page,
         analytics_page,
         execution_pages,

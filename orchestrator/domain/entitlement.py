@@ -7,6 +7,7 @@ from datetime import datetime
 
 from orchestrator.domain.person import address_of
 from orchestrator.domain.recipient import Recipient, RecipientState
+from orchestrator.domain.review import Review
 from orchestrator.domain.review_terms import Terms
 
 
@@ -36,6 +37,16 @@ def refusal(
         if not_asked is not None:
             return not_asked
     return _claimed_by_another(claimed_by, claim_until, person, now)
+
+
+def refusal_in(
+    review: Review, recipients: Sequence[Recipient], who: str | None, now: datetime
+) -> str | None:
+    """The same for a review as it stands; where nobody in particular is asked, anybody may."""
+    if review.terms is None:
+        return None
+    claim = (review.claimed_by, review.claim_until)
+    return refusal(review.terms, recipients, *claim, who, now)
 
 
 def may_delegate(terms: Terms, recipients: Sequence[Recipient], who: str, to: str) -> str | None:

@@ -12,6 +12,9 @@ ANSWER_PAGES = "/r"
 INBOX = "/inbox"
 """Where the pages are on which reviewers see what waits for them."""
 
+REVIEW_PAGES = f"{INBOX}/reviews"
+"""Where each review has its page; its id is the rest of the path."""
+
 SIGN_IN = f"{INBOX}/sign-in"
 """Where one signs in to them; the secret of a link that was mailed is the rest of the path."""
 

@@ -6,12 +6,13 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
 import structlog
 from browser import HOSTILE
+from links import Link
 from policies import ANN, BEN, policy
 from structlog.testing import capture_logs
 
@@ -20,7 +21,6 @@ from orchestrator.domain.deployment import Deployment
 
 if TYPE_CHECKING:
     from conftest import Service
-    from httpx import Response
 
 
 @pytest.fixture
@@ -39,37 +39,6 @@ def service(serve: Callable[..., Service]) -> Service:
     served = serve(DeploymentFile(declared, "article"))
     served.load()
     return served
-
-
-class Link:
-    """What a person's mail links to."""
-
-    def __init__(self, service: Service, deployment: str = "article", who: str = ANN) -> None:
-        self.service = service
-        self.execution_id = service.halted(deployment)
-        self.review_id = service.pending(self.execution_id, deployment)["task_id"]
-        store = service.ports.store
-        asked = store.read(lambda tx: tx.recipients.of([self.review_id]))
-        ids = {each.address: each.id for each in asked}
-        self.tokens = {
-            address: store.read(lambda tx, id_=id_: tx.recipients.token(id_))
-            for address, id_ in ids.items()
-        }
-        self.path = f"/r/{self.tokens[who]}"
-
-    def open(self, query: str = "", method: str = "GET", **more: Any) -> Response:
-        return self.service.client.request(
-            method, self.path + query, follow_redirects=False, **more
-        )
-
-    def send(self, **fields: str) -> Response:
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.open("", "POST", content=urlencode(fields), headers=headers)
-
-    @property
-    def review(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.service.get(f"/v1/reviews/{self.review_id}").json()
-        return found
 
 
 def test_looking_changes_nothing_however_often(service: Service) -> None:
@@ -167,7 +136,7 @@ def test_two_people_decide_by_their_own_links(service: Service) -> None:
     link.send(choice="approve")
     assert "Others still have to decide" in link.open().text
     assert link.send(choice="approve").status_code == 403
-    link.path = f"/r/{link.tokens[BEN]}"
+    link.become(BEN)
     link.send(choice="approve")
     assert link.review["state"] == "ANSWERED"
 
@@ -217,9 +186,7 @@ def test_hostile_texts_do_nothing(service: Service) -> None:
     link.send(choice="reject", feedback=HOSTILE)
     service.work()
     link.review_id = service.pending(link.execution_id)["task_id"]
-    asked = service.ports.store.read(lambda tx: tx.recipients.of([link.review_id]))
-    token = service.ports.store.read(lambda tx: tx.recipients.token(asked[0].id))
-    link.path = f"/r/{token}"
+    link.become(ANN)
     for text in (
         link.open(f"?{urlencode({'choice': HOSTILE})}").text,
         link.send(feedback=HOSTILE).text,

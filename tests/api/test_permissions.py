@@ -118,6 +118,7 @@ PAGES: dict[str, Any] = {
     "POST /inbox/bulk": ANYBODY,
     "GET /inbox/assets/{name}": ANYBODY,
     "GET /inbox/reviews/{review_id}": VIEW,
+    "GET /inbox/reviews/{review_id}/events": ANYBODY,
     "POST /inbox/reviews/{review_id}": RESPOND,
     "POST /inbox/reviews/{review_id}/claim": RESPOND,
     "POST /inbox/reviews/{review_id}/release": RESPOND,

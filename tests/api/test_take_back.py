@@ -1,12 +1,14 @@
-"""Words are taken back: by a call, from the page of the closed review, by the command's client."""
+"""Words are taken back: by a call, from the page of the closed review, by the link of a mail."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from browser import Browser, Desk
+from links import Link
 from policies import ANN, BEN, policy
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
@@ -26,8 +28,10 @@ def service(serve: Callable[..., Service]) -> Service:
         "api_test_crews:article",
         review_policy=policy(ANN, BEN),
     )
+    both = replace(article, name="both", review_policy=policy(ANN, BEN, decisions=2))
     other = Deployment("other", RunnerKind.FUNCTIONS, "api_test_crews:quote")
-    served = serve(DeploymentFile({"article": article, "other": other}, "article"))
+    declared = {each.name: each for each in (article, both, other)}
+    served = serve(DeploymentFile(declared, "article"), public_url="http://crews.example")
     served.load()
     return served
 
@@ -120,3 +124,84 @@ def test_a_form_of_elsewhere_takes_nothing_back(service: Service) -> None:
     foreign = {"Sec-Fetch-Site": "cross-site"}
     assert desk.send(f"{desk.path}/take-back", headers=foreign).status_code == 403
     assert desk.review["feedback"] == "The secret word"
+
+
+def approved_by_link(service: Service, of: str = "article") -> Link:
+    """Ann has approved on the page of her mail's link; no worker has gone on so far."""
+    link = Link(service, of)
+    assert link.send(choice="approve", feedback="The secret word").status_code == 303
+    return link
+
+
+def test_the_page_of_a_mail_s_link_has_the_button_too(service: Service) -> None:
+    link = approved_by_link(service)
+    text = link.open().text
+    assert "Take these words back" in text
+    assert ("The secret word" in text, "approved" in text) == (True, True)
+    assert link.path.removeprefix("/r/") not in text
+    sent = link.send(take_back="yes")
+    assert (sent.status_code, f"/r/{sent.headers['Location']}") == (303, link.path)
+    text = link.open().text
+    assert ("secret" in text, "Take these words back" in text) == (False, False)
+    assert f"Words were taken back by {ANN}" in text
+    assert (link.review["approved"], link.review["taken_back_by"]) == (True, ANN)
+    assert "secret" not in link.result()
+
+
+def test_the_link_says_who_has_read_them(service: Service) -> None:
+    link = approved_by_link(service)
+    assert "The secret word" in link.result()
+    text = link.open().text
+    assert "Take these words back" not in text
+    assert "The first to read these words was publish, round 1" in text
+    late = link.send(take_back="yes")
+    assert late.status_code == 409
+    assert "has read these words already" in late.text
+    assert link.review["feedback"] == "The secret word"
+
+
+def test_the_link_of_another_takes_nothing_back(service: Service) -> None:
+    link = approved_by_link(service)
+    link.become(BEN)
+    text = link.open().text
+    assert ("The secret word" in text, "Take these words back" in text) == (True, False)
+    assert link.send(take_back="yes").status_code == 403
+    assert link.review["feedback"] == "The secret word"
+
+
+def test_of_several_who_decided_each_takes_back_by_their_link_what_they_said(
+    service: Service,
+) -> None:
+    link = approved_by_link(service, "both")
+    assert "Take these words back" not in link.open().text
+    assert link.send(take_back="yes").status_code == 422
+    link.become(BEN)
+    link.send(choice="approve", feedback="Ben's word")
+    assert link.send(take_back="yes").status_code == 303
+    assert "The secret word" in link.review["feedback"]
+    assert "Ben" not in link.review["feedback"]
+
+
+def notified(service: Service) -> Link:
+    """Nobody in particular is asked, and whoever got the notice has its token."""
+    link = Link(service, "other", None, humanInputWebhookUrl="https://hooks.example/n")
+    link.path = f"/r/{service.notice(link.execution_id)['callback_url'].rpartition('=')[2]}"
+    return link
+
+
+def test_the_token_of_a_notice_takes_back_what_was_said_with_it_alone(service: Service) -> None:
+    with_it, otherwise = (notified(service) for _ in range(2))
+    assert with_it.send(choice="approve", feedback="The secret word").status_code == 303
+    assert with_it.send(take_back="yes").status_code == 303
+    assert "feedback" not in with_it.review
+    said = {"is_approve": True, "human_feedback": "Of an operator"}
+    assert service.post(f"/v1/reviews/{otherwise.review_id}/answer", said).status_code == 200
+    assert "Take these words back" not in otherwise.open().text
+    assert otherwise.send(take_back="yes").status_code == 403
+    assert otherwise.review["feedback"] == "Of an operator"
+
+
+def test_nothing_is_taken_back_of_a_review_that_is_open(service: Service) -> None:
+    link = Link(service)
+    assert link.send(take_back="yes").status_code == 403
+    assert link.review["state"] == "PENDING"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import pytest
-from browser import FORM, Desk
+from browser import Desk
+from links import Link
 from policies import ANN, BEN, policy
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
@@ -294,16 +295,13 @@ def test_a_rejection_needs_no_valid_fields(service: Service) -> None:
 
 
 def test_the_page_of_a_mail_has_the_same_fields(service: Service) -> None:
-    desk = Offer(service)
-    (asked,) = service.ports.store.read(lambda tx: tx.recipients.of([desk.review_id]))
-    token = service.ports.store.read(lambda tx: tx.recipients.token(asked.id))
-    fields = shown_fields(service.client.get(f"/r/{token}").text)
-    broken = urlencode({**fields, "typed.price": "x", "send_typed": "yes"})
-    told = service.client.post(f"/r/{token}", content=broken, headers=FORM)
+    link = Link(service, "typed")
+    fields = shown_fields(link.open().text)
+    told = link.send(send_typed="yes", **{**fields, "typed.price": "x"})
     assert (told.status_code, bool(fault_at(told.text, "typed.price"))) == (422, True)
-    sent = urlencode({**fields, "typed.price": "5", "send_typed": "yes"})
-    service.client.post(f"/r/{token}", content=sent, headers=FORM)
-    assert desk.billed() == {**QUOTE, "price": 5}
+    assert link.review["state"] == "PENDING"
+    assert link.send(send_typed="yes", **{**fields, "typed.price": "5"}).status_code == 303
+    assert json.loads(link.result().removeprefix("Billed: ")) == {**QUOTE, "price": 5}
 
 
 def test_fields_that_nobody_asked_for_decide_nothing(service: Service) -> None:
@@ -330,9 +328,9 @@ def test_without_the_check_the_wrong_data_would_go_on(
     assert desk.answer(answer=wrong(price="much")).status_code == 200
 
 
-def test_input_that_code_asks_for_has_fields_on_the_page(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def asks_for_a_seat(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The flow asks for an input of a schema, and ends with it."""
     seat = {
         "type": "object",
         "properties": {"row": {"type": "integer", "minimum": 1}},
@@ -349,12 +347,17 @@ def test_input_that_code_asks_for_has_fields_on_the_page(
         return Halted({})
 
     monkeypatch.setattr(FunctionsRunner, "run", run)
-    desk = Offer(service, "flow")
-    text = desk.text(desk.path)
+
+
+@pytest.mark.usefixtures("asks_for_a_seat")
+@pytest.mark.parametrize("by", ["inbox", "link"])
+def test_input_that_code_asks_for_has_fields_on_the_page(service: Service, by: str) -> None:
+    desk = Desk(service, "flow") if by == "inbox" else Link(service, "flow")
+    send = partial(desk.send, desk.path) if isinstance(desk, Desk) else desk.send
+    text = desk.text(desk.path) if isinstance(desk, Desk) else desk.open().text
     assert ("Which seat?" in text, '<textarea id="feedback"' in text) == (True, False)
     assert re.search(r'name="typed.row" type="number" value="" required min="1"', text)
-    told = desk.send(desk.path, send_typed="yes", **{"typed.row": "0"})
+    told = send(send_typed="yes", **{"typed.row": "0"})
     assert (told.status_code, bool(fault_at(told.text, "typed.row"))) == (422, True)
-    assert desk.send(desk.path, send_typed="yes", **{"typed.row": "7"}).status_code == 303
-    service.work()
-    assert service.status(desk.execution_id, "flow")["result"] == '{"row":7}'
+    assert send(send_typed="yes", **{"typed.row": "7"}).status_code == 303
+    assert desk.result() == '{"row":7}'

@@ -28,6 +28,12 @@ reviews = [{ ask = ["ann@example.com"] }]
 [deployments.careful]
 functions = "inbox_crews:letter"
 reviews = [{ ask = ["ann@example.com"], careful = true }]
+[deployments.both]
+functions = "inbox_crews:letter"
+reviews = [{ ask = ["ann@example.com", "ben@example.com"], decisions = { of = 2 } }]
+[deployments.booking]
+functions = "inbox_crews:booking"
+reviews = [{ ask = ["ann@example.com"] }]
 """
 
 
@@ -82,7 +88,7 @@ def sit(inbox: Service, driven: Browser) -> Iterator[Sit]:
             reduced_motion="reduce",
             **more,
         )
-        sittings.append(Sitting(inbox, context))
+        sittings.append(Sitting(inbox, context, javascript=javascript))
         return sittings[-1]
 
     yield begin

@@ -34,7 +34,7 @@ def test_each_that_cannot_be_decided_says_why_and_words_are_kept(
     """One is decided by somebody else meanwhile, one wants a typed word, one has other answers."""
     mine, lost = reviews.wait("letter", "mine"), reviews.wait("letter", "lost")
     careful, chosen = reviews.wait("careful", "careful"), reviews.wait("choice", "options")
-    ann.page.route("**/inbox/events*", lambda route: route.fulfill(status=204))  # else it is gone
+    ann.stays_deaf("/inbox/events*")  # else it is gone
     ann.go("/inbox")
     said = {"is_approve": True, "reviewer": "ben@example.com"}
     assert reviews.service.call("POST", f"/v1/reviews/{lost}/answer", said).ok
@@ -56,6 +56,30 @@ def test_an_option_that_several_share_is_chosen(ann: Sitting, reviews: Reviews) 
     decide(ann.page, ids, "archive")
     expect(ann.page.get_by_role("heading", name="2 decided")).to_be_visible()
     assert [reviews.decided(each)["outcome"] for each in ids] == ["archive"] * 2
+
+
+def test_answers_of_a_review_that_comes_meanwhile_are_in_the_menu(
+    sit: Callable[..., Sitting], reviews: Reviews
+) -> None:
+    """What was chosen and written before stays."""
+    ann = sit()
+    ann.sign_in("ann@example.com")
+    letter = reviews.wait("letter", "Dear reader")
+    page, menu = ann.page, ann.page.get_by_label("Answer")
+    expect(page.locator(f"#review-{letter}")).to_be_visible()
+    page.get_by_text("Decide on several at once").click()
+    menu.select_option("Ask for changes")
+    page.get_by_label("Words for all of them").fill("Not now")
+    chosen = reviews.wait("choice", "A draft")
+    expect(page.locator(f"#review-{chosen}")).to_be_visible()
+    expect(menu.locator("option")).to_have_text(
+        ["choose", "Approve", "Ask for changes", "publish", "archive", "drop"]
+    )
+    expect(menu).to_have_value("reject")
+    expect(page.get_by_label("Words for all of them")).to_have_value("Not now")
+    decide(page, [chosen], "archive")
+    expect(page.get_by_role("heading", name="1 decided")).to_be_visible()
+    assert reviews.decided(chosen)["outcome"] == "archive"
 
 
 def test_a_form_that_is_sent_twice_decides_once(

@@ -12,6 +12,7 @@ def test_who_comes_second_is_told_who_won_and_keeps_what_was_written(
     ben = sit()
     ben.sign_in("ben@example.com")
     ann.expected = ("409 (Conflict)",)
+    ann.stays_deaf("/inbox/reviews/*/events")
     review_id = reviews.wait("letter", "Dear reader")
     for each in (ann, ben):
         each.go(f"/inbox/reviews/{review_id}")

@@ -16,11 +16,6 @@ def desk(sit: Callable[..., Sitting], reviews: Reviews) -> Sitting:
     return sitting
 
 
-def approve(reviews: Reviews, review_id: str) -> None:
-    said = {"is_approve": True, "reviewer": "ben@example.com"}
-    assert reviews.service.call("POST", f"/v1/reviews/{review_id}/answer", said).ok
-
-
 def test_a_review_comes_into_the_list_and_goes_when_it_is_decided(
     desk: Sitting, reviews: Reviews
 ) -> None:
@@ -30,7 +25,7 @@ def test_a_review_comes_into_the_list_and_goes_when_it_is_decided(
     expect(row).to_contain_text("Dear reader")
     expect(page).to_have_title("(1) Inbox")
     expect(page.locator("#news")).to_have_text("New: write")
-    approve(reviews, review_id)
+    reviews.answer(review_id, is_approve=True)
     expect(row).to_have_count(0)
     expect(page).to_have_title("(0) Inbox")
     expect(page.get_by_text("Nothing waits.")).to_be_visible()

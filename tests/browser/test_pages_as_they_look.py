@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
-from sitting import SIZES, Reviews, Sitting
+from sitting import SIZES, Reviews, Sitting, looked_at
 
 MARKDOWN = """# A title
 
@@ -74,11 +74,6 @@ def test_every_page(sit: Callable[..., Sitting], reviews: Reviews, size: str, sc
     sitting.page.keyboard.press("?")
     found["keys"] = looked_at(sitting)
     assert {path: faults for path, faults in found.items() if faults} == {}
-
-
-def looked_at(sitting: Sitting) -> list[str]:
-    wide = [] if sitting.has_no_sideways_scrolling() else ["wider than the window"]
-    return wide + sitting.findings()
 
 
 def test_the_page_that_confirms_an_edit(sit: Callable[..., Sitting], reviews: Reviews) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
 from orchestrator import FunctionFlow, TaskCall, step, task
 from orchestrator.domain.canonical import Json
 
@@ -19,6 +24,52 @@ def print_it(call: TaskCall) -> str:
     return f"Printed: {call.outputs['write']}"
 
 
+class Guest(BaseModel):
+    """Somebody who comes."""
+
+    name: str = Field(min_length=2)
+    arrives: date | None = None
+
+
+class Booking(BaseModel):
+    """One value of every kind that a form has a field for."""
+
+    title: str = Field(max_length=60)
+    code: str = Field(pattern="^[A-Z]{3}$", description="Three capital letters.")
+    price: float = Field(ge=0)
+    room: Literal["garden", "street"]
+    paid: bool
+    seats: list[int]
+    notes: str = Field("", max_length=500)
+    guest: Guest
+    others: list[Guest] = []
+
+
+OWLS: dict[str, Json] = {
+    "title": "Two owls",
+    "code": "OWL",
+    "price": 3.5,
+    "room": "garden",
+    "paid": False,
+    "seats": [1, 2],
+    "notes": "",
+    "guest": {"name": "Ada", "arrives": None},
+    "others": [],
+}
+"""A booking."""
+
+
+@task(human_input=True, schema=Booking)
+def book(call: TaskCall) -> Json:
+    """Put out what the inputs say."""
+    return call.inputs["text"]
+
+
+def confirm(call: TaskCall) -> str:
+    """Put out what was approved."""
+    return f"Booked: {call.outputs['book']}"
+
+
 def draft(call: TaskCall) -> Json:
     """Put out what the inputs say."""
     return call.inputs["text"]
@@ -30,6 +81,7 @@ def end() -> str:
 
 
 letter = [write, print_it]
+booking = [book, confirm]
 choice = FunctionFlow(
     [
         step(draft, ask="What becomes of it?", options=("publish", "archive", "drop")),

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
+from links import links_of
 from playwright.sync_api import BrowserContext, Page, expect
 from service import LONG_AGO, Service
 from sqlalchemy import update
 
-from orchestrator.adapters.sql.schema import sessions
+from orchestrator.adapters.sql.schema import reviews, sessions
 from orchestrator.usecases.operations.tokens import create_token
 
 SIZES = {"phone": (360, 740), "desk": (1440, 900)}
@@ -23,9 +25,12 @@ class Sitting:
     ``faults`` has every dialog, error of the console or of a script, and request to elsewhere.
     """
 
-    def __init__(self, service: Service, context: BrowserContext) -> None:
+    def __init__(
+        self, service: Service, context: BrowserContext, *, javascript: bool = True
+    ) -> None:
         self.service = service
         self.context = context
+        self.javascript = javascript
         self.faults: list[str] = []
         self.expected: tuple[str, ...] = ()
         self.page = self.open_page()
@@ -60,6 +65,20 @@ class Sitting:
         """Open a page of the service."""
         self.page.goto(f"{self.service.url}{path}")
 
+    def stays_deaf(self, path: str) -> None:
+        """The page hears nothing of its stream: who is quick may decide before it does."""
+        self.page.route(f"**{path}", lambda route: route.fulfill(status=204))
+
+    def tab_to(self, selector: str, most: int = 60) -> None:
+        """Press Tab until that has the focus, and shows it."""
+        target = self.page.locator(selector)
+        for _ in range(most):
+            self.page.keyboard.press("Tab")
+            if self.page.locator(f"{selector}:focus").count():
+                break
+        expect(target).to_be_focused()
+        expect(target).to_have_css("outline-style", "solid")
+
     def sign_in(self, person: str | None = None, deployment: str | None = None) -> None:
         """By typing a new token into the form."""
         _, secret = create_token(self.service.ports, "desk", deployment, person=person)
@@ -75,13 +94,36 @@ class Sitting:
         )
         return not wide
 
+    @contextmanager
+    def _where_scripts_run(self) -> Iterator[Page]:
+        """The page; where no scripts run, its HTML in a window like it: axe is one itself."""
+        browser = self.context.browser
+        if self.javascript or browser is None:
+            yield self.page
+            return
+        is_dark = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        context = browser.new_context(
+            viewport=self.page.viewport_size, color_scheme="dark" if is_dark else "light"
+        )
+        page = context.new_page()
+        page.set_content(self.page.content())
+        yield page
+        context.close()
+
     def findings(self) -> list[str]:
         """What axe finds wrong with the page as it stands."""
-        found = Axe().run(self.page)
+        with self._where_scripts_run() as page:
+            found = Axe().run(page)
         return [
             f"{each['id']}: {each['help']}: {[node['html'][:200] for node in each['nodes']]}"
             for each in found.response["violations"]
         ]
+
+
+def looked_at(sitting: Sitting) -> list[str]:
+    """What is wrong with a page as it looks."""
+    wide = [] if sitting.has_no_sideways_scrolling() else ["wider than the window"]
+    return wide + sitting.findings()
 
 
 class Reviews:
@@ -101,6 +143,23 @@ class Reviews:
         """Nothing waits any more."""
         for each in self.service.call("GET", "/v1/reviews").json()["reviews"]:
             self.service.client.stop(each["deployment"], each["execution_id"])
+
+    def answer(self, review_id: str, **said: Any) -> None:
+        """Ben is faster."""
+        told = self.service.call(
+            "POST", f"/v1/reviews/{review_id}/answer", {"reviewer": "ben@example.com", **said}
+        )
+        assert told.ok, told.text
+
+    def expire(self, review_id: str) -> None:
+        """The time for an answer is over, and the sweep has been there."""
+        gone = update(reviews).where(reviews.c.id == review_id)
+        self.service.write(gone.values(expires_at=LONG_AGO))
+        assert self.decided(review_id)["state"] == "EXPIRED"
+
+    def link(self, review_id: str, who: str = "ann@example.com") -> str:
+        """The path of the page that a person's mail links to."""
+        return links_of(self.service.ports, review_id)[who]
 
     def end_sessions(self) -> None:
         """The night goes by: nobody has used a session for an hour."""

@@ -1,5 +1,7 @@
 """The page that a mail links to: looking changes nothing, sending its form decides, once.
 
+Once it is decided, the page offers to take the words back that were said by this link's holder.
+
 The token in its address is the only right that is needed, and the only one that there is.
 """
 
@@ -24,9 +26,11 @@ from orchestrator.api.pages.answer_form import (
     shown_form,
 )
 from orchestrator.api.pages.rendering import HEADERS, message, page
-from orchestrator.domain.review import Review
+from orchestrator.api.pages.review_state import shown_closing
+from orchestrator.domain.review import ReviewState
 from orchestrator.errors import (
     AlreadyAnswered,
+    AlreadyRead,
     Invalid,
     NotEntitled,
     OrchestratorError,
@@ -35,8 +39,16 @@ from orchestrator.errors import (
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.find import earlier_rounds, reviewed_output
 from orchestrator.usecases.reviews.reach import reach_of
-from orchestrator.usecases.reviews.respond import Holder, holder_of, respond_as
+from orchestrator.usecases.reviews.respond import (
+    Holder,
+    holder_of,
+    may_take_back_as,
+    respond_as,
+    take_back_as,
+)
+from orchestrator.usecases.reviews.take_back_words import reader_of
 from orchestrator.wire.paths import ANSWER_PAGES
+from orchestrator.wire.shown import one_line
 
 answer_page = APIRouter(prefix=ANSWER_PAGES, include_in_schema=False)
 
@@ -53,22 +65,30 @@ def show(ports: World, token: Token, choice: Chosen = "") -> Response:
     if holder is None:
         return _unknown()
     if not holder.review.is_open:
-        return _closed(holder.review)
+        return _closed(ports, holder)
     if holder.recipient is not None and not holder.recipient.is_asked:
         return _not_asked(holder)
     return _form(ports, holder, Said(choice=choice))
 
 
 @answer_page.post("/{token}")
-def decide(ports: World, token: Token, raw: RawBody) -> Response:
-    """Take the decision; where that cannot be, what was written is given back."""
+def act(ports: World, token: Token, raw: RawBody) -> Response:
+    """Take the decision, or the words back; where it cannot be, what was written is given back."""
     holder = holder_of(ports, token)
     if holder is None:
         return _unknown()
-    said = Said()
     try:
-        said = said_in(fields_of(raw))
-        review = holder.review
+        fields = fields_of(raw)
+    except Invalid as wrong:
+        return _form(ports, holder, Said(), fault=wrong)
+    if "take_back" in fields:
+        return _take_back(ports, holder, token)
+    return _decide(ports, holder, token, said_in(fields))
+
+
+def _decide(ports: Ports, holder: Holder, token: str, said: Said) -> Response:
+    review = holder.review
+    try:
         output = reviewed_output(ports, review)
         if review.is_open and is_to_be_seen_first(review, output, said):
             return _form(ports, holder, said, confirm=True)
@@ -80,6 +100,19 @@ def decide(ports: World, token: Token, raw: RawBody) -> Response:
         return message("Not yours to decide", refused.message, status, said.written)
     except (Invalid, OutputChanged) as wrong:
         return _form(ports, holder, said, fault=wrong)
+    return _back_to(token)
+
+
+def _take_back(ports: Ports, holder: Holder, token: str) -> Response:
+    try:
+        take_back_as(ports, holder)
+    except (AlreadyRead, NotEntitled, Invalid) as refused:
+        status = MEANINGS[type(refused)].status
+        return message("Not taken back", refused.message, status)
+    return _back_to(token)
+
+
+def _back_to(token: str) -> Response:
     return Response(status_code=HTTPStatus.SEE_OTHER, headers={**HEADERS, "Location": token})
 
 
@@ -113,8 +146,25 @@ def _unknown() -> Response:
     return message("Not found", text, HTTPStatus.NOT_FOUND)
 
 
-def _closed(review: Review) -> Response:
-    return message("Decided", f"{review.summary()}. Nothing more is asked of you.")
+_TITLES = {
+    ReviewState.ANSWERED: "Decided",
+    ReviewState.EXPIRED: "The time is over",
+    ReviewState.WITHDRAWN: "Withdrawn",
+}
+
+
+def _closed(ports: Ports, holder: Holder) -> Response:
+    review = holder.review
+    return page(
+        "decided.html",
+        title=_TITLES[review.state],
+        task_name=one_line(review.task_name, 200),
+        deployment=review.deployment,
+        round=review.round,
+        closed=shown_closing(
+            review, reader_of(ports, review), may_take_back=may_take_back_as(ports, holder)
+        ),
+    )
 
 
 def _not_asked(holder: Holder) -> Response:

@@ -41,7 +41,7 @@ from orchestrator.usecases.executions.snapshot import Snapshot, history
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.wire.ids import Id, is_id
 from orchestrator.wire.moment import iso
-from orchestrator.wire.paths import INBOX
+from orchestrator.wire.paths import INBOX, REVIEW_PAGES
 from orchestrator.wire.shown import moment, plain
 
 EXECUTIONS = f"{INBOX}/executions"
@@ -141,7 +141,7 @@ def _facts(snapshot: Snapshot) -> dict[str, str]:
 
 def _review(review: Review) -> dict[str, Any]:
     return {
-        "href": f"{INBOX}/reviews/{review.id}",
+        "href": f"{REVIEW_PAGES}/{review.id}",
         "task_name": text(review.task_name),
         "round": review.round,
         "decision": "waits" if review.is_open else decision(review),

@@ -1,4 +1,4 @@
-"""The waiting list as it changes: server-sent events with the rows that come, change and go.
+"""Pages as they change: server-sent events, for the waiting list the rows that come and go.
 
 One look at the timelines serves all who listen (``Feed``), and one reading of the reviews that
 changed (``LiveRows``). A stream ends with its session; listening does not prolong that.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from collections import OrderedDict, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
@@ -68,16 +69,16 @@ class LiveRows:
 
     def __init__(self, ports: Ports, feed: Feed) -> None:
         self._ports = ports
-        self._feed = feed
+        self.feed = feed
         self._read: OrderedDict[str, tuple[int, asyncio.Task[Reading]]] = OrderedDict()
         self._streams: defaultdict[str, list[Listener]] = defaultdict(list)
 
     async def of(self, execution_id: str) -> Reading:
         """The reviews of an execution, no older than what was passed on."""
         number, task = self._read.get(execution_id, (-1, None))
-        if task is None or number < self._feed.passed_on or _has_failed(task):
+        if task is None or number < self.feed.passed_on or _has_failed(task):
             task = asyncio.create_task(asyncio.to_thread(self._look, execution_id))
-            self._read[execution_id] = (self._feed.passed_on, task)
+            self._read[execution_id] = (self.feed.passed_on, task)
             while len(self._read) > _KEPT:
                 self._read.popitem(last=False)
         return await asyncio.shield(task)
@@ -115,42 +116,55 @@ def events(
     after: Annotated[int, Query(ge=0)] = 0,
     last: Annotated[int | None, Header(alias="Last-Event-ID", ge=0)] = None,
 ) -> Response:
-    """The rows of a list that was drawn when the timelines had come to ``after``.
+    """The rows of a list that was drawn when the timelines had come to ``after``."""
+
+    def listen(signed: SignedIn) -> Stream:
+        seen = after if last is None else last
+        return _ListStream(request.app.state.live_rows, signed, sought.wanted(signed), seen)
+
+    return streamed(request, found, listen)
+
+
+def streamed(
+    request: Request, found: SignedIn | None, listen: Callable[[SignedIn], Stream]
+) -> Response:
+    """Answer with a stream. Raises Transient where too many listen, and what ``listen`` raises.
 
     Whoever is not signed in is told so in the stream: browsers would try again for ever otherwise.
     """
-    feed: Feed = request.app.state.feed
-    rows: LiveRows = request.app.state.live_rows
     if found is None or is_head(request):
-        return Response(_event("ended", {}), media_type=MEDIA_TYPE, headers=_UNBUFFERED)
+        return Response(event("ended", {}), media_type=MEDIA_TYPE, headers=_UNBUFFERED)
+    feed: Feed = request.app.state.feed
     if feed.listeners >= MOST_LISTENERS:
         raise Transient("Too many listen already. Try again shortly.")
-    wanted = sought.wanted(found)
-    lines = _Stream(feed, rows, found, wanted).lines(after if last is None else last)
+    lines = listen(found).lines()
     return StreamingResponse(lines, media_type=MEDIA_TYPE, headers=_UNBUFFERED)
 
 
-class _Stream:
-    """What one page is told."""
+class Stream(ABC):
+    """What one page is told, by one feed for all."""
 
-    def __init__(self, feed: Feed, rows: LiveRows, signed: SignedIn, wanted: Wanted) -> None:
-        self._feed = feed
+    def __init__(self, rows: LiveRows, signed: SignedIn, entries: EntryFilter) -> None:
         self._rows = rows
-        self._person = signed.person
+        self._signed = signed
+        self._entries = entries
         self._right = Right(session=hash_of(signed.secret))
-        self._wanted = wanted
 
-    async def lines(self, last: int) -> AsyncIterator[str]:
-        entries = EntryFilter(deployments=self._wanted.scope.names, reviews=True)
-        async with self._feed.listen(entries, self._right) as (listener, now):
+    @abstractmethod
+    def _at_first(self, listener: Listener, now: int) -> AsyncIterator[str]:
+        """What is told to who begins to listen, when the feed has come to that number."""
+
+    @abstractmethod
+    def _of(self, entries: Sequence[Entry], number: int) -> AsyncIterator[str]:
+        """What these entries come to; the last one has that number."""
+
+    async def lines(self) -> AsyncIterator[str]:
+        """All that the page is told, until its session ends or it leaves."""
+        async with self._rows.feed.listen(self._entries, self._right) as (listener, now):
             self._rows.begin(listener)
             try:
                 yield ": listening\n\n"
-                if now - last > MOST_BEHIND:
-                    yield _event("behind", {}, now)
-                    last = now
-                missed = [each async for each in self._feed.replay(listener, last, now)]
-                async for line in self._of(missed, now):
+                async for line in self._at_first(listener, now):
                     yield line
                 while not listener.is_cut_off:
                     heard = await listener.next(SECONDS_BETWEEN_SIGNS)
@@ -163,9 +177,26 @@ class _Stream:
                         if listener.has_no_right:
                             break
                         yield line
-                yield _event("ended" if listener.has_no_right else "paused", {})
+                yield event("ended" if listener.has_no_right else "paused", {})
             finally:
                 self._rows.end(listener)
+
+
+class _ListStream(Stream):
+    """The rows of a list that come, change and go."""
+
+    def __init__(self, rows: LiveRows, signed: SignedIn, wanted: Wanted, last: int) -> None:
+        super().__init__(rows, signed, EntryFilter(deployments=wanted.scope.names, reviews=True))
+        self._wanted = wanted
+        self._last = last
+
+    async def _at_first(self, listener: Listener, now: int) -> AsyncIterator[str]:
+        if now - self._last > MOST_BEHIND:
+            yield event("behind", {}, now)
+            self._last = now
+        missed = [each async for each in self._rows.feed.replay(listener, self._last, now)]
+        async for line in self._of(missed, now):
+            yield line
 
     async def _of(self, entries: Sequence[Entry], number: int) -> AsyncIterator[str]:
         """The rows of the reviews that these entries tell of, as they are by now."""
@@ -174,10 +205,10 @@ class _Stream:
             reading = await self._rows.of(execution_id)
             for each in reading.reviews:
                 if self._is_wanted(each):
-                    row = reading.row(each, self._person)
-                    yield _event("row", {"id": each.id, "html": row}, number)
+                    row = reading.row(each, self._signed.person)
+                    yield event("row", {"id": each.id, "html": row}, number)
                 elif each.review.is_open or each.id in told_of:
-                    yield _event("gone", {"id": each.id}, number)
+                    yield event("gone", {"id": each.id}, number)
 
     def _is_wanted(self, found: ListedReview) -> bool:
         person = self._wanted.assigned_to
@@ -186,6 +217,7 @@ class _Stream:
         return found.review.is_open and is_theirs and self._wanted.matches(found.review)
 
 
-def _event(kind: str, data: dict[str, str], number: int | None = None) -> str:
+def event(kind: str, data: dict[str, str], number: int | None = None) -> str:
+    """A line of a stream; a browser that comes again says the number of the last one."""
     id_ = "" if number is None else f"id: {number}\n"
     return f"{id_}event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"

@@ -25,7 +25,7 @@ from orchestrator.api.pages.answer_form import (
 )
 from orchestrator.api.pages.page_route import PageRoute, see_other, sign_in_first, told
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
-from orchestrator.api.pages.rows import decision
+from orchestrator.api.pages.review_state import shown_state
 from orchestrator.api.pages.signed_in import Perhaps, Signed, SignedIn, require_own_origin
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.permission import Permission
@@ -43,7 +43,7 @@ from orchestrator.errors import (
 )
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.answer import answer
-from orchestrator.usecases.reviews.briefing import Briefing, briefing, why_not
+from orchestrator.usecases.reviews.briefing import Briefing, briefing
 from orchestrator.usecases.reviews.claim import claim, release
 from orchestrator.usecases.reviews.delegate import delegate
 from orchestrator.usecases.reviews.feedback import Answer
@@ -51,19 +51,13 @@ from orchestrator.usecases.reviews.find import find_review, reviewed_output
 from orchestrator.usecases.reviews.locked_review import Act
 from orchestrator.usecases.reviews.reach import reach_of
 from orchestrator.usecases.reviews.respond import resume_body
-from orchestrator.usecases.reviews.take_back_words import (
-    TakeBack,
-    may_take_back,
-    take_back_words,
-)
+from orchestrator.usecases.reviews.take_back_words import TakeBack, take_back_words
 from orchestrator.wire.ids import Id
 from orchestrator.wire.moment import iso
-from orchestrator.wire.paths import INBOX
+from orchestrator.wire.paths import REVIEW_PAGES
 from orchestrator.wire.shown import moment, one_line, plain
 
-REVIEWS = f"{INBOX}/reviews"
-
-review_page = APIRouter(prefix=REVIEWS, include_in_schema=False, route_class=PageRoute)
+review_page = APIRouter(prefix=REVIEW_PAGES, include_in_schema=False, route_class=PageRoute)
 
 ReviewId = Annotated[Id, Path(max_length=100)]
 _OWN_ORIGIN = [Depends(require_own_origin)]
@@ -103,7 +97,7 @@ def decide(
         return told("Not decided", refused.message, status, said.written)
     except (Invalid, OutputChanged) as wrong:
         return _page(ports, found, briefing(ports, review_id, visitor.scope), said, wrong)
-    return see_other(f"{REVIEWS}/{review.id}")
+    return see_other(f"{REVIEW_PAGES}/{review.id}")
 
 
 def answer_as(ports: Ports, found: SignedIn, review: Review, said: Said) -> JsonObject:
@@ -119,7 +113,7 @@ def claim_review(ports: World, signed: Signed, review_id: ReviewId, raw: RawBody
     """Whoever claims it has it to themselves for a while."""
     signed.require_own(fields_of(raw))
     claim(ports, _act(signed, review_id), signed.visitor.acting(None))
-    return see_other(f"{REVIEWS}/{review_id}")
+    return see_other(f"{REVIEW_PAGES}/{review_id}")
 
 
 @review_page.post("/{review_id}/release", dependencies=_OWN_ORIGIN)
@@ -127,7 +121,7 @@ def release_review(ports: World, signed: Signed, review_id: ReviewId, raw: RawBo
     """Others may claim it again."""
     signed.require_own(fields_of(raw))
     release(ports, _act(signed, review_id), signed.visitor.acting(None))
-    return see_other(f"{REVIEWS}/{review_id}")
+    return see_other(f"{REVIEW_PAGES}/{review_id}")
 
 
 @review_page.post("/{review_id}/take-back", dependencies=_OWN_ORIGIN)
@@ -135,7 +129,7 @@ def take_words_back(ports: World, signed: Signed, review_id: ReviewId, raw: RawB
     """What was said goes, unless a task has read it; the decision stays."""
     signed.require_own(fields_of(raw))
     take_back_words(ports, TakeBack(_act(signed, review_id), signed.person))
-    return see_other(f"{REVIEWS}/{review_id}")
+    return see_other(f"{REVIEW_PAGES}/{review_id}")
 
 
 @review_page.post("/{review_id}/delegate", dependencies=_OWN_ORIGIN)
@@ -147,7 +141,7 @@ def delegate_review(ports: World, signed: Signed, review_id: ReviewId, raw: RawB
     if to is None:
         raise Invalid("Name a mail address, such as ann@example.com. Nothing was done.")
     delegate(ports, _act(signed, review_id), signed.visitor.acting(None), to)
-    return see_other(f"{REVIEWS}/{review_id}")
+    return see_other(f"{REVIEW_PAGES}/{review_id}")
 
 
 def _act(signed: SignedIn, review_id: str) -> Act:
@@ -166,6 +160,7 @@ def _page(
     review, person = found.review, signed.person
     asked = found.recipient(person)
     holder = review.holder(ports.clock.now())
+    reader = next((each for each in found.execution.runs if each.id == review.read_by), None)
     return page(
         "review.html",
         HTTPStatus.OK if fault is None else HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -177,10 +172,9 @@ def _page(
         earlier=[shown_earlier(each) for each in found.earlier],
         changes=_changes(found),
         reason=asked.reason if asked else None,
-        closed=None if review.is_open else _closing(found, person),
-        why_not=why_not(ports, found, person) if review.is_open else None,
+        **shown_state(review, found.recipients, reader, person, ports.clock.now()),
+        stream=f"{REVIEW_PAGES}/{review.id}/events" if review.is_open else None,
         is_asked=review.is_open and asked is not None,
-        holder=holder,
         has_claimed=holder is not None and holder == person,
         people=[_recipient(each) for each in found.recipients],
         inputs=_json(found.execution.execution.inputs),
@@ -192,22 +186,6 @@ def _page(
         usage={plain(name, 100): str(count) for name, count in found.usage.items()},
         timeline=[_entry(each) for each in found.timeline],
     )
-
-
-def _closing(found: Briefing, person: str | None) -> dict[str, Any]:
-    review = found.review
-    words = plain(review.words or "", _LONGEST_TEXT)
-    runs = found.execution.runs
-    reader = next((each for each in runs if each.id == review.read_by), None)
-    return {
-        "decision": decision(review),
-        "summary": plain(review.summary(), _BEGINNING),
-        "words": words,
-        "may_take_back": may_take_back(review, found.recipients, person),
-        "taken_back_by": plain(review.taken_back_by or "", 200),
-        "taken_back_at": moment(iso(review.taken_back_at)),
-        "reader": reader and {"name": one_line(reader.task_name, 200), "round": reader.round},
-    }
 
 
 def _changes(found: Briefing) -> list[Stretch] | None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.entitlement import refusal
 from orchestrator.domain.output import Output, Preview
 from orchestrator.domain.permission import Scope
 from orchestrator.domain.recipient import Recipient
@@ -83,12 +82,3 @@ def _timeline(tx: Transaction, review: Review, about: set[str]) -> tuple[Entry, 
     wanted = EntryFilter(execution_id=review.execution_id, reviews=True)
     entries = tx.timeline.beyond(0, _NEWEST, MOST_ENTRIES, wanted)
     return tuple(each for each in entries if each.subject_id in about)
-
-
-def why_not(ports: Ports, found: Briefing, person: str | None) -> str | None:
-    """Why that person may not decide in the review; None where they may."""
-    review = found.review
-    if review.terms is None:
-        return None
-    claim = (review.claimed_by, review.claim_until)
-    return refusal(review.terms, found.recipients, *claim, person, ports.clock.now())

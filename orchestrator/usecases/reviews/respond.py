@@ -1,4 +1,7 @@
-"""Answer a review with the token of its notice, or of one recipient's mail: no account needed."""
+"""Answer a review with the token of its notice, or of one recipient's mail: no account needed.
+
+Whoever did so may take the words back with the same token.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,17 @@ from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import person_actor
 from orchestrator.domain.token import hash_of
-from orchestrator.errors import AlreadyAnswered, InvalidResponseToken
+from orchestrator.errors import AlreadyAnswered, InvalidResponseToken, NotEntitled
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
-from orchestrator.usecases.reviews.find import find_review
+from orchestrator.usecases.reviews.find import find_review, who_is_asked
+from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.take_back_words import (
+    TakeBack,
+    may_take_back,
+    take_back_words,
+)
 from orchestrator.wire.requests import RespondBody, ResumeBody
 
 ACTOR = "response-token"
@@ -27,6 +36,16 @@ class Holder:
 
     review: Review
     recipient: Recipient | None = None
+
+    @property
+    def identity(self) -> str | None:
+        """Whose token it is; None for that of nobody in particular."""
+        return self.recipient.address if self.recipient else None
+
+    @property
+    def actor(self) -> str:
+        """As whom the record knows whoever has it."""
+        return ACTOR if self.identity is None else person_actor(self.identity)
 
 
 def holder_of(ports: Ports, token: str) -> Holder | None:
@@ -73,14 +92,34 @@ def respond_with(ports: Ports, token: str, body: RespondBody, channel: str) -> R
 
 def respond_as(ports: Ports, holder: Holder, said: RespondBody, channel: str) -> Review:
     """Take the decision of a token's holder. Raises as ``respond`` does."""
-    review, recipient = holder.review, holder.recipient
+    review = holder.review
     if not review.is_open:
         raise AlreadyAnswered(review.summary(), review.winner())
-    identity = recipient.address if recipient else None
-    actor = ACTOR if identity is None else person_actor(identity)
     body = resume_body(review, said)
-    answer(ports, Answer(review.deployment, body, actor, channel, identity=identity))
+    given = Answer(review.deployment, body, holder.actor, channel, identity=holder.identity)
+    answer(ports, given)
     return find_review(ports, review.id, EVERYWHERE)
+
+
+def take_back_as(ports: Ports, holder: Holder) -> Review:
+    """Take back what a token's holder said. Raises as ``take_back_words`` does.
+
+    With a token of nobody in particular that is what was said with this token, and nothing else.
+    """
+    if not _may_have_said_it(holder):
+        raise NotEntitled("Somebody else answered: people take back what they said")
+    act = Act(holder.review.id, EVERYWHERE, holder.actor)
+    return take_back_words(ports, TakeBack(act, holder.identity))
+
+
+def may_take_back_as(ports: Ports, holder: Holder) -> bool:
+    """Whether there are words that the holder could take back now."""
+    recipients = who_is_asked(ports, holder.review)
+    return _may_have_said_it(holder) and may_take_back(holder.review, recipients, holder.identity)
+
+
+def _may_have_said_it(holder: Holder) -> bool:
+    return holder.identity is not None or holder.review.actor == ACTOR
 
 
 def resume_body(review: Review, said: RespondBody) -> ResumeBody:

@@ -10,6 +10,7 @@ from orchestrator.domain.person import address_of
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review, ReviewState
+from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.votes import together
 from orchestrator.errors import AlreadyRead, Invalid, NotEntitled
 from orchestrator.ports import Ports, Transaction
@@ -74,6 +75,12 @@ def may_take_back(review: Review, recipients: Sequence[Recipient], person: str |
         return False
     voted = {each.address for each in recipients if each.words}
     return person is None or person in voted or address_of(review.reviewer or "") == person
+
+
+def reader_of(ports: Ports, review: Review) -> TaskRun | None:
+    """The first run that was given the words; None where there is none, or nobody knows."""
+    reader = review.read_by
+    return ports.store.read(lambda tx: tx.task_runs.get(reader)) if reader else None
 
 
 def _votes(tx: Transaction, review: Review) -> list[Recipient]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator.domain.entitlement import refusal
+from orchestrator.domain.entitlement import refusal_in
 from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.recipient import Recipient, RecipientState
@@ -35,8 +35,7 @@ def require_entitled(locked: LockedExecution, review: Review, who: str | None) -
     if review.terms is None:
         return None
     recipients = locked.tx.recipients.of([review.id])
-    claim = (review.claimed_by, review.claim_until)
-    why_not = refusal(review.terms, recipients, *claim, who, locked.now)
+    why_not = refusal_in(review, recipients, who, locked.now)
     if why_not is not None:
         raise NotEntitled(why_not)
     return next((each for each in recipients if each.address == who and each.is_asked), None)

@@ -4,14 +4,14 @@
   const byId = (id) => document.getElementById(id);
   const rows = () => [...document.querySelectorAll("#rows > li")];
 
-  // The list, live. A stream tells rows as they are now, so hearing one twice does no harm.
+  // The list or a review, live. A stream tells how they are now, so hearing it twice does no harm.
 
   let stream = null;
   let last = 0;
   let pause = 5000;
 
   function listen() {
-    const live = byId("live");
+    const live = byId("live") ?? byId("watch");
     stream?.close();
     if (!live) return;
     const address = new URL(live.dataset.stream, location.href);
@@ -26,6 +26,7 @@
       });
     on("row", ({ html }) => put(html));
     on("gone", ({ id }) => remove(byId(`review-${id}`)));
+    on("state", ({ html }) => stands(html));
     on("behind", () => location.reload());
     on("paused", () => source.close());
     on("ended", () => {
@@ -75,6 +76,24 @@
     if (beside && (isFocused || isHere)) stand(beside, isFocused);
   }
 
+  /* How a review stands by now; what was written in its form stays, and is sent if it still may be. */
+  function stands(html) {
+    const made = document.createElement("template");
+    made.innerHTML = html;
+    const [now, before] = [made.content.querySelector("#state"), byId("state")];
+    if (now.innerHTML.trim() === before.innerHTML.trim()) return;
+    const mayDecide = "mayDecide" in now.dataset;
+    const form = document.querySelector('[aria-labelledby="answer"] form[data-decides]');
+    const buttons = [...document.querySelectorAll('[aria-labelledby="answer"] button:not([hidden])')];
+    const wasFocused = buttons.includes(document.activeElement);
+    before.replaceWith(now);
+    for (const each of buttons) each.disabled = !mayDecide;
+    byId("kept").hidden = mayDecide || !form;
+    if (byId("again")) byId("again").hidden = !mayDecide;
+    if (wasFocused && !mayDecide) now.focus();
+    tell(now.textContent.trim().replace(/\s+/g, " "));
+  }
+
   function tell(text) {
     byId("news").textContent = text;
   }
@@ -84,10 +103,21 @@
     const beyond = byId("more").children.length || !("first" in byId("rows").dataset) ? "+" : "";
     document.title = `(${rows().length}${beyond}) Inbox`;
     byId("nothing").hidden = rows().length > 0;
+    offer();
     byId("bulk").classList.toggle("idle", rows().length === 0);
     const ticked = rows().filter((row) => box(row).checked).length;
     byId("selected").textContent = ticked ? `: ${ticked} selected` : "";
     if (ticked) byId("several").open = true;
+  }
+
+  /* Rows that came since the page was drawn may have answers that the menu lacks. */
+  function offer() {
+    const menu = byId("choice");
+    const known = new Set([...menu.options].map((each) => each.value));
+    for (const value of rows().flatMap((row) => JSON.parse(row.dataset.choices))) {
+      if (!known.has(value)) menu.add(new Option(value, value));
+      known.add(value);
+    }
   }
 
   /* How long each has waited, by this browser's clock and the time of the page. */
