@@ -15,6 +15,7 @@ from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.figures import (
     EndpointHealth,
     OpenPlan,
+    Refusals,
     StateCount,
     StoredFormat,
     TaskFigures,
@@ -239,11 +240,11 @@ class Figures(Protocol):
         """The newest tries since then, 10,000 at most, by the hundreds of their status."""
         ...
 
-    def refuse(self, why: str) -> None:
-        """Count a job that was refused."""
+    def refuse(self, what: Refusals, why: str) -> None:
+        """Count one that was refused."""
         ...
 
-    def refused(self) -> Mapping[str, int]:
+    def refused(self, what: Refusals) -> Mapping[str, int]:
         """How many were, by why."""
         ...
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.figures import TaskFigures, Waiting
+from orchestrator.domain.figures import Refusals, TaskFigures, Waiting
 from orchestrator.jobs import QUEUES
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.operations.delivery_metrics import DeliveryMetrics, delivery_metrics
@@ -67,7 +67,7 @@ def _gather(ports: Ports, tx: Transaction, deliveries: DeliveryMetrics) -> Metri
         deliveries=deliveries,
         messages=_backlogs(ports, tx.intake.backlog()),
         refused_messages=tx.intake.refused(ports.clock.now() - LATELY),
-        refused_jobs={why.value: 0 for why in Refusal} | dict(tx.figures.refused()),
+        refused_jobs={why.value: 0 for why in Refusal} | dict(tx.figures.refused(Refusals.JOBS)),
         failing_steps={
             each.step: (each.at - each.since).total_seconds() for each in tx.sweeps.failing_steps()
         },
