@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from orchestrator.domain.inbound_mail import MailState, StoredMail
+from orchestrator.domain.inbound_mail import MailState, StoredMail, WhyRefused
 from orchestrator.domain.mail_reply import SenderProof
 from orchestrator.ports.sending import Fetcher
 from orchestrator.ports.work import Position
@@ -113,6 +113,10 @@ class Mails(Protocol):
 
     def unread(self) -> tuple[int, datetime | None]:
         """How many wait to be read, and when the one came that has waited for longest."""
+        ...
+
+    def refused(self, since: datetime) -> Mapping[WhyRefused, int]:
+        """How many that came since then were refused, by why."""
         ...
 
     def looked_at(self, mailbox: str, error: str | None) -> None:

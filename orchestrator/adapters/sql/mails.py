@@ -14,7 +14,7 @@ from orchestrator.adapters.sql.cipher import Cipher, WrongKey
 from orchestrator.adapters.sql.database_clock import read_clock
 from orchestrator.adapters.sql.rows import Rows, insert_new, upsert, values_of
 from orchestrator.adapters.sql.schema import inbound_mails, mail_waits, mailboxes
-from orchestrator.domain.inbound_mail import MailState, StoredMail
+from orchestrator.domain.inbound_mail import MailState, StoredMail, WhyRefused
 from orchestrator.errors import Sealed, Unreadable
 from orchestrator.ports import MailFilter, Position, ReadMailbox
 
@@ -85,6 +85,11 @@ class SqlMails:
         query = select(func.count(), func.min(_c.received_at)).where(mail_waits)
         count, oldest = self._connection.execute(query).one()
         return count, oldest
+
+    def refused(self, since: datetime) -> dict[WhyRefused, int]:
+        """How many that came since then were refused, by why."""
+        late = select(_c.why, func.count()).where(_c.received_at >= since, _c.why.is_not(None))
+        return dict(self._connection.execute(late.group_by(_c.why)).tuples().all())
 
     def looked_at(self, mailbox: str, error: str | None) -> None:
         """Note, by the database's clock, that a mailbox was read, or what was in the way."""

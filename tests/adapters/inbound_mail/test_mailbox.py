@@ -8,8 +8,10 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from imap_tools.errors import ImapToolsError
 from processes import free_port, until_it_works
 
 from orchestrator.adapters.inbound_mail.mailbox import Account, Mailbox
@@ -74,9 +76,11 @@ def test_unseen_mails_are_kept_and_marked(account: Account, client: imaplib.IMAP
     for text in (b"one", b"two"):
         client.append("INBOX", "", "", RAW + text)
     kept: list[bytes] = []
+    told: list[str | None] = []
 
-    assert Mailbox(account, kept.append).fetch() == 2
-    assert Mailbox(account, kept.append).fetch() == 0
+    assert Mailbox(account, kept.append, told.append).fetch() == 2
+    assert Mailbox(account, kept.append, told.append).fetch() == 0
+    assert told == [None, None]
 
     assert kept == [RAW + b"one", RAW + b"two"]
     assert count(client, "INBOX", "SEEN") == 2
@@ -119,6 +123,37 @@ def test_a_mailbox_is_watched_until_told_to_stop(account: Account, client: imapl
     stop.set()
     watcher.join(20)
     assert not watcher.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"port": 1}, "refused"),
+        ({"password": "wrong"}, "AUTHENTICATIONFAILED"),
+        ({"folder": "None"}, "NONEXISTENT"),
+    ],
+)
+def test_what_keeps_a_mailbox_from_being_read_is_told(
+    account: Account, changed: dict[str, Any], says: str
+) -> None:
+    told: list[str | None] = []
+    mailbox = Mailbox(replace(account, **changed), lambda _raw: None, told.append)
+    assert says in str(mailbox.check())
+    with pytest.raises((OSError, ImapToolsError)):
+        mailbox.fetch()
+    (said,) = told
+    assert said
+    assert says in said
+    assert str(changed.get("password")) not in said
+
+
+def test_a_mailbox_is_checked_without_touching_it(account: Account, client: imaplib.IMAP4) -> None:
+    client.append("INBOX", "", "", RAW)
+    kept: list[bytes] = []
+    assert Mailbox(replace(account, done="Done"), kept.append).check() is None
+    assert (kept, count(client, "INBOX", "UNSEEN")) == ([], 1)
+    said = Mailbox(replace(account, done="Gone"), kept.append).check()
+    assert said == "there is no folder 'Gone', where mails go that are kept"
 
 
 def test_a_server_that_is_away_ends_no_watch(account: Account) -> None:
