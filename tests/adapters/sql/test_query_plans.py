@@ -78,6 +78,7 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_sessions_expires_at": lambda tx: tx.sessions.forget(AT),
     "ix_recipients_waiting": lambda tx: tx.reviews.pending(None, None, 10, "ann@example.com"),
     "ix_recipients_token_hash": lambda tx: tx.recipients.by_token("h"),
+    "ix_recipients_troubled": lambda tx: tx.recipients.troubled("d", "ann@example.com", 10),
     "ix_recipients_review_id": lambda tx: (tx.recipients.of(["r"]), tx.recipients.close("r")),
     "ix_recipients_execution_id": lambda tx: tx.recipients.purge("x"),
     "ix_deliveries_due": lambda tx: tx.deliveries.claim_due("e", "w", AT, MINUTE, 10),
