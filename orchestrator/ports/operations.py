@@ -46,6 +46,17 @@ class Manifests(Protocol):
         """The settings that its file had when a worker last loaded it; None before that."""
         ...
 
+    def declared(self) -> Mapping[str, JsonObject]:
+        """What the file said of each deployment when a process last started with it."""
+        ...
+
+    def declare(self, deployment: str, settings: JsonObject) -> JsonObject | None:
+        """Keep what the file says of a deployment now; returns what it said before, if anything.
+
+        Of several that do this at once, one is told of what was before.
+        """
+        ...
+
     def plan(self, digest: str) -> Plan | None:
         """The plan with that digest, as some manifest once had it; None where it is gone.
 
