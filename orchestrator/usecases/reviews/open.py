@@ -23,15 +23,19 @@ LARGEST_SCHEMA = 32 * 1024
 ``GET /v1/reviews/{id}``, however large it is."""
 
 
-def ask_person(
+def ask_person(  # noqa: PLR0913 - what is put before a person, and where it stands
     locked: LockedExecution,
     run: TaskRun,
     question: Question,
     output_id: str,
     output: Output,
     state: JsonObject | None = None,
+    *,
+    spent: JsonObject | None = None,
 ) -> Review:
     """An output is put before a person: checkpoint, review, notice, and the halt.
+
+    ``spent`` are the tokens that the step cost, where it is no task run of its own.
 
     Raises TaskFailed, not to be retried, where the deployment allows no further round.
     """
@@ -46,6 +50,7 @@ def ask_person(
         output_id=output_id,
         review_id=review.id,
         state=state,
+        usage=spent or {},
     )
     return review
 
