@@ -45,7 +45,7 @@ def test_a_round_that_a_person_had_revised_costs_what_its_method_did(deployed: D
     choose(world, execution_id, "revise")
     assert rejected(world) == []  # until it is known that the method came to be asked about again
     choose(world, execution_id, "accept")
-    assert world.result(execution_id).usage == 5 * CALL
+    assert world.result(execution_id).usage == (1 + 2 + 3) * CALL
     assert rejected(world) == [("draft", 1, 2 * CALL)]
 
 
@@ -53,11 +53,11 @@ def test_each_round_is_counted_once(deployed: Deployed, monkeypatch: pytest.Monk
     world = deployed("column:ColumnFlow", kind=RunnerKind.FLOW)
     choose(world, world.halted(), "revise", "revise", "accept")
     choose(world, world.halted(), "accept")
-    assert rejected(world) == [("draft", 2, 4 * CALL)]
+    assert rejected(world) == [("draft", 2, (2 + 3) * CALL)]
     for name in ("SETTLED", "WAITS"):
         monkeypatch.setattr(analytics, name, -analytics.SETTLED)
     assert sweep(world.ports).counted == 4
-    assert rejected(world) == [("draft", 2, 4 * CALL)]
+    assert rejected(world) == [("draft", 2, (2 + 3) * CALL)]
 
 
 def test_without_a_journal_nobody_knows_what_a_round_cost(deployed: Deployed) -> None:

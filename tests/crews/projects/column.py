@@ -24,7 +24,7 @@ def crew(*roles: str, human_input: bool = False) -> Crew:
 
 
 class ColumnFlow(Flow):
-    """Two models draft what a person judges; a third one looks for facts beside them."""
+    """What a person judges costs a model more each time; another one looks for facts beside it."""
 
     @start()
     def facts(self) -> str:
@@ -37,7 +37,8 @@ class ColumnFlow(Flow):
     @listen(or_(begin, "revise"))
     @human_feedback(message="Good?", emit=["accept", "revise"])
     def draft(self) -> str:
-        return crew("writer", "editor").kickoff().raw
+        self.state["drafts"] = self.state.get("drafts", 0) + 1
+        return crew("writer", *("editor", "lawyer", "poet")[: self.state["drafts"]]).kickoff().raw
 
     @listen(and_("accept", facts))
     def publish(self) -> str:
