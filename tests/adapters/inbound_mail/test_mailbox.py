@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import imaplib
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from imap_tools.errors import ImapToolsError
 from processes import free_port, until_it_works
 
 from orchestrator.adapters.inbound_mail.mailbox import Account, Mailbox
+from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.domain.inbound_mail import LARGEST_MAIL
 from orchestrator.errors import DatabaseAway
 
@@ -154,6 +158,32 @@ def test_a_mailbox_is_checked_without_touching_it(account: Account, client: imap
     assert (kept, count(client, "INBOX", "UNSEEN")) == ([], 1)
     said = Mailbox(replace(account, done="Gone"), kept.append).check()
     assert said == "there is no folder 'Gone', where mails go that are kept"
+
+
+def test_a_command_that_fetches_notes_whether_it_could(account: Account, tmp_path: Path) -> None:
+    (tmp_path / "deployments.toml").write_text('[deployments.news]\nfunctions = "no:where"\n')
+    url = f"sqlite:///{tmp_path}/orchestrator.db"
+    upgrade(url)
+    settings = {
+        "DATA": str(tmp_path),
+        "DEPLOYMENTS": str(tmp_path / "deployments.toml"),
+        "MAIL_REPLY_DOMAIN": "answers.example",
+        "MAIL_IMAP_HOST": account.host,
+        "MAIL_IMAP_PORT": str(account.port),
+        "MAIL_IMAP_USER": account.user,
+        "MAIL_IMAP_TLS": "false",
+    }
+    environment = {f"ORCHESTRATOR_{name}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "orchestrator", "mail", "fetch", "--once"]
+    store = make_store(url, publish=lambda _: None, cipher=Cipher("key"))
+    for password, status in ((PASSWORD, 0), ("wrong", 1)):
+        given = {**os.environ, **environment, "ORCHESTRATOR_MAIL_IMAP_PASSWORD": password}
+        ended = subprocess.run(command, env=given, check=False, capture_output=True, timeout=60)
+        assert (ended.returncode == 0) is (status == 0), ended.stderr.decode()
+        (found,) = store.read(lambda tx: tx.mails.mailboxes())
+        assert found.name == "demouser at 127.0.0.1, INBOX"
+        assert (found.read_at is not None, found.error is None) == (True, status == 0)
+    store.dispose()
 
 
 def test_a_server_that_is_away_ends_no_watch(account: Account) -> None:
