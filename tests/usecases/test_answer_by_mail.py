@@ -354,4 +354,4 @@ def test_mails_go_when_their_execution_is_purged(
     [mail] = world.ports.store.read(lambda tx: tx.mails.page(MailFilter(), None, 5))
     whole = world.ports.store.read(lambda tx: tx.mails.get(mail.id))
     assert whole
-    assert (whole.state, whole.raw) == (TAKEN, None)
+    assert (whole.state, whole.raw, whole.sender) == (TAKEN, None, None)
