@@ -9,6 +9,7 @@ from orchestrator.api.pages.analytics import analytics_page
 from orchestrator.api.pages.answer_page import answer_page
 from orchestrator.api.pages.assets import assets
 from orchestrator.api.pages.bulk import bulk
+from orchestrator.api.pages.endpoint_pages import endpoint_pages
 from orchestrator.api.pages.execution_pages import execution_pages
 from orchestrator.api.pages.inbox import inbox
 from orchestrator.api.pages.live import LiveRows, live
@@ -35,6 +36,7 @@ def add_pages(app: FastAPI) -> None:
         analytics_page,
         execution_pages,
         operations,
+        endpoint_pages,
         front_page,
     ):
         app.include_router(router)

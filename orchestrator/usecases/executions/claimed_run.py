@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.checkpoint import Cause
+from orchestrator.domain.checkpoint import Cause, inside
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question
 from orchestrator.domain.task_run import TaskRun
@@ -18,6 +18,7 @@ from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.call_journal import ClaimedJournal
 from orchestrator.usecases.executions.claims import still_held
 from orchestrator.usecases.executions.journal_notes import Line
+from orchestrator.usecases.executions.journal_rows import added_up
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.usecases.reviews.open import ask_person
@@ -57,11 +58,12 @@ class ClaimedRun:
 
     def _purge_calls(
         self, locked: LockedExecution, run: TaskRun, path: str, notes: Sequence[Line]
-    ) -> None:
-        if self._journal is not None:
-            self._journal.purge(locked.tx, run, path)
+    ) -> JsonObject:
+        """Returns the tokens that they cost."""
+        spent = {} if self._journal is None else self._journal.purge(locked.tx, run, path)
         for note in notes:
             note.write(locked, run)
+        return spent
 
     def check(self) -> None:
         """Raise ClaimLost when the run was stopped or its claim was lost."""
@@ -95,7 +97,7 @@ class ClaimedRun:
         notes = self._leave_step(path)
 
         def write(locked: LockedExecution, run: TaskRun) -> TaskRun:
-            self._purge_calls(locked, run, path, notes)
+            spent = self._purge_calls(locked, run, path, notes)
             output_id = self._ports.ids.new()
             locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
             checkpoint = locked.checkpoint(
@@ -103,7 +105,7 @@ class ClaimedRun:
                 path,
                 output_id=output_id,
                 state=state,
-                usage=dict(usage or {}),
+                usage=dict(usage or spent),
                 seconds=seconds,
             )
             saved = locked.tx.task_runs.save(run, run.advanced()) if run.attempts > 1 else run
@@ -127,10 +129,12 @@ class ClaimedRun:
         notes = self._leave_step(question.path)
 
         def write(locked: LockedExecution, run: TaskRun) -> TaskRun:
-            self._purge_calls(locked, run, question.path, notes)
+            spent = self._purge_calls(locked, run, question.path, notes)
             output_id = self._ports.ids.new()
             locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
-            ask_person(locked, run, question, output_id, output, state)
+            within = inside(locked.checkpoints, question.path)
+            cost = added_up([spent, *(each.usage for each in within)])
+            ask_person(locked, run, question, output_id, output, state, spent=cost)
             return run
 
         self._write(write, may_wait=may_wait)
