@@ -1,173 +1,69 @@
-"""A flow that halts once, beside CrewAI's own pause and resume; and what a replay costs.
-
-Both sides in one process, each over SQLite: ours by the use cases, from the kickoff to the end,
-CrewAI's by ``kickoff`` and ``from_pending().resume()``. In pairs, in turn; CPU time of the process.
-``python bench/flows.py [pairs]``
-"""
+"""A flow that halts once, beside CrewAI's own pause and resume; and what a replay costs."""
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import logging
-import os
-import statistics
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from functools import cache
-from pathlib import Path
-from typing import Any
+from functools import partial
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
-STEPS = (1, 10, 40, 100)
-REPEATS = 5
+from harness.bench import Bench
+from harness.databases import POSTGRES, SQLITE
+from harness.pairs import Sample, in_turn, ratios, values
+from harness.record import Record, at_most
+from harness.sides import Side
 
-FLOW = """
-from crewai import Flow
-from crewai.flow import human_feedback, listen, or_, start
-
-class OneReview(Flow):
-    @start()
-    def begin(self):
-        return "begun"
-
-    @listen(begin)
-    @human_feedback(message="Good?")
-    def review(self):
-        return "draft"
-
-    @listen(review)
-    def publish(self):
-        return "published"
-
-class Rounds(Flow):
-    @start()
-    def begin(self):
-        return "begun"
-
-    @listen(or_(begin, "again"))
-    @human_feedback(message="Good?", emit=["again", "done"])
-    def write(self):
-        return "draft"
-"""
+TITLE = "A CrewAI flow of three methods and one review, in one process"
+OURS, THEIRS = "Crew Orchestrator", "CrewAI alone"
+PLACES = ("1", "10", "40", "100")
 
 
-def main() -> None:
-    """Measure both."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pairs", nargs="?", type=int, default=15)
-    pairs = parser.parse_args().pairs
-    logging.disable(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="bench-") as made:
-        folder = Path(made)
-        (folder / "bench_flow.py").write_text(FLOW)
-        sys.path.insert(0, str(folder))
-        os.environ["CREWAI_STORAGE_DIR"] = str(folder / "crewai")
-        bench_pairs(folder, pairs)
-        bench_replay(folder)
+def run(bench: Bench) -> Record:
+    """CPU of the process from the kickoff to the end, and of a run that goes on after a halt."""
+    rounds, flows = bench.rounds((15, 10), (2, 1))
+    replays = bench.scale(5, 1)
+    scale = {"rounds": rounds, "flows in a round": flows, "replays": replays}
+    record = Record("flows", TITLE, scale)
+    for database in (SQLITE, POSTGRES):
+        with ours(bench, database, "OneReview") as mine, bare(bench) as theirs:
+            turns = {OURS: partial(turn, mine, flows), THEIRS: partial(turn, theirs, flows)}
+            note_flows(record, database, in_turn(turns, rounds, warm_up=bench.scale(2, 1)))
+    with ours(bench, SQLITE, "Rounds") as mine:
+        note_replays(record, [mine.run(bench.scale(100, 10)) for _ in range(replays)])
+    return record
 
 
-def bench_pairs(folder: Path, pairs: int) -> None:
-    """Ours and CrewAI's, one after the other, as often as asked; the first of each warms up."""
-    world = a_world(folder, "OneReview")
-    bare = bare_flow(folder)
-    sides: tuple[Callable[[], None], ...] = (lambda: one_of_ours(world), bare)
-    for side in sides:
-        cpu_seconds(side)
-    ratios, ours, theirs = [], [], []
-    for number in range(pairs):
-        in_turn = sides if number % 2 else tuple(reversed(sides))
-        taken = {side: cpu_seconds(side) for side in in_turn}
-        ours.append(taken[sides[0]])
-        theirs.append(taken[sides[1]])
-        ratios.append(ours[-1] / theirs[-1])
-    world.ports.store.dispose()
-    print("a flow of three methods and one review, CPU ms")
-    for name, values in (("ours", ours), ("bare CrewAI", theirs)):
-        print(f"  {name:14}{told([each * 1000 for each in values], '7.1f')}")
-    print(f"  {'ratio':14}{told(ratios, '7.2f')}")
+def ours(bench: Bench, database: str, flow: str) -> Side:
+    """The use cases over a new database, with one of the flows."""
+    arguments = {"url": bench.databases.new(database), "flow": flow}
+    return Side("sides/flow_ours.py", bench.new_folder("ours"), arguments)
 
 
-def bench_replay(folder: Path) -> None:
-    """The CPU time of a run that goes on after so many rounds, beside one after a single round."""
-    print("\na run that goes on after so many steps were committed, CPU ms")
-    first = 0.0
-    for steps in STEPS:
-        world = a_world(folder, "Rounds")
-        with silence():
-            execution_id = world.halted()
-        taken = []
-        for number in range(1, steps + REPEATS):
-            world.say(execution_id, "write", outcome="again")
-            spent = cpu_seconds(world.work)
-            if number >= steps:
-                taken.append(spent)
-        world.ports.store.dispose()
-        median = statistics.median(taken)
-        first = first or median
-        shown = told([each * 1000 for each in taken], "7.1f")
-        print(f"  {steps:<14}{shown}   {median / first:.2f} times the first")
+def bare(bench: Bench) -> Side:
+    """CrewAI alone."""
+    return Side("sides/flow_bare.py", bench.new_folder("bare"), {})
 
 
-def a_world(folder: Path, name: str) -> Any:
-    """The use cases over a new SQLite file, with the flow deployed."""
-    from world import migrated, world_of  # noqa: PLC0415 - after CrewAI's folder is set
-
-    from orchestrator.adapters.runners.crewai import CrewaiRunner  # noqa: PLC0415
-
-    made = Path(tempfile.mkdtemp(dir=folder))
-    runner = CrewaiRunner(folder / "crewai", flows=True)
-    # A worker process loads a plan once, when it starts.
-    runner.plan = cache(runner.plan)  # type: ignore[method-assign]
-    return world_of(f"sqlite:///{migrated(made)}", runner, target=f"bench_flow:{name}")
+def turn(side: Side, flows: int) -> Sample:
+    """What one flow took, of so many."""
+    return {"cpu": side.run(flows)["cpu"] * 1000 / flows}
 
 
-def one_of_ours(world: Any) -> None:
-    """Kick off, halt, answer, end."""
-    execution_id = world.halted()
-    world.say(execution_id, "review", human_feedback="fine")
-    world.work()
-    assert world.snapshot(execution_id).result.raw == "published"
+def note_flows(record: Record, database: str, taken: dict[str, list[Sample]]) -> None:
+    """CPU of each side, and ours by theirs."""
+    for name, samples in taken.items():
+        record.measure(f"{name}, {database}", "CPU ms", values(samples, "cpu"))
+    paired = ratios(values(taken[OURS], "cpu"), values(taken[THEIRS], "cpu"))
+    aim = at_most(1) if database == SQLITE else None  # CrewAI's own store is SQLite
+    record.ratio(database, f"{THEIRS} on SQLite", paired, aim)
 
 
-def bare_flow(folder: Path) -> Callable[[], None]:
-    """The same by CrewAI alone: its pause, its SQLite file, its resume."""
-    from bench_flow import OneReview  # noqa: PLC0415
-    from crewai.flow.persistence import SQLiteFlowPersistence  # noqa: PLC0415
-
-    store = SQLiteFlowPersistence(str(folder / "bare.db"))
-
-    def run() -> None:
-        flow = OneReview(persistence=store)
-        flow.kickoff()
-        assert OneReview.from_pending(flow.flow_id, store).resume("fine") == "published"
-
-    return run
-
-
-def cpu_seconds(work: Callable[[], None]) -> float:
-    """What the process, all its threads, spends, the panels included that CrewAI draws."""
-    with silence():
-        began = time.process_time()
-        work()
-        return time.process_time() - began
-
-
-@contextlib.contextmanager
-def silence() -> Iterator[None]:
-    """CrewAI draws its panels all the same, for nobody."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
-        yield
-
-
-def told(values: list[float], form: str) -> str:
-    """Median, smallest and largest."""
-    low, high = min(values), max(values)
-    return f"{statistics.median(values):{form}}   ({low:{form}} to {high:{form}})"
-
-
-if __name__ == "__main__":
-    main()
+def note_replays(record: Record, taken: list[Sample]) -> None:
+    """CPU of the run that goes on after so many committed steps, and whether that is linear."""
+    for place in PLACES:
+        if place in taken[0]:
+            what = f"a run that goes on after {place} committed steps"
+            record.measure(what, "CPU ms", values(taken, place))
+    if PLACES[-1] in taken[0]:
+        first, middle, last = (values(taken, place) for place in ("1", "40", "100"))
+        early = [(b - a) / 39 for a, b in zip(first, middle, strict=True)]
+        late = [(b - a) / 60 for a, b in zip(middle, last, strict=True)]
+        what = "a step that is replayed, from the 40th to the 100th"
+        record.ratio(what, "one of the first 40", ratios(late, early), at_most(1.2))

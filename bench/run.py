@@ -26,6 +26,7 @@ BENCHES = (
     "start",
     "load",
     "idle",
+    "flows",
     "history",
     "outputs",
     "races",
