@@ -14,6 +14,7 @@ from orchestrator.ports import Ports
 from orchestrator.settings import Settings
 from orchestrator.usecases.executions.changed_code import Turns
 from orchestrator.usecases.executions.claiming import Worker
+from orchestrator.usecases.operations.declared import note_declared
 from orchestrator.usecases.operations.load_deployments import digests_of, load_deployments
 from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.wiring import make_ports
@@ -45,6 +46,7 @@ class WorkerProcess:
     def begin(self) -> None:
         """Load the deployments' code where this worker runs crews, and begin to keep leases."""
         if jobs.runs_crews(self.identity.queues):
+            note_declared(self.ports)
             self._loaded = load_deployments(
                 self.ports, self.identity.name, self.identity.queues, self.keeper.process
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -16,20 +17,7 @@ from orchestrator.api.common.head import HeadAsGet
 from orchestrator.api.common.lenient_path import LenientPath
 from orchestrator.api.common.openapi import DescribedApp
 from orchestrator.api.common.request_log import HEADER, RequestLog, bind_path_ids
-from orchestrator.api.front_page import front_page
 from orchestrator.api.metrics import exposition
-from orchestrator.api.pages.analytics import analytics_page
-from orchestrator.api.pages.answer_page import answer_page
-from orchestrator.api.pages.assets import assets
-from orchestrator.api.pages.bulk import bulk
-from orchestrator.api.pages.execution_pages import execution_pages
-from orchestrator.api.pages.inbox import inbox
-from orchestrator.api.pages.live import LiveRows, live
-from orchestrator.api.pages.live_review import live_review
-from orchestrator.api.pages.operations import operations
-from orchestrator.api.pages.review_page import review_page
-from orchestrator.api.pages.sign_in import sign_in
-from orchestrator.api.pages.sign_on import sign_on
 from orchestrator.api.platform.calls import calls, healthy
 from orchestrator.api.platform.respond import callback
 from orchestrator.api.probes import probes
@@ -49,6 +37,9 @@ from orchestrator.api.v1.messages import messages
 from orchestrator.api.v1.reviews import reviews
 from orchestrator.api.v1.steering import steering
 from orchestrator.ports import Ports
+
+PAGES = "orchestrator.api.site"
+"""The module that imports the pages: by name, so that nothing else has to wait for it."""
 
 _DESCRIPTION = """Crews that stop, ask a person, and carry on exactly once.
 
@@ -88,7 +79,6 @@ def create_app(
     app.state.metrics_public = metrics_public
     app.state.operator = operator
     app.state.feed = Feed(ports)
-    app.state.live_rows = LiveRows(ports, app.state.feed)
     app.add_middleware(HeadAsGet)
     app.add_middleware(Admission, most_waiting=max_waiting_requests)
     if cors_origins:
@@ -133,21 +123,10 @@ def _route(app: FastAPI) -> None:
         inbound,
         audit,
         callback,
-        answer_page,
-        sign_on,
-        sign_in,
-        assets,
-        live,
-        bulk,
-        inbox,
-        live_review,
-        review_page,
-        analytics_page,
-        execution_pages,
-        operations,
-        front_page,
     ):
         app.include_router(router)
+    if app.state.operator is None:  # commands read no pages, and need not wait for what draws them
+        importlib.import_module(PAGES).add_pages(app)
     app.include_router(calls, prefix=base, dependencies=named, tags=["crews"])
     app.add_api_route(base, healthy, dependencies=named, include_in_schema=False)
     app.include_router(calls, include_in_schema=False)

@@ -26,7 +26,7 @@ from orchestrator.api.common.openapi import documented_as
 from orchestrator.domain.figures import DURATION_BUCKETS, TaskFigures
 from orchestrator.errors import Unauthorized
 from orchestrator.usecases.operations.delivery_metrics import DeliveryMetrics
-from orchestrator.usecases.operations.metrics import Backlog, Metrics, metrics
+from orchestrator.usecases.operations.metrics import Backlog, MailMetrics, Metrics, metrics
 from orchestrator.usecases.operations.tokens import live_token
 
 PREFIX = "crew_orchestrator_"
@@ -70,12 +70,7 @@ class _Collector:
         yield from _backlog("messages_waiting", waiting, reading.messages)
         refused = {(): float(reading.refused_messages)}
         yield _gauge("messages_refused_5m", "Messages refused in the last 5 minutes", (), refused)
-        refusals = CounterMetricFamily(
-            f"{PREFIX}jobs_refused", "Jobs that were refused", labels=("why",)
-        )
-        for why, count in reading.refused_jobs.items():
-            refusals.add_metric((why,), count)
-        yield refusals
+        yield _refused("jobs_refused", "Jobs that were refused", reading.refused_jobs)
         failing = {(step,): seconds for step, seconds in reading.failing_steps.items()}
         help_ = "For how long a step of the sweep fails"
         yield _gauge("sweep_step_failing_seconds", help_, ("step",), failing)
@@ -84,6 +79,7 @@ class _Collector:
         workers = {(queue,): count for queue, count in reading.workers.items()}
         yield _gauge("workers", "Workers seen lately", ("queue",), workers)
         yield from _deliveries(reading.deliveries)
+        yield from _mails(reading.mails)
 
 
 def _gauge(name: str, help_: str, labels: Sequence[str], samples: Mapping[Any, float]) -> Metric:
@@ -92,6 +88,24 @@ def _gauge(name: str, help_: str, labels: Sequence[str], samples: Mapping[Any, f
     for values, value in samples.items():
         family.add_metric(values, value)
     return family
+
+
+def _refused(name: str, help_: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(PREFIX + name, help_, labels=("why",))
+    for why, count in counts.items():
+        family.add_metric((why,), count)
+    return family
+
+
+def _mails(found: MailMetrics) -> Iterator[Metric]:
+    unread = {(): float(found.unread.count)}
+    yield _gauge("mails_unread", "Mails that came in and wait to be read", (), unread)
+    oldest = {(): found.unread.oldest_seconds}
+    yield _gauge("mails_unread_oldest_seconds", "How long the oldest of these waits", (), oldest)
+    yield _refused("mails_refused", "Mails that came in and decided nothing", found.refused)
+    mailboxes = {(name,): seconds for name, seconds in found.mailboxes.items()}
+    help_ = "How long ago a mailbox was read last"
+    yield _gauge("mailbox_last_read_seconds", help_, ("mailbox",), mailboxes)
 
 
 def _backlog(name: str, help_: str, found: Mapping[str, Backlog]) -> Iterator[Metric]:

@@ -57,7 +57,7 @@ def list_newest(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Show who changed endpoints, secrets and tokens.
+    """Show who changed endpoints, secrets and tokens, and what was edited of deployments.
 
     The newest first. `orchestrator audit` alone does the same.
     """

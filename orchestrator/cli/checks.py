@@ -17,7 +17,8 @@ from orchestrator.cli.application import settings_with
 from orchestrator.cli.mail_checks import mail_findings
 from orchestrator.errors import OrchestratorError
 from orchestrator.settings import Settings, make_data_folder, require_writable
-from orchestrator.usecases.operations.doctor import Finding, examine
+from orchestrator.usecases.operations.doctor import examine
+from orchestrator.usecases.operations.finding import Finding
 from orchestrator.wiring import make_ports
 
 FULL_QUEUE = 1000

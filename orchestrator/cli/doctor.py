@@ -12,7 +12,7 @@ from orchestrator.cli.application import Data, DeploymentFile
 from orchestrator.cli.printing import AsJson, print_json
 
 if TYPE_CHECKING:
-    from orchestrator.usecases.operations.doctor import Finding
+    from orchestrator.usecases.operations.finding import Finding
 
 
 def doctor(

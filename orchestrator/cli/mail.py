@@ -23,7 +23,8 @@ application = typer.Typer(
 )
 
 State = Annotated[MailState | None, typer.Option(help="Only those that came to this.")]
-Limit = Annotated[int, typer.Option(min=1, max=100, help="How many to show at most.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many to show at most.")]
+Sender = Annotated[str | None, typer.Option(help="Only those of this address.")]
 
 OFF = "No mail is sent: set ORCHESTRATOR_SMTP_URL and ORCHESTRATOR_MAIL_FROM."
 
@@ -125,6 +126,7 @@ def inbound(
     *,
     state: State = None,
     deployment: OfDeployment = None,
+    sender: Sender = None,
     limit: Limit = 50,
     as_json: AsJson = False,
 ) -> None:
@@ -132,9 +134,9 @@ def inbound(
 
     With the reasons of those that decided nothing.
     """
-    wanted = {"deployment": deployment, "state": state.value if state else None}
-    found = service.call("GET", "/v1/mails", limit=limit, **wanted)["mails"]
-    columns = ("mail_id", "state", "deployment", "review_id", "received_at", "reason")
+    wanted = {"deployment": deployment, "state": state.value if state else None, "sender": sender}
+    found = service.listed("/v1/mails", limit, **wanted)
+    columns = ("mail_id", "sender", "state", "deployment", "review_id", "received_at", "reason")
     print_records(found, columns, as_json=as_json)
 
 

@@ -1,18 +1,24 @@
-"""What ``orchestrator doctor`` checks of mails: whether people who are asked can be written to."""
+"""What ``orchestrator doctor`` checks of mails: whether they can be sent, and fetched."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from orchestrator.adapters.deployment_file import load_deployments
-from orchestrator.errors import OrchestratorError
+from orchestrator.errors import InvalidSettings, OrchestratorError
 from orchestrator.settings import Settings
-from orchestrator.usecases.operations.doctor import Finding
+from orchestrator.usecases.operations.finding import Finding
 from orchestrator.wiring import make_mail_sender
 
 
 def mail_findings(settings: Settings) -> Iterator[Finding]:
-    """Knock at the mail server, or say who is asked by nobody."""
+    """Knock at the mail server and the mailbox that are set, or say who is asked by nobody."""
+    yield from _sent(settings)
+    if settings.mail_imap_host is not None:
+        yield _fetched(settings)
+
+
+def _sent(settings: Settings) -> Iterator[Finding]:
     sender = make_mail_sender(settings)
     if sender is None or settings.relay is None:
         yield from _unwritten(settings)
@@ -24,6 +30,17 @@ def mail_findings(settings: Settings) -> Iterator[Finding]:
     if settings.public_url is None:
         mend = "Set ORCHESTRATOR_PUBLIC_URL for every process"
         yield Finding("mail", "mails have no links: no public URL is set", mend)
+
+
+def _fetched(settings: Settings) -> Finding:
+    mend = "Start its server, or correct ORCHESTRATOR_MAIL_IMAP_HOST, _USER and _PASSWORD"
+    try:
+        from orchestrator.cli.mail_processes import check_mailbox
+
+        name, why = check_mailbox(settings)
+    except InvalidSettings as error:
+        return Finding("mailbox", error.message, "Correct it where `orchestrator mail fetch` runs")
+    return Finding("mailbox", f"{name}: {why or 'can be read from here'}", mend if why else None)
 
 
 def _unwritten(settings: Settings) -> Iterator[Finding]:

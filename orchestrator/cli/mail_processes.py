@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import structlog
 
 from orchestrator.adapters.logs import configure_logging
-from orchestrator.errors import AddressInUse, InvalidSettings
+from orchestrator.errors import AddressInUse, InvalidSettings, Transient
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
 from orchestrator.usecases.operations.take_mail import Envelope, store_mail
 from orchestrator.wiring import make_ports
 
 try:
-    from orchestrator.adapters.inbound_mail.mailbox import Account, Mailbox
+    from orchestrator.adapters.inbound_mail.mailbox import Account, Mailbox, Tell
     from orchestrator.adapters.inbound_mail.servers import Keep, Listening, listen
 except ModuleNotFoundError as missing:
     raise InvalidSettings(
@@ -53,6 +53,18 @@ def keeping(ports: Ports) -> Keep:
     return keep
 
 
+def noting(ports: Ports, mailbox: str) -> Tell:
+    """What notes that a mailbox was looked at, for metrics and doctor, which run elsewhere."""
+
+    def tell(error: str | None) -> None:
+        try:
+            ports.store.transact(lambda tx: tx.mails.looked_at(mailbox, error), durable=False)
+        except Transient:
+            log.warning("look at the mailbox not noted", mailbox=mailbox)
+
+    return tell
+
+
 def fetch_mail(settings: Settings, *, once: bool) -> None:
     """Fetch replies until SIGTERM, or once. Raises InvalidSettings."""
     configure_logging(settings)
@@ -62,7 +74,7 @@ def fetch_mail(settings: Settings, *, once: bool) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    mailbox = Mailbox(account, lambda raw: store_mail(ports, raw))
+    mailbox = Mailbox(account, lambda raw: store_mail(ports, raw), noting(ports, account.name))
     try:
         if once:
             mailbox.fetch()
@@ -70,6 +82,12 @@ def fetch_mail(settings: Settings, *, once: bool) -> None:
             mailbox.watch(stop)
     finally:
         ports.store.dispose()
+
+
+def check_mailbox(settings: Settings) -> tuple[str, str | None]:
+    """The mailbox's name, and what keeps it from being read from here. Raises InvalidSettings."""
+    account = _account(settings)
+    return account.name, Mailbox(account, lambda _: None).check()
 
 
 async def _serve(places: Sequence[Listening], domain: str, keep: Keep) -> None:

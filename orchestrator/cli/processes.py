@@ -16,6 +16,7 @@ from orchestrator.adapters.telemetry import tracing
 from orchestrator.api.app import create_app
 from orchestrator.api.connections import allow_many_connections, bounded_http
 from orchestrator.settings import Settings
+from orchestrator.usecases.operations.declared import note_declared
 from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.usecases.operations.sweep import Swept, sweep
 from orchestrator.usecases.operations.tokens import ensure_first_token
@@ -39,6 +40,7 @@ def serve_api(settings: Settings) -> None:
     if settings.given_api_token is not None:
         ensure_first_token(ports, settings.given_api_token)
     sealed_warning(ports)
+    note_declared(ports)
     app = create_app(
         ports,
         max_request_bytes=settings.max_request_bytes,

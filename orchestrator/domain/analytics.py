@@ -37,7 +37,7 @@ class What(StrEnum):
     DEADLINE = "deadline"
     """The same of those with a time at which they expire."""
     REJECTED = "rejected"
-    """Rounds of a task in which changes were wanted; the amount are the tokens that they cost."""
+    """Rounds of a task or method after which it ran again; the amount are the tokens they cost."""
 
 
 class Key(NamedTuple):
@@ -76,6 +76,8 @@ def _lines(review: ClosedReview) -> Iterable[tuple[What, str, int, float]]:
     yield What.OUTCOME, review.ended, 0, 0
     if review.state is ReviewState.WITHDRAWN:
         return
+    if review.before is not None:
+        yield What.REJECTED, review.task_name, 0, review.before
     is_answered = review.state is ReviewState.ANSWERED
     for what, by in ((What.TARGET, review.sla_at), (What.DEADLINE, review.expires_at)):
         if by is not None:

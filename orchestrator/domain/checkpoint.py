@@ -52,7 +52,8 @@ class Checkpoint:
     ``path`` names the step: a crew's task by its name, a flow's method by ``method#n`` (its n-th
     call), what is inside a method below that (``team#1/task:write``). ``number`` rises by one with
     each checkpoint of an execution. ``name`` is what people call the step, ``seconds`` and
-    ``usage`` (token counts) are what a committed step cost where it is no task run of its own.
+    ``usage`` (token counts) are what a step that was committed, or that a person is asked about,
+    cost where it is no task run of its own.
     ``state`` is the runner's own. ``change`` is what a REWIND does to earlier entries.
     """
 
@@ -92,6 +93,11 @@ def standing(checkpoints: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
         else:
             left[each.number] = each
     return tuple(left.values())
+
+
+def inside(checkpoints: Iterable[Checkpoint], path: str) -> tuple[Checkpoint, ...]:
+    """Those of the steps inside the one at a path."""
+    return tuple(each for each in checkpoints if each.path.startswith(f"{path}/"))
 
 
 def as_of(checkpoints: Iterable[Checkpoint], number: int) -> tuple[Checkpoint, ...]:

@@ -12,8 +12,10 @@ from orchestrator.domain.review import ReviewState
 class ClosedReview:
     """What of a closed review is counted.
 
-    ``tokens`` are those of the run whose output was rejected, ``automatic`` says that a rule
-    answered, and nobody in person.
+    ``tokens`` are those of the run, or the step of a flow, whose output was rejected. ``automatic``
+    says that a rule answered, and nobody in person. ``before`` are the tokens of the round before
+    this one where that ended with an option by which a flow's method came to be asked about again:
+    None where it did not.
     """
 
     id: str
@@ -31,6 +33,7 @@ class ClosedReview:
     expires_at: datetime | None
     tokens: int = 0
     automatic: bool = False
+    before: int | None = None
 
     @property
     def ended(self) -> str:

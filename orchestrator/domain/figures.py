@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from orchestrator.domain.execution import ExecutionState
 
@@ -13,6 +14,13 @@ DURATION_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0)
 
 TRY_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
 """The same for one try of a delivery."""
+
+
+class Refusals(StrEnum):
+    """What is refused, and counted by why, under the names that tallies have."""
+
+    JOBS = "refused"
+    MAILS = "refused_mails"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,30 @@ class MailState(StrEnum):
     """It could not be read, or what came of it was not foreseen: it is kept, for people."""
 
 
+class WhyRefused(StrEnum):
+    """Why a mail decides nothing, in a word; the reason says it in a sentence."""
+
+    NO_REPLY_ADDRESS = "no_reply_address"
+    """None of its recipients is an address that replies go to."""
+    SEVERAL_REVIEWS = "several_reviews"
+    NO_SENDER = "no_sender"
+    """Its From is not one address."""
+    NOT_ASKED = "not_asked"
+    """Nobody was asked by the mail that it answers."""
+    OTHER_SENDER = "other_sender"
+    """Somebody else was asked than who replied."""
+    UNPROVEN = "unproven"
+    """Nothing proves that it comes from its sender's domain."""
+    EMPTY = "empty"
+    """It says nothing above what it quotes."""
+    CLOSED = "closed"
+    """Nobody waits for it any more."""
+    TOO_OLD = "too_old"
+    """The mail that it answers is."""
+    NO_ANSWER = "no_answer"
+    """What it says cannot be an answer to this review."""
+
+
 _WAITING = (MailState.WAITING,)
 
 INBOUND_MAIL = Machine(
@@ -48,6 +72,8 @@ class StoredMail:
     ``message_id`` is its own, or a digest where it has none: the same mail is kept once. ``raw`` is
     it as it came; None where it was purged, and in lists. ``told`` is the address that a mail went
     to which explains why nothing was decided. ``publishes`` counts the jobs that were sent for it.
+    ``sender`` is what its From says, which nothing has proven; None where that is no address.
+    ``why`` sorts the reasons of those that were refused.
     """
 
     id: str
@@ -62,6 +88,13 @@ class StoredMail:
     execution_id: str | None = None
     review_id: str | None = None
     told: str | None = None
+    sender: str | None = None
+    why: WhyRefused | None = None
+
+    @property
+    def created_at(self) -> datetime:
+        """Its place in lists."""
+        return self.received_at
 
     def about(self, deployment: str, execution_id: str, review_id: str) -> StoredMail:
         """It turned out which review it is about."""
@@ -75,9 +108,9 @@ class StoredMail:
         """No person wrote it."""
         return self._settled("ignore", reason)
 
-    def refuse(self, reason: str, told: str | None = None) -> StoredMail:
+    def refuse(self, why: WhyRefused, reason: str, told: str | None = None) -> StoredMail:
         """It decides nothing; ``told`` is who gets to know."""
-        return replace(self._settled("refuse", reason), told=told)
+        return replace(self._settled("refuse", reason), why=why, told=told)
 
     def give_up(self, reason: str) -> StoredMail:
         """It could not be read."""

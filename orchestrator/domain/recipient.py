@@ -55,7 +55,8 @@ class Recipient:
     ``reason`` says why this person (``group legal``, ``creator``, ``delegated by …``). ``by_group``
     is the group as whose member they are asked; None where they are meant by themselves.
     ``token_hash`` is that of the token of this person's mail: one for each person and round.
-    ``trouble`` says why the last mail did not arrive. ``snoozed_until`` keeps reminders back.
+    ``trouble`` says why a mail did not arrive, until a later one to that address does.
+    ``snoozed_until`` keeps reminders back.
     """
 
     id: str
@@ -124,6 +125,10 @@ class Recipient:
     def undeliverable(self, why: str) -> Recipient:
         """A mail did not arrive, and will not."""
         return replace(self, trouble=why)
+
+    def reached(self) -> Recipient:
+        """A later mail to the person's address arrived."""
+        return replace(self, trouble=None)
 
     def delegate(self, to: str) -> Recipient:
         """The person handed the review on."""

@@ -20,6 +20,7 @@ REVIEW_EVENTS = (
     "recipient.ask",
     "recipient.snooze",
     "recipient.undeliverable",
+    "recipient.reached",
     *(f"recipient.{each.name}" for each in RECIPIENT.transitions),
 )
 """All that happens to a review, and to those who are asked in it."""

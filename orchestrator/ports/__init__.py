@@ -5,7 +5,14 @@ from __future__ import annotations
 from orchestrator.ports.access import Keys, Sessions, SignInLinks, StoredResponse, Tokens
 from orchestrator.ports.analytics import Analytics
 from orchestrator.ports.journal import CallJournal, Calls, HeldCall, LiveCall, ServedAnswer
-from orchestrator.ports.mail import Mails, Replies, SenderCheck, SenderProver
+from orchestrator.ports.mail import (
+    MailFilter,
+    Mails,
+    ReadMailbox,
+    Replies,
+    SenderCheck,
+    SenderProver,
+)
 from orchestrator.ports.operations import (
     Audit,
     FailingStep,
@@ -84,6 +91,7 @@ __all__ = [
     "Jobs",
     "Keys",
     "LiveCall",
+    "MailFilter",
     "MailIdentity",
     "Mails",
     "Manifests",
@@ -94,6 +102,7 @@ __all__ = [
     "Ports",
     "Position",
     "Progress",
+    "ReadMailbox",
     "Recipients",
     "Record",
     "Replies",

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from orchestrator.domain.inbound_mail import MailState, StoredMail
+from orchestrator.domain.inbound_mail import MailState, StoredMail, WhyRefused
 from orchestrator.domain.mail_reply import SenderProof
 from orchestrator.ports.sending import Fetcher
+from orchestrator.ports.work import Position
 
 
 class SenderProver(Protocol):
@@ -49,6 +50,32 @@ class Replies:
     domain: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MailFilter:
+    """Which mails are meant; what is None does not matter.
+
+    ``sender`` is what their From says.
+    """
+
+    deployments: Collection[str] | None = None
+    state: MailState | None = None
+    sender: str | None = None
+    review_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadMailbox:
+    """A mailbox that mails are fetched from: when it was looked at last, and when it could be read.
+
+    ``error`` says what was in the way when it was looked at last.
+    """
+
+    name: str
+    at: datetime
+    read_at: datetime | None
+    error: str | None
+
+
 class Mails(Protocol):
     """The mails that came in, in one transaction. What they say is kept encrypted.
 
@@ -78,10 +105,26 @@ class Mails(Protocol):
         """Note that its job is being published again; False where somebody else just did so."""
         ...
 
-    def newest(
-        self, state: MailState | None, deployments: Collection[str] | None, limit: int
+    def page(
+        self, wanted: MailFilter, after: Position | None, limit: int
     ) -> tuple[StoredMail, ...]:
-        """Mails that came to this, newest first; None does not matter."""
+        """Some of the mails that are meant, newest first."""
+        ...
+
+    def unread(self) -> tuple[int, datetime | None]:
+        """How many wait to be read, and when the one came that has waited for longest."""
+        ...
+
+    def refused(self, since: datetime) -> Mapping[WhyRefused, int]:
+        """How many that came since then were refused, by why."""
+        ...
+
+    def looked_at(self, mailbox: str, error: str | None) -> None:
+        """Note, by the database's clock, that a mailbox was read, or what was in the way."""
+        ...
+
+    def mailboxes(self) -> tuple[ReadMailbox, ...]:
+        """Those that were looked at in the last week."""
         ...
 
     def told(self, address: str, since: datetime) -> int:

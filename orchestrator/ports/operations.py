@@ -15,6 +15,7 @@ from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.figures import (
     EndpointHealth,
     OpenPlan,
+    Refusals,
     StateCount,
     StoredFormat,
     TaskFigures,
@@ -43,6 +44,17 @@ class Manifests(Protocol):
 
     def settings(self, deployment: str) -> JsonObject | None:
         """The settings that its file had when a worker last loaded it; None before that."""
+        ...
+
+    def declared(self) -> Mapping[str, JsonObject]:
+        """What the file said of each deployment when a process last started with it."""
+        ...
+
+    def declare(self, deployment: str, settings: JsonObject) -> JsonObject | None:
+        """Keep what the file says of a deployment now; returns what it said before, if anything.
+
+        Of several that do this at once, one is told of what was before.
+        """
         ...
 
     def plan(self, digest: str) -> Plan | None:
@@ -239,11 +251,11 @@ class Figures(Protocol):
         """The newest tries since then, 10,000 at most, by the hundreds of their status."""
         ...
 
-    def refuse(self, why: str) -> None:
-        """Count a job that was refused."""
+    def refuse(self, what: Refusals, why: str) -> None:
+        """Count one that was refused."""
         ...
 
-    def refused(self) -> Mapping[str, int]:
+    def refused(self, what: Refusals) -> Mapping[str, int]:
         """How many were, by why."""
         ...
 

@@ -119,6 +119,10 @@ class Recipients(Protocol):
         """Whoever got the token of that hash."""
         ...
 
+    def troubled(self, deployment: str, address: str, limit: int) -> tuple[Recipient, ...]:
+        """Some of those with that address whom a mail did not reach, execution by execution."""
+        ...
+
     def save(self, before: Recipient, after: Recipient) -> Recipient:
         """Write over the state and version of ``before``. Raises StaleWrite as executions do."""
         ...

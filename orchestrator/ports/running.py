@@ -102,19 +102,34 @@ class RunContext(Progress, Protocol):
         state: JsonObject | None = None,
         usage: Mapping[str, int] | None = None,
         seconds: float | None = None,
+        *,
+        may_wait: bool = False,
     ) -> None:
         """A step's output is final: it is never run again.
 
-        Raises TaskFailed, not to be retried, for what cannot be stored.
+        Where no other step is at work it ``may_wait``, to be written with what comes next: before
+        any step begins, or together with the end of the run. Raises TaskFailed, not to be
+        retried, for what cannot be stored.
         """
         ...
 
-    def ask(self, question: Question, output: Output, state: JsonObject | None = None) -> str:
-        """Ask a person about a step's output; returns the id of the review.
+    def ask(
+        self,
+        question: Question,
+        output: Output,
+        state: JsonObject | None = None,
+        *,
+        may_wait: bool = False,
+    ) -> None:
+        """Ask a person about a step's output. ``may_wait`` is as for a commit.
 
         The answer stands in the history of a later run. Raises TaskFailed, not to be retried, for
         what cannot be stored, and where the deployment allows no further round.
         """
+        ...
+
+    def write_waiting(self) -> None:
+        """Write now what may wait."""
         ...
 
     def cut(self, path: str) -> None:

@@ -14,6 +14,7 @@ from email.utils import getaddresses
 from orchestrator.domain.inbound_mail import LARGEST_MAIL
 from orchestrator.domain.mail_reply import InboundMail
 from orchestrator.domain.mail_reply.html_text import text_of
+from orchestrator.domain.person import address_of
 from orchestrator.errors import Unreadable
 
 LONGEST_HEADER = 8192
@@ -51,12 +52,24 @@ def read_mail(raw: bytes) -> InboundMail:
 
 def message_id_of(raw: bytes) -> str:
     """What tells a mail from any other: its Message-ID, or a digest where it has none."""
+    return _message_id(_first_headers(raw)) or f"sha256:{hashlib.sha256(raw).hexdigest()}"
+
+
+def sender_of(raw: bytes) -> str | None:
+    """The address that a mail says it is from, as addresses are compared; None where it has none.
+
+    Nothing proves it.
+    """
+    found = _addresses(_first_headers(raw).get("from", []))
+    return address_of(found[0]) if len(found) == 1 else None
+
+
+def _first_headers(raw: bytes) -> dict[str, list[str]]:
+    """The headers without the rest of the mail, which may be large; none where it is no mail."""
     try:
-        headers = message_from_bytes(raw[: 64 * 1024].split(b"\r\n\r\n", 1)[0])
-        found = _message_id(_headers(headers))
+        return _headers(message_from_bytes(raw[: 64 * 1024].split(b"\r\n\r\n", 1)[0]))
     except (MessageError, LookupError, ValueError, TypeError, RecursionError):
-        found = None
-    return found or f"sha256:{hashlib.sha256(raw).hexdigest()}"
+        return {}
 
 
 def _headers(message: Message) -> dict[str, list[str]]:

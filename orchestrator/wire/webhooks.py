@@ -8,9 +8,10 @@ from datetime import datetime
 from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.output import Output
-from orchestrator.domain.question import QuestionKind
+from orchestrator.domain.question import ANSWER_SCHEMA, QuestionKind
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
+from orchestrator.domain.typed_answer import answer_schema
 from orchestrator.wire.moment import iso
 from orchestrator.wire.words import STATUS
 
@@ -73,6 +74,7 @@ def human_input_body(
         "callback_url": callback_url(review, public_url, response_token),
         "expires_at": iso(review.expires_at),
         "kind": review.kind.value,
+        ANSWER_SCHEMA: answer_schema(review, asked.output),
     }
     if review.kind.is_about_call:
         question, options = review.question, list[Json](review.question.options)
@@ -129,13 +131,14 @@ def _new_request(
 
 
 def later_notice_body(
-    review: Review,
+    asked: AskedReview,
     event: str,
     recipient: Recipient,
     public_url: str | None,
     response_token: str | None,
 ) -> JsonObject:
     """A review still waits (``reminder``), or waits for somebody else too (``escalation``)."""
+    review = asked.review
     body: dict[str, Json] = {
         **pending_body(review),
         "event": event,
@@ -150,6 +153,7 @@ def later_notice_body(
         "sla_target_minutes": _minutes_to(review.created_at, review.sla_at),
         "callback_url": callback_url(review, public_url, response_token),
         "expires_at": iso(review.expires_at),
+        ANSWER_SCHEMA: answer_schema(review, asked.output),
     }
     return {key: value for key, value in body.items() if value is not None}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from httpx import Response
 
@@ -20,6 +21,8 @@ from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids
 from orchestrator.api import create_app
+from orchestrator.api.pages.live import LiveRows
+from orchestrator.api.v1.feed import Feed
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Deployment, StatusForm
 from orchestrator.jobs import CREWS, RESUME, RUN_TASK, Job
@@ -66,7 +69,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.secret = create_token(self.ports, "tests")[1]
-        self.clients.append(TestClient(create_app(self.ports, max_request_bytes=self.limit)))
+        self.clients.append(TestClient(APPS.lend(self.ports, self.limit)))
 
     def load(self) -> None:
         """A crew worker starts: it writes the manifests and is seen."""
@@ -128,6 +131,36 @@ class Service:
     ) -> Response:
         said = {"execution_id": execution_id, **body}
         return self.post(f"/crews/{deployment}/resume", said, headers=headers or {})
+
+
+class Apps:
+    """The app, with a test's own ports in it.
+
+    Tests share them: FastAPI builds a route when it first looks at it, which for all of ours takes
+    longer than most tests.
+    """
+
+    def __init__(self) -> None:
+        self._free: list[FastAPI] = []
+        self._lent: list[FastAPI] = []
+
+    def lend(self, ports: Ports, limit: int) -> FastAPI:
+        """One that nobody else in the test has."""
+        app = self._free.pop() if self._free else create_app(ports, max_request_bytes=limit)
+        self._lent.append(app)
+        app.state.max_request_bytes = limit
+        app.state.ports = ports
+        app.state.feed = Feed(ports)
+        app.state.live_rows = LiveRows(ports, app.state.feed)
+        return app
+
+    def take_back(self) -> None:
+        """The test is over."""
+        self._free += self._lent
+        self._lent.clear()
+
+
+APPS = Apps()
 
 
 @pytest.fixture(scope="session")
@@ -203,6 +236,7 @@ def serve(
         return Service(ports, jobs)
 
     yield start
+    APPS.take_back()
     for store in stores:
         store.dispose()
 

@@ -12,7 +12,7 @@ import pytest
 from replies import ANN, DOMAIN, TOKEN, reply
 
 from orchestrator.domain.inbound_mail import StoredMail
-from orchestrator.ports import Replies
+from orchestrator.ports import MailFilter, Replies
 
 if TYPE_CHECKING:
     from conftest import Service
@@ -37,7 +37,7 @@ def post(
 
 
 def stored(service: Service) -> list[StoredMail]:
-    mails = service.ports.store.read(lambda tx: tx.mails.newest(None, None, 10))
+    mails = service.ports.store.read(lambda tx: tx.mails.page(MailFilter(), None, 10))
     found = [service.ports.store.read(lambda tx, m=mail: tx.mails.get(m.id)) for mail in mails]
     return [mail for mail in found if mail]
 

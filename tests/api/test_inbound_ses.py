@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from replies import ANN, DOMAIN, TOKEN, reply
 
 from orchestrator.domain.delivery import SendResult
-from orchestrator.ports import Replies
+from orchestrator.ports import MailFilter, Replies
 from orchestrator.wire.sns import is_amazons
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def test_a_published_mail_is_stored_once_with_its_envelope(
 ) -> None:
     for _ in range(2):
         assert service.client.post("/v1/inbound/ses", json=fields).status_code == 200
-    [listed] = service.ports.store.read(lambda tx: tx.mails.newest(None, None, 10))
+    [listed] = service.ports.store.read(lambda tx: tx.mails.page(MailFilter(), None, 10))
     mail = service.ports.store.read(lambda tx: tx.mails.get(listed.id))
     assert mail
     assert mail.raw
@@ -147,7 +147,7 @@ def test_what_amazon_did_not_sign_is_refused(
 ) -> None:
     assert service.client.post("/v1/inbound/ses", json=fields).status_code == status
     assert len(amazon.fetched) == fetched
-    assert service.ports.store.read(lambda tx: tx.mails.newest(None, None, 10)) == ()
+    assert service.ports.store.read(lambda tx: tx.mails.page(MailFilter(), None, 10)) == ()
 
 
 def test_a_certificate_that_cannot_be_had_is_waited_for(service: Service, amazon: Amazon) -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
+from replies import reply, take_all, takes_replies
 
 from orchestrator.api import create_app
+from orchestrator.cli.mail_processes import noting
+from orchestrator.usecases.operations.take_mail import store_mail
 from orchestrator.usecases.operations.tokens import create_token
 
 if TYPE_CHECKING:
@@ -61,6 +65,25 @@ def test_workers_are_counted_by_queue(service: Service) -> None:
 def test_webhooks_are_counted_by_state(service: Service) -> None:
     service.halted(humanInputWebhook={"url": "https://93.184.215.14/hook"})
     assert read(service, "deliveries", deployment="article", state="PENDING") == 1
+
+
+def test_mails_that_came_in_are_counted(service: Service) -> None:
+    takes_replies(service)
+    assert read(service, "mails_refused_total", why="not_asked") == 0
+    store_mail(service.ports, reply("ok"))
+    assert read(service, "mails_unread") == 1
+    assert read(service, "mails_unread_oldest_seconds") > 0
+    take_all(service)
+    assert read(service, "mails_unread") == read(service, "mails_unread_oldest_seconds") == 0
+    assert read(service, "mails_refused_total", why="not_asked") == 1
+
+
+def test_a_mailbox_that_cannot_be_read_has_not_been_for_ever(service: Service) -> None:
+    name = "answers at imap.example, INBOX"
+    noting(service.ports, name)("no route to host")
+    assert read(service, "mailbox_last_read_seconds", mailbox=name) == inf
+    noting(service.ports, name)(None)
+    assert read(service, "mailbox_last_read_seconds", mailbox=name) < inf
 
 
 @pytest.mark.parametrize("limited", [True, False])

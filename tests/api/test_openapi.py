@@ -25,7 +25,7 @@ RESPOND = "/crewai_plus/api/v1/human_feedback_requests/{review_id}/respond"
 NOT_EVERY_INPUT_FITS = [positive_data_acceptance]
 """What the document allows may still lack an input of this crew, or name a closed review."""
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
 """How often each call is made; with FUZZ_ANEW in the environment each time otherwise."""
 
 BOUNDED = settings(

@@ -14,13 +14,14 @@ from orchestrator.domain.permission import Permission
 from orchestrator.jobs import KICKOFF
 from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.webhooks import deliveries as sending_again
 from orchestrator.usecases.webhooks.deliver import drain
 
 if TYPE_CHECKING:
     from conftest import Service
 
 HOOK = "https://93.184.215.14/hook"
-PAGES = ("executions", "endpoints", "deliveries", "messages", "deployments", "doctor")
+PAGES = ("executions", "endpoints", "deliveries", "messages", "mails", "deployments", "doctor")
 
 
 @pytest.fixture
@@ -150,6 +151,7 @@ def forms(desk: Browser) -> list[str]:
         f"/inbox/executions/{failed}/retry",
         f"/inbox/endpoints/{endpoint_id}/enable",
         f"/inbox/endpoints/{endpoint_id}/disable",
+        f"/inbox/endpoints/{endpoint_id}/replay",
         f"/inbox/deliveries/{deliveries[0]['delivery_id']}/replay",
     ]
 
@@ -176,7 +178,8 @@ def test_who_may_only_look_sees_no_buttons_and_changes_nothing(desk: Browser) ->
     before = standing(desk.service)
     for path in paths:
         assert eye.send(path, sure="yes").status_code == 403
-        assert path not in eye.text(path.rpartition("/")[0] if "executions" in path else ENDPOINTS)
+        shown_on = "/inbox/deliveries?state=" if "deliveries" in path else path.rpartition("/")[0]
+        assert path not in eye.text(shown_on)
     assert standing(desk.service) == before
     assert eye.get("/inbox/doctor").status_code == 403
 
@@ -212,6 +215,41 @@ def test_an_endpoint_is_enabled_and_what_was_cancelled_sent_again(desk: Browser)
     assert re.findall(r'action="(/inbox/deliveries/[^"]*/replay)"', left) == [second]
     assert desk.send(first).status_code == 409
     assert "There is nothing of the kind" in desk.text("/inbox/deliveries")
+
+
+def test_all_that_failed_at_an_endpoint_is_sent_again_by_who_is_sure(desk: Browser) -> None:
+    endpoint_id = cancelled(desk.service)
+    path = f"{ENDPOINTS}/{endpoint_id}"
+    assert "Enable it to send again" in desk.text(path)
+    assert desk.send(f"{path}/replay", sure="yes").status_code == 422
+    desk.send(f"{path}/enable")
+    assert "the receiver gets 2 again" in desk.text(path)
+    assert desk.send(f"{path}/replay").status_code == 422
+    assert states(desk.service) == {"CANCELLED"}
+
+    told = desk.send(f"{path}/replay", sure="yes")
+
+    assert "2 deliveries are being sent again." in told.text
+    assert "Send again everything" not in told.text
+    assert states(desk.service) == {"PENDING"}
+    newest = desk.service.get("/v1/audit").json()["audit"][0]
+    assert (newest["event"], newest["actor"]) == ("endpoint.replay", "token:desk")
+
+
+def test_what_one_press_sends_again_is_bounded(
+    desk: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"{ENDPOINTS}/{cancelled(desk.service)}"
+    desk.send(f"{path}/enable")
+    monkeypatch.setattr(sending_again, "REPLAYED_AT_ONCE", 1)
+    assert "1 delivery is being sent again." in desk.send(f"{path}/replay", sure="yes").text
+    assert states(desk.service) == {"PENDING", "CANCELLED"}
+    assert "1 delivery is being sent again." in desk.send(f"{path}/replay", sure="yes").text
+    assert "0 deliveries are" in desk.send(f"{path}/replay", sure="yes").text
+
+
+def states(service: Service) -> set[str]:
+    return {each["state"] for each in service.get("/v1/deliveries").json()["deliveries"]}
 
 
 def test_messages_say_what_became_of_them(desk: Browser) -> None:

@@ -198,6 +198,6 @@ def test_a_cookie_is_no_right_to_the_calls(browser: Browser) -> None:
     assert browser.get("/v1/reviews").status_code == 401
 
 
-def test_a_session_is_refused_by_what_no_socket_serves_as_well(service: Service) -> None:
+def test_what_no_socket_serves_has_no_pages(service: Service) -> None:
     app = create_app(service.ports, max_request_bytes=1000, operator="operator")
-    assert TestClient(app).get("/inbox", follow_redirects=False).status_code == 303
+    assert TestClient(app).get("/inbox", follow_redirects=False).status_code == 404

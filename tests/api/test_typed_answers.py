@@ -59,6 +59,20 @@ def service(serve: Callable[..., Service]) -> Service:
     return served
 
 
+def test_who_is_told_of_a_typed_review_is_told_what_answers_it(service: Service) -> None:
+    hook = {"humanInputWebhookUrl": "https://93.184.215.14/hook"}
+    for of, is_typed in (("typed", True), ("article", False)):
+        execution_id = service.halted(of, **hook)
+        review_id = service.pending(execution_id, of)["task_id"]
+        schema = service.get(f"/v1/reviews/{review_id}").json().get("answer_schema")
+        assert (schema is not None) is is_typed
+        lines = service.get(f"/v1/executions/{execution_id}/timeline").json()["timeline"]
+        (opened,) = (each for each in lines if each["event"] == "review.open")
+        for told in (service.notice(execution_id), opened["details"]):
+            assert told.get("answer_schema") == schema
+            assert ("answer_schema" in told) is is_typed
+
+
 class Offer(Desk):
     """Ann at the inbox, before an offer."""
 

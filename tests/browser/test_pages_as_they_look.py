@@ -41,7 +41,7 @@ def every_page(sitting: Sitting, reviews: Reviews) -> list[str]:
     execution_id = reviews.decided(closed)["execution_id"]
     second = reviews.service.until(lambda: reviews.of(execution_id))
     shown = (text, data, choice, careful, closed, second)
-    lists = ["executions", "endpoints", "deliveries", "messages", "deployments", "doctor"]
+    lists = ["executions", "endpoints", "deliveries", "messages", "mails", "deployments", "doctor"]
     return [
         *(
             "/inbox",
@@ -53,6 +53,7 @@ def every_page(sitting: Sitting, reviews: Reviews) -> list[str]:
         *(f"/inbox/reviews/{each}" for each in shown),
         *(f"/inbox/{each}" for each in [*lists, "analytics"]),
         f"/inbox/executions/{execution_id}",
+        f"/inbox/endpoints/{reviews.given_up('letter')}",
     ]
 
 

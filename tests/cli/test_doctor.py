@@ -113,6 +113,17 @@ def test_the_public_url_is_knocked_at(
     assert ("public URL" in wrong(command)) is is_wrong
 
 
+def test_a_mailbox_is_knocked_at(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_MAIL_IMAP_HOST", "127.0.0.1")
+    assert "_USER and _PASSWORD" in wrong(command)["mailbox"]["says"]
+    for name, value in (("PORT", "1"), ("USER", "answers"), ("PASSWORD", "open sesame")):
+        monkeypatch.setenv(f"ORCHESTRATOR_MAIL_IMAP_{name}", value)
+    found = wrong(command)["mailbox"]
+    assert found["says"].startswith("answers at 127.0.0.1, INBOX: ")
+    assert "refused" in found["says"]
+    assert "open sesame" not in str(found)
+
+
 def test_each_finding_is_one_line_with_what_mends_it(command: Command) -> None:
     lines = command("doctor", status=1).splitlines()
     assert all(line.startswith(("ok", "wrong")) for line in lines)

@@ -17,6 +17,7 @@ from replies import ANN, DOMAIN, TOKEN, reply
 from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.domain.inbound_mail import StoredMail
+from orchestrator.ports import MailFilter
 from orchestrator.settings import load_or_make_secret_key
 
 pytestmark = pytest.mark.processes
@@ -63,7 +64,7 @@ def stored(data: Path) -> tuple[StoredMail, ...]:
     url = f"sqlite:///{data}/orchestrator.db"
     store = make_store(url, publish=lambda _: None, cipher=cipher)
     try:
-        return store.read(lambda tx: tx.mails.newest(None, None, 10))
+        return store.read(lambda tx: tx.mails.page(MailFilter(), None, 10))
     finally:
         store.dispose()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
@@ -18,14 +17,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("crewai")
-    with Service(folder, functions={"plain": "user_crews:plain"}, crews=CREWS) as service:
-        yield service
-
-
-CREWS = {"article": "scripted_crew:make"}
+@pytest.fixture(scope="session")
+def service(crewai_service: Service) -> Service:
+    return crewai_service
 
 
 class Reviewer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("flow")
-    with Service(folder, flows={"reviewed": "real_flow:ReviewedFlow"}) as service:
-        yield service
+@pytest.fixture
+def service(crewai_service: Service) -> Service:
+    return crewai_service
 
 
 @pytest.fixture

@@ -43,6 +43,9 @@ crew = "keyed_crew:make"
 max_attempts = 2
 """
 
+EDIT = "max_rounds = 4\n[deployments.hanging]"
+"""Of the deployment before that one, while the service is down."""
+
 HAS_CREWAI = find_spec("crewai") is not None
 
 
@@ -149,10 +152,15 @@ def test_in_the_morning_an_api_key_is_wrong(
     assert operator.command("status", execution_id)["error"] == failure
     service.terminate()
     service.environment["OPENAI_API_KEY"] = str(model.key)
+    written = service.deployments.read_text()
+    service.deployments.write_text(written.replace("[deployments.hanging]", EDIT, 1))
     service.start()
     operator.retry(execution_id)
     assert operator.result("brochure", execution_id) == "an answer"
     assert operator.attempts(execution_id) == {"research": 1, "write": 3}
+    (edit,) = (each for each in operator.command("audit") if each["event"] == "deployment.edit")
+    assert (edit["subject"], edit["actor"]) == ("plain", "operator")
+    assert edit["details"] == {"changed": {"max_rounds": {"from": None, "to": 4}}}
 
 
 def test_then_a_tool_hangs(service: Service, operator: Operator, work: Work) -> None:

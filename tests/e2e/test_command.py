@@ -54,13 +54,6 @@ def test_the_command_needs_no_path(run: Run) -> None:
     assert "up" in done.stdout
 
 
-def test_a_service_needs_no_path(tmp_path: Path) -> None:
-    service = Service(tmp_path, functions={"plain": "user_crews:plain"})
-    service.environment["PATH"] = ""
-    with service:
-        assert service.client.inputs("plain") == []
-
-
 def test_a_second_service_on_the_same_data_is_refused(service: Service, run: Run) -> None:
     options = ["--data", str(service.data), "--deployments", str(service.deployments)]
     line = complaint(run("up", "--port", str(free_port()), *options))

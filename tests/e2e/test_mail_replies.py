@@ -15,6 +15,7 @@ from service import Service
 from work import Work
 
 from orchestrator.domain.inbound_mail import MailState, StoredMail
+from orchestrator.ports import MailFilter
 
 GREETS = 220
 
@@ -59,5 +60,5 @@ def test_a_reply_answers_though_the_worker_that_took_it_dies(
 
 
 def mails(service: Service, execution_id: str, state: MailState) -> list[StoredMail]:
-    newest = service.ports.store.read(lambda tx: tx.mails.newest(state, None, 10))
+    newest = service.ports.store.read(lambda tx: tx.mails.page(MailFilter(state=state), None, 10))
     return [mail for mail in newest if mail.execution_id == execution_id]

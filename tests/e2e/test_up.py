@@ -6,24 +6,15 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from service import Service
 from work import Work
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("up")]
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("e2e")]
 
 COMMAND = Path(sys.executable).with_name("orchestrator")
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The usual one of the tests."""
-    service = Service(tmp_path_factory.mktemp("up"))
-    with service:
-        yield service
 
 
 def logged(service: Service, *arguments: str) -> list[str]:
@@ -79,9 +70,12 @@ def test_the_log_is_followed_also_when_its_file_is_moved_aside(
             follow.terminate()
 
 
-def test_on_a_terminal_only_what_a_person_needs_is_shown(tmp_path: Path) -> None:
+def test_on_a_terminal_only_what_a_person_needs_is_shown_and_no_path_is_needed(
+    tmp_path: Path,
+) -> None:
     service = Service(tmp_path, functions={"plain": "user_crews:plain"})
     del service.environment["ORCHESTRATOR_API_TOKEN"]  # a first start
+    service.environment["PATH"] = ""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
         service.command,

@@ -52,7 +52,10 @@ def _entry(stored: dict[str, Any]) -> Entry:
 
 @dataclass
 class Context:
-    """A RunContext over lines of JSON. ``crash_at`` counts writes: that one is not made."""
+    """A RunContext over lines of JSON. ``crash_at`` counts writes: that one is not made.
+
+    What may wait for the next write waits for it.
+    """
 
     lines: list[str]
     crash_at: int | None = None
@@ -62,6 +65,7 @@ class Context:
     events: list[tuple[str, Any]] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
     journal: None = None
+    waiting: dict[str, Any] | None = None
 
     def check(self) -> None:
         if self.stopped_at is not None and self.writes >= self.stopped_at:
@@ -75,23 +79,43 @@ class Context:
 
     def begin(self, path: str) -> None:
         self.check()
+        self.write_waiting()
         self.begun.append(path)
 
-    def commit(self, path: str, output: Output, state: Any = None, **_: Any) -> None:
-        self._write(
-            {"entry": "committed", "path": path, "output": output.to_json(), "state": state}
-        )
+    def commit(
+        self,
+        path: str,
+        output: Output,
+        state: Any = None,
+        *,
+        may_wait: bool = False,
+        **_: Any,
+    ) -> None:
+        said = {"entry": "committed", "path": path, "output": output.to_json(), "state": state}
+        self._write(said, may_wait=may_wait)
 
-    def ask(self, question: Question, output: Output, state: Any = None) -> str:
+    def ask(
+        self, question: Question, output: Output, state: Any = None, *, may_wait: bool = False
+    ) -> None:
         review = f"r-{len(self.lines)}"
         asked = {"path": question.path, "review": review, "question": asdict(question)}
-        self._write({"entry": "asked", **asked, "output": output.to_json(), "state": state})
-        return review
+        said = {"entry": "asked", **asked, "output": output.to_json(), "state": state}
+        self._write(said, may_wait=may_wait)
 
     def cut(self, path: str) -> None:
         self._write({"entry": "cut", "path": path})
 
-    def _write(self, entry: dict[str, Any]) -> None:
+    def write_waiting(self) -> None:
+        """Write what waits."""
+        waiting, self.waiting = self.waiting, None
+        if waiting is not None:
+            self._write(waiting)
+
+    def _write(self, entry: dict[str, Any], *, may_wait: bool = False) -> None:
+        self.write_waiting()
+        if may_wait:
+            self.waiting = entry
+            return
         self.writes += 1
         if self.crash_at == self.writes:
             raise Crash
@@ -120,9 +144,13 @@ class FlowExecution:
         self.contexts.append(context)
         history = read_history(self.lines)
         work = Work(self.id, self.deployment.name, Plan(()), "flow", 1, self.inputs, history)
-        result: Ended | Halted = running.run_flow(
-            self.deployment, work, context, running.Options(**self.options)
-        )
+        options = running.Options(**self.options)
+        try:
+            result: Ended | Halted = running.run_flow(self.deployment, work, context, options)
+        except Exception:
+            context.write_waiting()
+            raise
+        context.write_waiting()
         return result
 
     @property

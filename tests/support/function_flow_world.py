@@ -31,13 +31,13 @@ class Watched:
         self._watch("begin", path)
         self._context.begin(path)
 
-    def commit(self, path: str, output: Output) -> None:
+    def commit(self, path: str, output: Output, **how: Any) -> None:
         self._watch("commit", path)
-        self._context.commit(path, output)
+        self._context.commit(path, output, **how)
 
-    def ask(self, question: Question, output: Output) -> str:
+    def ask(self, question: Question, output: Output, **how: Any) -> None:
         self._watch("ask", question.path)
-        return self._context.ask(question, output)
+        self._context.ask(question, output, **how)
 
 
 class FlowRunner(FunctionsRunner):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from world import World
@@ -12,7 +12,7 @@ from world import World
 from orchestrator.domain.inbound_mail import StoredMail
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.token import hash_of
-from orchestrator.jobs import TAKE_MAIL
+from orchestrator.jobs import TAKE_MAIL, Job
 from orchestrator.ports import MailIdentity, Ports, Replies, Transaction
 from orchestrator.usecases.operations.take_mail import store_mail, take_mail
 
@@ -25,9 +25,13 @@ class HasPorts(Protocol):
     """A world, or a service."""
 
     ports: Ports
+    jobs: list[Job]
 
 
-def takes_replies(world: World) -> World:
+W = TypeVar("W", bound=HasPorts)
+
+
+def takes_replies(world: W) -> W:
     """Mails go out under an address, and come in under a domain."""
     mail = MailIdentity("Crews <crews@crews.example>", DOMAIN)
     world.ports = replace(world.ports, mail=mail, replies=Replies(domain=DOMAIN))
@@ -75,7 +79,7 @@ def reply(
     return head.encode() + b"\r\n" + (text.encode() if body is None else body)
 
 
-def take_all(world: World) -> None:
+def take_all(world: HasPorts) -> None:
     """A worker reads every mail for which a job was published."""
     for job in [job for job in world.jobs if job.name == TAKE_MAIL]:
         world.jobs.remove(job)

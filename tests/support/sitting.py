@@ -139,6 +139,23 @@ class Reviews:
         execution_id = told.json()["kickoff_id"]
         return self.service.until(lambda: self.of(execution_id))
 
+    def given_up(self, deployment: str) -> str:
+        """The id of an endpoint that was switched off for a while: a notice was given up there."""
+        url = f"http://nowhere.invalid/{'hook' * 60}"
+        body = {"inputs": {"text": "x"}, "humanInputWebhookUrl": url}
+        assert self.service.call("POST", f"/crews/{deployment}/kickoff", body).ok
+        (endpoint,) = self.service.until(lambda: self._listed("endpoints"))
+        path = f"/v1/endpoints/{endpoint['endpoint_id']}"
+        assert self.service.call("POST", f"{path}/disable").ok
+        self.service.until(lambda: self._listed("deliveries?state=CANCELLED"))
+        assert self.service.call("POST", f"{path}/enable").ok
+        return str(endpoint["endpoint_id"])
+
+    def _listed(self, what: str) -> list[dict[str, Any]]:
+        told = self.service.call("GET", f"/v1/{what}").json()
+        found: list[dict[str, Any]] = told[what.partition("?")[0]]
+        return found
+
     def stop_all(self) -> None:
         """Nothing waits any more."""
         for each in self.service.call("GET", "/v1/reviews").json()["reviews"]:

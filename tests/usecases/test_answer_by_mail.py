@@ -18,7 +18,7 @@ from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.errors import DatabaseAway, TooLarge, Transient
 from orchestrator.jobs import TAKE_MAIL
-from orchestrator.ports import Replies, SenderCheck, Transaction
+from orchestrator.ports import MailFilter, Replies, SenderCheck, Transaction
 from orchestrator.usecases.operations import take_mail as taking
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.operations.sweep import sweep
@@ -86,7 +86,7 @@ def test_the_envelope_counts_too(world: World) -> None:
     stored = store_mail(world.ports, reply("ok", To="undisclosed-recipients:;"), envelope)
     assert stored
     take_all(world)
-    kept = world.ports.store.read(lambda tx: tx.mails.newest(TAKEN, None, 5))
+    kept = world.ports.store.read(lambda tx: tx.mails.page(MailFilter(state=TAKEN), None, 5))
     assert [mail.id for mail in kept] == [stored.id]
 
 
@@ -217,12 +217,14 @@ def test_a_dns_that_is_silent_keeps_a_mail_only_where_a_proof_is_required(
     )
     with pytest.raises(Transient):
         came(world, reply("ok"))
-    [mail] = world.ports.store.read(lambda tx: tx.mails.newest(MailState.WAITING, None, 5))
+    [mail] = world.ports.store.read(
+        lambda tx: tx.mails.page(MailFilter(state=MailState.WAITING), None, 5)
+    )
     world.ports = replace(
         world.ports, replies=Replies(SenderCheck.WARN, SilentDns(), domain=DOMAIN)
     )
     take_mail(world.ports, mail.id)
-    assert world.ports.store.read(lambda tx: tx.mails.newest(TAKEN, None, 5))
+    assert world.ports.store.read(lambda tx: tx.mails.page(MailFilter(state=TAKEN), None, 5))
 
 
 def test_automatic_mails_are_ignored_and_nobody_is_told(world: World) -> None:
@@ -251,11 +253,13 @@ def test_a_worker_that_dies_after_the_answer_leaves_the_mail_to_another(world: W
     with pytest.raises(WorkerDied):
         came(world, reply("Shorter"))
     world.ports = living
-    [mail] = living.store.read(lambda tx: tx.mails.newest(MailState.WAITING, None, 5))
+    [mail] = living.store.read(
+        lambda tx: tx.mails.page(MailFilter(state=MailState.WAITING), None, 5)
+    )
 
     take_mail(living, mail.id)
 
-    [mail] = living.store.read(lambda tx: tx.mails.newest(None, None, 5))
+    [mail] = living.store.read(lambda tx: tx.mails.page(MailFilter(), None, 5))
     assert (mail.state, told(world, execution_id)) == (TAKEN, [])
     answered = living.store.read(lambda tx: tx.reviews.of(execution_id))
     assert [each.words for each in answered] == ["Shorter"]
@@ -275,7 +279,7 @@ def test_a_mail_whose_job_was_lost_is_read_after_a_minute(
     assert sweep(world.ports).mails == 1
     assert sweep(world.ports).mails == 0
     take_all(world)
-    [mail] = world.ports.store.read(lambda tx: tx.mails.newest(None, None, 5))
+    [mail] = world.ports.store.read(lambda tx: tx.mails.page(MailFilter(), None, 5))
     assert (mail.state, mail.publishes) == (TAKEN, 2)
 
 
@@ -290,9 +294,11 @@ def test_a_database_that_is_away_leaves_the_mail_waiting(
     with pytest.raises(DatabaseAway):
         came(world, reply("ok"))
     monkeypatch.undo()
-    [mail] = world.ports.store.read(lambda tx: tx.mails.newest(MailState.WAITING, None, 5))
+    [mail] = world.ports.store.read(
+        lambda tx: tx.mails.page(MailFilter(state=MailState.WAITING), None, 5)
+    )
     take_mail(world.ports, mail.id)
-    assert world.ports.store.read(lambda tx: tx.mails.newest(TAKEN, None, 5))
+    assert world.ports.store.read(lambda tx: tx.mails.page(MailFilter(state=TAKEN), None, 5))
 
 
 def test_what_nobody_foresaw_is_kept_for_people(
@@ -328,7 +334,7 @@ def test_many_replies_at_once_are_all_taken_once(world: World) -> None:
     for n, execution_id in enumerate(asked):
         review = review_of(world, execution_id)
         assert (review.state, review.words) == (ReviewState.ANSWERED, f"words {n}")
-    kept = world.ports.store.read(lambda tx: tx.mails.newest(TAKEN, None, 100))
+    kept = world.ports.store.read(lambda tx: tx.mails.page(MailFilter(state=TAKEN), None, 100))
     assert len({mail.execution_id for mail in kept}) == 20
 
 
@@ -345,7 +351,7 @@ def test_mails_go_when_their_execution_is_purged(
 
     purge(world.ports)
 
-    [mail] = world.ports.store.read(lambda tx: tx.mails.newest(None, None, 5))
+    [mail] = world.ports.store.read(lambda tx: tx.mails.page(MailFilter(), None, 5))
     whole = world.ports.store.read(lambda tx: tx.mails.get(mail.id))
     assert whole
-    assert (whole.state, whole.raw) == (TAKEN, None)
+    assert (whole.state, whole.raw, whole.sender) == (TAKEN, None, None)

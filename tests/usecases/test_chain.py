@@ -9,6 +9,7 @@ import pytest
 from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.figures import Refusals
 from orchestrator.domain.permission import Scope
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import (
@@ -366,4 +367,4 @@ def test_the_result_of_a_run_that_lost_its_claim_is_counted(
         world.ports, Scope.of("crew"), execution_id, "tests"
     )
     world.work()
-    assert world.ports.store.read(lambda tx: tx.figures.refused()) == {"claim_lost": 1}
+    assert world.ports.store.read(lambda tx: tx.figures.refused(Refusals.JOBS)) == {"claim_lost": 1}

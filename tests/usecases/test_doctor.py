@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from replies import reply, take_all, takes_replies
 from world import WorkerDied, World
 
 from orchestrator.domain.deployment import Manifest
@@ -12,9 +13,11 @@ from orchestrator.domain.review_policy import ReviewPolicy, Rule
 from orchestrator.errors import TaskFailed
 from orchestrator.jobs import CREWS, MAIL, QUEUES
 from orchestrator.ports import MailIdentity
-from orchestrator.usecases.operations.doctor import Finding, examine
+from orchestrator.usecases.operations.doctor import examine
+from orchestrator.usecases.operations.finding import Finding
 from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.operations.take_mail import store_mail
 from orchestrator.usecases.operations.tokens import create_token
 from orchestrator.usecases.webhooks.endpoints import disable_endpoint
 
@@ -58,6 +61,39 @@ def test_mails_need_a_worker_where_some_are_sent(
     world.ports = replace(world.ports, mail=mail)
     found = wrong(world).get("workers")
     assert (found and found.says) == says
+
+
+def test_a_mail_that_nobody_reads(world: World, later: Callable[[float], None]) -> None:
+    takes_replies(world)
+    store_mail(world.ports, reply("ok"))
+    assert "mails" not in wrong(world)
+    later(31)
+    assert "1 wait to be read, one since 31 s" in wrong(world)["mails"].says
+    take_all(world)
+    assert "mails" not in wrong(world)
+    said = [each.says for each in examine(world.ports) if each.check == "mails"]
+    assert said == ["refused within a day: 1 not_asked: orchestrator mail inbound --state REFUSED"]
+
+
+def test_a_mailbox_that_is_not_read(world: World, later: Callable[[float], None]) -> None:
+    def look(error: str | None) -> None:
+        world.ports.store.transact(lambda tx: tx.mails.looked_at("ann at imap.example", error))
+
+    look("wrong password")
+    assert wrong(world)["mailbox"].says == "ann at imap.example was not read yet: wrong password"
+    look(None)
+    later(170)
+    look("no route to host")
+    assert "mailbox" not in wrong(world)
+    later(30)
+    found = wrong(world)["mailbox"]
+    assert found.says == "ann at imap.example was read 200 s ago: no route to host"
+    assert "ORCHESTRATOR_MAIL_IMAP_HOST" in str(found.mend)
+    look(None)
+    later(200)
+    assert "orchestrator mail fetch" in str(wrong(world)["mailbox"].mend)
+    later(7 * 86_400)
+    assert "mailbox" not in {each.check for each in examine(world.ports)}
 
 
 def test_a_deployment_that_does_not_load(world: World) -> None:

@@ -138,6 +138,19 @@ def test_a_worker_that_dies_costs_the_step_that_was_under_way(
     assert sorted(user_flows.RAN) == ["join", "left", "right", "slow", "slow"]
 
 
+def test_what_nothing_follows_is_written_with_the_end_of_the_run(a_flow_of_each: Make) -> None:
+    world = a_flow_of_each("letter")
+    execution_id = world.halted()
+    world.say(execution_id, "write", outcome="send")
+    world.work()
+    written: dict[str, list[str]] = {}
+    for entry in timeline(world.ports, execution_id)[1]:
+        written.setdefault(str(entry.at), []).append(entry.event)
+    together = [events for events in written.values() if len(events) > 1]
+    assert ["review.open", "execution.halt", "task_run.halt"] in together
+    assert ["step.commit", "task_run.commit", "execution.succeed"] in together
+
+
 @pytest.mark.parametrize("error", [RuntimeError("broken"), SystemExit(1), BaseException("odd")])
 def test_a_step_that_fails_lets_others_ask_first_and_a_retry_goes_on(
     a_flow: Make, error: BaseException

@@ -24,9 +24,10 @@ from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.transport import Transport
 from orchestrator.errors import Invalid
 from orchestrator.jobs import MAIL, WEBHOOKS
-from orchestrator.ports import Ports, Transaction
+from orchestrator.ports import DeliveryFilter, Ports, Transaction
 from orchestrator.settings.mail import Relay, Security
 from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.reviews.undeliverable import note_reached
 from orchestrator.usecases.webhooks.deliver import drain
 from orchestrator.usecases.webhooks.deliveries import replay_delivery, shown_body
 from orchestrator.usecases.webhooks.endpoints import disable_endpoint
@@ -232,6 +233,47 @@ def test_whoever_no_mail_reaches_is_noted_in_the_same_commit(
         endpoint_id, recipient = asked(world)
         drain(world.ports, endpoint_id, "w-1")
     assert troubles(world, recipient) == (reason, [reason])
+
+
+def test_whoever_a_later_mail_reaches_is_in_trouble_no_more(
+    a_world_of_each: Callable[..., World],
+) -> None:
+    world = a_world_of_each("write?")
+    with MailServer(rcpt=["550 Nobody here"]) as server:
+        world.ports = by_mail(world.ports, server.port)
+        for _ in range(2):
+            endpoint_id, recipient = asked(world)
+            drain(world.ports, endpoint_id, "w-1")
+    at_ann = DeliveryFilter(endpoint_id=endpoint_id)
+    failed = world.ports.store.read(lambda tx: tx.deliveries.closed(at_ann, None, 9))
+    assert len(failed) == 2
+    with MailServer() as server:
+        world.ports = by_mail(world.ports, server.port)
+        replay_delivery(world.ports, failed[0].id, "tests")
+        drain(world.ports, endpoint_id, "w-1")
+
+    assert (
+        world.ports.store.read(lambda tx: tx.recipients.troubled("crew", "ann@example.com", 9))
+        == ()
+    )
+    assert troubles(world, recipient)[0] is None
+    entries = world.ports.store.read(lambda tx: tx.timeline.of(recipient.execution_id))
+    (reached,) = [each for each in entries if each.event == "recipient.reached"]
+    assert (reached.subject_id, reached.details) == (recipient.id, {"to": "ann@example.com"})
+    assert (reached.task_name, reached.actor) == ("write", "worker:w-1")
+
+
+def test_a_mail_to_somebody_else_takes_away_no_trouble(a_world: Callable[..., World]) -> None:
+    world = a_world("write?")
+    with MailServer(rcpt=["550 Nobody here"]) as server:
+        world.ports = by_mail(world.ports, server.port)
+        endpoint_id, recipient = asked(world)
+        drain(world.ports, endpoint_id, "w-1")
+    for deployment, address in (("crew", "ben@example.com"), ("other", "ann@example.com")):
+        world.ports.store.transact(
+            lambda tx, of=deployment, to=address: note_reached(world.ports, tx, of, to, "w-1")  # type: ignore[misc]  # mypy cannot infer it
+        )
+    assert troubles(world, recipient)[0] is not None
 
 
 def test_whoever_has_an_address_that_a_person_disabled_is_noted(

@@ -37,7 +37,7 @@ from orchestrator.usecases.reviews.locked_review import Act
 from orchestrator.usecases.reviews.take_back_words import TakeBack, take_back_words
 from orchestrator.wire.requests import ForkBody, ResumeBody, parse
 
-RACES = int(os.environ.get("RACES", "30"))
+RACES = int(os.environ.get("RACES", "15"))
 TASKS = ("research", "write?", "publish")
 SECONDS = 60.0
 

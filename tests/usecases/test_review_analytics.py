@@ -24,6 +24,7 @@ from orchestrator.ports import Ports, Position
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews import analytics as usecase
 from orchestrator.usecases.reviews.analytics import Figures, asked, count_closed, figures
+from orchestrator.usecases.reviews.expire import expire_review
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -71,6 +72,31 @@ def test_rounds_are_those_of_approvals_and_rejected_ones_cost_tokens() -> None:
     assert [(each.rounds, each.approvals) for each in found.rounds] == [(1, 1), (3, 1)]
     (cost,) = found.rejected
     assert (cost.task_name, cost.rounds, cost.tokens) == ("write", 2, 42)
+
+
+def test_a_round_that_led_to_another_one_is_counted_with_that_one() -> None:
+    chosen = replace(APPROVED, approved=None, outcome="send", round=2, before=30)
+    withdrawn = replace(chosen, state=ReviewState.WITHDRAWN)
+    (cost,) = read(chosen, replace(chosen, before=None), withdrawn).rejected
+    assert (cost.rounds, cost.tokens) == (1, 30)
+
+
+@pytest.mark.parametrize("expired", [False, True])
+def test_a_flow_s_method_that_is_asked_about_again_had_a_round_rejected(
+    a_flow_of_each: Callable[..., World], *, expired: bool
+) -> None:
+    world = a_flow_of_each("loop", review_timeout=MINUTE if expired else None)
+    execution_id = world.halted()
+    world.say(execution_id, "review", outcome="revise")
+    world.work()
+    assert today(world.ports).analytics.rejected == ()
+    if expired:
+        (review,) = (each.review for each in world.snapshot(execution_id).pending)
+        expire_review(world.ports, review)
+    else:
+        world.say(execution_id, "review", outcome="go")
+    found = today(world.ports).analytics
+    assert [(each.task_name, each.rounds) for each in found.rejected] == [("review", 1)]
 
 
 def test_a_target_is_kept_by_an_answer_before_it() -> None:

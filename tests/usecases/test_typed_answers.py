@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from policies import ANN, hours, policy
 from world import World
 
 from orchestrator.domain.output import Output
@@ -14,6 +16,8 @@ from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.work import Work
 from orchestrator.errors import Invalid
 from orchestrator.ports import Ended, Halted
+from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.reviews.open import LARGEST_SCHEMA
 from orchestrator.wire.inputs import misfits
 
 Make = Callable[..., World]
@@ -29,8 +33,8 @@ SEAT = {
 def asking(a_flow: Make) -> Callable[..., tuple[World, str]]:
     """A flow whose code asks for input, and goes on with the words that it is given."""
 
-    def make(**metadata: Any) -> tuple[World, str]:
-        world = a_flow("loop")
+    def make(settings: dict[str, Any] | None = None, **metadata: Any) -> tuple[World, str]:
+        world = a_flow("loop", **(settings or {}))
 
         def run(_deployment: Any, work: Work, context: Any) -> Ended | Halted:
             if work.answers:
@@ -108,6 +112,35 @@ def test_a_missing_part_is_told_where_it_ought_to_stand() -> None:
 def test_a_long_fault_is_told_in_bounds() -> None:
     (said,) = misfits({"type": "integer"}, "x" * 10_000, "answer").values()
     assert len(said) <= 500
+
+
+def opened(world: World, execution_id: str) -> Any:
+    """What the timeline tells of the review that was opened."""
+    entries = world.ports.store.read(lambda tx: tx.timeline.of(execution_id))
+    return next(each.details for each in entries if each.event == "review.open")
+
+
+def test_who_listens_is_told_of_the_schema(asking: Any) -> None:
+    assert opened(*asking(answer_schema=SEAT)) == {"answer_schema": SEAT}
+    assert opened(*asking(purpose="seat")) == {}
+
+
+def test_the_notice_of_a_flow_and_its_reminder_have_the_schema(
+    asking: Any, later: Callable[[float], None]
+) -> None:
+    rules = policy(ANN, remind_after=hours(1))
+    settings = {"review_policy": rules, "review_webhook": "https://hooks.example/a"}
+    world, execution_id = asking(settings, answer_schema=SEAT)
+    later(3601)
+    sweep(world.ports)
+    sent = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    bodies = [json.loads(each.body or b"") for each in sent]
+    assert [each["event"] for each in bodies] == ["new_request", "reminder"]
+    assert [each["answer_schema"] for each in bodies] == [SEAT, SEAT]
+
+
+def test_a_schema_that_is_large_is_not_kept_in_the_timeline(asking: Any) -> None:
+    assert opened(*asking(answer_schema={**SEAT, "description": "x" * LARGEST_SCHEMA})) == {}
 
 
 def test_an_output_keeps_what_edits_have_to_fit() -> None:

@@ -12,6 +12,7 @@ import pytest
 from service import Service
 from work import Work
 
+from orchestrator.domain.figures import Refusals
 from orchestrator.jobs import DRAIN, RESUME, RUN_TASK, SEND_LINK
 from orchestrator.usecases.operations.refuse_job import Refusal
 
@@ -71,7 +72,7 @@ POISON = [
 
 
 def refused(service: Service) -> dict[str, int]:
-    return dict(service.ports.store.read(lambda tx: tx.figures.refused()))
+    return dict(service.ports.store.read(lambda tx: tx.figures.refused(Refusals.JOBS)))
 
 
 def test_poison_is_refused_counted_and_gone_and_the_service_works_on(

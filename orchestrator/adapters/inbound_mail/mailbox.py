@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from imaplib import IMAP4
 
@@ -21,11 +21,15 @@ log = structlog.get_logger()
 Keep = Callable[[bytes], object]
 """Keeps a mail, for good once it returns. Raises Transient while that is not possible."""
 
+Tell = Callable[[str | None], object]
+"""Told after each look what was in the way, None where nothing was. Raises nothing."""
+
 _SILENCE = 60
 """Seconds that the server may take to answer."""
 _POLLS_EVERY = 30.0
 """Seconds between two looks at the mailbox: what a push would tell, a look finds as well."""
-_AT_ONCE = 20
+
+_AWAY = (OSError, IMAP4.error, ImapToolsError, Transient)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +44,38 @@ class Account:
     done: str | None = None
     tls: bool = True
 
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return f"{self.user} at {self.host}, {self.folder}"
+
 
 class Mailbox:
     """The folder of an account, whose unseen mails are given to ``keep``."""
 
-    def __init__(self, account: Account, keep: Keep) -> None:
+    def __init__(self, account: Account, keep: Keep, tell: Tell = lambda _: None) -> None:
         self._account = account
         self._keep = keep
+        self._tell = tell
+
+    def check(self) -> str | None:
+        """Look whether it can be read: what is in the way, None where nothing is."""
+        try:
+            with self._open() as box:
+                done = self._account.done
+                if done is not None and not box.folder.exists(done):
+                    return f"there is no folder {done!r}, where mails go that are kept"
+        except _AWAY as error:
+            return _said(error)
+        return None
 
     def watch(self, stop: threading.Event) -> None:
         """Look again and again, until told to stop; a server that is away is tried again."""
         while not stop.is_set():
             try:
                 self.fetch()
-            except (OSError, IMAP4.error, ImapToolsError, Transient) as error:
-                log.warning("mailbox not read", host=self._account.host, error=str(error)[:200])
+            except _AWAY as error:
+                log.warning("mailbox not read", host=self._account.host, error=_said(error))
             stop.wait(_POLLS_EVERY)
 
     def fetch(self) -> int:
@@ -63,18 +84,28 @@ class Mailbox:
         A crash between the two has it come again, which changes nothing. Raises OSError and what
         imaplib and imap_tools raise, and Transient.
         """
+        try:
+            with self._open() as box:
+                uids = box.uids("UNSEEN")
+                for uid in uids:
+                    self._keep_one(box, uid)
+        except _AWAY as error:
+            self._tell(_said(error))
+            raise
+        self._tell(None)
+        return len(uids)
+
+    @contextmanager
+    def _open(self) -> Iterator[BaseMailBox]:
         account = self._account
         kind = MailBox if account.tls else MailBoxUnencrypted
         box = kind(account.host, account.port, timeout=_SILENCE)
         try:
             box.login(account.user, account.password, account.folder)
-            uids = box.uids("UNSEEN")
-            for uid in uids:
-                self._keep_one(box, uid)
+            yield box
         finally:
             with suppress(OSError, IMAP4.error, ImapToolsError):
                 box.logout()
-        return len(uids)
 
     def _keep_one(self, box: BaseMailBox, uid: str) -> None:
         size = _size(box, uid)
@@ -86,6 +117,11 @@ class Mailbox:
             box.flag(uid, MailMessageFlags.SEEN, True)
         else:
             box.move(uid, self._account.done)
+
+
+def _said(error: BaseException) -> str:
+    """What was in the way, on a line."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]
 
 
 def _size(box: BaseMailBox, uid: str) -> int:

@@ -87,7 +87,7 @@ class FlowRun:
         self.context.begin(path)
         output = self.as_output(step, self._run_function(step, path))
         if step.asks:
-            self.context.ask(step.question(path), output)
+            self.context.ask(step.question(path), output, may_wait=True)
             return False
         self._commit(path, output)
         return True
@@ -118,7 +118,7 @@ class FlowRun:
         )
 
     def _commit(self, path: str, output: Output) -> None:
-        self.context.commit(path, output)
+        self.context.commit(path, output, may_wait=True)
         self._final[path] = output
         self._ended(path, output)
 

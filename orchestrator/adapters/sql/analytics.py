@@ -9,7 +9,11 @@ from typing import Any, TypeAlias
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
+    RowMapping,
+    ScalarSelect,
     and_,
+    case,
     false,
     func,
     literal,
@@ -22,6 +26,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.rows import insert_new
 from orchestrator.adapters.sql.schema import (
+    checkpoints,
     review_is_closed,
     review_tallies,
     review_tally_mark,
@@ -29,6 +34,7 @@ from orchestrator.adapters.sql.schema import (
     task_runs,
 )
 from orchestrator.domain.analytics import Key, Sum, What
+from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.closed_review import ClosedReview
 from orchestrator.domain.timeline import SWEEP
 from orchestrator.ports import Position
@@ -40,6 +46,32 @@ _ROW = ("day", "deployment", "what", "label", "counts")
 RowKey: TypeAlias = tuple[str, str, str, str]
 Counts: TypeAlias = dict[str, tuple[int, float]]
 """How many and how much, by class: the keys of JSON are texts."""
+
+_before = reviews.alias()
+
+
+def _spent_on(review: FromClause) -> ScalarSelect[Any]:
+    """What the step of a flow cost that was put before a person in a review."""
+    ask = checkpoints.alias()
+    return (
+        select(ask.c.usage)
+        .where(ask.c.execution_id == review.c.execution_id, ask.c.review_id == review.c.id)
+        .where(ask.c.cause == Cause.ASK)
+        .limit(1)
+        .correlate(review)
+        .scalar_subquery()
+    )
+
+
+_SPENT_BEFORE = (
+    select(_spent_on(_before))
+    .where(_before.c.execution_id == _c.execution_id, _before.c.task_name == _c.task_name)
+    .where(_before.c.round == _c.round - 1, _before.c.outcome.is_not(None))
+    .limit(1)
+    .correlate(reviews)
+    .scalar_subquery()
+)
+"""Of the round before; NULL where there was none that ended with an option."""
 
 _CLOSED = (
     select(
@@ -57,6 +89,8 @@ _CLOSED = (
         _c.sla_at,
         _c.expires_at,
         task_runs.c.usage.label("tokens"),
+        case((_c.approved.is_(False), _spent_on(reviews))).label("step_tokens"),
+        case((and_(_c.approved.is_(None), _c.round > 1), _SPENT_BEFORE)).label("before"),
         func.coalesce(_c.actor == SWEEP, false()).label("automatic"),
     )
     .outerjoin(
@@ -101,9 +135,7 @@ class SqlAnalytics:
             # Said by itself too: PostgreSQL thinks of a row's comparison that it leaves many.
             query = query.where(_c.closed_at >= after.created_at)
         rows = self._connection.execute(query.limit(limit))
-        return tuple(
-            ClosedReview(**{**row, "tokens": _tokens(row["tokens"])}) for row in rows.mappings()
-        )
+        return tuple(map(_closed_review, rows.mappings()))
 
     def add(self, before: Position | None, after: Position, sums: Mapping[Key, Sum]) -> bool:
         """Add to the tallies, and move the mark; False, and nothing done, where it had moved."""
@@ -170,6 +202,14 @@ def _add_to(counts: Counts, others: Counts) -> None:
     for place, (count, amount) in others.items():
         had = counts.get(place)
         counts[place] = (count + had[0], amount + had[1]) if had else (count, amount)
+
+
+def _closed_review(row: RowMapping) -> ClosedReview:
+    values = dict(row)
+    step, before = values.pop("step_tokens"), values["before"]
+    values["tokens"] = _tokens(values["tokens"]) or _tokens(step)
+    values["before"] = None if before is None else _tokens(before)
+    return ClosedReview(**values)
 
 
 def _tokens(usage: Any) -> int:

@@ -32,6 +32,7 @@ from orchestrator.adapters.sql.rows import MOST, Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import (
     deliveries,
     delivery_attempts,
+    delivery_failed,
     delivery_waits,
     endpoints,
     is_notice,
@@ -125,10 +126,8 @@ class SqlDeliveries:
         self, wanted: DeliveryFilter, after: Position | None, limit: int
     ) -> tuple[Delivery, ...]:
         """Some of those that have ended, oldest first; unless asked for, none that arrived."""
-        query = self._wanted(wanted).where(~delivery_waits)
-        if wanted.state is None:
-            query = query.where(_c.state != DeliveryState.DELIVERED)
-        return self._rows.page(query, after, limit)
+        ended = delivery_failed if wanted.state is None else ~delivery_waits
+        return self._rows.page(self._wanted(wanted).where(ended), after, limit)
 
     def _wanted(self, wanted: DeliveryFilter) -> Select[Any]:
         names = ("execution_id", "endpoint_id", "state")

@@ -47,6 +47,7 @@ from orchestrator.domain.figures import (
     TRY_BUCKETS,
     EndpointHealth,
     OpenPlan,
+    Refusals,
     StateCount,
     StoredFormat,
     TaskFigures,
@@ -205,14 +206,14 @@ class SqlFigures:
             for row in rows
         )
 
-    def refuse(self, why: str) -> None:
-        """Count a job that was refused; no row of its own tells of it to a trigger."""
-        row = {"what": "refused", "deployment": "", "label": why, "amount": 1.0}
+    def refuse(self, what: Refusals, why: str) -> None:
+        """Count one that was refused; no trigger tells of it."""
+        row = {"what": what.value, "deployment": "", "label": why, "amount": 1.0}
         self._connection.execute(insert(tally_deltas).values(row))
 
-    def refused(self) -> dict[str, int]:
+    def refused(self, what: Refusals) -> dict[str, int]:
         """How many were, by why."""
-        rows = self._connection.execute(counted("refused"))
+        rows = self._connection.execute(counted(what.value))
         return {row.label: int(row.amount) for row in rows}
 
     def grew_long(self) -> bool:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Select, delete, func, literal, select, update
+from sqlalchemy import Connection, LargeBinary, delete, func, literal, select, update
 
 from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey
-from orchestrator.adapters.sql.rows import Rows, insert_new, values_of
-from orchestrator.adapters.sql.schema import inbound_mails, mail_waits
-from orchestrator.domain.inbound_mail import MailState, StoredMail
+from orchestrator.adapters.sql.database_clock import read_clock
+from orchestrator.adapters.sql.rows import Rows, insert_new, upsert, values_of
+from orchestrator.adapters.sql.schema import inbound_mails, mail_waits, mailboxes
+from orchestrator.domain.inbound_mail import MailState, StoredMail, WhyRefused
 from orchestrator.errors import Sealed, Unreadable
+from orchestrator.ports import MailFilter, Position, ReadMailbox
 
 _c = inbound_mails.c
 _NO_RAW = literal(None, LargeBinary).label("raw")
 _LINES = select(
     *(_NO_RAW if field.name == "raw" else _c[field.name] for field in fields(StoredMail))
 )
+
+_LATELY = timedelta(days=7)
+"""A mailbox that nobody looked at for that long was taken out of use."""
 
 
 class SqlMails:
@@ -65,15 +69,40 @@ class SqlMails:
         values = {"wake_at": wake_at, "publishes": mail.publishes + 1}
         return self._update(mail.id, values, _c.publishes == mail.publishes)
 
-    def newest(
-        self, state: MailState | None, deployments: Collection[str] | None, limit: int
+    def page(
+        self, wanted: MailFilter, after: Position | None, limit: int
     ) -> tuple[StoredMail, ...]:
-        """Mails that came to this, newest first; None does not matter."""
-        query: Select[Any] = _LINES.order_by(_c.received_at.desc(), _c.id.desc()).limit(limit)
-        if state is not None:
-            query = query.where(_c.state == state)
-        query = query.where(among(_c.deployment, deployments))
-        return self._rows.all(query)
+        """Some of the mails that are meant, newest first."""
+        equal = {name: getattr(wanted, name) for name in ("state", "sender", "review_id")}
+        query = _LINES.where(
+            among(_c.deployment, wanted.deployments),
+            *(_c[name] == value for name, value in equal.items() if value is not None),
+        )
+        return self._rows.page(query, after, limit, newest_first=True, by="received_at")
+
+    def unread(self) -> tuple[int, datetime | None]:
+        """How many wait to be read, and when the one came that has waited for longest."""
+        query = select(func.count(), func.min(_c.received_at)).where(mail_waits)
+        count, oldest = self._connection.execute(query).one()
+        return count, oldest
+
+    def refused(self, since: datetime) -> dict[WhyRefused, int]:
+        """How many that came since then were refused, by why."""
+        late = select(_c.why, func.count()).where(_c.received_at >= since, _c.why.is_not(None))
+        return dict(self._connection.execute(late.group_by(_c.why)).tuples().all())
+
+    def looked_at(self, mailbox: str, error: str | None) -> None:
+        """Note, by the database's clock, that a mailbox was read, or what was in the way."""
+        now = read_clock(self._connection)
+        seen = ReadMailbox(mailbox, now, None if error else now, error)
+        kept = ("read_at",) if error else ()
+        upsert(self._connection, mailboxes, values_of(seen), ["name"], keep=kept)
+
+    def mailboxes(self) -> tuple[ReadMailbox, ...]:
+        """Those that were looked at in the last week."""
+        rows = Rows(self._connection, mailboxes, ReadMailbox)
+        lately = mailboxes.c.at > read_clock(self._connection) - _LATELY
+        return rows.all(rows.select().where(lately).order_by(mailboxes.c.name))
 
     def told(self, address: str, since: datetime) -> int:
         """How many mails since then were answered by one that explains, to that address."""
@@ -83,7 +112,7 @@ class SqlMails:
     def purge(self, execution_id: str) -> None:
         """Take away what the mails said that answered an execution's reviews."""
         its = update(inbound_mails).where(_c.execution_id == execution_id)
-        self._connection.execute(its.values(raw=None, reason=None))
+        self._connection.execute(its.values(raw=None, reason=None, sender=None))
 
     def forget(self, before: datetime, limit: int) -> int:
         """Delete mails that came before then and belong to no execution; returns how many."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sqlalchemy import Connection, Text, bindparam, select, type_coerce
+from sqlalchemy import Connection, Text, bindparam, select, type_coerce, update
 
 from orchestrator.adapters.sql.known import Known
 from orchestrator.adapters.sql.prepared import Prepared
-from orchestrator.adapters.sql.rows import upsert
-from orchestrator.adapters.sql.schema import manifests, plans
+from orchestrator.adapters.sql.rows import insert_new, upsert
+from orchestrator.adapters.sql.schema import declared_settings, manifests, plans
 from orchestrator.domain.canonical import JsonObject, decode
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.plan import FORMAT, Plan
 from orchestrator.errors import Unreadable, WrittenByNewer, cause
 
-_c = manifests.c
+_c, _d = manifests.c, declared_settings.c
 _BODY = type_coerce(plans.c.body, Text).label("body")
 
 _NEWEST = Prepared(
@@ -68,6 +68,22 @@ class SqlManifests:
         """The settings that its file had when a worker last loaded it."""
         query = select(manifests.c.settings).where(manifests.c.deployment == deployment)
         return self._connection.execute(query).scalar()
+
+    def declared(self) -> dict[str, JsonObject]:
+        """What the file said of each deployment when a process last started with it."""
+        rows = self._connection.execute(select(_d.deployment, _d.settings))
+        return {row.deployment: row.settings for row in rows}
+
+    def declare(self, deployment: str, settings: JsonObject) -> JsonObject | None:
+        """Keep what the file says of a deployment now; returns what it said before, if anything."""
+        row = {"deployment": deployment, "settings": settings}
+        if insert_new(self._connection, declared_settings, row, ["deployment"]):
+            return None
+        held = select(_d.settings).where(_d.deployment == deployment).with_for_update()
+        before: JsonObject = self._connection.execute(held).scalar_one()
+        its = update(declared_settings).where(_d.deployment == deployment)
+        self._connection.execute(its.values(settings=settings))
+        return before
 
     def plan(self, digest: str) -> Plan | None:
         """The plan with that digest. Raises Unreadable and WrittenByNewer."""

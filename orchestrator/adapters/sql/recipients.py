@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, false, null, select, updat
 from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import Rows, inserting, save, upsert, values_of
-from orchestrator.adapters.sql.schema import absences, recipients
+from orchestrator.adapters.sql.schema import absences, recipient_is_troubled, recipients
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review_terms import Absence
 
@@ -55,6 +55,12 @@ class SqlRecipients:
     def by_token(self, token_hash: str) -> Recipient | None:
         """Whoever got the token of that hash."""
         return self._rows.first(self._rows.select().where(_c.token_hash == token_hash))
+
+    def troubled(self, deployment: str, address: str, limit: int) -> tuple[Recipient, ...]:
+        """Some of those with that address whom a mail did not reach, execution by execution."""
+        query = self._rows.select().where(recipient_is_troubled, _c.address == address)
+        query = query.where(_c.deployment == deployment)
+        return self._rows.all(query.order_by(_c.execution_id, _c.id).limit(limit))
 
     def save(self, before: Recipient, after: Recipient) -> Recipient:
         """Write over the state and version of ``before``. Raises StaleWrite."""

@@ -78,10 +78,19 @@ class Rows(Generic[D]):
         return next(iter(self.all(query, bound)), None)
 
     def page(
-        self, query: Select[Any], after: Position | None, limit: int, *, newest_first: bool = False
+        self,
+        query: Select[Any],
+        after: Position | None,
+        limit: int,
+        *,
+        newest_first: bool = False,
+        by: str = "created_at",
     ) -> tuple[D, ...]:
-        """Read the next few nouns that the query finds, in the order of their creation."""
-        order = (self.table.c.created_at, self.table.c.id)
+        """Read the next few nouns that the query finds, in the order of their creation.
+
+        ``by`` names the column that has its time.
+        """
+        order = (self.table.c[by], self.table.c.id)
         if after:
             seen = tuple_(
                 literal(after.created_at, order[0].type), literal(after.id, order[1].type)

@@ -16,9 +16,9 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.reach import Reach
 from orchestrator.domain.review import Review
+from orchestrator.domain.typed_answer import answer_schema
 from orchestrator.domain.word_difference import Stretch, difference
 from orchestrator.errors import Invalid, OrchestratorError
-from orchestrator.usecases.reviews.typed import answer_schema
 from orchestrator.wire.moment import iso
 from orchestrator.wire.notices import said_automatically
 from orchestrator.wire.requests import ONWARD, RespondBody, parse

@@ -1,4 +1,4 @@
-"""Operators' lists: receivers, what did not reach them, messages, deployments, findings."""
+"""Operators' lists: deliveries, messages, mails, deployments, findings."""
 
 from __future__ import annotations
 
@@ -26,22 +26,19 @@ from orchestrator.api.pages.listing import (
 )
 from orchestrator.api.pages.page_route import PageRoute, see_other
 from orchestrator.api.pages.signed_in import Signed, SignedIn, require_own_origin
-from orchestrator.api.v1.delivery_records import shown
 from orchestrator.domain.delivery import DELIVERY, Delivery, DeliveryState
+from orchestrator.domain.inbound_mail import MailState, StoredMail
 from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.domain.permission import Permission
+from orchestrator.domain.person import LONGEST_ADDRESS
 from orchestrator.errors import Invalid, NotEntitled
-from orchestrator.ports import DeliveryFilter
-from orchestrator.usecases.operations.doctor import Finding, examine
+from orchestrator.ports import DeliveryFilter, MailFilter
+from orchestrator.usecases.operations.doctor import examine
+from orchestrator.usecases.operations.finding import Finding
+from orchestrator.usecases.operations.mails import list_mails
 from orchestrator.usecases.operations.manifests import Described, described
 from orchestrator.usecases.operations.messages import list_messages
 from orchestrator.usecases.webhooks.deliveries import list_deliveries, replay_delivery
-from orchestrator.usecases.webhooks.endpoints import (
-    EndpointReport,
-    disable_endpoint,
-    enable_endpoint,
-    list_endpoints,
-)
 from orchestrator.wire.ids import Id
 from orchestrator.wire.moment import iso
 from orchestrator.wire.paths import INBOX
@@ -49,68 +46,13 @@ from orchestrator.wire.shown import moment
 
 operations = APIRouter(prefix=INBOX, include_in_schema=False, route_class=PageRoute)
 
-ENDPOINTS, DELIVERIES = f"{INBOX}/endpoints", f"{INBOX}/deliveries"
+DELIVERIES = f"{INBOX}/deliveries"
 
 Cursor = Annotated[str, Query(max_length=500)]
 AnId = Annotated[Id, Path(max_length=100)]
 _OWN_ORIGIN = [Depends(require_own_origin)]
 
-S = TypeVar("S", DeliveryState, IntakeState)
-
-
-@operations.get("/endpoints")
-def endpoints(
-    ports: World, signed: Signed, deployment: Narrowed = "", cursor: Cursor = ""
-) -> Response:
-    """How receivers do, the newest first."""
-    scope = signed.narrowed(deployment)
-    found, more = page_of(list_endpoints(ports, scope, position_of(cursor or None), PAGE + 1))
-    columns = ("Receiver", "Deployment", "State", "Waiting", "Last success", "Trouble")
-    return listing(
-        ports,
-        signed,
-        List(
-            *("endpoints", "Endpoints", columns, [_endpoint(signed, each) for each in found]),
-            (of_deployment(ports, signed, deployment),),
-            more,
-        ),
-    )
-
-
-def _endpoint(signed: SignedIn, report: EndpointReport) -> Line:
-    endpoint = report.endpoint
-    name = "(encrypted with another key)" if endpoint.is_sealed else shown(endpoint.url)
-    last = endpoint.health.last_success_at
-    trouble = endpoint.trouble or endpoint.health.last_error
-    what = "disable" if endpoint.is_enabled else "enable"
-    may = signed.visitor.may(Permission.MANAGE, endpoint.deployment)
-    acts = (Act(what.capitalize(), f"{ENDPOINTS}/{endpoint.id}/{what}"),) if may else ()
-    lead = Cell(name, f"{DELIVERIES}?endpoint={endpoint.id}")
-    return Line(
-        cells(
-            *(lead, endpoint.deployment, endpoint.state.value, report.waiting),
-            *(moment(iso(last)) if last else "never", trouble),
-        ),
-        acts,
-    )
-
-
-@operations.post("/endpoints/{endpoint_id}/disable", dependencies=_OWN_ORIGIN)
-def disable(ports: World, signed: Signed, endpoint_id: AnId, raw: RawBody) -> Response:
-    """Nothing is sent there any more; what waits there is cancelled."""
-    signed.require_own(fields_of(raw))
-    scope = signed.to(Permission.MANAGE).scope
-    disable_endpoint(ports, endpoint_id, signed.visitor.actor, scope=scope)
-    return see_other(ENDPOINTS)
-
-
-@operations.post("/endpoints/{endpoint_id}/enable", dependencies=_OWN_ORIGIN)
-def enable(ports: World, signed: Signed, endpoint_id: AnId, raw: RawBody) -> Response:
-    """Its failures are forgotten."""
-    signed.require_own(fields_of(raw))
-    scope = signed.to(Permission.MANAGE).scope
-    enable_endpoint(ports, endpoint_id, signed.visitor.actor, scope)
-    return see_other(ENDPOINTS)
+S = TypeVar("S", DeliveryState, IntakeState, MailState)
 
 
 @operations.get("/deliveries")
@@ -186,6 +128,40 @@ def _message(found: IntakeMessage) -> Line:
     return Line(
         cells(at, found.id, found.job, found.deployment, found.state, execution, found.reason)
     )
+
+
+@operations.get("/mails")
+def mails(  # noqa: PLR0913 - one parameter for each that the query takes
+    ports: World,
+    signed: Signed,
+    *,
+    deployment: Narrowed = "",
+    state: Narrowed = "",
+    sender: Annotated[str, Query(max_length=LONGEST_ADDRESS)] = "",
+    review: Annotated[Id, Query(max_length=100)] = "",
+    cursor: Cursor = "",
+) -> Response:
+    """The mails that came in, the newest first, and what became of each."""
+    names = signed.narrowed(deployment, Permission.MANAGE).names
+    meant = _one_of(MailState, state) if state else None
+    wanted = MailFilter(names, meant, sender.strip().casefold() or None, review or None)
+    found, more = page_of(list_mails(ports, wanted, position_of(cursor or None), PAGE + 1))
+    columns = ("Received", "From", "Deployment", "Review", "State", "Why")
+    choices = (
+        of_deployment(ports, signed, deployment),
+        Choice("state", "State", state, [each.value for each in MailState]),
+        Choice("sender", "From", sender),
+        Choice("review", "Review", review),
+    )
+    lines = [_mail(each) for each in found]
+    return listing(ports, signed, List("mails", "Mails", columns, lines, choices, more))
+
+
+def _mail(found: StoredMail) -> Line:
+    name = found.review_id
+    review = Cell(name, f"{INBOX}/reviews/{name}") if name else None
+    at = moment(iso(found.received_at))
+    return Line(cells(at, found.sender, found.deployment, review, found.state.value, found.reason))
 
 
 @operations.get("/deployments")

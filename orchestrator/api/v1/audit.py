@@ -20,7 +20,7 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="How many to give at mos
 
 @audit.get("", responses=documented(AuditList, 422), summary="Who changed the service")
 def list_newest(visitor: Manager, limit: Limit = 50) -> JsonResponse:
-    """Endpoints, signing secrets and tokens, the newest first. For tokens of all deployments."""
+    """What was changed of endpoints, secrets, tokens and deployments. For tokens of all."""
     visitor.require_everywhere()
     return JsonResponse(
         {"audit": [audit_record(one) for one in newest_entries(visitor.ports, limit)]}

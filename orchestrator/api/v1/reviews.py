@@ -18,6 +18,7 @@ from orchestrator.api.v1.record_models import PendingRecord, ReviewPage
 from orchestrator.api.v1.records import pending_record, review_record
 from orchestrator.domain.person import LONGEST_ADDRESS, address_of
 from orchestrator.domain.review import Review
+from orchestrator.domain.typed_answer import answer_schema
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.usecases.reviews.find import (
@@ -26,7 +27,6 @@ from orchestrator.usecases.reviews.find import (
     reviewed_output,
     who_is_asked,
 )
-from orchestrator.usecases.reviews.typed import answer_schema
 from orchestrator.wire.ids import Id
 from orchestrator.wire.misspelt import with_warnings
 from orchestrator.wire.requests import AnswerBody, ResumeBody, parse

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from orchestrator.domain.inbound_mail import WhyRefused
 from orchestrator.domain.mail_reply.automatic import why_automatic
 from orchestrator.domain.mail_reply.inbound import InboundMail
 from orchestrator.domain.mail_reply.spoken import spoken
@@ -24,6 +25,7 @@ class Ignored:
 class Refused:
     """It cannot be an answer to anything, so nobody can be told either."""
 
+    why: WhyRefused
     reason: str
 
 
@@ -55,11 +57,13 @@ def read_reply(
         return Ignored(automatic)
     found = {token_in(each, reply_domain or "") for each in mail.recipients} - {None}
     if not found:
-        return Refused("None of its recipients is an address that replies go to.")
+        said = "None of its recipients is an address that replies go to."
+        return Refused(WhyRefused.NO_REPLY_ADDRESS, said)
     if len(found) > 1:
-        return Refused("It answers several reviews at once: each wants a reply of its own.")
+        said = "It answers several reviews at once: each wants a reply of its own."
+        return Refused(WhyRefused.SEVERAL_REVIEWS, said)
     writers = {address_of(each) for each in mail.senders}
     writer = writers.pop() if len(writers) == 1 else None
     if writer is None:
-        return Refused("Its From is not one address.")
+        return Refused(WhyRefused.NO_SENDER, "Its From is not one address.")
     return Reply(str(found.pop()), writer, spoken(mail.text))

@@ -36,4 +36,4 @@ def _open_again(locked: LockedExecution, review: Review, checkpoint: Checkpoint)
     output_id = str(checkpoint.output_id)
     output = locked.tx.outputs.get([output_id])[output_id]
     question = replace(review.question, path=review.path, name=review.task_name)
-    ask_person(locked, run, question, output_id, output, checkpoint.state)
+    ask_person(locked, run, question, output_id, output, checkpoint.state, spent=checkpoint.usage)

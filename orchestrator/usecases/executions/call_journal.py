@@ -26,7 +26,7 @@ from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed, Unreadable, caus
 from orchestrator.ports import HeldCall, LiveCall, Ports, ServedAnswer, Transaction
 from orchestrator.usecases.executions.approvals import ask_for_approval
 from orchestrator.usecases.executions.journal_notes import Line, Note, Void, saved_by
-from orchestrator.usecases.executions.journal_rows import JournalRows
+from orchestrator.usecases.executions.journal_rows import JournalRows, spent_in
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 
 _NOT_MADE = "the task did not come to it any more"
@@ -213,8 +213,10 @@ class ClaimedJournal:
         ]
         return lines + [Void(call, _NOT_MADE) for _, step in left for call in step.void_approvals()]
 
-    def purge(self, tx: Transaction, run: TaskRun, step: str | None = None) -> None:
+    def purge(self, tx: Transaction, run: TaskRun, step: str | None = None) -> JsonObject:
         """Delete the round's calls, or those of one step and of what is inside it.
+
+        Returns the tokens that those of the step cost.
 
         What earlier claims left is looked for once: nobody but this claim adds to it. Most methods
         of flows call no model, and have nothing to delete.
@@ -223,8 +225,10 @@ class ClaimedJournal:
             if self._was_empty is None and step is not None:
                 self._was_empty = not tx.calls.of(run)
             if self._was_empty:
-                return
+                return {}
+        spent = {} if step is None else spent_in(tx, run, step)
         tx.calls.purge(run, step)
+        return spent
 
     def close(self, *, failed: bool) -> None:
         """The attempt has ended: say what was served, and forget what led to a failure.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import TypeAlias
 
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.checkpoint import Cause
+from orchestrator.domain.checkpoint import Cause, inside
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question
 from orchestrator.domain.task_run import TaskRun
@@ -17,12 +18,14 @@ from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.call_journal import ClaimedJournal
 from orchestrator.usecases.executions.claims import still_held
 from orchestrator.usecases.executions.journal_notes import Line
+from orchestrator.usecases.executions.journal_rows import added_up
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.usecases.reviews.open import ask_person
 from orchestrator.wire import webhooks as webhook_bodies
 
-T = TypeVar("T")
+Write: TypeAlias = Callable[[LockedExecution, TaskRun], TaskRun]
+"""A write of a claimed run, which it returns as it is then. After a rollback it is done again."""
 
 
 class ClaimedRun:
@@ -41,6 +44,8 @@ class ClaimedRun:
         self._run = run
         self._watch = watch
         self._journal = journal
+        self._waiting: Write | None = None
+        self._taking = threading.Lock()
 
     @property
     def journal(self) -> ClaimedJournal | None:
@@ -53,11 +58,12 @@ class ClaimedRun:
 
     def _purge_calls(
         self, locked: LockedExecution, run: TaskRun, path: str, notes: Sequence[Line]
-    ) -> None:
-        if self._journal is not None:
-            self._journal.purge(locked.tx, run, path)
+    ) -> JsonObject:
+        """Returns the tokens that they cost."""
+        spent = {} if self._journal is None else self._journal.purge(locked.tx, run, path)
         for note in notes:
             note.write(locked, run)
+        return spent
 
     def check(self) -> None:
         """Raise ClaimLost when the run was stopped or its claim was lost."""
@@ -72,7 +78,8 @@ class ClaimedRun:
         self._watch.event(kind, data)
 
     def begin(self, path: str) -> None:
-        """A step begins: it has the time limit from now on."""
+        """A step begins: it has the time limit from now on, and what came before is written."""
+        self.write_waiting()
         self._watch.begin(path)
 
     def commit(
@@ -82,13 +89,15 @@ class ClaimedRun:
         state: JsonObject | None = None,
         usage: Mapping[str, int] | None = None,
         seconds: float | None = None,
+        *,
+        may_wait: bool = False,
     ) -> None:
         """A step's output is final. The next one has all its attempts."""
         self._watch.end(path)
         notes = self._leave_step(path)
 
-        def decide(locked: LockedExecution, run: TaskRun) -> None:
-            self._purge_calls(locked, run, path, notes)
+        def write(locked: LockedExecution, run: TaskRun) -> TaskRun:
+            spent = self._purge_calls(locked, run, path, notes)
             output_id = self._ports.ids.new()
             locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
             checkpoint = locked.checkpoint(
@@ -96,54 +105,86 @@ class ClaimedRun:
                 path,
                 output_id=output_id,
                 state=state,
-                usage=dict(usage or {}),
+                usage=dict(usage or spent),
                 seconds=seconds,
             )
-            if run.attempts > 1:
-                locked.tx.task_runs.save(run, run.advanced())
+            saved = locked.tx.task_runs.save(run, run.advanced()) if run.attempts > 1 else run
             locked.record("step.commit", run.id, None, step=path)
             body = webhook_bodies.task_body(path, checkpoint.name, output, seconds)
             locked.announce(WebhookKind.TASK, body)
+            return saved
 
-        self._write(decide)
+        self._write(write, may_wait=may_wait)
 
-    def ask(self, question: Question, output: Output, state: JsonObject | None = None) -> str:
-        """Ask a person about a step's output; returns the id of the review."""
+    def ask(
+        self,
+        question: Question,
+        output: Output,
+        state: JsonObject | None = None,
+        *,
+        may_wait: bool = False,
+    ) -> None:
+        """Ask a person about a step's output."""
         self._watch.end(question.path)
         notes = self._leave_step(question.path)
 
-        def decide(locked: LockedExecution, run: TaskRun) -> str:
-            self._purge_calls(locked, run, question.path, notes)
+        def write(locked: LockedExecution, run: TaskRun) -> TaskRun:
+            spent = self._purge_calls(locked, run, question.path, notes)
             output_id = self._ports.ids.new()
             locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
-            return ask_person(locked, run, question, output_id, output, state).id
+            within = inside(locked.checkpoints, question.path)
+            cost = added_up([spent, *(each.usage for each in within)])
+            ask_person(locked, run, question, output_id, output, state, spent=cost)
+            return run
 
-        return self._write(decide)
+        self._write(write, may_wait=may_wait)
 
     def cut(self, path: str) -> None:
         """Withdraw what a person was asked about a step that lost a race."""
         self._watch.end(path)
 
-        def decide(locked: LockedExecution, _run: TaskRun) -> None:
+        def write(locked: LockedExecution, run: TaskRun) -> TaskRun:
             reviews = locked.tx.reviews.of(locked.execution.id)
             for review in reviews:
                 if review.is_open and review.path == path:
                     withdrawn = review.withdraw(locked.now, self._actor)
                     locked.save_review("withdraw", review, withdrawn, cut=True)
             locked.checkpoint(Cause.CUT, path)
-            locked.record("step.cut", self._run.id, None, step=path)
+            locked.record("step.cut", run.id, None, step=path)
             others = [each for each in reviews if each.path != path]
             carry_on_unless_asked(locked, others)
+            return run
 
-        self._write(decide)
+        self._write(write)
 
-    def _write(self, decide: Callable[[LockedExecution, TaskRun], T]) -> T:
+    def write_waiting(self) -> None:
+        """Write what waits for the next write. Raises what that would have raised."""
+        if waiting := self.take_waiting():
+            self._transact([waiting])
+
+    def take_waiting(self) -> Write | None:
+        """What waits for the next write: whoever takes it writes it, with theirs."""
+        with self._taking:
+            waiting, self._waiting = self._waiting, None
+        return waiting
+
+    def _write(self, write: Write, *, may_wait: bool = False) -> None:
+        if not may_wait:
+            waiting = self.take_waiting()
+            self._transact([each for each in (waiting, write) if each])
+            return
+        self.write_waiting()
+        with self._taking:
+            self._waiting = write
+
+    def _transact(self, writes: Sequence[Write]) -> None:
         """Do it in one transaction, for as long as the database may take to come back."""
 
-        def work(tx: Transaction) -> T:
+        def work(tx: Transaction) -> None:
             locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
-            result = decide(locked, still_held(locked, self._run))
+            run = still_held(locked, self._run)
+            for write in writes:
+                run = write(locked, run)
             locked.close()
-            return result
 
-        return retry_through_outage(lambda: self._ports.store.transact(work))
+        retry_through_outage(lambda: self._ports.store.transact(work))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from orchestrator.domain.calls import RecordedCall
-from orchestrator.domain.canonical import Json
+from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import ClaimLost
 from orchestrator.ports import Ports, Transaction
@@ -16,6 +17,23 @@ from orchestrator.usecases.executions.locked_execution import LockedExecution, l
 from orchestrator.usecases.outage import retry_through_outage
 
 T = TypeVar("T")
+
+
+def spent_in(tx: Transaction, run: TaskRun, step: str) -> JsonObject:
+    """The tokens of the calls of a step, and of what is inside it, before they are purged.
+
+    Those of all attempts: what was served to a later one was paid for by an earlier one.
+    """
+    calls = tx.calls.of(run)
+    return added_up(c.usage for c in calls if c.step == step or c.step.startswith(f"{step}/"))
+
+
+def added_up(usages: Iterable[JsonObject]) -> JsonObject:
+    """Token counts, together."""
+    total: Counter[str] = Counter()
+    for usage in usages:
+        total.update({name: n for name, n in usage.items() if isinstance(n, int)})
+    return dict(total)
 
 
 class JournalRows:

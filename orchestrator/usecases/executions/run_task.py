@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 import structlog
 
@@ -20,7 +21,7 @@ from orchestrator.usecases.executions.advance import (
 )
 from orchestrator.usecases.executions.call_journal import ClaimedJournal, closing, journal_of
 from orchestrator.usecases.executions.changed_code import require_same_code
-from orchestrator.usecases.executions.claimed_run import ClaimedRun
+from orchestrator.usecases.executions.claimed_run import ClaimedRun, Write
 from orchestrator.usecases.executions.claiming import Claimed, Worker, claim
 from orchestrator.usecases.executions.claims import still_held
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
@@ -33,6 +34,18 @@ from orchestrator.usecases.reviews.open import ask_person
 from orchestrator.usecases.reviews.weigh import Weighed, conclude_weighing, weigh
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """A run that came to an end in this process, and nothing of that is written yet.
+
+    ``waiting`` is its last write, which goes with that of the end.
+    """
+
+    result: Result | Weighed | Paused
+    seconds: float
+    waiting: Write | None
 
 
 def run_task(
@@ -62,13 +75,13 @@ def _run_claimed(ports: Ports, worker: Worker, claimed: Claimed) -> TaskRunState
     deployment = ports.deployments.get(claimed.run.deployment)
     journal = journal_of(ports, worker.name, claimed.run, deployment)
     try:
-        result, seconds = _run(ports, worker, claimed, deployment, journal)
+        ran = _run(ports, worker, claimed, deployment, journal)
     except ClaimLost:
         log.warning("claim lost", execution_id=execution_id, task_run_id=task_run_id)
         return None
     except FOREIGN as error:  # whatever the user's code raises is a failed attempt
         return fail_attempt(ports, claimed.run, worker_actor(worker.name), _reason(error), error)
-    return _accept(ports, worker, claimed, journal, result, seconds)
+    return _accept(ports, worker, claimed, journal, ran)
 
 
 def _run(
@@ -77,22 +90,26 @@ def _run(
     claimed: Claimed,
     deployment: Deployment,
     journal: ClaimedJournal | None,
-) -> tuple[Result | Weighed | Paused, float]:
+) -> _Ran:
     run = claimed.run
     require_same_code(deployment, claimed.work.plan, worker.loaded_plan(deployment))
     runner = ports.runners[deployment.runner]
     began = time.monotonic()
     with closing(journal), worker.keeper.keep(run, claimed.stream) as progress:
-        result: Result | Weighed | Paused
         if run.weighs:
-            result = weigh(ports, runner, deployment, run.weighs)
-        else:
-            context = ClaimedRun(ports, worker.name, run, progress, journal)
+            weighed = weigh(ports, runner, deployment, run.weighs)
+            return _Ran(weighed, time.monotonic() - began, None)
+        context = ClaimedRun(ports, worker.name, run, progress, journal)
+        result: Result | Paused
+        try:
             result = runner.run(deployment, claimed.work, context)
-            # What a task gives though its halt was caught is nothing; a flow may do without.
-            if journal and journal.held and not (claimed.work.plan.is_flow and _is_end(result)):
-                result = Paused(result.usage, journal.held)
-    return result, time.monotonic() - began
+        except FOREIGN:
+            context.write_waiting()
+            raise
+        # What a task gives though its halt was caught is nothing; a flow may do without.
+        if journal and journal.held and not (claimed.work.plan.is_flow and _is_end(result)):
+            result = Paused(result.usage, journal.held)
+    return _Ran(result, time.monotonic() - began, context.take_waiting())
 
 
 def _is_end(result: Result) -> bool:
@@ -110,8 +127,7 @@ def _accept(
     worker: Worker,
     claimed: Claimed,
     journal: ClaimedJournal | None,
-    result: Result | Weighed | Paused,
-    seconds: float,
+    ran: _Ran,
 ) -> TaskRunState | None:
     """Write what came of the run; refuse it where the claim was lost."""
     actor = worker_actor(worker.name)
@@ -121,8 +137,10 @@ def _accept(
     def save(tx: Transaction) -> TaskRunState:
         locked = lock_execution(ports, tx, claimed.run.execution_id, actor)
         run = as_claimed.pop() if as_claimed else still_held(locked, claimed.run)
-        saved = _save(locked, run, claimed, result, seconds)
-        if journal is not None and not isinstance(result, Paused):
+        if ran.waiting is not None:
+            run = ran.waiting(locked, run)
+        saved = _save(locked, run, claimed, ran.result, ran.seconds)
+        if journal is not None and not isinstance(ran.result, Paused):
             journal.purge(tx, run)
         locked.close()
         return saved.state

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 
 from orchestrator.domain.checkpoint import FORMAT
@@ -15,6 +14,13 @@ from orchestrator.errors import Unreadable, WrittenByNewer
 from orchestrator.jobs import MAIL, NOT_FOR_CREWS
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
+from orchestrator.usecases.operations.doctor_mails import mails
+from orchestrator.usecases.operations.finding import (
+    MOST_COUNTED,
+    REFUSED_LATELY,
+    WAITS_TOO_LONG,
+    Finding,
+)
 from orchestrator.usecases.operations.health import SEEN_WITHIN
 from orchestrator.usecases.operations.manifests import Described, described
 from orchestrator.usecases.operations.secret_key import LOOKED_AT, MEND
@@ -22,33 +28,11 @@ from orchestrator.usecases.operations.secret_key import LOOKED_AT, MEND
 CLOCKS_MAY_DIFFER_BY = timedelta(seconds=5)
 """Only signatures of webhooks carry a machine's own time; receivers refuse what is minutes off."""
 
-WAITS_TOO_LONG = timedelta(seconds=30)
-"""A task run or a message that is due for longer found no worker."""
-
 NO_SWEEP_AFTER = timedelta(seconds=15)
 """A sweep writes its heartbeat every three seconds."""
 
-MOST_COUNTED = 100
-"""Of lost rows, more are not counted."""
-
-REFUSED_LATELY = timedelta(days=1)
-
 SHOWN = 5
 """How many troubled task runs are named."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a check found, in one line. ``mend`` says what to do where something is wrong."""
-
-    check: str
-    says: str
-    mend: str | None = None
-
-    @property
-    def is_wrong(self) -> bool:
-        """Whether there is something to mend."""
-        return self.mend is not None
 
 
 def examine(ports: Ports) -> tuple[Finding, ...]:
@@ -64,6 +48,7 @@ def examine(ports: Ports) -> tuple[Finding, ...]:
         _stored,
         _backlog,
         _messages,
+        mails,
         _trouble,
         _failures,
         _tokens,

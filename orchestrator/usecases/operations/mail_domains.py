@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from orchestrator.errors import CannotLookUp
 from orchestrator.ports import DomainRecords
-from orchestrator.usecases.operations.doctor import Finding
+from orchestrator.usecases.operations.finding import Finding
 
 _ALLOWS_ALL = {"all", "+all", "?all"}
 

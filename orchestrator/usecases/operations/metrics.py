@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from math import inf
 
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.figures import TaskFigures, Waiting
+from orchestrator.domain.figures import Refusals, TaskFigures, Waiting
+from orchestrator.domain.inbound_mail import WhyRefused
 from orchestrator.jobs import QUEUES
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.operations.delivery_metrics import DeliveryMetrics, delivery_metrics
@@ -23,6 +25,19 @@ class Backlog:
 
     count: int = 0
     oldest_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MailMetrics:
+    """Mails that came in.
+
+    ``unread`` wait for a worker, ``refused`` are all that ever were, by why. ``mailboxes`` says for
+    how many seconds each was not read, for ever where it never was.
+    """
+
+    unread: Backlog
+    refused: Mapping[str, int]
+    mailboxes: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,7 @@ class Metrics:
     refused_messages: int
     refused_jobs: Mapping[str, int]
     failing_steps: Mapping[str, float]
+    mails: MailMetrics
 
 
 def metrics(ports: Ports) -> Metrics:
@@ -67,9 +83,23 @@ def _gather(ports: Ports, tx: Transaction, deliveries: DeliveryMetrics) -> Metri
         deliveries=deliveries,
         messages=_backlogs(ports, tx.intake.backlog()),
         refused_messages=tx.intake.refused(ports.clock.now() - LATELY),
-        refused_jobs={why.value: 0 for why in Refusal} | dict(tx.figures.refused()),
+        refused_jobs={why.value: 0 for why in Refusal} | dict(tx.figures.refused(Refusals.JOBS)),
         failing_steps={
             each.step: (each.at - each.since).total_seconds() for each in tx.sweeps.failing_steps()
+        },
+        mails=_mails(tx),
+    )
+
+
+def _mails(tx: Transaction) -> MailMetrics:
+    now = tx.now()
+    count, oldest = tx.mails.unread()
+    return MailMetrics(
+        unread=Backlog(count, (now - oldest).total_seconds()) if oldest else Backlog(),
+        refused={why.value: 0 for why in WhyRefused} | dict(tx.figures.refused(Refusals.MAILS)),
+        mailboxes={
+            each.name: (now - each.read_at).total_seconds() if each.read_at else inf
+            for each in tx.mails.mailboxes()
         },
     )
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import structlog
 
+from orchestrator.domain.figures import Refusals
 from orchestrator.ports import Ports
 
 log = structlog.get_logger()
@@ -33,6 +34,6 @@ def refuse_job(ports: Ports, why: Refusal, **about: object) -> None:
     """Log and count it; a database that is away only costs the count. ``about`` is for the log."""
     log.warning("job refused", why=why.value, **about)
     try:
-        ports.store.transact(lambda tx: tx.figures.refuse(why.value), durable=False)
+        ports.store.transact(lambda tx: tx.figures.refuse(Refusals.JOBS, why.value), durable=False)
     except Exception:
         log.exception("refusal not counted")

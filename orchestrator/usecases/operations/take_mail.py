@@ -22,8 +22,9 @@ from orchestrator.domain.mail_reply import (
 )
 from orchestrator.errors import Sealed, TooLarge, Transient, Unreadable
 from orchestrator.ports import Ports, SenderCheck, StoredResponse, Transaction
+from orchestrator.usecases.operations.mails import settle
 from orchestrator.usecases.reviews.answer_by_mail import answer_by_mail
-from orchestrator.wire.inbound_mail import message_id_of, read_mail
+from orchestrator.wire.inbound_mail import message_id_of, read_mail, sender_of
 
 log = structlog.get_logger()
 
@@ -48,7 +49,7 @@ def store_mail(
     """
     if len(raw) > LARGEST_MAIL:
         raise TooLarge(LARGEST_MAIL)
-    mail_id, message_id = ports.ids.new(), message_id_of(raw)
+    mail_id, message_id, sender = ports.ids.new(), message_id_of(raw), sender_of(raw)
     whole = _with_envelope(raw, envelope) if envelope else raw
 
     def add(tx: Transaction) -> StoredMail | None:
@@ -56,7 +57,9 @@ def store_mail(
         wake_at = retry.publish_again_at(now, 1)
         if once is not None and not _first_use(tx, once, now):
             return None
-        mail = StoredMail(mail_id, message_id, now, whole, MailState.WAITING, wake_at)
+        mail = StoredMail(
+            mail_id, message_id, now, whole, MailState.WAITING, wake_at, sender=sender
+        )
         if not tx.mails.add(mail):
             return None
         tx.publish(jobs.take_mail(mail_id))
@@ -126,15 +129,15 @@ def _carry_out(ports: Ports, mail: StoredMail) -> None:
     match read_reply(inbound, sender, ports.replies.domain):
         case Ignored(reason):
             _settle(ports, mail.ignore(reason))
-        case Refused(reason):
-            _settle(ports, mail.refuse(reason))
+        case Refused(why, reason):
+            _settle(ports, mail.refuse(why, reason))
         case Reply() as reply:
             answer_by_mail(ports, mail, reply, _proof(ports, mail, inbound))
 
 
 def _settle(ports: Ports, mail: StoredMail) -> None:
     log.info("mail settled", mail_id=mail.id, state=mail.state.value, reason=mail.reason)
-    ports.store.transact(lambda tx: tx.mails.settle(mail))
+    ports.store.transact(lambda tx: settle(tx, mail))
 
 
 def _proof(ports: Ports, mail: StoredMail, inbound: InboundMail) -> SenderProof:

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from orchestrator.domain.inbound_mail import StoredMail
+from orchestrator.domain.inbound_mail import StoredMail, WhyRefused
 from orchestrator.domain.mail_reply import Decision, Reply, SenderProof, decision_of
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
@@ -17,6 +17,7 @@ from orchestrator.domain.token import hash_of
 from orchestrator.errors import AlreadyAnswered, NotPending, OrchestratorError, Transient
 from orchestrator.ports import Ports, SenderCheck, Transaction
 from orchestrator.usecases.executions.locked_execution import lock_execution
+from orchestrator.usecases.operations.mails import settle
 from orchestrator.usecases.reviews.notices import explain
 from orchestrator.usecases.reviews.respond import respond_with
 from orchestrator.wire.notices import Notice
@@ -50,6 +51,7 @@ class _Asked:
 class _Objection:
     """Why nothing is decided; ``notice`` is what the mail is called that explains it."""
 
+    why: WhyRefused
     reason: str
     notice: Notice = Notice.REFUSED
 
@@ -62,8 +64,9 @@ def answer_by_mail(ports: Ports, mail: StoredMail, reply: Reply, proof: SenderPr
     """
     asked, now = ports.store.read(lambda tx: (_asked(tx, mail, reply), tx.now()))
     if asked is None:
-        refused = mail.refuse("Nobody was asked by the mail that it answers.")
-        ports.store.transact(lambda tx: tx.mails.settle(refused))
+        said = "Nobody was asked by the mail that it answers."
+        refused = mail.refuse(WhyRefused.NOT_ASKED, said)
+        ports.store.transact(lambda tx: settle(tx, refused))
         return
     objection = _sender_objection(ports, asked, proof) or _decide(ports, asked, now)
     if objection is not None:
@@ -71,7 +74,7 @@ def answer_by_mail(ports: Ports, mail: StoredMail, reply: Reply, proof: SenderPr
         return
     log.info("review answered by mail", mail_id=mail.id, review_id=asked.review.id)
     ports.crash_point("after-mail-answer")
-    ports.store.transact(lambda tx: tx.mails.settle(asked.mail.take()))
+    ports.store.transact(lambda tx: settle(tx, asked.mail.take()))
 
 
 def _asked(tx: Transaction, mail: StoredMail, reply: Reply) -> _Asked | None:
@@ -88,20 +91,23 @@ def _asked(tx: Transaction, mail: StoredMail, reply: Reply) -> _Asked | None:
 def _sender_objection(ports: Ports, asked: _Asked, proof: SenderProof) -> _Objection | None:
     if asked.reply.sender != asked.recipient.address:
         return _Objection(
+            WhyRefused.OTHER_SENDER,
             f"A reply from {asked.reply.sender} was not taken: this review was put to "
-            f"{asked.recipient.address}, who may hand it on."
+            f"{asked.recipient.address}, who may hand it on.",
         )
     if ports.replies.check is SenderCheck.OFF or proof is SenderProof.PASSED:
         return None
     if ports.replies.check is SenderCheck.REQUIRE:
-        return _Objection("Nothing proves that the reply comes from its sender's domain.")
+        said = "Nothing proves that the reply comes from its sender's domain."
+        return _Objection(WhyRefused.UNPROVEN, said)
     log.warning("mail without proof of its sender", mail_id=asked.mail.id, proof=proof.value)
     return None
 
 
 def _decide(ports: Ports, asked: _Asked, now: datetime) -> _Objection | None:
     if not asked.reply.text:
-        return _Objection("The reply says nothing above what it quotes.")
+        said = "The reply says nothing above what it quotes."
+        return _Objection(WhyRefused.EMPTY, said)
     decision = decision_of(asked.reply.text, asked.review.question)
     if _was_taken(asked, decision):
         return None
@@ -112,9 +118,9 @@ def _decide(ports: Ports, asked: _Asked, now: datetime) -> _Objection | None:
     except Transient:
         raise
     except (AlreadyAnswered, NotPending) as error:
-        return _Objection(error.message, Notice.CLOSED)
+        return _Objection(WhyRefused.CLOSED, error.message, Notice.CLOSED)
     except OrchestratorError as error:
-        return _Objection(error.message)
+        return _Objection(WhyRefused.NO_ANSWER, error.message)
     return late
 
 
@@ -122,14 +128,14 @@ def _lateness(asked: _Asked, now: datetime) -> _Objection | None:
     """Why nobody waits for the reply any more; None where somebody does."""
     review, recipient = asked.review, asked.recipient
     if not review.is_open:
-        return _Objection(review.summary(), Notice.CLOSED)
+        return _Objection(WhyRefused.CLOSED, review.summary(), Notice.CLOSED)
     if not recipient.is_asked:
         state = recipient.state.lower()
-        return _Objection(
-            f"Nothing waits for {recipient.address} any more ({state}).", Notice.CLOSED
-        )
+        said = f"Nothing waits for {recipient.address} any more ({state})."
+        return _Objection(WhyRefused.CLOSED, said, Notice.CLOSED)
     if now > max(recipient.created_at + TOKEN_LIVES, review.expires_at or recipient.created_at):
-        return _Objection("The mail that this answers is too old to be answered by mail.")
+        said = "The mail that this answers is too old to be answered by mail."
+        return _Objection(WhyRefused.TOO_OLD, said)
     return None
 
 
@@ -162,8 +168,8 @@ def _refuse(ports: Ports, asked: _Asked, objection: _Objection) -> None:
     def write(tx: Transaction) -> None:
         to = asked.recipient.address
         tells = ports.mail is not None and tx.mails.told(to, tx.now() - _HOUR) < MOST_EXPLANATIONS
-        refused = asked.mail.refuse(objection.reason, to if tells else None)
-        if tx.mails.settle(refused) and tells:
+        refused = asked.mail.refuse(objection.why, objection.reason, to if tells else None)
+        if settle(tx, refused) and tells:
             locked = lock_execution(ports, tx, asked.review.execution_id, person_actor(to))
             explain(locked, asked.review, asked.recipient, objection.notice, objection.reason)
             locked.close()

@@ -80,9 +80,12 @@ def tell_webhooks_again(
     locked: LockedExecution, review: Review, notice: Notice, recipients: Sequence[Recipient]
 ) -> None:
     """Tell them of a reminder, or that others are asked as well: one webhook for each of these."""
+    if not recipients:
+        return
+    asked = AskedReview(review, output_of(locked, review))
     for recipient in recipients:
         token = locked.tx.recipients.token(recipient.id)
-        body = later_notice_body(review, notice.value, recipient, locked.ports.public_url, token)
+        body = later_notice_body(asked, notice.value, recipient, locked.ports.public_url, token)
         _announce(locked, body)
 
 

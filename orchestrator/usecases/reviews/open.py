@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.canonical import Json, JsonObject, encode
 from orchestrator.domain.checkpoint import Cause, call_of
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
-from orchestrator.domain.question import Question
+from orchestrator.domain.question import ANSWER_SCHEMA, Question
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.token import hash_of
+from orchestrator.domain.typed_answer import answer_schema
 from orchestrator.errors import TaskFailed
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution
@@ -17,16 +18,24 @@ from orchestrator.usecases.reviews.ask import ask
 from orchestrator.usecases.reviews.notices import tell_webhooks
 from orchestrator.usecases.reviews.route import route
 
+LARGEST_SCHEMA = 32 * 1024
+"""Bytes of a JSON Schema that stands in the timeline, which keeps it for ever: a notice has it, and
+``GET /v1/reviews/{id}``, however large it is."""
 
-def ask_person(
+
+def ask_person(  # noqa: PLR0913 - what is put before a person, and where it stands
     locked: LockedExecution,
     run: TaskRun,
     question: Question,
     output_id: str,
     output: Output,
     state: JsonObject | None = None,
+    *,
+    spent: JsonObject | None = None,
 ) -> Review:
     """An output is put before a person: checkpoint, review, notice, and the halt.
+
+    ``spent`` are the tokens that the step cost, where it is no task run of its own.
 
     Raises TaskFailed, not to be retried, where the deployment allows no further round.
     """
@@ -41,6 +50,7 @@ def ask_person(
         output_id=output_id,
         review_id=review.id,
         state=state,
+        usage=spent or {},
     )
     return review
 
@@ -75,12 +85,20 @@ def open_review(
         token_hash=hash_of(token),
     ).on_terms(routing.terms, routing.deadlines(locked.now))
     locked.tx.reviews.add(review)
-    locked.record("review.open", review.id, review)
+    locked.record("review.open", review.id, review, **_typed(review, output))
     if locked.execution.state is ExecutionState.RUNNING:
         locked.turn("halt", locked.execution.halt())
     recipients = ask(locked, review, output, routing.asked)
     tell_webhooks(locked, review, output, token, recipients)
     return review
+
+
+def _typed(review: Review, output: Output) -> dict[str, Json]:
+    """What the timeline, and whoever listens to it, is told of a typed answer."""
+    schema = answer_schema(review, output)
+    if schema is None or len(encode(schema)) > LARGEST_SCHEMA:
+        return {}
+    return {ANSWER_SCHEMA: schema}
 
 
 def _round_of(locked: LockedExecution, run: TaskRun, question: Question) -> int:

@@ -6,27 +6,15 @@ import json
 from dataclasses import replace
 
 from orchestrator.domain.canonical import Json, JsonObject, encode
-from orchestrator.domain.output import EDITS_FIT, Output
-from orchestrator.domain.question import ANSWER_SCHEMA, QuestionKind
+from orchestrator.domain.output import Output
+from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import Review
+from orchestrator.domain.typed_answer import answer_schema
 from orchestrator.errors import Invalid
 from orchestrator.ports import Transaction
 from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.wire.inputs import require_fitting_output
 from orchestrator.wire.requests import ResumeBody
-
-
-def answer_schema(review: Review, output: Output) -> JsonObject | None:
-    """The JSON Schema of a typed answer; None where the answer is a text.
-
-    Where code asks for input it is the question's; else that of the output, as a person may edit
-    it. One that says nothing, or takes nothing, makes no answer typed.
-    """
-    if review.kind is QuestionKind.INPUT:
-        found = review.question.metadata.get(ANSWER_SCHEMA)
-    else:
-        found = output.extra.get(EDITS_FIT)
-    return found if isinstance(found, dict) and found and found != {"not": {}} else None
 
 
 def typed(tx: Transaction, review: Review, given: Answer) -> Answer:

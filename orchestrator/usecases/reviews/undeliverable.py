@@ -1,6 +1,8 @@
-"""Note that somebody who is asked cannot be reached by mail."""
+"""Note that somebody who is asked cannot be reached by mail, or can be again."""
 
 from __future__ import annotations
+
+from itertools import groupby
 
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.delivery import Delivery
@@ -10,6 +12,9 @@ from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.reviews.ask import ask_more, creator_of
 from orchestrator.usecases.reviews.overdue import escalate
+
+MOST_REACHED = 100
+"""Of those in whose reviews a mail did not arrive, so many are noted with one that does."""
 
 
 def note_undeliverable(ports: Ports, tx: Transaction, ended: Delivery, worker: str) -> None:
@@ -34,6 +39,22 @@ def note_undeliverable(ports: Ports, tx: Transaction, ended: Delivery, worker: s
     if review.is_open and troubled.is_asked:
         ask_next(locked, review)
     locked.close()
+
+
+def note_reached(ports: Ports, tx: Transaction, deployment: str, address: str, worker: str) -> None:
+    """A mail of a deployment's has arrived at an address: it is in trouble no more.
+
+    Part of the transaction that records it. Whom else was asked meanwhile is asked still.
+    """
+    found = tx.recipients.troubled(deployment, address, MOST_REACHED)
+    reviews = tx.reviews.get([each.review_id for each in found]) if found else {}
+    for execution_id, recipients in groupby(found, key=lambda each: each.execution_id):
+        locked = lock_execution(ports, tx, execution_id, worker_actor(worker))
+        for each in recipients:
+            tx.recipients.save(each, each.reached())
+            review = reviews.get(each.review_id)
+            locked.record("recipient.reached", each.id, review, to=address)
+        locked.close()
 
 
 def ask_next(locked: LockedExecution, review: Review) -> None:

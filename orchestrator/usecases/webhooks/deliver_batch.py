@@ -20,13 +20,13 @@ from orchestrator.domain.delivery_policy import (
 from orchestrator.domain.endpoint import SEALED, SEALED_REST, Endpoint
 from orchestrator.domain.endpoint_host import Host
 from orchestrator.domain.timeline import Entry, worker_actor
-from orchestrator.domain.transport import Transport
+from orchestrator.domain.transport import Transport, mail_address
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import SecretKeyMissing, UnknownEndpoint
 from orchestrator.ports import Claim, Outcome, Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.operations.audit import note
-from orchestrator.usecases.reviews.undeliverable import note_undeliverable
+from orchestrator.usecases.reviews.undeliverable import note_reached, note_undeliverable
 from orchestrator.usecases.webhooks.batch import Batch, DrainWork, Tried, attempt_of, told
 from orchestrator.usecases.webhooks.wake import publish_drain, wake_endpoints
 
@@ -99,11 +99,19 @@ class _Round:
         self._note_mails([each.after for each in outcomes if each.before.id in written])
 
     def _note_mails(self, ended: Sequence[Delivery]) -> None:
-        """A mail that did not arrive leaves somebody unasked: that is noted in the same commit."""
-        if self.endpoint.transport is Transport.MAIL:
-            for each in ended:
-                if each.finished_at and each.state is not DeliveryState.DELIVERED:
-                    note_undeliverable(self.ports, self.tx, each, self.work.worker)
+        """A mail that did not arrive leaves somebody unasked: that is noted in the same commit.
+
+        So is one that does arrive, with whom others before it had not reached.
+        """
+        if self.endpoint.transport is not Transport.MAIL:
+            return
+        about, worker = (self.ports, self.tx), self.work.worker
+        for each in ended:
+            if each.state is DeliveryState.DELIVERED:
+                address = mail_address(self.endpoint.url)
+                note_reached(*about, each.deployment, address, worker)
+            elif each.finished_at:
+                note_undeliverable(*about, each, worker)
 
     def _judged(self, tried: Tried) -> Outcome:
         before, result = tried.delivery, tried.result

@@ -10,12 +10,19 @@ from orchestrator.domain.chain import chained
 from orchestrator.domain.delivery import DELIVERY, Delivery, DeliveryAttempt
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.timeline import Entry
-from orchestrator.errors import NotReplayable, UnknownDelivery
+from orchestrator.errors import Invalid, NotReplayable, UnknownDelivery
 from orchestrator.ports import DeliveryFilter, Outcome, Ports, Position, Transaction
 from orchestrator.usecases.operations.audit import note
+from orchestrator.usecases.webhooks.endpoints import EndpointReport, read_endpoint
 from orchestrator.usecases.webhooks.wake import wake_endpoints
 
 REPLAYED_AT_A_TIME = 200
+
+REPLAYED_AT_ONCE = 5_000
+"""Deliveries that one press of a button sends again, while somebody waits for the page."""
+
+MOST_COUNTED = 1_000
+"""Of those that failed, more are not counted."""
 
 HIDDEN = "…"
 """What stands in place of a token."""
@@ -58,23 +65,54 @@ def replay_delivery(
     return ports.store.transact(decide)
 
 
-def replay_deliveries(ports: Ports, wanted: DeliveryFilter, actor: str) -> int:
-    """Send all that have ended again which the filter means; returns how many.
+def replay_deliveries(
+    ports: Ports, wanted: DeliveryFilter, actor: str, most: int | None = None
+) -> int:
+    """Send all that have ended again which the filter means, ``most`` at most; returns how many.
 
-    Those that arrived are meant only where the filter asks for that state.
+    Those that arrived are meant only where the filter asks for that state. The oldest come first.
     """
     replayed, after = 0, None
-    while batch := _replay_some(ports, wanted, after, actor):
+    while most is None or replayed < most:
+        limit = REPLAYED_AT_A_TIME if most is None else min(REPLAYED_AT_A_TIME, most - replayed)
+        batch = _replay_some(ports, wanted, after, limit, actor)
+        if not batch:
+            break
         replayed += len(batch)
         after = Position(batch[-1].created_at, batch[-1].id)
     return replayed
 
 
+def failed_at(
+    ports: Ports, endpoint_id: str, scope: Scope = EVERYWHERE
+) -> tuple[EndpointReport, int]:
+    """An endpoint, and how many of its deliveries have failed; no more than ``MOST_COUNTED``.
+
+    Raises UnknownEndpoint.
+    """
+    report = read_endpoint(ports, endpoint_id, scope)
+    failed = DeliveryFilter(endpoint_id=endpoint_id)
+    return report, len(
+        ports.store.read(lambda tx: tx.deliveries.closed(failed, None, MOST_COUNTED))
+    )
+
+
+def replay_failed(ports: Ports, endpoint_id: str, actor: str, scope: Scope = EVERYWHERE) -> int:
+    """Send again what failed at an endpoint, ``REPLAYED_AT_ONCE`` at most; returns how many.
+
+    Raises UnknownEndpoint, NotEntitled, and Invalid for one that is disabled.
+    """
+    if not read_endpoint(ports, endpoint_id, scope).endpoint.is_enabled:
+        raise Invalid("It is disabled: what is sent there would be cancelled. Enable it first.")
+    failed = DeliveryFilter(endpoint_id=endpoint_id)
+    return replay_deliveries(ports, failed, actor, REPLAYED_AT_ONCE)
+
+
 def _replay_some(
-    ports: Ports, wanted: DeliveryFilter, after: Position | None, actor: str
+    ports: Ports, wanted: DeliveryFilter, after: Position | None, limit: int, actor: str
 ) -> Sequence[Delivery]:
     def decide(tx: Transaction) -> Sequence[Delivery]:
-        found = tx.deliveries.closed(wanted, after, REPLAYED_AT_A_TIME)
+        found = tx.deliveries.closed(wanted, after, limit)
         _replay(ports, tx, found, actor)
         return found
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import imaplib
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+from imap_tools.errors import ImapToolsError
 from processes import free_port, until_it_works
 
 from orchestrator.adapters.inbound_mail.mailbox import Account, Mailbox
+from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.domain.inbound_mail import LARGEST_MAIL
 from orchestrator.errors import DatabaseAway
 
@@ -74,9 +80,11 @@ def test_unseen_mails_are_kept_and_marked(account: Account, client: imaplib.IMAP
     for text in (b"one", b"two"):
         client.append("INBOX", "", "", RAW + text)
     kept: list[bytes] = []
+    told: list[str | None] = []
 
-    assert Mailbox(account, kept.append).fetch() == 2
-    assert Mailbox(account, kept.append).fetch() == 0
+    assert Mailbox(account, kept.append, told.append).fetch() == 2
+    assert Mailbox(account, kept.append, told.append).fetch() == 0
+    assert told == [None, None]
 
     assert kept == [RAW + b"one", RAW + b"two"]
     assert count(client, "INBOX", "SEEN") == 2
@@ -119,6 +127,63 @@ def test_a_mailbox_is_watched_until_told_to_stop(account: Account, client: imapl
     stop.set()
     watcher.join(20)
     assert not watcher.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"port": 1}, "refused"),
+        ({"password": "wrong"}, "AUTHENTICATIONFAILED"),
+        ({"folder": "None"}, "NONEXISTENT"),
+    ],
+)
+def test_what_keeps_a_mailbox_from_being_read_is_told(
+    account: Account, changed: dict[str, Any], says: str
+) -> None:
+    told: list[str | None] = []
+    mailbox = Mailbox(replace(account, **changed), lambda _raw: None, told.append)
+    assert says in str(mailbox.check())
+    with pytest.raises((OSError, ImapToolsError)):
+        mailbox.fetch()
+    (said,) = told
+    assert said
+    assert says in said
+    assert str(changed.get("password")) not in said
+
+
+def test_a_mailbox_is_checked_without_touching_it(account: Account, client: imaplib.IMAP4) -> None:
+    client.append("INBOX", "", "", RAW)
+    kept: list[bytes] = []
+    assert Mailbox(replace(account, done="Done"), kept.append).check() is None
+    assert (kept, count(client, "INBOX", "UNSEEN")) == ([], 1)
+    said = Mailbox(replace(account, done="Gone"), kept.append).check()
+    assert said == "there is no folder 'Gone', where mails go that are kept"
+
+
+def test_a_command_that_fetches_notes_whether_it_could(account: Account, tmp_path: Path) -> None:
+    (tmp_path / "deployments.toml").write_text('[deployments.news]\nfunctions = "no:where"\n')
+    url = f"sqlite:///{tmp_path}/orchestrator.db"
+    upgrade(url)
+    settings = {
+        "DATA": str(tmp_path),
+        "DEPLOYMENTS": str(tmp_path / "deployments.toml"),
+        "MAIL_REPLY_DOMAIN": "answers.example",
+        "MAIL_IMAP_HOST": account.host,
+        "MAIL_IMAP_PORT": str(account.port),
+        "MAIL_IMAP_USER": account.user,
+        "MAIL_IMAP_TLS": "false",
+    }
+    environment = {f"ORCHESTRATOR_{name}": value for name, value in settings.items()}
+    command = [sys.executable, "-m", "orchestrator", "mail", "fetch", "--once"]
+    store = make_store(url, publish=lambda _: None, cipher=Cipher("key"))
+    for password, status in ((PASSWORD, 0), ("wrong", 1)):
+        given = {**os.environ, **environment, "ORCHESTRATOR_MAIL_IMAP_PASSWORD": password}
+        ended = subprocess.run(command, env=given, check=False, capture_output=True, timeout=60)
+        assert (ended.returncode == 0) is (status == 0), ended.stderr.decode()
+        (found,) = store.read(lambda tx: tx.mails.mailboxes())
+        assert found.name == "demouser at 127.0.0.1, INBOX"
+        assert (found.read_at is not None, found.error is None) == (True, status == 0)
+    store.dispose()
 
 
 def test_a_server_that_is_away_ends_no_watch(account: Account) -> None:

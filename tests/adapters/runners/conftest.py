@@ -60,7 +60,9 @@ class Told:
     def commit(self, *_: object, **__: object) -> None:
         raise AssertionError("a crew's task commits no steps of its own")
 
-    def ask(self, *_: object, **__: object) -> str:
+    def write_waiting(self) -> None: ...
+
+    def ask(self, *_: object, **__: object) -> None:
         raise AssertionError("a crew's task is asked about at its end")
 
     def cut(self, *_: object) -> None:

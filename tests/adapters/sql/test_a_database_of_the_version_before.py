@@ -86,12 +86,24 @@ def by_path(tmp_path_factory: pytest.TempPathFactory) -> Tables:
 
 @pytest.mark.parametrize("revision", REVISIONS[:-1])
 def test_what_waits_in_a_database_of_any_schema_is_finished(
-    bare_database: str, by_path: Tables, revision: str
+    bare_sqlite_database: str, by_path: Tables, revision: str
 ) -> None:
-    restore(bare_database, revision, by_path if revision >= BY_PATH else STORED["tables"])
-    migrate.upgrade(bare_database)
+    carry_on(bare_sqlite_database, by_path, revision)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("revision", [REVISIONS[0], BY_PATH, CHAINED, REVISIONS[-2]])
+def test_what_waits_in_postgresql_is_finished(
+    bare_postgres_database: str, by_path: Tables, revision: str
+) -> None:
+    carry_on(bare_postgres_database, by_path, revision)
+
+
+def carry_on(database: str, by_path: Tables, revision: str) -> None:
+    restore(database, revision, by_path if revision >= BY_PATH else STORED["tables"])
+    migrate.upgrade(database)
     plans = [json.loads(row["body"]) for row in STORED["tables"]["plans"]]
-    world = world_over(bare_database, Plan.from_json(plans[0]))
+    world = world_over(database, Plan.from_json(plans[0]))
     sweep(world.ports)
     world.work()
     waiting = ("first_round", "second_round", "half_joined", "edited_and_due", "just_kicked_off")

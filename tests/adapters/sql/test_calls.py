@@ -16,6 +16,7 @@ from orchestrator.domain.calls import Approval, CallKind, RecordedCall, ToolRule
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import Unreadable
 from orchestrator.ports import Transaction
+from orchestrator.usecases.executions.journal_rows import spent_in
 
 
 def call(number: int, step: str = "write", **fields: Any) -> RecordedCall:
@@ -53,6 +54,19 @@ def test_calls_are_read_as_they_were_written(store: SqlStore, claimed: TaskRun) 
     add(store, claimed, *written, answer={"text": "\ud800"})
     assert list(store.read(lambda tx: tx.calls.of(claimed))) == written
     assert store.read(lambda tx: tx.calls.answer(claimed, 1)) == {"text": "\ud800"}
+
+
+def test_what_a_step_spent_is_its_own_and_what_is_inside_it(
+    store: SqlStore, claimed: TaskRun
+) -> None:
+    steps = ("draft#1", "draft#1/task:write~1", "draft#10", "facts#1", "draft#1")
+    written = [
+        call(number, step, usage={"total_tokens": 10**number, "model": "gpt"})
+        for number, step in enumerate(steps)
+    ]
+    add(store, claimed, *written)
+    spent = store.read(lambda tx: spent_in(tx, claimed, "draft#1"))
+    assert spent == {"total_tokens": 10_011}
 
 
 def test_an_answer_that_is_gone_is_unreadable(store: SqlStore, claimed: TaskRun) -> None:

@@ -11,7 +11,14 @@ from sqlalchemy import event
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.adapters.sql.schema import metadata
 from orchestrator.domain.review import Review, ReviewState
-from orchestrator.ports import EntryFilter, ExecutionFilter, Position, Transaction
+from orchestrator.ports import (
+    DeliveryFilter,
+    EntryFilter,
+    ExecutionFilter,
+    MailFilter,
+    Position,
+    Transaction,
+)
 
 AT = datetime.fromisoformat("2026-11-22T12:00:00+00:00")
 MINUTE = timedelta(minutes=1)
@@ -79,6 +86,7 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_sessions_expires_at": lambda tx: tx.sessions.forget(AT),
     "ix_recipients_waiting": lambda tx: tx.reviews.pending(None, None, 10, "ann@example.com"),
     "ix_recipients_token_hash": lambda tx: tx.recipients.by_token("h"),
+    "ix_recipients_troubled": lambda tx: tx.recipients.troubled("d", "ann@example.com", 10),
     "ix_recipients_review_id": lambda tx: (tx.recipients.of(["r"]), tx.recipients.close("r")),
     "ix_recipients_execution_id": lambda tx: tx.recipients.purge("x"),
     "ix_deliveries_due": lambda tx: tx.deliveries.claim_due("e", "w", AT, MINUTE, 10),
@@ -90,6 +98,14 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_intake_messages_deployment_received_at_id": lambda tx: tx.intake.newest(None, "d", 10),
     "ix_intake_messages_deployment_state_received_at_id": (
         lambda tx: (tx.intake.newest("REFUSED", {"d"}, 10), tx.intake.waiting(["d"], 10))
+    ),
+    "ix_inbound_mails_received_at_id": lambda tx: (
+        tx.mails.page(MailFilter(), Position(AT, "m"), 10),
+        tx.mails.refused(AT),
+    ),
+    "ix_inbound_mails_unread": lambda tx: tx.mails.unread(),
+    "ix_deliveries_failed": lambda tx: tx.deliveries.closed(
+        DeliveryFilter(endpoint_id="e"), Position(AT, "d"), 10
     ),
     "ix_timeline_execution_id_number": lambda tx: tx.timeline.of("x"),
     "INDEX ix_timeline_execution_id_number": lambda tx: tx.timeline.beyond(

@@ -1,9 +1,10 @@
 """The tables. Columns that mirror a noun of the domain bear the names of its fields."""
 
 from orchestrator.adapters.sql.schema.base import in_state, metadata
-from orchestrator.adapters.sql.schema.mail import inbound_mails, mail_waits
+from orchestrator.adapters.sql.schema.mail import inbound_mails, mail_waits, mailboxes
 from orchestrator.adapters.sql.schema.operations import (
     audit,
+    declared_settings,
     failing_steps,
     heartbeat,
     idempotency_keys,
@@ -20,6 +21,7 @@ from orchestrator.adapters.sql.schema.operations import (
 )
 from orchestrator.adapters.sql.schema.reviews import (
     absences,
+    recipient_is_troubled,
     recipient_waits,
     recipients,
     review_is_closed,
@@ -35,6 +37,7 @@ from orchestrator.adapters.sql.schema.tallies import (
 from orchestrator.adapters.sql.schema.webhooks import (
     deliveries,
     delivery_attempts,
+    delivery_failed,
     delivery_waits,
     drains,
     endpoints,
@@ -65,8 +68,10 @@ __all__ = [
     "audit",
     "calls",
     "checkpoints",
+    "declared_settings",
     "deliveries",
     "delivery_attempts",
+    "delivery_failed",
     "delivery_waits",
     "drains",
     "endpoints",
@@ -81,11 +86,13 @@ __all__ = [
     "intake_waits",
     "is_notice",
     "mail_waits",
+    "mailboxes",
     "manifests",
     "metadata",
     "naming_key",
     "outputs",
     "plans",
+    "recipient_is_troubled",
     "recipient_waits",
     "recipients",
     "record_heads",

@@ -27,6 +27,14 @@ manifests = Table(
     Column("settings", JsonText),
 )
 
+# What the deployment file said when a process last started with it, told to the audit log.
+declared_settings = Table(
+    "declared_settings",
+    metadata,
+    Column("deployment", Words, primary_key=True),
+    Column("settings", JsonText, nullable=False),
+)
+
 tokens = Table(
     "tokens",
     metadata,

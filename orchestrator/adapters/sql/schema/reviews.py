@@ -151,6 +151,15 @@ partial_index(
     where=recipient_waits,
 )
 
+recipient_is_troubled = recipients.c.trouble.is_not(None)
+
+partial_index(
+    "ix_recipients_troubled",
+    recipients.c.address,
+    recipients.c.execution_id,
+    where=recipient_is_troubled,
+)
+
 absences = Table(
     "absences",
     metadata,

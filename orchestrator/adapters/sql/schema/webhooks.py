@@ -141,6 +141,10 @@ deliveries = Table(
 
 delivery_waits = in_state(deliveries.c.state, DeliveryState.PENDING, DeliveryState.RETRYING)
 
+delivery_failed = in_state(
+    deliveries.c.state, DeliveryState.EXHAUSTED, DeliveryState.BLOCKED, DeliveryState.CANCELLED
+)
+
 is_notice = in_state(deliveries.c.kind, WebhookKind.HUMAN_INPUT)
 
 # Apart, so that nobody looks for notices among everything else.
@@ -157,6 +161,13 @@ partial_index(
     deliveries.c.endpoint_id,
     deliveries.c.due_at,
     where=delivery_waits & is_notice,
+)
+partial_index(
+    "ix_deliveries_failed",
+    deliveries.c.endpoint_id,
+    deliveries.c.created_at,
+    deliveries.c.id,
+    where=delivery_failed,
 )
 partial_index(
     "ix_deliveries_wake", deliveries.c.endpoint_id, deliveries.c.wake_at, where=delivery_waits

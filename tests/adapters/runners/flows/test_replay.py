@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import dedent
 from typing import TypeAlias
 
+import flow_log
 import pytest
 from flow_world import Crash, FlowExecution
+from processes import came_true
 
 from orchestrator.ports import Ended, Halted
 
@@ -103,3 +106,60 @@ def test_two_reviews_are_open_at_once_and_joined(flow: Begin, log: list[str]) ->
     assert isinstance(result, Ended)
     assert result.output.json == ["look:look:nice:None", "facts:facts:yes:good"]
     assert sorted(log) == sorted(["begin", "facts", "look", "slow", "join"])
+
+
+def test_what_may_wait_does_not_wait_for_what_comes_slowly(
+    flow: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution = flow(LINE)
+    seen = []
+
+    def slow(_flow: object) -> None:
+        seen.append(came_true(lambda: execution.committed == ["a#1", "b#1", "c#1"], 30.0))
+
+    monkeypatch.setattr("crewai.flow.runtime.Flow._drain_memory_writes", slow)
+    assert isinstance(execution.run(), Ended)
+    assert seen[0] is True
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        """
+        class F(Flow):
+            @start()
+            def quick(self):
+                return "quick"
+
+            @start()
+            def long(self):
+                return flow_log.saw("quick#1")
+        """,
+        """
+        class Inner(Flow):
+            @start()
+            def quick(self):
+                return "quick"
+
+        class F(Flow):
+            @start()
+            def long(self):
+                Inner().kickoff()
+                return flow_log.saw("quick#1")
+        """,
+    ],
+    ids=["beside it", "around it"],
+)
+def test_nothing_waits_while_another_step_is_at_work(
+    flow: Begin, monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
+    execution = flow("import flow_log\n" + dedent(code))
+
+    def saw(step: str) -> bool:
+        return bool(came_true(lambda: step in "".join(execution.committed), 30.0))
+
+    monkeypatch.setattr(flow_log, "saw", saw, raising=False)
+    monkeypatch.setattr("orchestrator.adapters.runners.crewai.flows.replay._LONGEST_WAIT", 3600.0)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.json is True

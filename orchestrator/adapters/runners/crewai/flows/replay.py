@@ -49,6 +49,10 @@ CHANGED = (
 )
 
 
+_LONGEST_WAIT = 0.1
+"""Seconds that a step's end may wait to be written together with the next write."""
+
+
 @dataclass(slots=True)
 class Step:
     """One call of a method. ``turn`` lets it go on: with its answer, or to raise its failure.
@@ -224,6 +228,23 @@ class Replay:
             self._working += by
         self._loop.call_soon_threadsafe(self._changed.set)
 
+    def may_wait(self) -> bool:
+        """Whether the write that is about to be made may wait for the next, which comes at once.
+
+        So it is where no other step is at work, here or around here. What CrewAI does between the
+        last step and the end of the flow may take its time all the same: then it is written alone.
+        """
+        if self.prefix or self._working > 1:
+            return False
+        self._loop.call_later(_LONGEST_WAIT, self._write_waiting)
+        return True
+
+    def _write_waiting(self) -> None:
+        try:
+            self.run.write_waiting()
+        except Interrupted as error:
+            self._interrupt(error)
+
     # What stands in the place of the engine's methods -------------------------------------------
 
     async def _execute_method(
@@ -353,7 +374,7 @@ class Replay:
     def _commit(self, step: Step, since: float) -> None:
         try:
             output, state = reviews.final_output(self, step.path), self.stored_state()
-            self.run.commit(step.path, output, state, since)
+            self.run.commit(step.path, output, state, since, may_wait=self.may_wait())
         except Unstorable as error:
             step.failure = TaskFailed(f"The flow cannot halt: {error}", retryable=False)
 

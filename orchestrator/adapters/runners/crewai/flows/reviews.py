@@ -45,7 +45,8 @@ def ask(replay: Replay, path: str, context: PendingFeedbackContext) -> TaskFaile
     except Unstorable as error:
         return TaskFailed(f"Nobody can be asked about {path}: {error}", retryable=False)
     question = replace(_question(codec, path, context), state=shown_state(state))
-    replay.run.ask(question, _editable(output, context.method_output), state)
+    output = _editable(output, context.method_output)
+    replay.run.ask(question, output, state, may_wait=replay.may_wait())
     return None
 
 

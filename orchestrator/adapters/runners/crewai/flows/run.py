@@ -76,17 +76,35 @@ class Run:
         return time.monotonic()
 
     def commit(
-        self, path: str, output: Output, state: JsonObject | None = None, since: float | None = None
+        self,
+        path: str,
+        output: Output,
+        state: JsonObject | None = None,
+        since: float | None = None,
+        *,
+        may_wait: bool = False,
     ) -> None:
         """Commit a step. Raises Interrupted."""
         seconds = None if since is None else time.monotonic() - since
-        self._through(self.context.commit, path, output, state=state, seconds=seconds)
+        details = {"state": state, "seconds": seconds, "may_wait": may_wait}
+        self._through(self.context.commit, path, output, **details)
         self._open.pop(path, None)
 
-    def ask(self, question: Question, output: Output, state: JsonObject | None) -> None:
+    def ask(
+        self,
+        question: Question,
+        output: Output,
+        state: JsonObject | None,
+        *,
+        may_wait: bool = False,
+    ) -> None:
         """Have a person asked. Raises Interrupted."""
-        self._through(self.context.ask, question, output, state=state)
+        self._through(self.context.ask, question, output, state=state, may_wait=may_wait)
         self._open[question.path] = True
+
+    def write_waiting(self) -> None:
+        """Write what may wait. Raises Interrupted."""
+        self._through(self.context.write_waiting)
 
     def cut(self, path: str) -> None:
         """Withdraw what is asked of a step and inside its body. Raises Interrupted."""

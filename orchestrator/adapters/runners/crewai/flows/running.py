@@ -29,6 +29,7 @@ from orchestrator.adapters.runners.crewai.flows.run import Options, Run
 from orchestrator.adapters.runners.crewai.flows.scope import Interrupted, Paused
 from orchestrator.adapters.runners.crewai.flows.values import to_result
 from orchestrator.adapters.runners.crewai.internals import knowledge_of, listen
+from orchestrator.adapters.runners.crewai.memory import open_memories_when_used
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
@@ -46,6 +47,7 @@ def _install() -> None:
     flow_config.hitl_provider = Reviewers()
     flow_config.input_provider = asking.Inputs()
     nested.install()
+    open_memories_when_used()
 
 
 _install()
