@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from orchestrator.cli.executions import (
     read_execution,
 )
 from orchestrator.cli.printing import AsJson, print_json, print_record, print_records, print_result
+from orchestrator.domain.canonical import Json
 from orchestrator.errors import Invalid, NotPending
 from orchestrator.wire.paths import path_part
 
@@ -69,6 +71,15 @@ Edited = Annotated[
         "--edited-output",
         metavar="FILE",
         help="Approve the text in this file instead of the model's; - reads standard input.",
+    ),
+]
+TypedAnswer = Annotated[
+    str | None,
+    typer.Option(
+        "--answer",
+        metavar="JSON|@FILE",
+        help="Answer with data, where the review has an answer_schema (reviews show --json); "
+        "@FILE reads a file, @- standard input.",
     ),
 ]
 Edit = Annotated[
@@ -167,13 +178,15 @@ def answer(  # noqa: PLR0913 - a parameter is an option
     for_tasks: ForTasks = None,
     edited_output: Edited = None,
     edit: Edit = False,
+    typed: TypedAnswer = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a review, and print what follows."""
-    if edit and edited_output is not None:
-        raise Invalid("Give --edit or --edited-output, not both.")
+    if [edit, edited_output is not None, typed is not None].count(True) > 1:
+        raise Invalid("Give one of --answer, --edited-output and --edit.")
+    data = None if typed is None else _data_in(typed)
     found = _read(service, review)
-    text = _edited(found["task_output"]) if edit else _text_in(edited_output)
+    text = _edited(found["task_output"]) if edit else _text_in("--edited-output", edited_output)
     body = {
         "human_feedback": feedback,
         "is_approve": approve,
@@ -181,6 +194,7 @@ def answer(  # noqa: PLR0913 - a parameter is an option
         "rework_from": rework_from,
         "feedback_scope": _scope(scope, for_tasks),
         "edited_output": text,
+        "answer": data,
         "output_digest": found["output_digest"],
     }
     _answer(service, found["review_id"], body, as_json=as_json)
@@ -192,13 +206,32 @@ def _scope(scope: str | None, for_tasks: list[str] | None) -> str | list[str] | 
     return for_tasks or scope
 
 
-def _text_in(file: str | None) -> str | None:
+def _data_in(said: str) -> Json:
+    """The data of a typed answer, themselves or in the file that is named. Raises Invalid.
+
+    Whether they fit is the service's to say.
+    """
+    text = _text_in("--answer", said[1:]) if said.startswith("@") else said
+    try:
+        data: Json = json.loads(text or "", parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"--answer: this is no JSON: {error}") from error
+    if data is None:
+        raise Invalid("--answer: null answers nothing.")
+    return data
+
+
+def _refuse(constant: str) -> Json:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _text_in(option: str, file: str | None) -> str | None:
     if file is None:
         return None
     try:
         return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise Invalid(f"--edited-output: {error}") from error
+        raise Invalid(f"{option}: {error}") from error
 
 
 def _edited(text: str) -> str:
@@ -262,7 +295,9 @@ def _meant(service: Client, execution: str, task: str | None) -> str:
 def _answer(service: Client, review: str, body: dict[str, Any], *, as_json: bool) -> None:
     said = {name: value for name, value in body.items() if value is not None}
     if not said.keys() - {"output_digest", "rework_from", "feedback_scope"}:
-        raise Invalid("Say --approve, --reject, --outcome, --edited-output or --feedback.")
+        raise Invalid(
+            "Say --approve, --reject, --outcome, --answer, --edited-output or --feedback."
+        )
     said["reviewer"] = getpass.getuser()
     answered = service.call("POST", f"/v1/reviews/{review}/answer", said)
     print_result(answered, str(answered["message"]), as_json=as_json)

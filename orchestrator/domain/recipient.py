@@ -52,7 +52,8 @@ class Recipient:
     """One person, by address, in one round of asking.
 
     ``rung`` is 0 for those who were asked as the review opened, then the step of the ladder.
-    ``reason`` says why this person (``group legal``, ``creator``, ``delegated by …``).
+    ``reason`` says why this person (``group legal``, ``creator``, ``delegated by …``). ``by_group``
+    is the group as whose member they are asked; None where they are meant by themselves.
     ``token_hash`` is that of the token of this person's mail: one for each person and round.
     ``trouble`` says why a mail did not arrive, until a later one to that address does.
     ``snoozed_until`` keeps reminders back.
@@ -77,6 +78,7 @@ class Recipient:
     outcome: str | None = None
     words: str | None = None
     channel: str | None = None
+    by_group: str | None = None
 
     @property
     def is_asked(self) -> bool:

@@ -10,10 +10,15 @@ from orchestrator.domain.review_policy import Automatic, Calendar, Duration
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One person who is asked, and why: ``rule draft*``, ``group legal``, ``creator`` …"""
+    """One person who is asked, and why: ``rule draft*``, ``group legal``, ``creator`` …
+
+    ``group`` is the name of the group of which the person is asked as a member; None where they
+    are meant by themselves.
+    """
 
     address: str
     reason: str
+    group: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,8 @@ def present(
 ) -> tuple[Asked, ...]:
     """Those who can be asked now, each once, in order.
 
+    Who is named by a group and by themselves as well is asked by themselves.
+
     Whoever is away is replaced by the person they named, and so on; by nobody where that leads
     nowhere, in a circle, or to somebody who is asked anyway. ``excluded`` are not asked: those of
     four eyes and, for a rung of the ladder, those who were asked before.
@@ -71,7 +73,8 @@ def present(
     for one in named:
         address = None if one.address in barred else _who_is_there(one.address, absences)
         if address == one.address:
-            found.setdefault(address, one)
+            is_nearer = one.group is None and address in found and found[address].group is not None
+            found[address] = one if is_nearer else found.get(address, one)
         elif address is not None and address not in barred | addresses:
             found.setdefault(address, Asked(address, f"in place of {one.address} ({one.reason})"))
     return tuple(found.values())
@@ -97,7 +100,7 @@ def _named(
             yield Asked(_compared(ask.name), f"rule {rule.match}")
         case Source.GROUP:
             for member in policy.groups[ask.name].members:
-                yield Asked(_compared(member), f"group {ask.name}")
+                yield Asked(_compared(member), f"group {ask.name}", ask.name)
         case Source.FIELD:
             for address in _addresses_in(fields, ask.name):
                 yield Asked(address, f"field {ask.name}")

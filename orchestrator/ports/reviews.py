@@ -73,8 +73,24 @@ class Reviews(Protocol):
         after: Review | None,
         limit: int,
         assigned_to: str | None = None,
+        *,
+        by_group: bool | None = None,
     ) -> tuple[Review, ...]:
-        """The same in the order of their deadlines, those without one last, beyond a review."""
+        """The same in the order of their deadlines, those without one last, beyond a review.
+
+        ``by_group`` leaves those in which that person is asked as a member of a group, or is not.
+        """
+        ...
+
+    def count_waiting(
+        self,
+        deployments: Collection[str] | None,
+        most: int,
+        assigned_to: str | None = None,
+        *,
+        by_group: bool | None = None,
+    ) -> int:
+        """How many wait, as for ``waiting``; of more than so many, that number."""
         ...
 
     def done(

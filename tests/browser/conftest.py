@@ -19,6 +19,11 @@ collect_ignore = [
 ]
 
 DEPLOYMENTS = """
+[groups.desk]
+members = ["ann@example.com", "ben@example.com"]
+[deployments.shared]
+functions = "inbox_crews:letter"
+reviews = [{ ask = ["group:desk"] }]
 [deployments.letter]
 functions = "inbox_crews:letter"
 reviews = [{ ask = ["ann@example.com", "ben@example.com"] }]

@@ -66,6 +66,32 @@ def test_the_list_is_narrowed_while_one_types_and_the_stream_with_it(
     assert page.url.endswith("deployment=choice&text=&whose=")
 
 
+def test_what_waits_for_one_s_groups_is_a_list_of_its_own(ann: Sitting, reviews: Reviews) -> None:
+    page = ann.page
+    mine, ours = reviews.wait("letter", "mine"), reviews.wait("shared", "ours")
+    ann.go("/inbox")
+    whose = page.get_by_role("navigation", name="Whose")
+    expect(whose.get_by_role("link")).to_have_text(["Mine (1)", "My groups\u2019 (1)", "All (2)"])
+    expect(page.locator("#rows > li")).to_have_count(1)
+    expect(page.locator(f"#review-{mine}")).to_be_visible()
+    whose.get_by_role("link", name="My groups\u2019").click()
+    expect(page.locator("#rows > li")).to_have_count(1)
+    expect(page.locator(f"#review-{ours}")).to_contain_text("For the group desk")
+    page.get_by_label("Task, question").fill("nothing of the kind")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#rows > li")).to_have_count(0)
+    expect(whose.locator("[aria-current]")).to_have_text("My groups\u2019")
+
+
+def test_the_number_of_the_list_follows_its_rows(desk: Sitting, reviews: Reviews) -> None:
+    here = desk.page.get_by_role("navigation", name="Whose").locator("[aria-current]")
+    expect(here).to_have_text("Mine (0)")
+    review_id = reviews.wait("letter", "one")
+    expect(here).to_have_text("Mine (1)")
+    reviews.answer(review_id, is_approve=True)
+    expect(here).to_have_text("Mine (0)")
+
+
 def test_the_stream_ends_with_the_session_and_words_stay(desk: Sitting, reviews: Reviews) -> None:
     page = desk.page
     reviews.wait("letter", "one")

@@ -35,6 +35,7 @@ def every_page(sitting: Sitting, reviews: Reviews) -> list[str]:
     text, data = reviews.wait("letter", MARKDOWN), reviews.wait("letter", DATA)
     choice, careful = reviews.wait("choice", "A draft"), reviews.wait("careful", "x" * 20_000)
     closed = reviews.wait("letter", "Old")
+    reviews.wait("shared", "A" * 300)
     said = {"is_approve": False, "feedback": "Newer, please", "reviewer": "ben@example.com"}
     reviews.service.call("POST", f"/v1/reviews/{closed}/answer", said)
     execution_id = reviews.decided(closed)["execution_id"]
@@ -42,7 +43,13 @@ def every_page(sitting: Sitting, reviews: Reviews) -> list[str]:
     shown = (text, data, choice, careful, closed, second)
     lists = ["executions", "endpoints", "deliveries", "messages", "mails", "deployments", "doctor"]
     return [
-        *("/inbox", "/inbox?whose=all&text=none", "/inbox/done", "/inbox/reviews/none"),
+        *(
+            "/inbox",
+            "/inbox?whose=all&text=none",
+            "/inbox?whose=groups",
+            "/inbox/done",
+            "/inbox/reviews/none",
+        ),
         *(f"/inbox/reviews/{each}" for each in shown),
         *(f"/inbox/{each}" for each in [*lists, "analytics"]),
         f"/inbox/executions/{execution_id}",

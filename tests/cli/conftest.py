@@ -31,6 +31,8 @@ DEPLOYMENTS = """
 [deployments.article]
 functions = "cli_test_crews:article"
 max_attempts = 1
+[deployments.offer]
+functions = "cli_test_crews:offer"
 """
 
 

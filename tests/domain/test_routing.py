@@ -66,7 +66,7 @@ def test_a_rule_is_resolved_to_its_terms() -> None:
 
     terms, asked = resolve(given, "draft-1", {}, {"BEN@x.com"}, {})
 
-    assert asked == (Asked(ANN, "rule draft*"), Asked(CY, "group legal"))
+    assert asked == (Asked(ANN, "rule draft*"), Asked(CY, "group legal", "legal"))
     assert terms == Terms(
         rule="draft*",
         decisions=2,
@@ -141,6 +141,14 @@ def test_nobody_is_asked_twice_or_against_four_eyes(
 ) -> None:
     rule = Rule(ask=asks, four_eyes=four_eyes)
     assert who(resolve(policy(rule), "draft", {}, excluded, {})[1]) == asked
+
+
+@pytest.mark.parametrize("asks", [(to(BEN), LEGAL), (LEGAL, to(BEN))])
+def test_who_is_named_by_a_group_and_by_themselves_is_asked_by_themselves(
+    asks: tuple[Ask, ...],
+) -> None:
+    _, asked = resolve(policy(Rule(ask=asks)), "draft", {}, (), {})
+    assert asked == (Asked(BEN, "rule *"), Asked(CY, "group legal", "legal"))
 
 
 def test_nobody_is_asked_where_there_is_no_creator() -> None:

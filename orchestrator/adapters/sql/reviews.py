@@ -7,7 +7,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Select, Tuple, bindparam, literal, select, tuple_, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Select,
+    Tuple,
+    bindparam,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 
 from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.prepared import PreparedAmong
@@ -112,9 +123,14 @@ class SqlReviews:
         after: Review | None,
         limit: int,
         assigned_to: str | None = None,
+        *,
+        by_group: bool | None = None,
     ) -> tuple[Review, ...]:
-        """The same in the order of their deadlines, those without one last, beyond a review."""
-        query = self._open(deployments, assigned_to)
+        """The same in the order of their deadlines, those without one last, beyond a review.
+
+        ``by_group`` leaves those in which that person is asked as a member of a group, or is not.
+        """
+        query = self._open(deployments, assigned_to, by_group)
         timed: tuple[Review, ...] = ()
         if after is None or after.deadline_at is not None:
             with_deadline = query.where(_c.deadline_at.is_not(None))
@@ -141,13 +157,44 @@ class SqlReviews:
             query = query.where(_place(place) < _place(place, after))
         return self._rows.all(query.order_by(_c.closed_at.desc(), _c.id.desc()).limit(limit))
 
-    def _open(self, deployments: Collection[str] | None, assigned_to: str | None) -> Select[Any]:
+    def count_waiting(
+        self,
+        deployments: Collection[str] | None,
+        most: int,
+        assigned_to: str | None = None,
+        *,
+        by_group: bool | None = None,
+    ) -> int:
+        """How many wait, as for ``waiting``; of more than so many, that number."""
+        if assigned_to is None:
+            found = select(_c.id).where(review_is_open, among(_c.deployment, deployments))
+            found = found.order_by(_c.created_at)  # by the index of what is open
+        else:
+            found = _asked_of(assigned_to, by_group)
+            found = found.where(among(recipients.c.deployment, deployments))
+        counted = select(func.count()).select_from(found.limit(most).subquery())
+        return int(self._connection.execute(counted).scalar_one())
+
+    def _open(
+        self,
+        deployments: Collection[str] | None,
+        assigned_to: str | None,
+        by_group: bool | None = None,  # noqa: FBT001 - as its callers have it
+    ) -> Select[Any]:
         query = self._rows.select().where(review_is_open)
         query = query.where(among(_c.deployment, deployments))
         if assigned_to is not None:
-            waiting = recipient_waits & (recipients.c.address == assigned_to)
-            query = query.where(_c.id.in_(select(recipients.c.review_id).where(waiting)))
+            query = query.where(_c.id.in_(_asked_of(assigned_to, by_group)))
         return query
+
+
+def _asked_of(person: str, by_group: bool | None) -> Select[Any]:  # noqa: FBT001 - see above
+    """The ids of the reviews that wait for a person."""
+    query = select(recipients.c.review_id).where(recipient_waits, recipients.c.address == person)
+    if by_group is None:
+        return query
+    is_by_group = recipients.c.by_group.is_not(None)
+    return query.where(is_by_group if by_group else recipients.c.by_group.is_(None))
 
 
 def _place(columns: tuple[Column[Any], ...], of: Review | None = None) -> Tuple:

@@ -25,7 +25,6 @@ def framed(
     frame = {
         "who": signed.name,
         "csrf": signed.csrf,
-        "is_person": signed.person is not None,
         "manages": signed.manages,
         "deployments": names,
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query
@@ -16,7 +18,15 @@ from orchestrator.api.pages.page_route import PageRoute
 from orchestrator.api.pages.rows import done_row, waiting_row
 from orchestrator.api.pages.signed_in import Signed, SignedIn
 from orchestrator.domain.permission import EVERYWHERE, Scope
-from orchestrator.usecases.reviews.lists import Wanted, list_done, list_waiting
+from orchestrator.errors import NotFound
+from orchestrator.ports import Ports
+from orchestrator.usecases.reviews.lists import (
+    COUNTED,
+    Wanted,
+    count_waiting,
+    list_done,
+    list_waiting,
+)
 from orchestrator.wire.ids import Id
 from orchestrator.wire.paths import INBOX
 
@@ -24,6 +34,12 @@ inbox = APIRouter(prefix=INBOX, include_in_schema=False, route_class=PageRoute)
 
 After = Annotated[Id, Query(max_length=100)]
 Narrowed = Annotated[str, Query(max_length=200)]
+
+
+ALL, GROUPS = "all", "groups"
+"""Whose reviews are asked for, where it is not what waits for the person by themselves."""
+
+_WHOSE = {"": "Mine", GROUPS: "My groups\u2019", ALL: "All"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +52,10 @@ class Sought:
 
     def wanted(self, signed: SignedIn) -> Wanted:
         """The same for somebody. Raises NotFound for what is not visible."""
-        person = None if self.whose == "all" else signed.person
+        person = None if self.whose == ALL else signed.person
         scope = _scope(signed, self.deployment, mine=person is not None)
-        return Wanted(scope, person, self.text)
+        by_group = None if person is None else self.whose == GROUPS
+        return Wanted(scope, person, self.text, by_group)
 
     def query(self, **more: str | int) -> str:
         """It, and more, as the end of an address."""
@@ -72,8 +89,37 @@ def waiting(ports: World, signed: Signed, sought: Asked, after: After = "") -> R
         count=f"{len(found.reviews)}{'+' if found.more_after or after else ''}",
         choices=choices_for(value for row in rows for value in row["choices"]),
         asked=sought,
-        is_mine=wanted.assigned_to is not None,
+        kinds=_kinds(ports, signed, sought),
     )
+
+
+def _kinds(ports: Ports, signed: SignedIn, sought: Sought) -> list[dict[str, Any]]:
+    """The lists that a person may choose from, each with how many wait in it.
+
+    While they search these are not the ones that are found, so no numbers are told.
+    """
+    if signed.person is None:
+        return []
+    kinds = list(_visible(signed, sought))
+    counts = count_waiting(ports, [wanted for _, wanted in kinds])
+    here = sought.whose if sought.whose in _WHOSE else ""
+    return [
+        {
+            "name": _WHOSE[kind.whose],
+            "href": f"{INBOX}?{kind.query()}".rstrip("?"),
+            "is_here": kind.whose == here,
+            "count": "" if sought.text else f"{COUNTED}+" if count > COUNTED else str(count),
+        }
+        for (kind, _), count in zip(kinds, counts, strict=True)
+    ]
+
+
+def _visible(signed: SignedIn, sought: Sought) -> Iterator[tuple[Sought, Wanted]]:
+    """All but those that would not be there: whoever is asked need not see what others are."""
+    for whose in _WHOSE:
+        kind = replace(sought, whose=whose)
+        with suppress(NotFound):
+            yield kind, kind.wanted(signed)
 
 
 @inbox.get("/done")

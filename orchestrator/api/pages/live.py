@@ -211,9 +211,7 @@ class _ListStream(Stream):
                     yield event("gone", {"id": each.id}, number)
 
     def _is_wanted(self, found: ListedReview) -> bool:
-        person = self._wanted.assigned_to
-        waits_for = [each.address for each in found.recipients if each.is_asked]
-        is_theirs = person is None or person in waits_for
+        is_theirs = self._wanted.waits_for(found.recipients)
         return found.review.is_open and is_theirs and self._wanted.matches(found.review)
 
 

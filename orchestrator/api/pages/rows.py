@@ -33,6 +33,9 @@ def waiting_row(listed: ListedReview, person: str | None, now: datetime) -> dict
         "is_late": review.deadline_at is not None and review.deadline_at <= now,
         "others": [each for each in asked if each != person],
         "is_asked": person in asked,
+        "group": next(
+            (e.by_group for e in listed.recipients if e.address == person and e.is_asked), None
+        ),
         "claimed_by": review.holder(now),
     }
 

@@ -67,6 +67,7 @@ def _recipient(locked: LockedExecution, review: Review, asked: Asked, token: str
         reason=asked.reason,
         created_at=locked.now,
         token_hash=hash_of(token),
+        by_group=asked.group,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from orchestrator.domain.output import Preview
 from orchestrator.domain.permission import EVERYWHERE, Scope
+from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.reviews.find import ListedReview, listed
@@ -15,18 +17,30 @@ PAGE = 50
 SEARCHED = 1000
 """How many reviews a search looks at before it shows what it has found, and offers to go on."""
 
+COUNTED = 999
+"""Up to how many are counted: a list that is longer is long."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which reviews are meant; what is empty does not matter.
 
-    ``assigned_to`` is the address of a person whom they wait for. ``text`` is a part of the name of
+    ``assigned_to`` is the address of a person whom they wait for, ``by_group`` whether as a member
+    of a group, or by themselves. ``text`` is a part of the name of
     the task, of the question or of the execution's id, whatever its case.
     """
 
     scope: Scope = EVERYWHERE
     assigned_to: str | None = None
     text: str = ""
+    by_group: bool | None = None
+
+    def waits_for(self, recipients: Sequence[Recipient]) -> bool:
+        """Whether whom a review waits for is who is meant."""
+        if self.assigned_to is None:
+            return True
+        asked = [e for e in recipients if e.is_asked and e.address == self.assigned_to]
+        return any(self.by_group in (None, each.by_group is not None) for each in asked)
 
     def matches(self, review: Review) -> bool:
         """Whether the text is in what a review is known by."""
@@ -49,11 +63,26 @@ def list_waiting(ports: Ports, wanted: Wanted, after: str | None) -> Listing:
 
     def read(tx: Transaction) -> Listing:
         place = _place(tx, after)
-        seen = tx.reviews.waiting(wanted.scope.names, place, most + 1, wanted.assigned_to)
+        names, who = wanted.scope.names, wanted.assigned_to
+        seen = tx.reviews.waiting(names, place, most + 1, who, by_group=wanted.by_group)
         found = [review for review in seen[:most] if wanted.matches(review)]
         if len(found) > PAGE:
             return Listing(listed(tx, found[:PAGE]), found[PAGE - 1].id)
         return Listing(listed(tx, found), seen[most - 1].id if len(seen) > most else None)
+
+    return ports.store.read(read)
+
+
+def count_waiting(ports: Ports, kinds: Sequence[Wanted]) -> tuple[int, ...]:
+    """How many wait of each kind, whatever their text; of more than ``COUNTED``, one more."""
+
+    def read(tx: Transaction) -> tuple[int, ...]:
+        return tuple(
+            tx.reviews.count_waiting(
+                each.scope.names, COUNTED + 1, each.assigned_to, by_group=each.by_group
+            )
+            for each in kinds
+        )
 
     return ports.store.read(read)
 

@@ -68,7 +68,15 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
         tx.reviews.done({"d"}, None, 10),
         tx.reviews.done({"d"}, REVIEW, 10),
     ),
-    "INDEX ix_recipients_waiting": lambda tx: tx.reviews.waiting(None, None, 10, "ann@x.com"),
+    "INDEX ix_recipients_waiting": lambda tx: (
+        tx.reviews.waiting(None, None, 10, "ann@x.com"),
+        tx.reviews.waiting(None, None, 10, "ann@x.com", by_group=True),
+        tx.reviews.waiting({"d"}, None, 10, "ann@x.com", by_group=False),
+    ),
+    "recipients USING INDEX ix_recipients_waiting": lambda tx: (
+        tx.reviews.count_waiting(None, 10, "ann@x.com", by_group=True),
+        tx.reviews.count_waiting({"d", "e"}, 10, "ann@x.com", by_group=False),
+    ),
     "sqlite_autoindex_sessions": lambda tx: (
         tx.sessions.by_hash("h"),
         tx.sessions.live(["h"], AT),
@@ -114,11 +122,15 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_reviews_open": lambda tx: (
         tx.reviews.pending(None, None, 10),
         tx.reviews.unassigned(10),
+        tx.reviews.count_waiting(None, 10),
     ),
     "ix_deliveries_notices": lambda tx: tx.deliveries.has_due_notice("e", AT),
     "ix_task_runs_due": lambda tx: tx.figures.due_task_runs(AT),
     "ix_task_runs_troubled": lambda tx: tx.figures.troubled(10),
-    "ix_reviews_deployment_state_created_at": lambda tx: tx.figures.open_reviews(),
+    "ix_reviews_deployment_state_created_at": lambda tx: (
+        tx.figures.open_reviews(),
+        tx.reviews.count_waiting({"d"}, 10),
+    ),
     "ix_delivery_attempts_at": lambda tx: tx.figures.tries(AT),
     "ix_endpoints_created_at_id": lambda tx: tx.figures.endpoints(10),
     "ix_intake_messages_execution": lambda tx: tx.intake.purge("x"),

@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from orchestrator.adapters.sql import SqlStore
+from orchestrator.adapters.sql import SqlStore, migrate
 from orchestrator.domain.feedback import Feedback
+from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.errors import StaleWrite
 
@@ -138,6 +140,45 @@ def test_what_was_closed_last_comes_first(
     assert store.read(lambda tx: tx.reviews.done({"other"}, None, 2)) == ()
 
 
+def ask(store: SqlStore, review: Review, address: str, group: str | None = None) -> None:
+    recipient = Recipient(
+        str(uuid4()),
+        review.id,
+        review.execution_id,
+        review.deployment,
+        address,
+        *(RecipientState.ASKED, 1, 0, f"group {group}" if group else "rule *", review.created_at),
+        by_group=group,
+    )
+    store.transact(lambda tx: tx.recipients.add({recipient: "token"}))
+
+
+def test_what_waits_for_a_person_and_for_their_groups_is_told_apart_and_counted(
+    store: SqlStore, new_review: Callable[..., Review]
+) -> None:
+    mine, ours, theirs, closed = (new_review() for _ in range(4))
+    add(store, mine, ours, theirs, closed)
+    for review in (mine, closed):
+        ask(store, review, "ann@x.com")
+    ask(store, ours, "ann@x.com", "legal")
+    ask(store, theirs, "ben@x.com", "legal")
+    store.transact(lambda tx: tx.recipients.close(closed.id))
+    store.transact(lambda tx: tx.reviews.save(closed, closed.withdraw(closed.created_at, "x")))
+
+    def found(*, by_group: bool | None, of: str | None = "ann@x.com") -> tuple[set[str], int]:
+        reviews = store.read(lambda tx: tx.reviews.waiting(None, None, 9, of, by_group=by_group))
+        count = store.read(lambda tx: tx.reviews.count_waiting(None, 9, of, by_group=by_group))
+        return {each.id for each in reviews}, count
+
+    assert found(by_group=False) == ({mine.id}, 1)
+    assert found(by_group=True) == ({ours.id}, 1)
+    assert found(by_group=None) == ({mine.id, ours.id}, 2)
+    assert found(by_group=None, of=None) == ({mine.id, ours.id, theirs.id}, 3)
+    count = store.read(lambda tx: tx.reviews.count_waiting(None, 2))
+    elsewhere = store.read(lambda tx: tx.reviews.count_waiting({"other"}, 9, "ann@x.com"))
+    assert (count, elsewhere) == (2, 0)
+
+
 def pages(store: SqlStore, read: Callable[..., tuple[Review, ...]]) -> list[list[Review]]:
     """Pages of two, to the end of the list."""
     found: list[list[Review]] = []
@@ -146,3 +187,20 @@ def pages(store: SqlStore, read: Callable[..., tuple[Review, ...]]) -> list[list
         found.append(list(page))
         after = page[-1]
     return found
+
+
+def test_who_was_asked_before_groups_were_kept_is_known_by_the_reason(
+    database: str, store: SqlStore, new_review: Callable[..., Review]
+) -> None:
+    review = new_review()
+    add(store, review)
+    ask(store, review, "ann@x.com", "legal team")
+    ask(store, review, "ben@x.com")
+    migrate.downgrade(database, "0026")
+    migrate.upgrade(database)
+
+    found = store.read(lambda tx: tx.recipients.of([review.id]))
+    assert {each.address: each.by_group for each in found} == {
+        "ann@x.com": "legal team",
+        "ben@x.com": None,
+    }

@@ -117,6 +117,7 @@ recipients = Table(
     Column("outcome", Words),
     Column("words", Words),
     Column("channel", Words),
+    Column("by_group", Words),
     # The token itself, encrypted, for reminders; nobody has it any more once the review is closed.
     Column("token", LargeBinary),
     # Whether the review is open: what waits for a person is found without looking at the rest.
@@ -142,7 +143,12 @@ partial_index(
     "ix_recipients_token_hash", recipients.c.token_hash, where=recipients.c.token_hash.is_not(None)
 )
 partial_index(
-    "ix_recipients_waiting", recipients.c.address, recipients.c.created_at, where=recipient_waits
+    "ix_recipients_waiting",
+    recipients.c.address,
+    recipients.c.by_group,
+    recipients.c.deployment,
+    recipients.c.review_id,
+    where=recipient_waits,
 )
 
 recipient_is_troubled = recipients.c.trouble.is_not(None)

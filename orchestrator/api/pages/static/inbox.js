@@ -102,6 +102,8 @@
     if (!byId("rows")) return;
     const beyond = byId("more").children.length || !("first" in byId("rows").dataset) ? "+" : "";
     document.title = `(${rows().length}${beyond}) Inbox`;
+    const count = document.querySelector("#live [data-count]");
+    if (count) count.textContent = beyond ? count.textContent : rows().length;
     byId("nothing").hidden = rows().length > 0;
     offer();
     byId("bulk").classList.toggle("idle", rows().length === 0);
