@@ -36,6 +36,11 @@ def name_of(path: str) -> str:
     return _COUNT.sub("", path.rpartition("/")[2].rpartition(":")[2]) or path
 
 
+def uncounted(path: str) -> str:
+    """The path of the method or task whose call the step at a path is: alike for all its calls."""
+    return _COUNT.sub("", path)
+
+
 def call_of(path: str) -> int:
     """Which call of its method or task the step at a path is; 1 where the path does not count."""
     counted = _COUNT.search(path)

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from orchestrator.domain.checkpoint import uncounted
 from orchestrator.domain.deadlines import Deadlines
 from orchestrator.domain.feedback import Feedback, Scope
 from orchestrator.domain.machine import Machine, Transition
@@ -299,9 +300,9 @@ class Review:
         return replace(self, state=state, closed_at=now, actor=actor)
 
     def came_before(self, later: Review) -> bool:
-        """Whether it is an answered round of the same task or step before another."""
-        same = self.path == later.path and self.round < later.round
-        return same and self.state is ReviewState.ANSWERED
+        """Whether it is an answered round of the same task or method before another."""
+        same = uncounted(self.path) == uncounted(later.path)
+        return same and self.round < later.round and self.state is ReviewState.ANSWERED
 
     def winner(self) -> dict[str, Any]:
         """What the loser of a race is told about the decision that won: who, when, how."""

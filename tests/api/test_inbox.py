@@ -312,6 +312,18 @@ def test_a_flow_s_options_are_its_buttons(service: Service) -> None:
     assert desk.review["outcome"] == option
 
 
+def test_a_method_that_is_called_again_is_compared_with_its_round_before(service: Service) -> None:
+    desk = Desk(service, "flow")
+    desk.send(desk.path, choice="revise", feedback="Shorter")
+    service.work()
+    desk.review_id = service.pending(desk.execution_id, "flow")["task_id"]
+    text = desk.text(desk.path)
+    assert "round 2" in text
+    (changes,) = re.findall(r'<pre class="changes".*?</pre>', text, re.DOTALL)
+    assert "<del> 1</del><ins> 2</ins>" in changes
+    assert "Shorter" in text.partition("What was said before")[2]
+
+
 def test_of_long_words_all_but_the_beginning_is_folded(service: Service) -> None:
     desk = Desk(service)
     words = "word " * 1_000

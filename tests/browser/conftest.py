@@ -30,6 +30,9 @@ reviews = [{ ask = ["ann@example.com", "ben@example.com"] }]
 [deployments.choice]
 functions = "inbox_crews:choice"
 reviews = [{ ask = ["ann@example.com"] }]
+[deployments.article]
+functions = "inbox_crews:article"
+reviews = [{ ask = ["ann@example.com", "ben@example.com"] }]
 [deployments.careful]
 functions = "inbox_crews:letter"
 reviews = [{ ask = ["ann@example.com"], careful = true }]

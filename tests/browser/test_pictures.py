@@ -1,4 +1,4 @@
-"""The pictures of docs/inbox.md; with PICTURES=folder they are taken anew (`make pictures`)."""
+"""The pictures of the documents; with PICTURES=folder they are taken anew (`make pictures`)."""
 
 from __future__ import annotations
 
@@ -54,6 +54,25 @@ def test_the_pictures_are_what_the_pages_are(
     take(desk, folder / "inbox-confirm.png", part="#confirm")
     phone.go("/inbox")
     take(phone, folder / "inbox-phone.png")
+
+
+def test_the_pictures_of_the_tutorials_are_what_the_pages_are(
+    sit: Callable[..., Sitting], reviews: Reviews, tmp_path: Path
+) -> None:
+    folder = Path(os.environ.get("PICTURES", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    reader, desk = sit(size="phone"), sit()
+    reader.page.set_viewport_size({"width": 560, "height": 640})
+    desk.page.set_viewport_size({"width": 820, "height": 900})
+    first = reviews.wait("article", "owls")
+    reader.go(f"{reviews.link(first)}?choice=send")
+    take(reader, folder / "link.png")
+    reviews.answer(first, outcome="revise", human_feedback="Mention barn owls.")
+    execution_id = reviews.now(first)["execution_id"]
+    second = reviews.service.until(lambda: reviews.of(execution_id))
+    desk.sign_in("ann@example.com")
+    desk.go(f"/inbox/reviews/{second}")
+    take(desk, folder / "second-round.png")
 
 
 def take(sitting: Sitting, path: Path, part: str = "") -> None:

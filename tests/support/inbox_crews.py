@@ -88,3 +88,31 @@ choice = FunctionFlow(
         step(end, after_any=("publish", "archive", "drop")),
     ]
 )
+
+
+def research(call: TaskCall) -> Json:
+    """What the article of the tutorials is about."""
+    return f"three facts about {call.inputs['text']}"
+
+
+def article_text(call: TaskCall) -> Json:
+    """The article, with what was asked for since."""
+    wishes = "".join(f" {each}" for each in call.feedback)
+    return f"An article about {call.inputs['text']}.{wishes}"
+
+
+article = FunctionFlow(
+    [
+        step(research),
+        step(
+            article_text,
+            name="write",
+            after="research",
+            after_any=("revise",),
+            ask="Send it, or say what to change.",
+            options=("send", "revise"),
+        ),
+        step(end, name="publish", after_any=("send",)),
+    ]
+)
+"""The flow of the tutorials, without CrewAI."""
