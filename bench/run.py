@@ -30,6 +30,7 @@ BENCHES = (
     "history",
     "outputs",
     "races",
+    "storm",
     "inbox",
     "listeners",
 )

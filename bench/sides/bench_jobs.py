@@ -50,7 +50,14 @@ def timed() -> str:
     return last()
 
 
+def begun() -> str:
+    """Say when it began, and have its end count for nobody."""
+    ends.started()
+    return "1"
+
+
 chain = FunctionCrew([*[step] * (STEPS - 1), last])
 reviewed = FunctionCrew([write, last])
 answered = FunctionCrew([write, timed])
 prompt = FunctionCrew([timed])
+unheard = FunctionCrew([begun])
