@@ -11,7 +11,7 @@ from harness.record import Record, at_most
 from harness.sides import Side
 
 TITLE = "A CrewAI flow of three methods and one review, in one process"
-OURS, THEIRS = "Crew Orchestrator", "CrewAI alone"
+OURS, THEIRS, QUIET = "Crew Orchestrator", "CrewAI alone", "CrewAI alone, without its events"
 PLACES = ("1", "10", "40", "100")
 
 
@@ -22,8 +22,13 @@ def run(bench: Bench) -> Record:
     scale = {"rounds": rounds, "flows in a round": flows, "replays": replays}
     record = Record("flows", TITLE, scale)
     for database in (SQLITE, POSTGRES):
-        with ours(bench, database, "OneReview") as mine, bare(bench) as theirs:
-            turns = {OURS: partial(turn, mine, flows), THEIRS: partial(turn, theirs, flows)}
+        with (
+            ours(bench, database, "OneReview") as mine,
+            bare(bench) as theirs,
+            bare(bench, quiet=True) as quiet,
+        ):
+            sides = {OURS: mine, THEIRS: theirs, QUIET: quiet}
+            turns = {name: partial(turn, side, flows) for name, side in sides.items()}
             note_flows(record, database, in_turn(turns, rounds, warm_up=bench.scale(2, 1)))
     with ours(bench, SQLITE, "Rounds") as mine:
         note_replays(record, [mine.run(bench.scale(100, 10)) for _ in range(replays)])
@@ -36,9 +41,9 @@ def ours(bench: Bench, database: str, flow: str) -> Side:
     return Side("sides/flow_ours.py", bench.new_folder("ours"), arguments)
 
 
-def bare(bench: Bench) -> Side:
-    """CrewAI alone."""
-    return Side("sides/flow_bare.py", bench.new_folder("bare"), {})
+def bare(bench: Bench, *, quiet: bool = False) -> Side:
+    """CrewAI alone, as it is or without the events that it emits for panels and listeners."""
+    return Side("sides/flow_bare.py", bench.new_folder("bare"), {"quiet": quiet})
 
 
 def turn(side: Side, flows: int) -> Sample:
@@ -50,9 +55,11 @@ def note_flows(record: Record, database: str, taken: dict[str, list[Sample]]) ->
     """CPU of each side, and ours by theirs."""
     for name, samples in taken.items():
         record.measure(f"{name}, {database}", "CPU ms", values(samples, "cpu"))
-    paired = ratios(values(taken[OURS], "cpu"), values(taken[THEIRS], "cpu"))
-    aim = at_most(1) if database == SQLITE else None  # CrewAI's own store is SQLite
-    record.ratio(database, f"{THEIRS} on SQLite", paired, aim)
+    mine = values(taken[OURS], "cpu")
+    for name in (THEIRS, QUIET):
+        # CrewAI's own store is SQLite, and its events are on unless somebody says otherwise.
+        aim = at_most(1) if (database, name) == (SQLITE, THEIRS) else None
+        record.ratio(f"ours on {database}", name, ratios(mine, values(taken[name], "cpu")), aim)
 
 
 def note_replays(record: Record, taken: list[Sample]) -> None:

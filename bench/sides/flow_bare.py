@@ -1,4 +1,7 @@
-"""The same flow by CrewAI alone: its pause, its SQLite file, its resume."""
+"""The same flow by CrewAI alone: its pause, its SQLite file, its resume.
+
+``quiet`` is CrewAI's own ``suppress_flow_events``: no panels, and no events for anybody.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class Later:
         raise HumanFeedbackPending(context=context)
 
 
-def make(_: dict[str, Any]) -> Run:
+def make(arguments: dict[str, Any]) -> Run:
     """Kickoff, pause, ``from_pending().resume()``, end."""
     logging.disable(logging.CRITICAL)
     sys.path.insert(0, str(Path(__file__).parent))
@@ -31,11 +34,14 @@ def make(_: dict[str, Any]) -> Run:
     flow_config.hitl_provider = Later()
     store = SQLiteFlowPersistence(str(Path("bare.db").resolve()))
 
+    quiet = {"suppress_flow_events": True} if arguments["quiet"] else {}
+
     def run(count: int) -> None:
         for _ in range(count):
-            flow = OneReview(persistence=store)
+            flow = OneReview(persistence=store, **quiet)
             flow.kickoff()
-            assert OneReview.from_pending(flow.flow_id, store).resume("fine") == "published"
+            pending = OneReview.from_pending(flow.flow_id, store, **quiet)
+            assert pending.resume("fine") == "published"
 
     return run
 
