@@ -32,6 +32,7 @@ BENCHES = (
     "races",
     "storm",
     "inbox",
+    "analytics",
     "listeners",
 )
 """What is run without a name; ``waiting`` takes half an hour for itself."""
