@@ -14,6 +14,8 @@ FORMAT = 2
 """Format 1 held all that had been committed before, by number of task; a migration converts it."""
 FORMAT_OF_CHANGES = 3
 """Of what changes earlier entries: versions that would not heed it leave it to those that do."""
+FORMAT_OF_RENAMES = 4
+"""Of what renames the steps of earlier entries: newer than the other changes."""
 
 
 class Cause(StrEnum):
@@ -29,25 +31,27 @@ class Cause(StrEnum):
     """A step that a person was asked about lost a race inside the user's code."""
     REWIND = "rewind"
     """A person took back earlier entries: they are kept, and do not stand any more."""
+    MIGRATE = "migrate"
+    """The code has other names for the steps of earlier entries, and the execution goes by them."""
 
 
 def name_of(path: str) -> str:
     """What people call the step at a path: the method or task that stands at its end."""
-    return _COUNT.sub("", path.rpartition("/")[2].rpartition(":")[2]) or path
+    return COUNT.sub("", path.rpartition("/")[2].rpartition(":")[2]) or path
 
 
 def uncounted(path: str) -> str:
     """The path of the method or task whose call the step at a path is: alike for all its calls."""
-    return _COUNT.sub("", path)
+    return COUNT.sub("", path)
 
 
 def call_of(path: str) -> int:
     """Which call of its method or task the step at a path is; 1 where the path does not count."""
-    counted = _COUNT.search(path)
+    counted = COUNT.search(path)
     return int(counted[0][1:]) if counted else 1
 
 
-_COUNT = re.compile(r"[#~]\d+$")
+COUNT = re.compile(r"[#~]\d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Checkpoint:
     each checkpoint of an execution. ``name`` is what people call the step, ``seconds`` and
     ``usage`` (token counts) are what a step that was committed, or that a person is asked about,
     cost where it is no task run of its own.
-    ``state`` is the runner's own. ``change`` is what a REWIND does to earlier entries.
+    ``state`` is the runner's own. ``change`` is what a REWIND or a MIGRATE does to earlier entries.
     """
 
     id: str
@@ -92,10 +96,9 @@ def standing(checkpoints: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
         return checkpoints
     left: dict[int, Checkpoint] = {}
     for each in checkpoints:
-        if each.cause is Cause.REWIND:
-            for number in each.supersedes:
-                left.pop(number, None)
-        else:
+        for number in each.supersedes:
+            left.pop(number, None)
+        if each.change is None:
             left[each.number] = each
     return tuple(left.values())
 

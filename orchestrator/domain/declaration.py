@@ -38,6 +38,7 @@ def declaration(deployment: Deployment) -> JsonObject:
         "human_input_webhook_delays": rules.notice_delays,
         "webhook_stop_on_4xx": rules.stop_on_4xx,
         "on_code_change": deployment.on_code_change,
+        "renamed": deployment.renamed,
         "status_form": deployment.status_form,
         "outcome_model": deployment.outcome_model,
         "parallel": "one-by-one" if deployment.one_by_one else "side-by-side",

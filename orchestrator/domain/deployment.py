@@ -13,6 +13,7 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.permission import Grants
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.renaming import Renames, misfits, renames_between
 from orchestrator.domain.review_policy import ReviewPolicy
 from orchestrator.jobs import CREWS
 
@@ -47,7 +48,8 @@ class Deployment:
     side. Workers that consume ``queue`` run it, ``max_running`` tasks at a time at most (None: as
     many as there are workers). ``journal`` has the calls of models and tools inside a task
     journalled; ``tools`` says which tools never run again where nobody knows what their call did,
-    and which a person has to approve each call of.
+    and which a person has to approve each call of. ``renamed`` has the new names of tasks, or of a
+    flow's methods, by the old ones.
     ``review_policy`` says who is asked, ``grants`` who may do what without a token: they count only
     while the deployment is declared.
     """
@@ -69,6 +71,7 @@ class Deployment:
     queue: str = CREWS
     max_running: int | None = None
     journal: bool = True
+    renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     tools: ToolRules = field(default_factory=ToolRules)
     review_policy: ReviewPolicy = field(default_factory=ReviewPolicy, hash=False)
     grants: Grants = field(default_factory=Grants, hash=False)
@@ -127,6 +130,22 @@ class Deployment:
         if begun.digest == loaded.digest:
             return True
         return self.on_code_change is OnCodeChange.SAME_TASKS and begun.shape == loaded.shape
+
+    def renames(self, begun: Plan, loaded: Plan) -> Renames | None:
+        """What migrates an execution from the one plan to the other; None where nothing does."""
+        if not self.renamed or self.misfits(begun, loaded):
+            return None
+        return renames_between(begun, loaded, self.renamed)
+
+    def misfits(self, begun: Plan, loaded: Plan) -> tuple[str, ...]:
+        """Why what was renamed does not migrate one plan to the other; nothing where it does."""
+        found = misfits(begun, loaded, self.renamed)
+        if found or self.on_code_change is OnCodeChange.SAME_TASKS:
+            return found
+        under_new_names = renames_between(begun, loaded, self.renamed).plan(begun)
+        if under_new_names.digest == loaded.digest:
+            return ()
+        return ('on_code_change = "refuse" takes other names alone, and more than these differs',)
 
 
 @dataclass(frozen=True, slots=True)

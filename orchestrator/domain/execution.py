@@ -100,7 +100,8 @@ class Execution:
     deliveries, and what its outputs held, were deleted. ``forked_from`` is the id of the execution
     whose checkpoint ``forked_at`` it began with. ``requester`` is the address of the person who
     wanted it, where the kickoff says so: four eyes never have that person decide. ``entries`` and
-    ``last_digest`` are the end of the chain of its timeline.
+    ``last_digest`` are the end of the chain of its timeline. ``plan_digest`` is that of the plan
+    that it began with, or was migrated to since.
     """
 
     id: str
@@ -137,6 +138,10 @@ class Execution:
     def chained(self, head: Head) -> Execution:
         """Its timeline goes on to there."""
         return replace(self, entries=head.entries, last_digest=head.digest)
+
+    def migrate(self, plan_digest: str) -> Execution:
+        """It goes on by another plan, in which the tasks have other names."""
+        return replace(self, plan_digest=plan_digest)
 
     @property
     def is_open(self) -> bool:

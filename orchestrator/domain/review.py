@@ -12,6 +12,7 @@ from orchestrator.domain.deadlines import Deadlines
 from orchestrator.domain.feedback import Feedback, Scope
 from orchestrator.domain.machine import Machine, Transition
 from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.domain.renaming import Renames
 from orchestrator.domain.review_terms import Terms
 
 
@@ -278,6 +279,17 @@ class Review:
             channel=self.channel or "",
             reviewer=self.reviewer,
         )
+
+    def rename(self, renames: Renames) -> Review:
+        """The tasks and steps have other names now. Neither state nor id changes."""
+        path, name = renames.path(self.path), renames.name(self.path, self.task_name)
+        scope = self.scope and tuple(renames.names.get(each, each) for each in self.scope)
+        question = replace(
+            self.question,
+            path=renames.path(self.question.path),
+            name=renames.name(self.question.path, self.question.name),
+        )
+        return replace(self, path=path, task_name=name, scope=scope, question=question)
 
     def read(self, by: str) -> Review:
         """A run, or a fork, was given the words: they cannot be taken back any more."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.machine import Machine, Transition
+from orchestrator.domain.renaming import Renames
 from orchestrator.domain.retry import publish_again_at
 
 
@@ -208,6 +209,14 @@ class TaskRun:
             current_step=None,
             held=False,
         )
+
+    def rename(self, renames: Renames) -> TaskRun:
+        """Its task, or the flow's step at which it is, has another name now."""
+        if self.weighs:
+            return self  # its name is that of what it weighs
+        step = self.current_step and renames.path(self.current_step)
+        name = renames.name(self.path, self.task_name)
+        return replace(self, path=renames.path(self.path), task_name=name, current_step=step)
 
     def give_back(self, now: datetime) -> TaskRun:
         """The worker shuts down, and has the run published; the claim counts as no attempt."""

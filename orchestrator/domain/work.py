@@ -10,13 +10,15 @@ from orchestrator.domain.feedback import RETRY
 from orchestrator.domain.history import Answered, Committed, Entry
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
+from orchestrator.domain.renaming import Renames
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """One task that is due, in one round, and the history of its execution up to now.
 
-    ``path`` names the task within the plan. ``history`` is in the order in which it was committed.
+    ``path`` names the task within the plan. ``history`` is in the order in which it was committed,
+    by the names of now; ``migrations`` are what was renamed since the execution began.
     """
 
     execution_id: str
@@ -26,6 +28,7 @@ class Work:
     round: int
     inputs: JsonObject
     history: tuple[Entry, ...] = ()
+    migrations: tuple[Renames, ...] = ()
 
     @property
     def task(self) -> PlannedTask:
@@ -35,7 +38,17 @@ class Work:
     @property
     def idempotency_key(self) -> str:
         """The same for every attempt of this task in this round, and for no other."""
-        return f"{self.execution_id}:{self.path}:{self.round}"
+        return self.key_of(self.path, self.round)
+
+    def key_of(self, path: str, round_: int) -> str:
+        """The same for every attempt of the step at a path in a round.
+
+        It has the name with which the execution began: to rename a task between two attempts is no
+        reason to have it do twice what its key has it do once.
+        """
+        for renames in reversed(self.migrations):
+            path = renames.back.path(path)
+        return f"{self.execution_id}:{path}:{round_}"
 
     @property
     def outputs(self) -> Mapping[str, Output]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from orchestrator.domain.calls import AskedCall, RecordedCall
 from orchestrator.domain.canonical import Json, JsonObject
+from orchestrator.domain.renaming import Renames
 from orchestrator.domain.task_run import TaskRun
 
 
@@ -128,6 +129,10 @@ class Calls(Protocol):
 
     def purge(self, run: TaskRun, step: str | None = None) -> None:
         """Delete all of a task's round, or those of one step and of what is inside it."""
+        ...
+
+    def rename(self, execution_id: str, renames: Renames) -> None:
+        """Have all of an execution's belong to its tasks and steps under their new names."""
         ...
 
     def purge_execution(self, execution_id: str) -> None:

@@ -105,6 +105,13 @@ class TaskRuns(Protocol):
         """Write over the state and version of ``before``. Raises StaleWrite as executions do."""
         ...
 
+    def rename(self, before: TaskRun, after: TaskRun) -> None:
+        """Write the names of ``after``, and nothing else. The figures of its task go with it.
+
+        Raises StaleWrite as ``save`` does.
+        """
+        ...
+
     def renew(
         self, task_run_id: str, claim_no: int, lease: timedelta, step: str | None = None
     ) -> bool:
@@ -219,7 +226,7 @@ class Checkpoints(Protocol):
         ...
 
     def of(self, execution_id: str) -> tuple[Checkpoint, ...]:
-        """All of an execution's, in order.
+        """All of an execution's, in order, by the names that its steps have now.
 
         Raises Unreadable, and WrittenByNewer for a later format.
         """

@@ -46,6 +46,9 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         carry_webhooks = true
         on_code_change = "refuse"
         status_form = "documented"
+
+        [deployments.glue.renamed]
+        write = "draft"
     """
     assert load(tmp_path, text).get("glue") == Deployment(
         name="glue",
@@ -57,6 +60,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         review_timeout=timedelta(days=7),
         carry_webhooks=True,
         on_code_change=OnCodeChange.REFUSE,
+        renamed={"write": "draft"},
         status_form=StatusForm.DOCUMENTED,
         journal=False,
     )
@@ -203,3 +207,21 @@ def test_webhooks_have_rules_of_their_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("written", ["[]", '"5s"', '["soon"]', "[-1]"])
 def test_delays_are_a_list_of_durations(tmp_path: Path, written: str) -> None:
     assert "webhook_delays" in refusal(tmp_path, f"{SMALLEST}webhook_delays = {written}")
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('{write = "write"}', "'write' is renamed to itself"),
+        (
+            '{x = "a", a = "b", b = "c", c = "a"}',
+            "the names go in a circle: 'a' -> 'b' -> 'c' -> 'a'",
+        ),
+        ("3", "must be a table of texts, old name to new, such as write = 'draft'"),
+        ("{write = 3}", "must be a table of texts, old name to new, such as write = 'draft'"),
+        ('{write = ""}', "must be a table of texts, old name to new, such as write = 'draft'"),
+    ],
+)
+def test_names_lead_on_to_other_names(tmp_path: Path, written: str, said: str) -> None:
+    fault = refusal(tmp_path, f"{SMALLEST}renamed = {written}")
+    assert fault == f": deployment 'research': renamed: {said}"

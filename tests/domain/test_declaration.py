@@ -57,6 +57,7 @@ OTHERWISE: dict[str, Any] = {
     "review_timeout": timedelta(seconds=9),
     "carry_webhooks": True,
     "on_code_change": OnCodeChange.REFUSE,
+    "renamed": {"write": "draft"},
     "delivery_rules": DeliveryRules(stop_on_4xx=True),
     "outcome_model": "tiny",
     "review_webhook": HOOK,

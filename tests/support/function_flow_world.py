@@ -65,5 +65,9 @@ class FlowRunner(FunctionsRunner):
 
 
 def flow_over(url: str, name: str, **settings: Any) -> World:
-    """A world with a flow of ``user_flows``, whose database is there already, at ``url``."""
-    return world_of(url, FlowRunner(), target=f"user_flows:{name}", **settings)
+    """A world with a flow of ``user_flows``, whose database is there already, at ``url``.
+
+    A name with a colon is an import path of its own.
+    """
+    target = name if ":" in name else f"user_flows:{name}"
+    return world_of(url, FlowRunner(), target=target, **settings)

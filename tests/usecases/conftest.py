@@ -14,6 +14,8 @@ from calling import Caller
 from databases import migrated_database
 from function_flow_world import flow_over
 from post import Post, make_post
+from renamed_code import RAN
+from renamed_world import deploys
 from world import World, make_world, migrated, plan_of, world_over
 
 from orchestrator.adapters.sql import Cipher, make_store
@@ -161,3 +163,17 @@ def a_flow_of_each(request: pytest.FixtureRequest, flows: Flows) -> Make:
         on_sqlite: Make = request.getfixturevalue("a_flow")
         return on_sqlite
     return flows(migrated_database(request.getfixturevalue("postgres_server")))
+
+
+@pytest.fixture
+def begun(a_flow_of_each: Make) -> Iterator[Callable[[str], World]]:
+    """Makes a world with code of ``renamed_code``, which a live worker has loaded."""
+    RAN.clear()
+
+    def make(name: str) -> World:
+        world = a_flow_of_each(f"renamed_code:{name}")
+        deploys(world, name)
+        return world
+
+    yield make
+    RAN.clear()

@@ -15,6 +15,7 @@ from orchestrator.adapters.deployment_file.values import (
     Delays,
     Length,
     Queue,
+    Renamed,
     Table,
     Target,
 )
@@ -75,6 +76,7 @@ class DeploymentTable(Table):
     queue: Queue | None = None
     max_running: PositiveInt | None = None
     review_webhook: Annotated[str, Field(pattern=r"https?://", max_length=2048)] | None = None
+    renamed: Renamed | None = None
     journal: bool | None = None
     tools_once: _Patterns | None = None
     tool_approval: _Patterns | None = None

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator
 
 from orchestrator.domain.person import address_of
+from orchestrator.domain.renaming import circle_in
 from orchestrator.domain.review_policy import Ask, Duration, Source
 from orchestrator.jobs import NOT_FOR_CREWS
 
@@ -88,6 +89,18 @@ def _delays(value: object) -> object:
     return tuple(timedelta() if one in (0, "0", "0s") else _length(one) for one in value)
 
 
+def _renamed(value: object) -> dict[str, str]:
+    """Read old names and new ones: they lead on to others, and never back."""
+    names = value if isinstance(value, dict) else {"": ""}
+    if not all(isinstance(each, str) and each for pair in names.items() for each in pair):
+        raise ValueError("must be a table of texts, old name to new, such as write = 'draft'")
+    if circle := circle_in(names):
+        to_itself = f"{circle[0]!r} is renamed to itself"
+        around = f"the names go in a circle: {' -> '.join(map(repr, circle))}"
+        raise ValueError(around if len(circle) > 2 else to_itself)  # noqa: PLR2004 - it and itself
+    return names
+
+
 def _address(value: object) -> str:
     address = address_of(value) if isinstance(value, str) else None
     if address is None:
@@ -113,6 +126,7 @@ Delays = Annotated[tuple[timedelta, ...], BeforeValidator(_delays)]
 Label = Annotated[str, BeforeValidator(_label)]
 Length = Annotated[timedelta, BeforeValidator(_length)]
 Name = Annotated[str, BeforeValidator(_name)]
+Renamed = Annotated[dict[str, str], PlainValidator(_renamed)]
 Queue = Annotated[str, BeforeValidator(_queue)]
 Target = Annotated[str, BeforeValidator(_target)]
 Waiting = Annotated[Duration, PlainValidator(_waiting)]

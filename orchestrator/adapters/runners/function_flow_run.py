@@ -113,7 +113,7 @@ class FlowRun:
             feedback=tuple(words),
             previous_answer=said[-1].output.raw if said and said[-1].output else None,
             round=int(path.rpartition("#")[2]),
-            idempotency_key=f"{self.work.execution_id}:{path}:{len(said) + 1}",
+            idempotency_key=self.work.key_of(path, len(said) + 1),
             check=self.context.check,
         )
 

@@ -13,6 +13,7 @@ from orchestrator.adapters.sql.rows import inserting, selecting, values_of
 from orchestrator.adapters.sql.schema import calls
 from orchestrator.domain.calls import RecordedCall
 from orchestrator.domain.canonical import Json
+from orchestrator.domain.renaming import Renames
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import Unreadable, cause
 
@@ -79,6 +80,15 @@ class SqlCalls:
         inside = f"{step}/"
         bound = {**_key(run), "of_step": step, "inside": inside, "length": len(inside)}
         _PURGE_STEP.run(self._connection, bound)
+
+    def rename(self, execution_id: str, renames: Renames) -> None:
+        """Have all of an execution's belong to its tasks and steps under their new names."""
+        of_execution = _c.execution_id == execution_id
+        for column in (_c.path, _c.step):
+            names = select(column).where(of_execution).distinct()
+            for old, new in renames.moves(self._connection.execute(names).scalars().all()):
+                moving = update(calls).where(of_execution, column == old)
+                self._connection.execute(moving.values({column: new}))
 
     def purge_execution(self, execution_id: str) -> None:
         """Delete all of an execution's."""

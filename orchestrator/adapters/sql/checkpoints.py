@@ -21,8 +21,9 @@ from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import inserting, values_of
 from orchestrator.adapters.sql.schema import checkpoints
 from orchestrator.domain.canonical import Json, decode, encode
-from orchestrator.domain.checkpoint import FORMAT, FORMAT_OF_CHANGES, Cause, Checkpoint
+from orchestrator.domain.checkpoint import FORMAT, FORMAT_OF_RENAMES, Cause, Checkpoint
 from orchestrator.domain.execution import Execution
+from orchestrator.domain.renaming import named_as_now
 from orchestrator.errors import Sealed, Unreadable, WrittenByNewer, cause
 
 _c = checkpoints.c
@@ -61,10 +62,13 @@ class SqlCheckpoints:
 
     def of(self, execution_id: str) -> tuple[Checkpoint, ...]:
         """All of an execution's, in order. Raises Unreadable and WrittenByNewer."""
-        return self._beyond(execution_id, 0)
+        return named_as_now(self._beyond(execution_id, 0))
 
     def of_locked(self, execution: Execution) -> tuple[Checkpoint, ...]:
         """The same for one whose row is locked: only those are read that are not known yet."""
+        return named_as_now(self._as_written(execution))
+
+    def _as_written(self, execution: Execution) -> tuple[Checkpoint, ...]:
         known = self._known.checkpoints(execution.id)
         if len(known) == execution.checkpoints:
             return known
@@ -93,8 +97,8 @@ class SqlCheckpoints:
         self._connection.execute(update(checkpoints).where(of_execution).values(state=None))
 
     def _checkpoint(self, row: Mapping[str, Any]) -> Checkpoint:
-        if row["format"] > FORMAT_OF_CHANGES:
-            raise WrittenByNewer("The checkpoint", row["format"], FORMAT_OF_CHANGES)
+        if row["format"] > FORMAT_OF_RENAMES:
+            raise WrittenByNewer("The checkpoint", row["format"], FORMAT_OF_RENAMES)
         if row["format"] < FORMAT:
             raise Unreadable(f"The checkpoint has format {row['format']}, which no version reads")
         try:

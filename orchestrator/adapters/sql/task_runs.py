@@ -19,6 +19,7 @@ from orchestrator.adapters.sql.schema import (
 )
 from orchestrator.adapters.sql.sweeps import last_beat
 from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.errors import StaleWrite
 
 _c = task_runs.c
 
@@ -53,6 +54,23 @@ class SqlTaskRuns:
     def save(self, before: TaskRun, after: TaskRun) -> TaskRun:
         """Write over the state and version of ``before``. Raises StaleWrite."""
         return save(self._connection, task_runs, before, after)
+
+    def rename(self, before: TaskRun, after: TaskRun) -> None:
+        """Write the names of ``after``. Raises StaleWrite."""
+        as_it_was = (_c.id == before.id, _c.version == before.version, _c.state == before.state)
+        renamed = self._connection.execute(
+            update(task_runs)
+            .where(*as_it_was)
+            .values(
+                path=after.path,
+                task_name=after.task_name,
+                current_step=after.current_step,
+                version=before.version + 1,
+                attempts=_c.attempts,  # named, so that the triggers move what they counted of it
+            )
+        )
+        if renamed.rowcount != 1:
+            raise StaleWrite
 
     def renew(
         self, task_run_id: str, claim_no: int, lease: timedelta, step: str | None = None

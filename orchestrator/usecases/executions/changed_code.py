@@ -13,7 +13,7 @@ from datetime import timedelta
 from orchestrator.domain import retry
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.plan import Plan
-from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import DeploymentBroken, TaskFailed, Unreadable
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution
@@ -52,13 +52,18 @@ def is_for_other_code(
 ) -> bool:
     """Whether the run's code is that of other live workers, and not this one's.
 
+    So it is while somebody holds a claim of the execution who has not been seen for a while, and
+    with this worker's code it would be migrated: what is written by the old names comes before.
+
     ``knows_who_lives`` is False for a process that the database was away from: others may not have
     given their sign yet. Raises Unreadable.
     """
     deployment = settings_of(locked.ports, locked.tx, run.deployment)
     if _fits(deployment, locked.plan, loaded_plan):
         return False
-    return not knows_who_lives or _fits_elsewhere(locked, deployment)
+    if not knows_who_lives or fits_a_live_worker(locked, deployment):
+        return True
+    return is_at_work(locked) and _migrates(deployment, locked.plan, loaded_plan)
 
 
 def pass_on(locked: LockedExecution, run: TaskRun, turns: Turns) -> bool:
@@ -88,7 +93,21 @@ def _fits(deployment: Deployment, begun: Plan, loaded_plan: LoadedPlan) -> bool:
         return False
 
 
-def _fits_elsewhere(locked: LockedExecution, deployment: Deployment) -> bool:
+def _migrates(deployment: Deployment, begun: Plan, loaded_plan: LoadedPlan) -> bool:
+    try:
+        return deployment.renames(begun, loaded_plan(deployment)) is not None
+    except DeploymentBroken:
+        return False
+
+
+def is_at_work(locked: LockedExecution) -> bool:
+    """Whether a worker holds a claim of it: what that one writes, it writes by the old names."""
+    runs = locked.tx.task_runs.uncommitted(locked.execution.id)
+    return any(each.state is TaskRunState.RUNNING for each in runs)
+
+
+def fits_a_live_worker(locked: LockedExecution, deployment: Deployment) -> bool:
+    """Whether a worker process lives whose code fits the execution as it is."""
     digests = locked.tx.workers.plans(deployment.name, retry.LIVES_WITHIN)
     return any(_stored_fits(locked, deployment, digest) for digest in sorted(digests))
 
@@ -105,9 +124,11 @@ def require_same_code(deployment: Deployment, begun: Plan, loaded: Plan) -> None
     """Raise TaskFailed, not to be retried, where the policy does not let this code go on."""
     if deployment.goes_on(begun, loaded):
         return
+    why = deployment.misfits(begun, loaded) if deployment.renamed else ()
+    mapped = f" What the deployment has as 'renamed' does not fit: {'; '.join(why)}." if why else ""
     message = (
         f"The code of deployment {deployment.name!r} changed since this execution began "
-        f"(tasks then: {', '.join(begun.names)}; now: {', '.join(loaded.names)}). "
+        f"(tasks then: {', '.join(begun.names)}; now: {', '.join(loaded.names)}).{mapped} "
         "Deploy the earlier code, then retry the execution; or kick off a new one."
     )
     raise TaskFailed(message, retryable=False)

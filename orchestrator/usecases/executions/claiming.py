@@ -13,6 +13,7 @@ from orchestrator.domain import retry
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import Plan
+from orchestrator.domain.renaming import migrations
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import Stream
@@ -33,6 +34,7 @@ from orchestrator.usecases.executions.changed_code import (
 from orchestrator.usecases.executions.claims import end_attempt
 from orchestrator.usecases.executions.history import read_history
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.executions.migrate import migrate_to_loaded
 from orchestrator.usecases.executions.publishing import admit_next, is_full
 from orchestrator.usecases.executions.unknown_calls import halt_for_unknown_call
 from orchestrator.usecases.webhooks.stream_events import emit_started
@@ -132,6 +134,7 @@ def _claim(
         pass  # whoever claims it says so
     if not _may_run(locked, run):
         return None
+    run = migrate_to_loaded(locked, run, worker.loaded_plan)
     lease_until = locked.now + retry.LEASE
     claimed = locked.save_run(
         "claim", run, run.claim(worker.name, locked.now, lease_until), claim_no=run.claim_no + 1
@@ -219,4 +222,5 @@ def rehydrate(locked: LockedExecution, run: TaskRun) -> Work:
         history=()
         if run.weighs
         else read_history(locked.tx, locked.checkpoints, locked.plan, run.path),
+        migrations=migrations(locked.all_checkpoints),
     )

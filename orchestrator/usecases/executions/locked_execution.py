@@ -54,7 +54,7 @@ class LockedExecution:
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan that the execution began with. Raises Unreadable."""
+        """The plan that the execution goes by. Raises Unreadable."""
         plan = self.tx.manifests.plan(self.execution.plan_digest)
         if plan is None:
             raise Unreadable(f"The plan {self.execution.plan_digest} is gone")
@@ -142,7 +142,9 @@ class LockedExecution:
             **{"name": name_of(path), **details},
         )
         self.tx.checkpoints.add(written)
-        if self._checkpoints is not None:
+        if cause is Cause.MIGRATE:
+            self._checkpoints = None  # those before it are read by their new names
+        elif self._checkpoints is not None:
             self._checkpoints.append(written)
         return written
 

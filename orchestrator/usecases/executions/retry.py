@@ -9,6 +9,7 @@ from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import begin_due_tasks
 from orchestrator.usecases.executions.ask_again import ask_again
 from orchestrator.usecases.executions.locked_execution import lock_execution
+from orchestrator.usecases.executions.migrate import migrate_to_deployed
 
 
 def retry_execution(ports: Ports, scope: Scope, execution_id: str, actor: str) -> Execution:
@@ -23,6 +24,7 @@ def retry_execution(ports: Ports, scope: Scope, execution_id: str, actor: str) -
         locked = lock_execution(ports, tx, execution_id, actor, scope)
         _require_retryable(locked.execution)
         ports.deployments.get(locked.execution.deployment)
+        migrate_to_deployed(locked)
         locked.turn("retry", locked.execution.retry())
         ask_again(locked)
         begin_due_tasks(locked, locked.plan)

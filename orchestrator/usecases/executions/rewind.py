@@ -14,6 +14,7 @@ from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import begin_due_tasks
 from orchestrator.usecases.executions.ask_again import ask_again
 from orchestrator.usecases.executions.locked_execution import lock_execution
+from orchestrator.usecases.executions.migrate import migrate_to_deployed
 from orchestrator.usecases.executions.snapshot import readable
 from orchestrator.usecases.executions.take_back import take_back
 from orchestrator.usecases.idempotency import IdempotencyKey, idempotent
@@ -47,6 +48,7 @@ def rewind(ports: Ports, asked: Rewind) -> JsonObject:
     def decide(tx: Transaction) -> JsonObject:
         locked = lock_execution(ports, tx, asked.execution_id, asked.actor, asked.scope)
         ports.deployments.get(locked.execution.deployment)
+        migrate_to_deployed(locked)
         numbers = _superseded(locked.execution, locked.all_checkpoints, asked.number)
         left = as_of(locked.all_checkpoints, asked.number)
         locked.turn(

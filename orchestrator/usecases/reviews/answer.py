@@ -19,6 +19,7 @@ from orchestrator.errors import (
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.executions.migrate import migrate_to_deployed
 from orchestrator.usecases.idempotency import idempotent
 from orchestrator.usecases.reviews.decide import decide, store_edited
 from orchestrator.usecases.reviews.feedback import Answer, read_feedback
@@ -51,6 +52,7 @@ def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
     locked = lock_execution(
         ports, tx, given.body.execution_id, given.actor, Scope.of(given.deployment)
     )
+    migrate_to_deployed(locked)
     review = _asked_about(given.body, locked.plan, tx.reviews.of(locked.execution.id))
     if given.body.output_digest not in (None, "", review.output_digest):
         raise OutputChanged

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from world import plan_of, world_over
 from orchestrator.adapters.sql import SqlStore, migrate
 from orchestrator.adapters.sql.schema import calls
 from orchestrator.domain.calls import Approval, CallKind, RecordedCall, ToolRules
+from orchestrator.domain.renaming import Renames
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import Unreadable
 from orchestrator.ports import Transaction
@@ -171,3 +173,21 @@ def test_a_claim_that_is_held_does_not_end_before_what_was_written_under_it(
     store.transact(write)
     ending.join(20)
     assert seen == [call(1)]
+
+
+def test_calls_go_with_their_tasks_where_names_are_taken_over(
+    store: SqlStore, claimed: TaskRun
+) -> None:
+    later, other = replace(claimed, path="b"), replace(claimed, path="x")
+    first = replace(claimed, path="a")
+    add(store, first, call(1, "a"), answer="of a")
+    add(store, later, call(1, "b"), answer="of b")
+    add(store, other, call(1, "x"), answer="of x")
+    renames = Renames({"a": "b", "b": "c"})
+    store.transact(lambda tx: tx.calls.rename(claimed.execution_id, renames))
+
+    def read(tx: Transaction) -> dict[str, tuple[Any, str]]:
+        runs = [replace(claimed, path=path) for path in ("b", "c", "x")]
+        return {run.path: (tx.calls.answer(run, 1), tx.calls.of(run)[0].step) for run in runs}
+
+    assert store.read(read) == {"b": ("of a", "b"), "c": ("of b", "c"), "x": ("of x", "x")}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from databases import beat
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.adapters.sql import SqlStore
+from orchestrator.domain.renaming import Renames
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import StaleWrite
 from orchestrator.ports import Transaction
@@ -162,3 +164,14 @@ def test_a_publication_does_not_make_a_claim_stale(
     store.transact(lambda tx: tx.task_runs.woken(run, now, now + MINUTE))
 
     assert claim(store, run).state is TaskRunState.RUNNING
+
+
+def test_a_rename_changes_names_alone_and_no_row_that_moved_on(
+    store: SqlStore, run: TaskRun
+) -> None:
+    renames = Renames({run.path: "renamed"})
+    store.transact(lambda tx: tx.task_runs.rename(run, run.rename(renames)))
+    now = replace(run, path="renamed", task_name="renamed", version=run.version + 1)
+    assert read(store, run) == now
+    with pytest.raises(StaleWrite):
+        store.transact(lambda tx: tx.task_runs.rename(run, run.rename(renames)))

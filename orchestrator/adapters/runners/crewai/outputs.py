@@ -63,6 +63,8 @@ def to_task(output: Output, task: Task) -> TaskOutput:
     stored = output.extra.get("task_output")
     fields: dict[str, Any] = dict(stored) if isinstance(stored, Mapping) else {}
     fields |= {"agent": output.agent, "description": output.description, "raw": output.raw}
+    if task.name:
+        fields["name"] = task.name  # it may have been renamed since
     return TaskOutput.model_validate({**fields, **_as_model_or_data(output, task)})
 
 

@@ -20,7 +20,7 @@ import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Never
 
 from crewai.flow.async_feedback.types import HumanFeedbackPending
@@ -285,6 +285,7 @@ class Replay:
         if feedback is None:
             internals.put_back(self.flow, name, value, None)
             return value, None
+        feedback = replace(feedback, method_name=name)  # it may have been renamed since
         routes = values.routes(committed.output)
         internals.put_back(self.flow, name, feedback.output if routes else feedback, feedback)
         return (value if routes else feedback), None
