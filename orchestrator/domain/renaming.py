@@ -83,18 +83,17 @@ class Renames:
 
     @classmethod
     def from_json(cls, stored: JsonObject) -> Renames:
-        """Build them again."""
+        """Build them again. Raises KeyError and TypeError for what ``to_json`` did not give."""
         names = stored["renamed"]
-        assert isinstance(names, dict)
+        if not isinstance(names, dict):
+            raise TypeError(f"{names!r} are no names")
         return cls({old: str(new) for old, new in names.items()}, stored["flow"] is True)
 
 
 def migrations(checkpoints: Iterable[Checkpoint]) -> tuple[Renames, ...]:
     """What was renamed since the execution began, one time after another."""
     return tuple(
-        Renames.from_json(each.change)
-        for each in checkpoints
-        if each.cause is Cause.MIGRATE and each.change is not None
+        Renames.from_json(each.change or {}) for each in checkpoints if each.cause is Cause.MIGRATE
     )
 
 

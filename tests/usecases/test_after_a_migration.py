@@ -22,12 +22,15 @@ from renamed_world import (
     state_of,
     told,
 )
+from sqlalchemy import update
 from world import World, plan_of
 
+from orchestrator.adapters.sql.schema import checkpoints
 from orchestrator.domain.calls import ToolRules
 from orchestrator.domain.checkpoint import FORMAT, Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE
+from orchestrator.errors import Unreadable
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.rewind import Rewind, rewind
@@ -241,3 +244,13 @@ def test_words_that_a_model_weighs_meanwhile_count(begun: Any) -> None:
     weighed = [run.task_name for run in world.snapshot(execution_id).runs if run.weighs]
     assert weighed == ["judge"]
     assert world.snapshot(execution_id).reviews[0].outcome == "go"
+
+
+@pytest.mark.parametrize("change", [None, {}, {"renamed": 3, "flow": False}])
+def test_a_migration_that_is_damaged_is_said_to_be(begun: Any, change: Any) -> None:
+    world, execution_id = finished(begun)
+    damaged = update(checkpoints).where(checkpoints.c.cause == Cause.MIGRATE)
+    with world.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
+        connection.execute(damaged.values(change=change))
+    with pytest.raises(Unreadable, match="Checkpoint 3 is damaged"):
+        numbers(world, execution_id)

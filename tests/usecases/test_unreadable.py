@@ -12,7 +12,7 @@ from world import World
 
 from orchestrator.adapters.sql.schema import checkpoints, manifests, outputs, plans, task_runs
 from orchestrator.domain.canonical import encode
-from orchestrator.domain.checkpoint import FORMAT, FORMAT_OF_CHANGES
+from orchestrator.domain.checkpoint import FORMAT, FORMAT_OF_RENAMES
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.permission import EVERYWHERE
@@ -100,7 +100,7 @@ def test_it_cannot_be_retried_and_says_why(world: World, approved: str) -> None:
 
 
 def test_what_a_newer_version_wrote_is_left_to_that_version(world: World, approved: str) -> None:
-    write(world, update(checkpoints).values(format=FORMAT_OF_CHANGES + 1))
+    write(world, update(checkpoints).values(format=FORMAT_OF_RENAMES + 1))
     world.work()
 
     last = world.ports.store.read(lambda tx: tx.task_runs.of(approved))[-1]

@@ -23,7 +23,7 @@ from orchestrator.adapters.sql.schema import checkpoints
 from orchestrator.domain.canonical import Json, decode, encode
 from orchestrator.domain.checkpoint import FORMAT, FORMAT_OF_RENAMES, Cause, Checkpoint
 from orchestrator.domain.execution import Execution
-from orchestrator.domain.renaming import named_as_now
+from orchestrator.domain.renaming import migrations, named_as_now
 from orchestrator.errors import Sealed, Unreadable, WrittenByNewer, cause
 
 _c = checkpoints.c
@@ -108,9 +108,11 @@ class SqlCheckpoints:
                 "state": self._unpacked(row["state"]),
                 "change": None if row["change"] is None else decode(row["change"]),
             }
-            return Checkpoint(**{**row, **understood})
+            checkpoint = Checkpoint(**{**row, **understood})
+            migrations([checkpoint])
         except (zlib.error, KeyError, TypeError, ValueError, AttributeError) as error:
             raise Unreadable(f"Checkpoint {row['number']} is damaged: {cause(error)}") from error
+        return checkpoint
 
     def _packed(self, state: Json) -> bytes | None:
         if state is None:
