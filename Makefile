@@ -2,7 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 TESTS ?= tests
-WORKERS ?= 2
+# Processes of tests: one more than the cores of a small machine, since tests of services wait.
+WORKERS ?= 3
 
 .PHONY: demo test test-browser pictures test-model test-clients fuzz faults races mutants lint format docs site wheel \
 	bench bench-short bench-waiting clean
