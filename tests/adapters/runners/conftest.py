@@ -150,6 +150,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def prompts(modules: Path) -> list[str]:
     """What the scripted models of the test were asked."""
     asked: list[str] = importlib.import_module("scripted_model").PROMPTS
+    asked.clear()
     return asked
 
 
