@@ -27,10 +27,13 @@ class SilentDoor:
 
     def __exit__(self, *_: object) -> None:
         self.open()
-        for each in self._sockets:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._threads[0].join()  # nobody comes in any more, so nobody is forgotten below
+        for each in self._sockets[1:]:
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
+        for thread in self._threads[1:]:
             thread.join()
         self._listener.close()
 
