@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import user_flows
@@ -15,7 +16,7 @@ from orchestrator.domain.permission import Scope
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import AlreadyAnswered, Invalid, NotPending
-from orchestrator.ports import MailIdentity
+from orchestrator.ports import Halted, MailIdentity
 from orchestrator.usecases.executions.claims import end_lapsed_claim
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.snapshot import timeline
@@ -149,6 +150,29 @@ def test_what_nothing_follows_is_written_with_the_end_of_the_run(a_flow_of_each:
     together = [events for events in written.values() if len(events) > 1]
     assert ["review.open", "execution.halt", "task_run.halt"] in together
     assert ["step.commit", "task_run.commit", "execution.succeed"] in together
+
+
+def test_an_end_that_cannot_be_written_loses_no_step(
+    a_flow: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = a_flow("letter")
+    execution_id = world.halted()
+    world.say(execution_id, "write", outcome="send")
+    run = world.runner.run
+
+    def ends_oddly(*asked: Any) -> Halted:
+        run(*asked)
+        return Halted({})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.runner, "run", ends_oddly)
+        world.work()
+    assert state(world, execution_id) is ExecutionState.FAILED
+    assert committed(world, execution_id) == ["write#1", "post#1"]
+    retry_execution(world.ports, Scope.of("crew"), execution_id, "tests")
+    world.work()
+    assert state(world, execution_id) is SUCCEEDED
+    assert user_flows.RAN == ["write", "post"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), SystemExit(1), BaseException("odd")])

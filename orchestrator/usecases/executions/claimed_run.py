@@ -160,7 +160,19 @@ class ClaimedRun:
     def write_waiting(self) -> None:
         """Write what waits for the next write. Raises what that would have raised."""
         if waiting := self.take_waiting():
-            self._transact([waiting])
+            self.write(waiting)
+
+    def write(self, *writes: Write) -> None:
+        """Write these in one transaction, for as long as the database may take to come back."""
+
+        def work(tx: Transaction) -> None:
+            locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
+            run = still_held(locked, self._run)
+            for write in writes:
+                run = write(locked, run)
+            locked.close()
+
+        retry_through_outage(lambda: self._ports.store.transact(work))
 
     def take_waiting(self) -> Write | None:
         """What waits for the next write: whoever takes it writes it, with theirs."""
@@ -171,20 +183,8 @@ class ClaimedRun:
     def _write(self, write: Write, *, may_wait: bool = False) -> None:
         if not may_wait:
             waiting = self.take_waiting()
-            self._transact([each for each in (waiting, write) if each])
+            self.write(*filter(None, (waiting, write)))
             return
         self.write_waiting()
         with self._taking:
             self._waiting = write
-
-    def _transact(self, writes: Sequence[Write]) -> None:
-        """Do it in one transaction, for as long as the database may take to come back."""
-
-        def work(tx: Transaction) -> None:
-            locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
-            run = still_held(locked, self._run)
-            for write in writes:
-                run = write(locked, run)
-            locked.close()
-
-        retry_through_outage(lambda: self._ports.store.transact(work))

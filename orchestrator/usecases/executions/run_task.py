@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -21,7 +22,7 @@ from orchestrator.usecases.executions.advance import (
 )
 from orchestrator.usecases.executions.call_journal import ClaimedJournal, closing, journal_of
 from orchestrator.usecases.executions.changed_code import require_same_code
-from orchestrator.usecases.executions.claimed_run import ClaimedRun, Write
+from orchestrator.usecases.executions.claimed_run import ClaimedRun
 from orchestrator.usecases.executions.claiming import Claimed, Worker, claim
 from orchestrator.usecases.executions.claims import still_held
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
@@ -40,12 +41,12 @@ log = structlog.get_logger()
 class _Ran:
     """A run that came to an end in this process, and nothing of that is written yet.
 
-    ``waiting`` is its last write, which goes with that of the end.
+    ``context`` may have a last write that waits, which goes with that of the end.
     """
 
     result: Result | Weighed | Paused
     seconds: float
-    waiting: Write | None
+    context: ClaimedRun
 
 
 def run_task(
@@ -96,10 +97,10 @@ def _run(
     runner = ports.runners[deployment.runner]
     began = time.monotonic()
     with closing(journal), worker.keeper.keep(run, claimed.stream) as progress:
+        context = ClaimedRun(ports, worker.name, run, progress, journal)
         if run.weighs:
             weighed = weigh(ports, runner, deployment, run.weighs)
-            return _Ran(weighed, time.monotonic() - began, None)
-        context = ClaimedRun(ports, worker.name, run, progress, journal)
+            return _Ran(weighed, time.monotonic() - began, context)
         result: Result | Paused
         try:
             result = runner.run(deployment, claimed.work, context)
@@ -109,7 +110,7 @@ def _run(
         # What a task gives though its halt was caught is nothing; a flow may do without.
         if journal and journal.held and not (claimed.work.plan.is_flow and _is_end(result)):
             result = Paused(result.usage, journal.held)
-    return _Ran(result, time.monotonic() - began, context.take_waiting())
+    return _Ran(result, time.monotonic() - began, context)
 
 
 def _is_end(result: Result) -> bool:
@@ -132,13 +133,14 @@ def _accept(
     """Write what came of the run; refuse it where the claim was lost."""
     actor = worker_actor(worker.name)
 
+    waiting = ran.context.take_waiting()
     as_claimed = [claimed.run]  # nothing but a lost claim changes it, as a rule: not read again
 
     def save(tx: Transaction) -> TaskRunState:
         locked = lock_execution(ports, tx, claimed.run.execution_id, actor)
         run = as_claimed.pop() if as_claimed else still_held(locked, claimed.run)
-        if ran.waiting is not None:
-            run = ran.waiting(locked, run)
+        if waiting is not None:
+            run = waiting(locked, run)
         saved = _save(locked, run, claimed, ran.result, ran.seconds)
         if journal is not None and not isinstance(ran.result, Paused):
             journal.purge(tx, run)
@@ -152,6 +154,9 @@ def _accept(
         refuse_job(ports, Refusal.CLAIM_LOST, task_run_id=claimed.run.id)
         return None
     except TaskFailed as error:
+        if waiting is not None:
+            with suppress(TaskFailed, ClaimLost):  # what it is that fails is said below
+                ran.context.write(waiting)
         return fail_attempt(ports, claimed.run, actor, error.message, error)
 
 
