@@ -8,10 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from browser import FORM, Browser
-from policies import ANN, BEN, policy
-
-from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
-from orchestrator.domain.deployment import Deployment
+from policies import ANN, BEN, articles, policy
 
 if TYPE_CHECKING:
     from conftest import Service
@@ -21,11 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def service(serve: Callable[..., Service]) -> Service:
     rules = {"article": policy(ANN), "both": policy(ANN, BEN, decisions=2), "bens": policy(BEN)}
-    declared = {
-        name: Deployment(name, RunnerKind.FUNCTIONS, "api_test_crews:article", review_policy=rule)
-        for name, rule in rules.items()
-    }
-    served = serve(DeploymentFile(declared, "article"))
+    served = serve(articles(rules))
     served.load()
     return served
 

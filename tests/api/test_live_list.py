@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from browser import Browser
 from listening import Server, Told, read
-from policies import ANN, BEN, policy
+from policies import ANN, BEN, articles, policy
 
-from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.api.pages import live
-from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.session import IDLE
 from orchestrator.domain.token import hash_of
 from orchestrator.usecases.operations.sessions import sign_out
@@ -30,11 +28,7 @@ LIST = "/inbox/events"
 
 @pytest.fixture
 def service(serve: Callable[..., Service]) -> Service:
-    declared = {
-        name: Deployment(name, RunnerKind.FUNCTIONS, "api_test_crews:article", review_policy=rule)
-        for name, rule in {"article": policy(ANN, BEN), "other": policy(BEN)}.items()
-    }
-    served = serve(DeploymentFile(declared, "article"))
+    served = serve(articles({"article": policy(ANN, BEN), "other": policy(BEN)}))
     served.load()
     return served
 

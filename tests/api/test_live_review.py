@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from browser import Browser, Desk
 from listening import Server, read
-from policies import ANN, BEN, CAT, policy
+from policies import ANN, BEN, CAT, articles, policy
 from processes import came_true
 
-from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
-from orchestrator.domain.deployment import Deployment
 from orchestrator.usecases.operations.sessions import sign_out
 from orchestrator.usecases.reviews.expire import expire_review
 
@@ -30,11 +28,7 @@ def service(serve: Callable[..., Service]) -> Service:
         "both": policy(ANN, BEN, CAT, decisions=2),
         "other": policy(BEN),
     }
-    declared = {
-        name: Deployment(name, RunnerKind.FUNCTIONS, "api_test_crews:article", review_policy=rule)
-        for name, rule in rules.items()
-    }
-    served = serve(DeploymentFile(declared, "article"))
+    served = serve(articles(rules))
     served.load()
     return served
 

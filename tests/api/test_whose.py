@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 from browser import Browser
 from listening import Server
-from policies import ANN, BEN, CAT, group_policy, policy
+from policies import ANN, BEN, CAT, articles, group_policy, policy
 
-from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.api.pages import inbox
-from orchestrator.domain.deployment import Deployment
 from orchestrator.usecases.operations.sessions import sign_in_person
 
 if TYPE_CHECKING:
@@ -25,11 +23,7 @@ if TYPE_CHECKING:
 def service(serve: Callable[..., Service]) -> Service:
     """Ann is asked by herself, as a member of a group, or not at all."""
     rules = {"hers": policy(ANN), "ours": group_policy(ANN, BEN), "others": policy(CAT)}
-    declared = {
-        name: Deployment(name, RunnerKind.FUNCTIONS, "api_test_crews:article", review_policy=rule)
-        for name, rule in rules.items()
-    }
-    served = serve(DeploymentFile(declared, "hers"))
+    served = serve(articles(rules))
     served.load()
     for name, count in {"hers": 2, "ours": 3, "others": 1}.items():
         for _ in range(count):

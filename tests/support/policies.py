@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from world import World
 
+from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.review_policy import (
@@ -51,6 +54,15 @@ def approves(after: float) -> Automatic:
 def policy(*addresses: str, creator: str | None = None, **rule: Any) -> ReviewPolicy:
     """One rule for everything, that asks these people."""
     return ReviewPolicy((Rule(ask=people(*addresses), **rule),), creator=creator)
+
+
+def articles(rules: Mapping[str, ReviewPolicy]) -> DeploymentFile:
+    """Deployments of the API's article, each with its own rules; the first is the default one."""
+    declared = {
+        name: Deployment(name, RunnerKind.FUNCTIONS, "api_test_crews:article", review_policy=rule)
+        for name, rule in rules.items()
+    }
+    return DeploymentFile(declared, next(iter(rules)))
 
 
 def group_policy(*members: str, **rule: Any) -> ReviewPolicy:
