@@ -102,7 +102,7 @@ def sit(inbox: Service, driven: Browser) -> Iterator[Sit]:
     yield begin
     faults = [each.found_faults() for each in sittings]
     for each in sittings:
-        each.context.close()
+        each.leave()
     assert not any(faults), faults
 
 
