@@ -15,6 +15,7 @@ from orchestrator.ports.mail import (
 )
 from orchestrator.ports.operations import (
     Audit,
+    Due,
     FailingStep,
     Figures,
     Intake,
@@ -77,6 +78,7 @@ __all__ = [
     "Deployments",
     "DomainRecords",
     "Drains",
+    "Due",
     "Ended",
     "Endpoints",
     "EntryFilter",

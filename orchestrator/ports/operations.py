@@ -146,6 +146,20 @@ class Sweeps(Protocol):
         ...
 
 
+class Due(Protocol):
+    """What a sweep would find, in one transaction."""
+
+    def anything(
+        self, now: datetime, finished_before: datetime | None, closed_before: datetime
+    ) -> bool:
+        """Whether any of its steps would find something to do.
+
+        Executions are purged that finished before the one time (None: none ever is), and reviews
+        counted that were closed before the other.
+        """
+        ...
+
+
 class Workers(Protocol):
     """The worker processes that were seen lately, in one transaction."""
 
@@ -257,10 +271,6 @@ class Figures(Protocol):
 
     def refused(self, what: Refusals) -> Mapping[str, int]:
         """How many were, by why."""
-        ...
-
-    def grew_long(self) -> bool:
-        """Whether ``fold`` would do something."""
         ...
 
     def fold(self) -> int:

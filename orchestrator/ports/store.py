@@ -13,6 +13,7 @@ from orchestrator.ports.journal import Calls
 from orchestrator.ports.mail import Mails
 from orchestrator.ports.operations import (
     Audit,
+    Due,
     Figures,
     Intake,
     Manifests,
@@ -61,6 +62,7 @@ class Transaction(Protocol):
     intake: Intake
     mails: Mails
     workers: Workers
+    due: Due
     sweeps: Sweeps
     figures: Figures
     analytics: Analytics

@@ -236,7 +236,7 @@ class SqlDeliveries:
         Endpoints that are quiet are left in peace. It looks at one delivery of each endpoint where
         any wait, however many do.
         """
-        found = self._connection.execute(_to_wake(), {"now": now, "most": limit})
+        found = self._connection.execute(to_wake(), {"now": now, "most": limit})
         return tuple(found.scalars())
 
     def woken(self, endpoint_id: str, now: datetime) -> bool:
@@ -286,7 +286,8 @@ def _free() -> ColumnElement[bool]:
 
 
 @cache
-def _to_wake() -> Select[tuple[str]]:
+def to_wake() -> Select[tuple[str]]:
+    """The query for endpoints that have something due, of one of each endpoint's deliveries."""
     each, now = waiting_endpoints(), bindparam("now", type_=Utc())
     quiet = exists().where(endpoints.c.id == each.c.id, endpoints.c.quiet_until > now)
     asleep = (

@@ -114,7 +114,7 @@ class SqlDrains:
 
     def lapsed(self, limit: int) -> tuple[str, ...]:
         """The ids of endpoints where a lease has ended: its worker is gone, or it has waited."""
-        return tuple(self._connection.execute(_LAPSED, {"most": limit}).scalars())
+        return tuple(self._connection.execute(LAPSED, {"most": limit}).scalars())
 
     def forget_lapsed(self, endpoint_ids: Sequence[str]) -> None:
         """Forget what has lapsed at these endpoints."""
@@ -126,7 +126,7 @@ def _has_lapsed() -> ColumnElement[bool]:
     return _c.lease_until < last_beat()
 
 
-_LAPSED = select(_c.endpoint_id).where(_has_lapsed()).distinct().limit(MOST)
+LAPSED = select(_c.endpoint_id).where(_has_lapsed()).distinct().limit(MOST)
 
 
 def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:

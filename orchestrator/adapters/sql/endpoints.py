@@ -48,7 +48,7 @@ _CHANGES = (
 
 _e = endpoints.c
 _s = signing_secrets.c
-_PAST_PAUSE = (
+PAST_PAUSE = (
     select(_e.id).where(_e.quiet_until <= bindparam("now")).order_by(_e.quiet_until).limit(MOST)
 )
 
@@ -127,7 +127,7 @@ class SqlEndpoints:
 
     def past_pause(self, now: datetime, limit: int) -> tuple[str, ...]:
         """Ids of endpoints whose time to be left in peace is over."""
-        found = self._connection.execute(_PAST_PAUSE, {"now": now, "most": limit})
+        found = self._connection.execute(PAST_PAUSE, {"now": now, "most": limit})
         return tuple(found.scalars())
 
     def add_secret(self, secret: SigningSecret) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.prepared import Prepared
-from orchestrator.adapters.sql.rows import Rows, insert_new, save, selecting, values_of
+from orchestrator.adapters.sql.rows import MOST, Rows, insert_new, save, selecting, values_of
 from orchestrator.adapters.sql.schema import deliveries, delivery_waits, executions
 from orchestrator.domain.canonical import storable
 from orchestrator.domain.execution import Execution
@@ -28,6 +28,14 @@ _LOCKED = Prepared(
     selecting(executions, Execution)
     .where(executions.c.id == bindparam("id"))
     .with_for_update(key_share=True)
+)
+_still_sending = exists().where(deliveries.c.execution_id == executions.c.id, delivery_waits)
+TO_PURGE = (
+    select(executions.c.id)
+    .where(executions.c.purged_at.is_(None))
+    .where(executions.c.finished_at < bindparam("finished_before"), ~_still_sending)
+    .order_by(executions.c.finished_at)
+    .limit(MOST)
 )
 
 
@@ -70,15 +78,8 @@ class SqlExecutions:
 
     def to_purge(self, finished_before: datetime, limit: int) -> tuple[str, ...]:
         """Ids of executions that finished before then, were not purged, and have told all."""
-        still_sending = exists().where(deliveries.c.execution_id == executions.c.id, delivery_waits)
-        query = (
-            select(executions.c.id)
-            .where(executions.c.purged_at.is_(None), executions.c.finished_at < finished_before)
-            .where(~still_sending)
-            .order_by(executions.c.finished_at)
-            .limit(limit)
-        )
-        return tuple(self._connection.execute(query).scalars())
+        found = {"finished_before": finished_before, "most": limit}
+        return tuple(self._connection.execute(TO_PURGE, found).scalars())
 
     def purged(self, execution_id: str, at: datetime) -> None:
         """Note that an execution's deliveries and outputs are gone."""

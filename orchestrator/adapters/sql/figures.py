@@ -38,7 +38,7 @@ from orchestrator.adapters.sql.schema import (
     task_runs,
 )
 from orchestrator.adapters.sql.schema.base import in_state
-from orchestrator.adapters.sql.tallies import are_many, counted, fold
+from orchestrator.adapters.sql.tallies import counted, fold
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.endpoint import EndpointState
 from orchestrator.domain.execution import ExecutionState
@@ -63,7 +63,7 @@ _execution_is_open = in_state(
     ExecutionState.PENDING_HUMAN_INPUT,
 )
 
-_FOLDED_FROM, _FOLDED_AT_A_TIME = 1_000, 5_000
+FOLDED_FROM, _FOLDED_AT_A_TIME = 1_000, 5_000
 _NEWEST_TRIES = 10_000
 _OPEN_DELIVERIES = (DeliveryState.PENDING, DeliveryState.RETRYING)
 _WITHIN = tuple(f"within_{bound:.0f}" for bound in DURATION_BUCKETS)
@@ -216,13 +216,9 @@ class SqlFigures:
         rows = self._connection.execute(counted(what.value))
         return {row.label: int(row.amount) for row in rows}
 
-    def grew_long(self) -> bool:
-        """Whether ``fold`` would do something."""
-        return are_many(self._connection, _FOLDED_FROM)
-
     def fold(self) -> int:
         """Add up what was counted lately, where that is much; returns how many deltas it was."""
-        return fold(self._connection, _FOLDED_FROM, _FOLDED_AT_A_TIME)
+        return fold(self._connection, FOLDED_FROM, _FOLDED_AT_A_TIME)
 
     def _waiting(
         self,

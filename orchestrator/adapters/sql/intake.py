@@ -14,9 +14,13 @@ from orchestrator.domain.figures import Waiting
 from orchestrator.domain.intake import IntakeMessage, IntakeState
 
 _c = intake_messages.c
+_is_loaded = manifests.c.deployment == _c.deployment
+LOADED = select(_c.id).join(manifests, _is_loaded).where(intake_waits)
+"""Messages for deployments that a worker has loaded by now."""
+
 _WAITING = (
     selecting(intake_messages, IntakeMessage)
-    .join(manifests, manifests.c.deployment == _c.deployment)
+    .join(manifests, _is_loaded)
     .where(manifests.c.deployment.in_(bindparam("deployments", expanding=True)), intake_waits)
     .order_by(_c.received_at)
     .limit(MOST)

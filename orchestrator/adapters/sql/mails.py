@@ -7,12 +7,12 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, delete, func, literal, select, update
+from sqlalchemy import Connection, LargeBinary, bindparam, delete, func, literal, select, update
 
 from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey
 from orchestrator.adapters.sql.database_clock import read_clock
-from orchestrator.adapters.sql.rows import Rows, insert_new, upsert, values_of
+from orchestrator.adapters.sql.rows import MOST, Rows, insert_new, upsert, values_of
 from orchestrator.adapters.sql.schema import inbound_mails, mail_waits, mailboxes
 from orchestrator.domain.inbound_mail import MailState, StoredMail, WhyRefused
 from orchestrator.errors import Sealed, Unreadable
@@ -23,6 +23,7 @@ _NO_RAW = literal(None, LargeBinary).label("raw")
 _LINES = select(
     *(_NO_RAW if field.name == "raw" else _c[field.name] for field in fields(StoredMail))
 )
+TO_WAKE = _LINES.where(mail_waits, _c.wake_at <= bindparam("now")).order_by(_c.wake_at).limit(MOST)
 
 _LATELY = timedelta(days=7)
 """A mailbox that nobody looked at for that long was taken out of use."""
@@ -61,8 +62,7 @@ class SqlMails:
 
     def to_wake(self, now: datetime, limit: int) -> tuple[StoredMail, ...]:
         """Those that wait and whose job was not published, or too long ago."""
-        query = _LINES.where(mail_waits, _c.wake_at <= now).order_by(_c.wake_at)
-        return self._rows.all(query.limit(limit))
+        return self._rows.all(TO_WAKE, {"now": now, "most": limit})
 
     def woken(self, mail: StoredMail, wake_at: datetime) -> bool:
         """Note that its job is being published again; False where somebody else just did so."""

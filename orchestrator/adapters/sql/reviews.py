@@ -34,13 +34,13 @@ from orchestrator.domain.review import Review
 from orchestrator.ports import Position
 
 _c = reviews.c
-_OVERDUE = (
+OVERDUE = (
     selecting(reviews, Review)
     .where(review_is_open, ~_c.weighing, _c.expires_at <= bindparam("now"))
     .order_by(_c.expires_at)
     .limit(MOST)
 )
-_DUE = (
+DUE = (
     selecting(reviews, Review)
     .where(review_is_open, ~_c.weighing, _c.due_at <= bindparam("now"))
     .order_by(_c.due_at)
@@ -79,11 +79,11 @@ class SqlReviews:
 
     def overdue(self, now: datetime, limit: int) -> tuple[Review, ...]:
         """Open reviews whose deadline has passed unanswered, the longest ago first."""
-        return self._rows.all(_OVERDUE, {"now": now, "most": limit})
+        return self._rows.all(OVERDUE, {"now": now, "most": limit})
 
     def due(self, now: datetime, limit: int) -> tuple[Review, ...]:
         """Open reviews about which something is to be done, what is due longest first."""
-        return self._rows.all(_DUE, {"now": now, "most": limit})
+        return self._rows.all(DUE, {"now": now, "most": limit})
 
     def unassigned(self, limit: int) -> tuple[str, ...]:
         """Ids of open reviews whose policy asks somebody, and in which nobody is asked."""

@@ -20,6 +20,7 @@ from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.database_clock import keeping_time_by, read_clock
 from orchestrator.adapters.sql.deliveries import SqlDeliveries
 from orchestrator.adapters.sql.drains import SqlDrains
+from orchestrator.adapters.sql.due import SqlDue
 from orchestrator.adapters.sql.endpoints import SqlEndpoints
 from orchestrator.adapters.sql.engine import make_engine, reading, relaxed
 from orchestrator.adapters.sql.executions import SqlExecutions
@@ -78,6 +79,7 @@ class SqlTransaction:
         self.intake: ports.Intake = SqlIntake(connection)
         self.mails: ports.Mails = SqlMails(connection, cipher)
         self.workers: ports.Workers = SqlWorkers(connection)
+        self.due: ports.Due = SqlDue(connection)
         self.sweeps: ports.Sweeps = SqlSweeps(connection)
         self.figures: ports.Figures = SqlFigures(connection)
         self.analytics: ports.Analytics = SqlAnalytics(connection)

@@ -31,7 +31,7 @@ def counted(*what: str, labels: Sequence[str] | None = None) -> Select[tuple[str
 _SO_MANY = select(func.count()).select_from(select(_d.id).limit(MOST).subquery())
 
 
-def are_many(connection: Connection, least: int) -> bool:
+def _are_many(connection: Connection, least: int) -> bool:
     """Whether that many deltas have come; it looks at no more."""
     count: int = connection.execute(_SO_MANY, {"most": least}).scalar_one()
     return count >= least
@@ -42,7 +42,7 @@ def fold(connection: Connection, least: int, most: int) -> int:
 
     Deltas that another sweep folds just now are left to it.
     """
-    if not are_many(connection, least):
+    if not _are_many(connection, least):
         return 0
     oldest = select(_d.id).order_by(_d.id).limit(most).with_for_update(skip_locked=True)
     taken = delete(tally_deltas).where(_d.id.in_(oldest))

@@ -90,7 +90,7 @@ class SqlTaskRuns:
 
     def lapsed(self, limit: int) -> tuple[str, ...]:
         """Ids of the runs whose lease had ended at the last heartbeat, the longest ago first."""
-        return tuple(self._connection.execute(_LAPSED, {"most": limit}).scalars())
+        return tuple(self._connection.execute(LAPSED, {"most": limit}).scalars())
 
     def claimed_by(self, worker: str) -> tuple[str, ...]:
         """Ids of the runs that this worker holds."""
@@ -99,7 +99,7 @@ class SqlTaskRuns:
 
     def to_wake(self, now: datetime, limit: int) -> tuple[TaskRun, ...]:
         """Runs that are due and were not published, or too long ago."""
-        return self._rows.all(_TO_WAKE, {"now": now, "most": limit})
+        return self._rows.all(TO_WAKE, {"now": now, "most": limit})
 
     def woken(self, run: TaskRun, now: datetime, wake_at: datetime) -> bool:
         """Note that the run is being published again; False when somebody else just did."""
@@ -131,7 +131,7 @@ class SqlTaskRuns:
 
     def held_deployments(self) -> tuple[str, ...]:
         """The deployments that have runs which wait for their turn."""
-        return tuple(self._connection.execute(_HELD_DEPLOYMENTS).scalars())
+        return tuple(self._connection.execute(HELD_DEPLOYMENTS).scalars())
 
     def admit(self, run: TaskRun, now: datetime, wake_at: datetime) -> bool:
         """Note that a held run is being published; False when somebody else just did."""
@@ -182,13 +182,13 @@ _HELD = Prepared(
     .limit(MOST)
     .with_for_update(skip_locked=True)
 )
-_HELD_DEPLOYMENTS = select(_c.deployment).where(task_run_is_held).distinct()
-_LAPSED = (
+HELD_DEPLOYMENTS = select(_c.deployment).where(task_run_is_held).distinct()
+LAPSED = (
     select(_c.id)
     .where(task_run_is_claimed, _c.lease_until < last_beat())
     .order_by(_c.lease_until)
     .limit(MOST)
 )
-_TO_WAKE = (
+TO_WAKE = (
     selecting(task_runs, TaskRun).where(*_asleep(bindparam("now"))).order_by(_c.wake_at).limit(MOST)
 )

@@ -16,12 +16,15 @@ from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.claims import end_lapsed_claim
 from orchestrator.usecases.executions.locked_execution import runs_flow
 from orchestrator.usecases.executions.publishing import admit, job_of, room_for
-from orchestrator.usecases.operations import heartbeat
 from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.operations.take_mail import publish_mails
-from orchestrator.usecases.reviews.analytics import are_uncounted, count_closed
+from orchestrator.usecases.reviews.analytics import (
+    are_uncounted,
+    count_closed,
+    left_uncounted_until,
+)
 from orchestrator.usecases.reviews.expire import expire_review
 from orchestrator.usecases.reviews.overdue import see_to_overdue
 from orchestrator.usecases.webhooks.wake import wake_endpoints
@@ -88,26 +91,12 @@ def sweep(ports: Ports) -> Swept:
 
 def _is_idle(ports: Ports) -> bool:
     """Look once whether any step would find something: most of the time there is nothing."""
-    names, keep = ports.deployments.names(), ports.keep_finished
+    keep = ports.keep_finished
 
     def look(tx: Transaction) -> bool:
         now = tx.now()
-        return not (
-            heartbeat.is_due(tx)
-            or tx.task_runs.lapsed(1)
-            or tx.task_runs.to_wake(now, 1)
-            or tx.task_runs.held_deployments()
-            or tx.deliveries.to_wake(now, 1)
-            or tx.endpoints.past_pause(now, 1)
-            or tx.drains.lapsed(1)
-            or tx.reviews.overdue(now, 1)
-            or tx.reviews.due(now, 1)
-            or tx.intake.waiting(names, 1)
-            or tx.mails.to_wake(now, 1)
-            or (keep is not None and tx.executions.to_purge(now - keep, 1))
-            or tx.figures.grew_long()
-            or are_uncounted(tx)
-        )
+        finished_before = None if keep is None else now - keep
+        return not tx.due.anything(now, finished_before, left_uncounted_until(now))
 
     try:
         return ports.store.read(look)

@@ -94,4 +94,9 @@ def count_closed(ports: Ports) -> int:
 
 def are_uncounted(tx: Transaction) -> bool:
     """Whether a review has waited long to be counted."""
-    return bool(tx.analytics.closed(tx.analytics.mark(), tx.now() - SETTLED - WAITS, 1))
+    return bool(tx.analytics.closed(tx.analytics.mark(), left_uncounted_until(tx.now()), 1))
+
+
+def left_uncounted_until(now: datetime) -> datetime:
+    """Reviews that were closed after that time are left to come together."""
+    return now - SETTLED - WAITS

@@ -162,3 +162,21 @@ def test_the_sweep_reads_by_an_index(store: SqlStore, explained: list[str], inde
 
     assert any(index in step for step in explained)
     assert not any(step.startswith(SCANS) and index not in step for step in explained)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_whether_anything_is_due_is_one_statement_and_by_indexes(
+    store: SqlStore, explained: list[str]
+) -> None:
+    store.read(lambda tx: tx.due.anything(AT, AT - MINUTE, AT - MINUTE))
+
+    searched = {step.split(" INDEX ")[1].split(" ")[0] for step in explained if " INDEX " in step}
+    wanted = {
+        *("task_runs_wake", "task_runs_held", "task_runs_lease", "deliveries_wake", "reviews_due"),
+        *("reviews_expiry", "reviews_done", "executions_purge", "inbound_mails_waiting"),
+        "endpoints_quiet",
+    }
+    of_few_rows = ("drains", "heartbeat", "review_tally_mark", "tally_deltas")
+    scanned = {step.split()[1] for step in explained if step.startswith(SCANS)}
+    assert {f"ix_{each}" for each in wanted} <= searched
+    assert scanned <= {*of_few_rows, "task_runs"}  # those that are held, along their own index

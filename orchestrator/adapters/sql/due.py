@@ -1,0 +1,100 @@
+"""Whether anything is due at all, in one statement: all that a sweep asks while nothing happens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+
+from sqlalchemy import Connection, Select, and_, bindparam, func, literal, or_, select
+
+from orchestrator.adapters.sql import (
+    deliveries,
+    drains,
+    endpoints,
+    executions,
+    intake,
+    mails,
+    reviews,
+    task_runs,
+)
+from orchestrator.adapters.sql.column_types import Utc
+from orchestrator.adapters.sql.figures import FOLDED_FROM
+from orchestrator.adapters.sql.prepared import Prepared
+from orchestrator.adapters.sql.schema import (
+    heartbeat,
+    review_is_closed,
+    review_tally_mark,
+    tally_deltas,
+)
+from orchestrator.adapters.sql.schema import reviews as review_rows
+from orchestrator.domain import retry
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class SqlDue:
+    """Keeps ``ports.Due``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def anything(
+        self, now: datetime, finished_before: datetime | None, closed_before: datetime
+    ) -> bool:
+        """Whether a step of the sweep would find something to do by that time."""
+        bound = {
+            "now": now,
+            "beat_since": now - retry.HEARTBEAT,
+            "finished_before": finished_before or _LONG_AGO,
+            "closed_before": closed_before,
+            "most": 1,
+        }
+        return _anything().first(self._connection, bound) is not None
+
+
+@cache
+def _anything() -> Prepared:
+    """Each part is what the step itself looks for, and stops at the first row."""
+    found = (
+        task_runs.LAPSED,
+        task_runs.TO_WAKE,
+        task_runs.HELD_DEPLOYMENTS,
+        deliveries.to_wake(),
+        endpoints.PAST_PAUSE,
+        drains.LAPSED,
+        reviews.OVERDUE,
+        reviews.DUE,
+        intake.LOADED,
+        mails.TO_WAKE,
+        executions.TO_PURGE,
+        _long_tallies(),
+        _uncounted(),
+    )
+    one = literal(1)
+    exist = (query.with_only_columns(one, maintain_column_froms=True).exists() for query in found)
+    return Prepared(select(one).where(or_(~_beat().exists(), *exist)))
+
+
+def _beat() -> Select[tuple[int]]:
+    """A heartbeat that is neither too old nor of a time to come."""
+    c, now = heartbeat.c, bindparam("now", type_=Utc())
+    return select(c.id).where(c.at > bindparam("beat_since", type_=Utc()), c.at <= now)
+
+
+def _long_tallies() -> Select[tuple[int]]:
+    """The delta from which on they are folded."""
+    return select(tally_deltas.c.id).limit(1).offset(FOLDED_FROM - 1)
+
+
+def _uncounted() -> Select[tuple[str]]:
+    """Reviews closed before that time, and beyond the mark up to which all are counted."""
+    c, mark = review_rows.c, review_tally_mark.c
+    at = select(mark.closed_at).scalar_subquery()
+    review_id = select(mark.review_id).scalar_subquery()
+    beyond = or_(at.is_(None), c.closed_at > at, and_(c.closed_at == at, c.id > review_id))
+    return select(c.id).where(
+        review_is_closed,
+        c.closed_at < bindparam("closed_before"),
+        c.closed_at >= func.coalesce(at, literal(_LONG_AGO, Utc())),  # where to begin in the index
+        beyond,
+    )
