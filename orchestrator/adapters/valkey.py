@@ -66,6 +66,7 @@ class EmbeddedBroker:
             "aof-load-truncated": "yes",
             "aof-use-rdb-preamble": "no",  # valkey-check-aof 9.1 cannot read the other form
             "save": "",
+            "hz": "2",  # ten looks a second cost more than all else while nothing happens
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
             "set-proc-title": "no",  # the command line is how an old server is recognised

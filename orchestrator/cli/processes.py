@@ -15,6 +15,7 @@ from orchestrator.adapters.system import give_back_large_memory
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.api.app import create_app
 from orchestrator.api.connections import allow_many_connections, bounded_http
+from orchestrator.api.server import serve
 from orchestrator.settings import Settings
 from orchestrator.usecases.operations.declared import note_declared
 from orchestrator.usecases.operations.secret_key import sealed_warning
@@ -49,7 +50,7 @@ def serve_api(settings: Settings) -> None:
         cors_origins=settings.cors_origins,
     )
     allow_many_connections()
-    uvicorn.run(
+    config = uvicorn.Config(
         tracing().requests(app),
         http=bounded_http(settings.request_timeout),
         host=settings.host,
@@ -59,6 +60,7 @@ def serve_api(settings: Settings) -> None:
         timeout_graceful_shutdown=int(settings.shutdown_grace),
         timeout_keep_alive=KEEP_ALIVE,
     )
+    serve(config)
 
 
 def prepare(settings: Settings) -> None:

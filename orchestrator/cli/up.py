@@ -26,6 +26,9 @@ from orchestrator.client import read_health
 from orchestrator.errors import AddressInUse
 from orchestrator.settings import PREFIX, Settings, make_data_folder, require_writable
 
+RARELY = "10"
+"""Seconds between two signs of life that a worker gives to monitors, where none was started."""
+
 LATE = 20.0
 """Seconds after which the other processes start, ready or not."""
 
@@ -199,7 +202,7 @@ def _services(settings: Settings, *, watched: bool) -> list[Child]:
         ),
     }
     grace = settings.shutdown_grace + GRACE_AFTER_GRACE
-    events = ["--task-events"] if watched else []
+    events = ["--task-events"] if watched else ["--heartbeat-interval", RARELY]
     queues = load_deployments(settings.deployments).queues()
     crews = _worker(jobs.CREWS, "--concurrency", str(settings.concurrency), *events, queues=queues)
     threads = ("--pool", "threads", "--concurrency")

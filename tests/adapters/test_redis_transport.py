@@ -1,4 +1,4 @@
-"""The broker is published to over one client, which is made anew when its connections are."""
+"""The broker is published to over one client, and a wait for jobs is long, but for who ends."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kombu import Consumer, Queue
 
-from orchestrator.adapters.celery import make_celery
+from orchestrator.adapters.celery import make_celery, redis_transport
 from orchestrator.adapters.valkey import EmbeddedBroker
 
 
@@ -37,3 +38,49 @@ def test_broken_connections_take_their_client_along(channel: Any) -> None:
     channel._disconnect_pools()
 
     assert client_of(channel) is not before
+
+
+@pytest.fixture
+def waiting(channel: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A channel that waits for jobs, as long as one does not come."""
+    monkeypatch.setattr(redis_transport, "LONGEST_WAIT", 0)  # no end
+    return channel
+
+
+def begin_to_wait(channel: Any) -> list[object]:
+    """Wait for jobs, and go away while the wait goes on; returns where they will be."""
+    came: list[object] = []
+    queue = Queue("q", routing_key="q")
+    Consumer(channel, [queue], callbacks=[lambda body, _: came.append(body)]).consume()
+    with pytest.raises(TimeoutError):
+        channel.connection.client.drain_events(timeout=0.01)
+    return came
+
+
+def waits(client: Any) -> list[dict[str, str]]:
+    """The connections on which something waits for jobs."""
+    return [each for each in client.client_list() if each["cmd"] == "brpop"]
+
+
+def test_who_waits_for_jobs_is_woken_to_close(waiting: Any) -> None:
+    begin_to_wait(waiting)
+    assert len(waits(client_of(waiting))) == 1
+
+    waiting.close()
+
+
+def test_a_job_that_comes_meanwhile_is_not_lost(waiting: Any) -> None:
+    came = begin_to_wait(waiting)
+    app = make_celery(waiting.connection.client.as_uri(include_password=True))
+    app.send_task("a.job", queue=Queue("q", routing_key="q"))
+
+    waiting.close()
+
+    assert len(came) == 1
+
+
+def test_where_no_id_is_told_the_wait_is_kombus_own(waiting: Any) -> None:
+    client_of(waiting).execute_command("ACL", "SETUSER", "default", "-client|id")
+    begin_to_wait(waiting)
+
+    waiting.close()  # after a second

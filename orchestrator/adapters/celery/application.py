@@ -10,7 +10,7 @@ from kombu import Connection, Queue
 from kombu.exceptions import KombuError
 
 from orchestrator import jobs
-from orchestrator.adapters.celery.redis_transport import use_kept_clients
+from orchestrator.adapters.celery.redis_transport import use_cheap_transport
 from orchestrator.jobs import Job
 
 SECONDS_TO_ASK = 5.0
@@ -40,7 +40,7 @@ def make_celery(
     ``patience`` are in seconds; a broker that answers later than that counts as away (None: never,
     for workers, whose reads wait for jobs).
     """
-    use_kept_clients()
+    use_cheap_transport()
     app = Celery("crew-orchestrator", broker=broker_url, set_as_current=False)
     app.conf.update(
         accept_content=["json"],

@@ -1,22 +1,32 @@
-"""Kombu's transport over Redis, which keeps the client that it publishes with.
+"""Kombu's transport over Redis, made cheaper: a kept client, and long waits for the next job.
 
 Kombu makes a client for every command, and each builds a table of what all of Redis' commands
-answer: that took longer than to publish a job.
+answer: that took longer than to publish a job. And it asks each second whether a job came.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
+from redis.exceptions import RedisError, ResponseError
 
 _HERE = f"{__name__}:Transport"
 
+LONGEST_WAIT = 10
+"""Seconds that a consumer waits for a job before it asks again."""
+
 
 class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
-    """Makes one client for its pool of connections, and a new one after that was given up."""
+    """Makes one client for its pool of connections, and a new one after that was given up.
+
+    What waits for jobs is known to Redis by an id, so that it can be woken: kombu closes a channel
+    only after the wait has ended, since a job may come of it.
+    """
 
     _kept: Any = None
+    _waiting: tuple[Any, int | None] = (None, None)
 
     def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - kombu's
         if asynchronous:  # what consumes holds a connection of its own, and is kept by kombu
@@ -25,6 +35,26 @@ class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
             self._kept = super()._create_client()
         return self._kept
 
+    def _brpop_start(self, timeout: float | None = None) -> None:
+        can_be_woken = self._id_of_wait() is not None
+        super()._brpop_start(timeout or (LONGEST_WAIT if can_be_woken else None))
+
+    def _id_of_wait(self) -> int | None:
+        """The id of the connection on which jobs are waited for; None where Redis tells none."""
+        socket = self.client.connection._sock  # noqa: SLF001 - as kombu does; another one after each loss
+        if self._waiting[0] is not socket:
+            self._waiting = (socket, None)
+            with suppress(ResponseError):  # not allowed, or no Redis
+                self._waiting = (socket, int(self.client.client_id()))
+        return self._waiting[1]
+
+    def close(self) -> None:
+        """Wake what waits for jobs, and close."""
+        if self._in_poll and self._waiting[1] is not None:
+            with suppress(RedisError, OSError):  # then it waits to its end
+                self._create_client().client_unblock(self._waiting[1])
+        super().close()
+
 
 class Transport(redis.Transport):  # type: ignore[misc]  # kombu has no types
     """Kombu's own, over such channels."""
@@ -32,6 +62,6 @@ class Transport(redis.Transport):  # type: ignore[misc]  # kombu has no types
     Channel = Channel
 
 
-def use_kept_clients() -> None:
+def use_cheap_transport() -> None:
     """Have every connection of this process that names Redis in its URL use this transport."""
     TRANSPORT_ALIASES.update({"redis": _HERE, "rediss": _HERE})

@@ -90,18 +90,25 @@ def sweep(ports: Ports) -> Swept:
 
 
 def _is_idle(ports: Ports) -> bool:
-    """Look once whether any step would find something: most of the time there is nothing."""
+    """Whether no step would find anything: most of the time, but for the heartbeat."""
+    try:
+        if _is_anything_due(ports):
+            beat(ports)
+            return not _is_anything_due(ports)
+    except Exception:  # noqa: BLE001 - the steps find out which of them it is, and say so
+        return False
+    return True
+
+
+def _is_anything_due(ports: Ports) -> bool:
     keep = ports.keep_finished
 
     def look(tx: Transaction) -> bool:
         now = tx.now()
         finished_before = None if keep is None else now - keep
-        return not tx.due.anything(now, finished_before, left_uncounted_until(now))
+        return tx.due.anything(now, finished_before, left_uncounted_until(now))
 
-    try:
-        return ports.store.read(look)
-    except Exception:  # noqa: BLE001 - the steps find out which of them it is, and say so
-        return False
+    return ports.store.read(look)
 
 
 def _note(ports: Ports, failed: Mapping[str, str]) -> None:
