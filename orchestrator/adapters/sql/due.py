@@ -5,7 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import cache
 
-from sqlalchemy import Connection, Select, and_, bindparam, func, literal, or_, select
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 
 from orchestrator.adapters.sql import (
     deliveries,
@@ -47,7 +57,6 @@ class SqlDue:
             "beat_since": now - retry.HEARTBEAT,
             "finished_before": finished_before or _LONG_AGO,
             "closed_before": closed_before,
-            "most": 1,
         }
         return _anything().first(self._connection, bound) is not None
 
@@ -70,8 +79,11 @@ def _anything() -> Prepared:
         _long_tallies(),
         _uncounted(),
     )
-    one = literal(1)
-    exist = (query.with_only_columns(one, maintain_column_froms=True).exists() for query in found)
+    one = literal_column("1")  # PostgreSQL plans anew each time where a limit is bound
+    exist = (
+        query.with_only_columns(one, maintain_column_froms=True).limit(one).exists()
+        for query in found
+    )
     return Prepared(select(one).where(or_(~_beat().exists(), *exist)))
 
 
