@@ -34,11 +34,11 @@ def cpu_of_tree(pid: int) -> float:
 
 
 def memory_of(processes: Iterable[psutil.Process]) -> float:
-    """Bytes that these have for themselves (without what they share)."""
+    """Bytes that these have: of what several share, each its part (PSS)."""
     held = 0.0
     for process in processes:
         with suppress(psutil.NoSuchProcess):
-            held += process.memory_full_info().uss
+            held += process.memory_full_info().pss
     return held
 
 
@@ -48,7 +48,7 @@ def children(pid: int) -> list[psutil.Process]:
 
 
 def name_of(process: psutil.Process) -> str:
-    """What a process of a service is: api, crews, webhooks, intake, sweep or broker."""
+    """What a process of a service is: api, crews, webhooks, intake, sweep, template or broker."""
     line = " ".join(process.cmdline())
     for pattern, name in _NAMES:
         if re.search(pattern, line):
@@ -58,6 +58,7 @@ def name_of(process: psutil.Process) -> str:
 
 _NAMES = (
     (r"valkey", "broker"),
+    (r"template_process", "template"),
     (r"-Q crews", "crew worker"),
     (r"-Q webhooks", "webhook worker"),
     (r"-Q intake", "intake worker"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 from orchestrator.api.common.access import path_names_deployment
 from orchestrator.api.common.admission import Admission
@@ -63,6 +65,7 @@ def create_app(
     Pages of the ``cors_origins`` may call from a browser. Where an ``operator`` is named, every
     call is theirs, without a token: only for an app that no socket serves.
     """
+    with_pages = operator is None  # commands need not wait for what draws them
     app = DescribedApp(
         title="Crew Orchestrator",
         description=_DESCRIPTION,
@@ -71,8 +74,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,  # a redirect would lose the body, and trust the Host header
         exception_handlers=HANDLERS,
-        generate_unique_id_function=_operation_id,
-        dependencies=[Depends(bind_path_ids)],
+        routes=_routes(with_pages=with_pages),
     )
     app.state.ports = ports
     app.state.max_request_bytes = max_request_bytes
@@ -92,7 +94,8 @@ def create_app(
     if operator is None:  # else what fails is the caller's to see
         app.add_middleware(RequestLog, ids=ports.ids)
     app.add_middleware(LenientPath)  # the outermost: all others see the path that is meant
-    _route(app)
+    if with_pages:
+        importlib.import_module(PAGES).keep_live_rows(app)
     return app
 
 
@@ -100,9 +103,14 @@ def _operation_id(route: APIRoute) -> str:
     return f"{route.tags[0]}_{route.name}" if route.tags else route.name
 
 
-def _route(app: FastAPI) -> None:
+@functools.cache
+def _routes(*, with_pages: bool) -> list[BaseRoute]:
+    """The routes of all apps of this process: FastAPI then reads each function once."""
     named = [Depends(path_names_deployment)]
     base = "/crews/{deployment}"
+    every = APIRouter(
+        generate_unique_id_function=_operation_id, dependencies=[Depends(bind_path_ids)]
+    )
     for router in (
         deliveries,
         endpoints,
@@ -123,10 +131,10 @@ def _route(app: FastAPI) -> None:
         inbound,
         audit,
         callback,
+        *(importlib.import_module(PAGES).PAGES if with_pages else ()),
     ):
-        app.include_router(router)
-    if app.state.operator is None:  # commands read no pages, and need not wait for what draws them
-        importlib.import_module(PAGES).add_pages(app)
-    app.include_router(calls, prefix=base, dependencies=named, tags=["crews"])
-    app.add_api_route(base, healthy, dependencies=named, include_in_schema=False)
-    app.include_router(calls, include_in_schema=False)
+        every.include_router(router)
+    every.include_router(calls, prefix=base, dependencies=named, tags=["crews"])
+    every.add_api_route(base, healthy, dependencies=named, include_in_schema=False)
+    every.include_router(calls, include_in_schema=False)
+    return every.routes

@@ -19,24 +19,24 @@ from orchestrator.api.pages.review_page import review_page
 from orchestrator.api.pages.sign_in import sign_in
 from orchestrator.api.pages.sign_on import sign_on
 
+PAGES = (
+    answer_page,
+    sign_on,
+    sign_in,
+    assets,
+    live,
+    bulk,
+    inbox,
+    live_review,
+    review_page,
+    analytics_page,
+    execution_pages,
+    operations,
+    endpoint_pages,
+    front_page,
+)
 
-def add_pages(app: FastAPI) -> None:
-    """Serve them, and the live rows that they show."""
+
+def keep_live_rows(app: FastAPI) -> None:
+    """Keep the rows that pages show as they change."""
     app.state.live_rows = LiveRows(app.state.ports, app.state.feed)
-    for router in (
-        answer_page,
-        sign_on,
-        sign_in,
-        assets,
-        live,
-        bulk,
-        inbox,
-        live_review,
-        review_page,
-        analytics_page,
-        execution_pages,
-        operations,
-        endpoint_pages,
-        front_page,
-    ):
-        app.include_router(router)

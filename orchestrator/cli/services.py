@@ -44,7 +44,7 @@ def up(  # noqa: PLR0913 - a parameter is an option
 ) -> None:
     """Run everything on this machine, until Ctrl-C or SIGTERM."""
     from orchestrator.adapters.logs import configure_logging
-    from orchestrator.cli.up import Extras, run_everything
+    from orchestrator.cli.template import template_of_services
 
     settings = settings_with(
         host=host,
@@ -61,8 +61,11 @@ def up(  # noqa: PLR0913 - a parameter is an option
         require_sink("--mail-sink")
         settings = settings_with(**sink_settings(settings, mail_sink_port))
     configure_logging(settings)
-    extras = Extras(flower_port if flower else None, mail_sink_port if mail_sink else None)
-    raise typer.Exit(run_everything(settings, extras))
+    with template_of_services() as template:
+        from orchestrator.cli.up import Extras, run_everything  # while the template imports
+
+        extras = Extras(flower_port if flower else None, mail_sink_port if mail_sink else None)
+        raise typer.Exit(run_everything(settings, template, extras))
 
 
 def api(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +19,15 @@ from orchestrator import jobs
 from orchestrator.adapters.deployment_file import load_deployments
 from orchestrator.adapters.logs import PRINTED
 from orchestrator.adapters.schema_lock import migrating
-from orchestrator.adapters.supervisor import Child, Supervisor, spawn
+from orchestrator.adapters.supervisor import Child, Process, Supervisor, Template
 from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.cli.flower import LOOPBACK, flower_child
+from orchestrator.cli.template import environment_of_imports
 from orchestrator.client import read_health
 from orchestrator.errors import AddressInUse
 from orchestrator.settings import PREFIX, Settings, make_data_folder, require_writable
+
+_ORCHESTRATOR = (sys.executable, "-m", "orchestrator")
 
 RARELY = "10"
 """Seconds between two signs of life that a worker gives to monitors, where none was started."""
@@ -50,11 +53,11 @@ class Extras:
     mail_sink: int | None = None
 
 
-def run_everything(settings: Settings, extras: Extras = Extras()) -> int:
+def run_everything(settings: Settings, template: Template, extras: Extras = Extras()) -> int:
     """Run all processes until a signal, with what else is asked for; returns the exit status.
 
-    What takes longest to import starts first: the crew worker, while the database is migrated. What
-    nobody waits for starts once the service is ready.
+    What takes longest to be ready starts first: the crew worker, while the database is migrated.
+    What nobody waits for starts once the service is ready.
     Raises AddressInUse, AlreadyRunning, BrokerFailed and InvalidSettings before anything starts.
     """
     _require_free_address(settings.host, settings.port)
@@ -75,11 +78,11 @@ def run_everything(settings: Settings, extras: Extras = Extras()) -> int:
             broker = EmbeddedBroker(settings.data)
             held.enter_context(broker.reserved())
             children.append(Child("broker", broker.argv, ready=broker.answers))
-        preparation = held.enter_context(Preparation(settings.data))
+        preparation = held.enter_context(Preparation(settings.data, template.start))
         announcement = _Announcement(settings)
         crews, api, first, *others = _services(settings, watched=flower is not None)
         children += [
-            crews,
+            replace(crews, waits_for=template.is_settled),
             *([sink] if sink else []),
             replace(api, waits_for=preparation.is_done),
             replace(first, waits_for=announcement.is_made_or_late),
@@ -91,33 +94,39 @@ def run_everything(settings: Settings, extras: Extras = Extras()) -> int:
             children = [
                 child if child is sink else replace(child, output=printed) for child in children
             ]
-        return Supervisor(children, announcement.is_made).run()
+        return Supervisor(children, announcement.is_made, template.start).run()
 
 
 class Preparation:
     """``orchestrator prepare`` in a process of its own; workers keep off the database meanwhile."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, start: Callable[[Child], Process]) -> None:
         self._data = data
+        self._start = start
+        self._process: Process | None = None
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
         self._held.enter_context(migrating(self._data))
-        command = [sys.executable, "-m", "orchestrator", "prepare"]
-        self._process = spawn(Child("prepare", command))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(GRACE_OF_A_MIGRATION)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(GRACE_OF_A_MIGRATION)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGKILL)
+                self._process.wait()
         self._held.close()
 
     def is_done(self) -> bool:
-        """Whether the database can be used. Raises SystemExit where it said that it cannot."""
+        """Whether the database can be used; who asks first has it begin.
+
+        Raises SystemExit where it said that it cannot.
+        """
+        if self._process is None:
+            self._process = self._start(Child("prepare", [*_ORCHESTRATOR, "prepare"]))
         status = self._process.poll()
         if status:
             raise SystemExit(status)
@@ -194,13 +203,8 @@ def _base_url(settings: Settings) -> str:
 
 
 def _services(settings: Settings, *, watched: bool) -> list[Child]:
-    environment = {
-        PREFIX + "PUBLIC_URL": settings.public_url or _base_url(settings),
-        "REMAP_SIGTERM": "SIGQUIT",  # a worker told to stop gives its jobs their grace, no more
-        "PYTHONPATH": os.pathsep.join(
-            filter(None, [str(Path.cwd()), os.environ.get("PYTHONPATH")])
-        ),
-    }
+    public_url = settings.public_url or _base_url(settings)
+    environment = {**environment_of_imports(), PREFIX + "PUBLIC_URL": public_url}
     grace = settings.shutdown_grace + GRACE_AFTER_GRACE
     events = ["--task-events"] if watched else ["--heartbeat-interval", RARELY]
     queues = load_deployments(settings.deployments).queues()
@@ -209,13 +213,12 @@ def _services(settings: Settings, *, watched: bool) -> list[Child]:
     sends = (jobs.WEBHOOKS, jobs.MAIL)
     webhooks = _worker(jobs.WEBHOOKS, *threads, "16", *events, queues=sends)
     intake = _worker(jobs.INTAKE, *threads, "2", *events)
-    module = [sys.executable, "-m", "orchestrator"]
     return [
         Child("crews", crews, environment, grace=grace),
-        Child("api", [*module, "api"], environment, grace=grace),
+        Child("api", [*_ORCHESTRATOR, "api"], environment, grace=grace),
         Child("webhooks", webhooks, environment, grace=grace),
         Child("intake", intake, environment, grace=grace),
-        Child("sweep", [*module, "sweep"], environment),
+        Child("sweep", [*_ORCHESTRATOR, "sweep"], environment),
     ]
 
 
@@ -223,8 +226,7 @@ def _sink(port: int) -> Child:
     """It shows mails to whoever started this: its output stays on the terminal."""
     typer.echo(f"Mails are shown here, and go nowhere (port {port})")
     sys.stdout.flush()
-    command = [sys.executable, "-m", "orchestrator", "mail", "sink", "--port", str(port)]
-    return Child("mail sink", command)
+    return Child("mail sink", [*_ORCHESTRATOR, "mail", "sink", "--port", str(port)])
 
 
 def _worker(name: str, *options: str, queues: Sequence[str] = ()) -> list[str]:

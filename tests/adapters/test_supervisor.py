@@ -1,107 +1,30 @@
 """Each test runs a supervisor in a process of its own and reads what its children print."""
 
-import fcntl
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 import pytest
+from supervised import FORKED, SPAWNED, Supervise, Supervised, wait_until_nobody_holds
 
-from orchestrator.adapters.supervisor import restart_delay
-
-PRELUDE = """
-import signal, sys
-from pathlib import Path
-import structlog
-from orchestrator.adapters import supervisor
-from orchestrator.adapters.supervisor import Child, Supervisor
-
-structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-supervisor.FIRST_RESTART = 0.01
-
-def python(code):
-    return (sys.executable, "-c", code)
-
-def polite(name, before=""):
-    return python(f'''
-import fcntl, os, signal, subprocess, sys
-def stop(number, frame):
-    print("{name} got", signal.Signals(number).name, flush=True)
-    sys.exit()
-for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-    signal.signal(number, stop)
-{before}
-os.write(1, b"{name} is up" + bytes([10]))  # in one piece: others write there too
-signal.pause()
-''')
-
-def stubborn(before=""):
-    return polite("child", "stop = signal.SIG_IGN; signal.signal(signal.SIGTERM, stop);" + before)
-
-def holding(path):
-    return f"lock = open({path!r}, 'a'); fcntl.flock(lock, fcntl.LOCK_EX)"
-"""
+from orchestrator.adapters.supervisor.supervisor import restart_delay
 
 
-class Supervised:
-    """A running supervisor."""
-
-    def __init__(self, children: str, folder: Path) -> None:
-        code = f"{PRELUDE}\nsys.exit(Supervisor([{children}]).run())"
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            start_new_session=True,
-        )
-
-    def heard(self, lines: int = 1) -> list[str]:
-        """The next lines that children print; waits for them."""
-        return [self._output.readline().strip() for _ in range(lines)]
-
-    def rest(self) -> list[str]:
-        """What else they print, to the end of the last of them."""
-        return self._output.read().splitlines()
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send the signal; returns the exit code."""
-        self.process.send_signal(number)
-        return self.process.wait()
-
-    @property
-    def _output(self) -> IO[str]:
-        assert self.process.stdout is not None
-        return self.process.stdout
-
-
-Supervise = Callable[[str], Supervised]
-
-
-@pytest.fixture
-def supervise(tmp_path: Path) -> Iterator[Supervise]:
+@pytest.fixture(params=[pytest.param(SPAWNED, id="spawned"), pytest.param(FORKED, id="forked")])
+def supervise(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Supervise]:
     """Start a supervisor of these children, given as Python."""
     started: list[Supervised] = []
 
     def start(children: str) -> Supervised:
-        started.append(Supervised(children, tmp_path))
+        started.append(Supervised(children, tmp_path, request.param))
         return started[-1]
 
     yield start
     for supervised in started:
         with supervised.process as process:
             process.kill()
-
-
-def wait_until_nobody_holds(lock: Path) -> None:
-    """Return once the process that holds the lock has ended, however it did."""
-    with lock.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 @pytest.mark.parametrize(

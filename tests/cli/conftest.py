@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from typer import testing
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from orchestrator.adapters.deployment_file import RunnerKind
@@ -62,6 +65,14 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     file = tmp_path_factory.mktemp("cli") / "migrated.db"
     upgrade(f"sqlite:///{file}")
     return file.read_bytes()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_read_once() -> Iterator[None]:
+    """Typer reads the functions of all commands before it runs one."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(testing, "_get_command", cache(get_command))
+        yield
 
 
 @pytest.fixture

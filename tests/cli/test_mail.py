@@ -11,6 +11,7 @@ from processes import free_port
 
 from orchestrator.adapters.deployment_file import DeploymentFile
 from orchestrator.adapters.mail_sink import MailSink
+from orchestrator.adapters.supervisor import Template
 from orchestrator.cli.mail_checks import mail_findings
 from orchestrator.cli.up import Extras
 from orchestrator.domain.deployment import Deployment
@@ -87,14 +88,14 @@ def test_a_doctor_sees_that_people_are_to_be_asked_and_no_mail_is_sent(
 def test_up_has_all_its_processes_send_to_the_sink(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun: list[tuple[Settings, Extras]] = []
+    begun: list[tuple[Settings, Template, Extras]] = []
     for name in ("SMTP_URL", "MAIL_FROM", "MAIL_REPLY_DOMAIN", "LOG_FILE"):
         monkeypatch.setenv(f"ORCHESTRATOR_{name}", "")  # what a command sets ends with the test
     monkeypatch.setattr(
         "orchestrator.cli.up.run_everything", lambda *given: begun.append(given) or 0
     )
     command("up", "--mail-sink", "--mail-sink-port", "3025")
-    ((_, extras),) = begun
+    ((_, _, extras),) = begun
     assert extras == Extras(mail_sink=3025)
     assert Settings().relay == Relay("127.0.0.1", 3025, Security.OFF)
     assert Settings().mail_reply_domain

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path
 from time import monotonic
@@ -55,9 +56,15 @@ class GuardedSender:
     ) -> None:
         self._guard = guard or Guard()
         self._limits = limits or Limits()
-        self._adapter = GuardedAdapter(
-            self._guard, trusting(ca_bundle), hosts=hosts, kept=kept_alive
-        )
+        self._ca_bundle = ca_bundle
+        self._hosts = hosts
+        self._kept_alive = kept_alive
+
+    @cached_property
+    def _adapter(self) -> GuardedAdapter:
+        """Made when something is sent: most processes send nothing, and need no authorities."""
+        authorities = trusting(self._ca_bundle)
+        return GuardedAdapter(self._guard, authorities, hosts=self._hosts, kept=self._kept_alive)
 
     def vet(self, url: str, authentication: Authentication | None = None) -> None:
         """Check what is given. Raises BlockedAddress for the URL, Invalid for the credentials."""
@@ -84,10 +91,11 @@ class GuardedSender:
         return self._once(lambda: self._getting(url), kept=self._limits.read)
 
     def _once(self, made: Callable[[], PreparedRequest], kept: int | None = None) -> SendResult:
+        adapter = self._adapter  # before the clock runs
         began = monotonic()
         try:
             with exchange(self._limits.total, self._limits.read + HEADERS_AT_MOST):
-                return self._tried(began, made(), kept or self._limits.kept)
+                return self._tried(adapter, began, made(), kept or self._limits.kept)
         except (BlockedAddress, Invalid) as error:
             return SendResult(None, monotonic() - began, error.message, blocked=True)
         except (OSError, HTTPError, HTTPException) as error:
@@ -96,7 +104,8 @@ class GuardedSender:
 
     def close(self) -> None:
         """Close the connections that are kept alive."""
-        self._adapter.close()
+        if "_adapter" in vars(self):
+            self._adapter.close()
 
     def _request(
         self,
@@ -124,9 +133,11 @@ class GuardedSender:
         request.prepare("GET", self._guard.target(url).url, headers=headers)
         return request
 
-    def _tried(self, began: float, request: PreparedRequest, kept: int) -> SendResult:
+    def _tried(
+        self, adapter: GuardedAdapter, began: float, request: PreparedRequest, kept: int
+    ) -> SendResult:
         times = (self._limits.connect, self._limits.total)
-        with self._adapter.send(request, stream=True, timeout=times) as response:
+        with adapter.send(request, stream=True, timeout=times) as response:
             return self._result(began, response, kept)
 
     def _result(self, began: float, response: Response, kept: int) -> SendResult:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Self
 
 import structlog
+
+from orchestrator.adapters.supervisor.process import Child, Process, spawn
 
 FIRST_RESTART = 1.0
 LONGEST_RESTART = 30.0
@@ -26,30 +23,8 @@ SETTLED = 60.0
 
 STOPPED_AT_ONCE = 128 + signal.SIGINT
 _READINESS_PAUSE = 0.05
-_PR_SET_PDEATHSIG = 1
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """One process to keep running.
-
-    ``env`` is added to the supervisor's own. On a stop it gets ``stop_signal`` and ``grace``
-    seconds. Where ``ready`` is given, the children after it lean on it: they are started only when
-    it returns True, and have ended before this one is stopped. Before ``waits_for`` returns True
-    neither this child is started nor those after it. What it prints goes to the end of the file
-    ``output``, or where the supervisor's own goes.
-    """
-
-    name: str
-    argv: Sequence[str]
-    env: Mapping[str, str] = field(default_factory=dict)
-    stop_signal: signal.Signals = signal.SIGTERM
-    grace: float = 10.0
-    ready: Callable[[], bool] | None = None
-    waits_for: Callable[[], bool] | None = None
-    output: Path | None = None
 
 
 def restart_delay(deaths: int) -> float:
@@ -63,11 +38,17 @@ class Supervisor:
     Each child leads a process group, so that Ctrl-C reaches the supervisor alone and nothing that
     a child started outlives it. On Linux children die with a supervisor that is killed.
 
-    ``is_up`` is asked again and again, once all were started, until it is True.
+    ``is_up`` is asked again and again, once all were started, until it is True. ``start`` starts
+    the process of a child, and raises OSError where it cannot.
     """
 
-    def __init__(self, children: Sequence[Child], is_up: Callable[[], bool] = lambda: True) -> None:
-        self._kept = [_Kept(child) for child in children]
+    def __init__(
+        self,
+        children: Sequence[Child],
+        is_up: Callable[[], bool] = lambda: True,
+        start: Callable[[Child], Process] = spawn,
+    ) -> None:
+        self._kept = [_Kept(child, start) for child in children]
         self._is_up = is_up
         self._killed = False
 
@@ -131,9 +112,10 @@ class Supervisor:
 class _Kept:
     """One child over its lives."""
 
-    def __init__(self, child: Child) -> None:
+    def __init__(self, child: Child, start: Callable[[Child], Process]) -> None:
         self.child = child
-        self._process: subprocess.Popen[bytes] | None = None
+        self._start_process = start
+        self._process: Process | None = None
         self._started_at = 0.0
         self._due_at: float | None = 0.0
         self._deaths = 0
@@ -176,7 +158,7 @@ class _Kept:
     def _start(self, now: float) -> None:
         self._started_at, self._due_at = now, None
         try:
-            self._process = spawn(self.child)
+            self._process = self._start_process(self.child)
         except OSError as wrong:
             self._process = None
             log.error("child cannot be started", child=self.child.name, error=str(wrong))  # noqa: TRY400 - the message says all
@@ -228,31 +210,3 @@ class _Signals:
     def _note(self, number: int, _: FrameType | None) -> None:
         if number in self._STOPS:
             self.stops += 1
-
-
-def spawn(child: Child) -> subprocess.Popen[bytes]:
-    """Start its process: in a group of its own, which ends with this process where it is killed."""
-    with child.output.open("ab") if child.output else nullcontext() as output:
-        return subprocess.Popen(  # noqa: S603 - commands are the caller's own
-            child.argv,
-            env={**os.environ, **child.env},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            process_group=0,
-            preexec_fn=_dying_with(os.getpid()),  # noqa: PLW1509 - the supervisor has one thread
-        )
-
-
-def _dying_with(parent: int) -> Callable[[], None] | None:
-    """What a new process calls so that the kernel kills it when its parent dies. Linux only."""
-    if sys.platform != "linux":
-        return None
-    libc = ctypes.CDLL(None)
-
-    def ask_the_kernel() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the kernel was asked
-            os._exit(1)
-
-    return ask_the_kernel
