@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from sqlalchemy import (
+    ColumnClause,
     Connection,
     Select,
     and_,
@@ -79,7 +80,7 @@ def _anything() -> Prepared:
         _long_tallies(),
         _uncounted(),
     )
-    one = literal_column("1")  # PostgreSQL plans anew each time where a limit is bound
+    one: ColumnClause[int] = literal_column("1")  # PostgreSQL plans anew each time where a limit is bound
     exist = (
         query.with_only_columns(one, maintain_column_froms=True).limit(one).exists()
         for query in found
