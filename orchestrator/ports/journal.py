@@ -116,11 +116,22 @@ class Calls(Protocol):
         ...
 
     def of(self, run: TaskRun) -> tuple[RecordedCall, ...]:
-        """All of a task's round, in order, without their answers."""
+        """All of a task's round, in order, without their answers.
+
+        Raises Sealed where arguments are encrypted with a key that is not here, Unreadable where
+        they are damaged.
+        """
         ...
 
     def answer(self, run: TaskRun, number: int) -> Json:
-        """The answer of one. Raises Unreadable where it is damaged or gone."""
+        """The answer of one.
+
+        Raises Sealed where its key is not here, Unreadable where it is damaged or gone.
+        """
+        ...
+
+    def require_key(self, run: TaskRun) -> None:
+        """Raise Sealed where the key of what a task's round has recorded is not here."""
         ...
 
     def drop(self, run: TaskRun, numbers: Sequence[int]) -> None:

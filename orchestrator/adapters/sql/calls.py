@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import uuid
+import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Integer, Text, bindparam, delete, func, or_, select, update
 from sqlalchemy.sql.dml import Delete
 
+from orchestrator.adapters.sql.cipher import Cipher, WrongKey, is_encrypted
 from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import inserting, selecting, values_of
 from orchestrator.adapters.sql.schema import calls
 from orchestrator.domain.calls import RecordedCall
-from orchestrator.domain.canonical import Json
+from orchestrator.domain.canonical import Json, decode, encode
 from orchestrator.domain.renaming import Renames
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.errors import Unreadable, cause
+from orchestrator.errors import Sealed, Unreadable, cause
 
 _c = calls.c
 _of_round = (
@@ -26,47 +30,60 @@ _of_round = (
 _OF = Prepared(selecting(calls, RecordedCall).where(*_of_round).order_by(_c.number))
 _CHANGES = ("ended", "note", "arguments", "usage", "approval")
 _ANSWER = select(_c.answer).where(*_of_round, _c.number == bindparam("of_number"))
+_OLDEST_ANSWER = (
+    select(_c.answer).where(*_of_round, _c.answer.is_not(None)).order_by(_c.number).limit(1)
+)
 
 
 class SqlCalls:
-    """Keeps ``ports.Calls``."""
+    """Keeps ``ports.Calls``.
 
-    def __init__(self, connection: Connection) -> None:
+    Arguments and answers are deflated and, where the settings say so of outputs, encrypted.
+    """
+
+    def __init__(self, connection: Connection, cipher: Cipher) -> None:
         self._connection = connection
+        self._cipher = cipher
 
     def add(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
         """Insert."""
         row = {
             **values_of(call),
+            "id": str(uuid.uuid4()),
+            "arguments": self._packed(call.arguments),
             "execution_id": run.execution_id,
             "path": run.path,
             "round": run.round,
             "task_run_id": run.id,
-            "answer": answer,
+            "answer": self._packed(answer),
         }
         inserting(calls, tuple(row)).run_each(self._connection, [row])
 
     def save(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
         """Write what became of a call that has a line."""
         became = {name: getattr(call, name) for name in _CHANGES}
+        became |= {"arguments": self._packed(call.arguments), "answer": self._packed(answer)}
         statement = update(calls).where(*_of_round, _c.number == call.number)
-        statement = statement.values(**became, answer=answer)
+        statement = statement.values(became)
         self._connection.execute(statement, _key(run))
 
     def of(self, run: TaskRun) -> tuple[RecordedCall, ...]:
-        """All of a task's round, in order."""
-        return tuple(RecordedCall(*row) for row in _OF.all(self._connection, _key(run)))
+        """All of a task's round, in order. Raises Sealed, and Unreadable for damaged arguments."""
+        found = (RecordedCall(*row) for row in _OF.all(self._connection, _key(run)))
+        return tuple(self._readable(call) for call in found)
 
     def answer(self, run: TaskRun, number: int) -> Json:
-        """The answer of one. Raises Unreadable."""
-        try:
-            found = self._connection.execute(_ANSWER, {**_key(run), "of_number": number}).first()
-        except ValueError as error:
-            raise Unreadable(f"The answer of call {number} is damaged: {cause(error)}") from error
+        """The answer of one. Raises Sealed and Unreadable."""
+        found = self._connection.execute(_ANSWER, {**_key(run), "of_number": number}).first()
         if found is None:
             raise Unreadable(f"Call {number} is gone from the journal")
-        answer: Json = found[0]
-        return answer
+        return self._unpacked(found[0], f"The answer of call {number}")
+
+    def require_key(self, run: TaskRun) -> None:
+        """Raise Sealed where the oldest answer of a task's round cannot be decrypted here."""
+        oldest = self._connection.execute(_OLDEST_ANSWER, _key(run)).scalar()
+        if oldest and is_encrypted(oldest) and self._cipher.key_of(oldest) is None:
+            raise Sealed("The journal")
 
     def drop(self, run: TaskRun, numbers: Sequence[int]) -> None:
         """Delete some of a task's round."""
@@ -93,6 +110,26 @@ class SqlCalls:
     def purge_execution(self, execution_id: str) -> None:
         """Delete all of an execution's."""
         self._connection.execute(delete(calls).where(_c.execution_id == execution_id))
+
+    def _packed(self, value: Json) -> bytes | None:
+        if value is None:
+            return None
+        return self._cipher.pack(encode(value), secret=self._cipher.encrypts_outputs)
+
+    def _unpacked(self, stored: bytes | None, what: str) -> Json:
+        try:
+            return None if stored is None else decode(self._cipher.unpack(stored))
+        except WrongKey as error:
+            raise Sealed(what) from error
+        except (zlib.error, ValueError) as error:
+            raise Unreadable(f"{what} is damaged: {cause(error)}") from error
+
+    def _readable(self, call: RecordedCall) -> RecordedCall:
+        """It comes with its arguments as they lie there."""
+        if not isinstance(call.arguments, bytes):
+            return call
+        what = f"What call {call.number} is given"
+        return replace(call, arguments=self._unpacked(call.arguments, what))
 
     def _delete(self, statement: Delete, run: TaskRun) -> None:
         self._connection.execute(statement, _key(run))

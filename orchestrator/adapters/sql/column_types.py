@@ -3,13 +3,12 @@
 # ruff: noqa: ARG002 - SQLAlchemy hands over its dialect, needed or not
 from __future__ import annotations
 
-import zlib
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import DateTime, Dialect, LargeBinary, String, Text
+from sqlalchemy import DateTime, Dialect, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from orchestrator.domain.canonical import Json, JsonObject, decode, encode, storable
@@ -170,26 +169,3 @@ class TermsText(TypeDecorator[Terms]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Terms | None:
         """Decode; what a later version may have added is passed over."""
         return None if value is None else _TERMS.validate_json(value)
-
-
-class CompressedJson(TypeDecorator[Any]):
-    """JSON in its canonical encoding, deflated. None is NULL."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: Json, dialect: Dialect) -> bytes | None:
-        """Encode and deflate."""
-        return None if value is None else zlib.compress(encode(value))
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> Json:
-        """Inflate and decode."""
-        return inflated(value)
-
-
-def inflated(stored: bytes | None) -> Json:
-    """Read what ``CompressedJson`` wrote. Raises ValueError where it is damaged."""
-    try:
-        return None if stored is None else decode(zlib.decompress(stored))
-    except zlib.error as error:
-        raise ValueError(str(error)) from error

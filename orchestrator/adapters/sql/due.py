@@ -80,7 +80,8 @@ def _anything() -> Prepared:
         _long_tallies(),
         _uncounted(),
     )
-    one: ColumnClause[int] = literal_column("1")  # PostgreSQL plans anew each time where a limit is bound
+    # Not bound: PostgreSQL makes a new plan each time where a limit is.
+    one: ColumnClause[int] = literal_column("1")
     exist = (
         query.with_only_columns(one, maintain_column_froms=True).limit(one).exists()
         for query in found

@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeEngine
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey, is_encrypted
 from orchestrator.adapters.sql.rows import insert_new
 from orchestrator.adapters.sql.schema import (
+    calls,
     checkpoints,
     deliveries,
     endpoints,
@@ -72,6 +73,8 @@ _PLACES: Mapping[str, _Place] = {
     "mails": _Place(inbound_mails, "raw", true()),
     "outputs": _Place(outputs, "body", false()),
     "beginnings of outputs": _Place(outputs, "preview", false(), is_text=True),
+    "answers in the journal": _Place(calls, "answer", false()),
+    "arguments in the journal": _Place(calls, "arguments", false()),
     "states of flows": _Place(checkpoints, "state", false()),
 }
 
@@ -142,7 +145,8 @@ class SqlSecrets:
         for at in _PLACES.values():
             looked_at: dict[str | int, bytes] = {}
             for order in (at.table.c.id, at.table.c.id.desc()):
-                some = select(at.table.c.id).order_by(order).limit(limit)
+                some = select(at.table.c.id).where(at.table.c.id.is_not(None))
+                some = some.order_by(order).limit(limit)
                 query = select(at.table.c.id, at.raw).where(at.table.c.id.in_(some))
                 query = query.where(func.length(at.raw) <= _LOOKED_INTO)
                 for row_id, stored in self._connection.execute(query):
@@ -152,7 +156,8 @@ class SqlSecrets:
 
     def _next_ids(self, at: _Place, after: str | int | None) -> list[str | int]:
         c = at.table.c
-        query = select(c.id, func.length(at.raw)).where(at.raw.is_not(None))
+        there = (at.raw.is_not(None), c.id.is_not(None))
+        query = select(c.id, func.length(at.raw)).where(*there)
         if after is not None:
             query = query.where(c.id > after)
         ids: list[str | int] = []

@@ -60,7 +60,7 @@ class SqlTransaction:
         self.jobs: list[Job] = []
         self.executions: ports.Executions = SqlExecutions(connection)
         self.task_runs: ports.TaskRuns = SqlTaskRuns(connection)
-        self.calls: ports.Calls = SqlCalls(connection)
+        self.calls: ports.Calls = SqlCalls(connection, cipher)
         self.outputs: ports.Outputs = SqlOutputs(connection, known, cipher)
         self._checkpoints = SqlCheckpoints(connection, known, cipher)
         self.checkpoints: ports.Checkpoints = self._checkpoints

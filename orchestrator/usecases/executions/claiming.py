@@ -150,9 +150,14 @@ def _claim(
 
 
 def _may_run(locked: LockedExecution, run: TaskRun) -> bool:
-    """Whether it may run here and now; if not, what it waits for is written down."""
+    """Whether it may run here and now; if not, what it waits for is written down.
+
+    Raises Sealed.
+    """
     if run.deployment not in locked.ports.deployments.names():
         return False  # for a worker whose deployment file has it
+    if run.claim_no:
+        locked.tx.calls.require_key(run)
     if is_full(locked.ports, locked.tx, run):
         locked.tx.task_runs.hold(run.id)
         return False

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from calling import Caller
+from calling import Caller, die_once, dies
 from sqlalchemy import Connection, select
 from world import plan_of, world_over
 
@@ -106,6 +106,22 @@ def test_the_version_before_asks_what_it_knows_to_ask(bare_database: str) -> Non
     assert (question.kind, question.options) == ("effect", ("run-again", "give-up"))
     kept = world.ports.store.read(lambda tx: tx.calls.of(run))
     assert [each.name for each in kept] == ["model", "look", "model"]
+    world.ports.store.dispose()
+
+
+def test_calls_of_the_version_before_can_be_encrypted_anew(bare_database: str) -> None:
+    migrate.upgrade(bare_database)
+    world = world_over(bare_database, plan_of("write"))
+    world.ports.runners["functions"] = runner = Caller(world.runner.the_plan)  # type: ignore[index]
+    world.kickoff()
+    runner.at[4] = dies
+    die_once(world)
+    world.ports.store.dispose()
+    migrate.downgrade(bare_database, "0028")
+    migrate.upgrade(bare_database)
+    world = world_over(bare_database, plan_of("write"))
+    found = world.ports.store.read(lambda tx: tx.secrets.outdated("answers in the journal", None))
+    assert found.last is not None
     world.ports.store.dispose()
 
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from calling import PAY, Caller, die_once, dies
 from sqlalchemy import Connection, LargeBinary, Table, Text, select, type_coerce
 from world import World, plan_of, world_over
 
 from orchestrator.adapters.sql import Cipher, make_store
-from orchestrator.adapters.sql.schema import deliveries, endpoints, outputs
+from orchestrator.adapters.sql.schema import calls, deliveries, endpoints, outputs
+from orchestrator.domain.calls import ToolRules
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import LARGE, Output
 from orchestrator.errors import Sealed
@@ -20,23 +22,30 @@ from orchestrator.usecases.operations.reencrypt import reencrypt
 
 WEBHOOK = {"url": "https://hooks.example/a", "events": ["crew_kickoff_finished"]}
 
+UNASKED, ASKED = ToolRules(), ToolRules(approval=(PAY,))
+
 Restart = Callable[..., World]
 
 
 @pytest.fixture
 def restart(database: str) -> Iterator[Restart]:
     """A new process with these secret keys, on the same database."""
-    world = world_over(database, plan_of("write?", "print"))
+    worlds = {
+        rules: world_over(database, plan_of("write?", "print"), tools=rules)
+        for rules in (UNASKED, ASKED)
+    }
     made = []
 
-    def run(keys: str, *, encrypt: bool = False) -> World:
+    def run(keys: str, *, encrypt: bool = False, tools: ToolRules = UNASKED) -> World:
+        world = worlds[tools]
         cipher = Cipher(keys, encrypt_outputs=encrypt)
         store = make_store(database, publish=world.jobs.append, cipher=cipher)
         made.append(store)
         world.ports = replace(world.ports, store=store)
         return world
 
-    world.ports.store.dispose()
+    for world in worlds.values():
+        world.ports.store.dispose()
     yield run
     for store in made:
         store.dispose()
@@ -199,3 +208,77 @@ def test_doctor_says_which_keys_are_in_use(restart: Restart) -> None:
 
 def keys(world: World) -> str:
     return " ".join(each.says for each in examine(world.ports) if each.check == "secret key")
+
+
+def cut_off(world: World) -> str:
+    """An execution whose worker died as it made its fourth call, with a journal of three."""
+    runner = Caller(world.runner.the_plan)
+    world.ports.runners["functions"] = runner  # type: ignore[index]
+    execution_id = world.kickoff()
+    runner.at[4] = dies
+    die_once(world)
+    return execution_id
+
+
+def journal(rows: Connection) -> list[bytes]:
+    return stored(rows, calls, "answer")
+
+
+def test_the_journal_is_encrypted_as_outputs_are(restart: Restart, rows: Connection) -> None:
+    world = restart("old", encrypt=True)
+    execution_id = cut_off(world)
+    assert len(journal(rows)) == 3
+    assert all(each.startswith(b"gAAAA") for each in journal(rows))
+    world.work()
+    assert caller(world).made == ["model", "look", "model", "pay", "model"]
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def caller(world: World) -> Caller:
+    runner: Any = world.ports.runners["functions"]
+    assert isinstance(runner, Caller)
+    return runner
+
+
+def test_what_a_tool_would_be_given_is_encrypted_and_read(
+    restart: Restart, rows: Connection
+) -> None:
+    world = restart("old", encrypt=True, tools=ASKED)
+    runner = Caller(world.runner.the_plan)
+    world.ports.runners["functions"] = runner  # type: ignore[index]
+    execution_id = world.halted()
+    (given,) = stored(rows, calls, "arguments")
+    assert given.startswith(b"gAAAA")
+    world.answer(execution_id, "write", approve=True)
+    world.work()
+    assert runner.given == [{"for": 4}]
+
+
+def test_a_journal_is_read_after_its_key_was_dropped(restart: Restart, rows: Connection) -> None:
+    world = restart("old", encrypt=True)
+    execution_id = cut_off(world)
+    due = list(world.jobs)
+    done = reencrypt(restart("new,old", encrypt=True).ports)
+    assert done.written["answers in the journal"] == 3
+    assert all(Cipher("new").key_of(each) == 0 for each in journal(rows))
+    world = restart("new", encrypt=True)
+    world.jobs[:] = due
+    world.work()
+    assert caller(world).made == ["model", "look", "model", "pay", "model"]
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_a_task_waits_for_the_key_of_its_journal(restart: Restart, rows: Connection) -> None:
+    world = restart("old", encrypt=True)
+    execution_id = cut_off(world)
+    due = list(world.jobs)
+    world = restart("wrong")
+    world.jobs[:] = due
+    world.work()
+    assert caller(world).made == ["model", "look", "model"]
+    world = restart("wrong,old")
+    world.hurry()
+    world.jobs[:] = due
+    world.work()
+    assert caller(world).made == ["model", "look", "model", "pay", "model"]
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
