@@ -5,6 +5,9 @@ TESTS ?= tests
 # Processes of tests: one more than the cores of a small machine, since tests of services wait.
 WORKERS ?= 3
 
+# Tests start many processes: what those import is compiled once, whatever the environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-browser pictures test-model test-clients fuzz faults races mutants lint format docs site wheel \
 	bench bench-short bench-waiting clean
 

@@ -30,6 +30,7 @@ print(json.dumps({
 }), flush=True)
 """
 AND_WAITS = TELLS + "import signal; signal.pause()"
+A_THREAD = "from threading import *; Thread(target=Event().wait, daemon=True).start()"
 LOCKED = "import fcntl; lock = open('lock', 'a'); fcntl.flock(lock, fcntl.LOCK_EX)\n"
 
 Start = Callable[..., Supervised]
@@ -80,6 +81,7 @@ def test_a_forked_child_is_what_a_spawned_one_would_be(start: Start, tmp_path: P
     assert child["main"] == str(tmp_path / "told.py")
     assert child["env"]["COLOUR"] == "r\udcffd"
     assert child["env"].keys() >= {"PATH"}
+    assert child["env"].keys().isdisjoint({"OF_THE_TEMPLATE"})
     assert child["files"] == [0, 1, 2]
     assert child["input"] == ""
 
@@ -93,6 +95,13 @@ def test_a_long_command_is_shown_as_far_as_there_is_room(start: Start) -> None:
     shown = told(start(AND_WAITS))["shown"]
     assert shown[:3] == [sys.executable, "-m", "told"]
     assert AND_WAITS.startswith(shown[3])
+
+
+def test_where_the_kernel_does_not_say_where_arguments_are_they_stay(start: Start) -> None:
+    hidden = "from orchestrator.adapters.supervisor import kernel; kernel._ARGUMENTS_END = 999"
+    child = told(start(AND_WAITS, shared=hidden))
+    assert child["shared"]
+    assert child["shown"][-1] == "shared"
 
 
 def test_chance_differs_from_child_to_child(start: Start) -> None:
@@ -151,7 +160,7 @@ def test_a_template_that_does_not_answer_holds_up_nobody_for_long(start: Start) 
     "shared",
     [
         pytest.param("import no_such_module", id="does not import"),
-        pytest.param("import threading; threading.Thread(target=input).start()", id="a thread"),
+        pytest.param(A_THREAD, id="a thread"),
     ],
 )
 def test_children_are_spawned_where_nothing_can_be_shared(start: Start, shared: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -20,8 +21,15 @@ needs_crewai = [
 
 
 def run(folder: Path, *command: str) -> CompletedProcess[str]:
+    """Run it as where only our package and pytest are installed: without plugins of our tests."""
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, timeout=170
+        command,
+        cwd=folder,
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=170,
     )
 
 

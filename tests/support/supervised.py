@@ -47,7 +47,7 @@ def holding(path):
 SPAWNED = "sys.exit(Supervisor(children).run())"
 
 FORKED = """
-with Template(["shared"], {}) as template:
+with Template(["shared"], {"OF_THE_TEMPLATE": "1"}) as template:
     children[0] = replace(children[0], waits_for=template.is_settled)
     sys.exit(Supervisor(children, start=template.start).run())
 """

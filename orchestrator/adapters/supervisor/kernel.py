@@ -39,7 +39,10 @@ def show_arguments(argv: Sequence[str]) -> None:
 
     They are written over those that it was started with, as PostgreSQL and ``setproctitle`` do.
     """
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    start, end = int(fields[_ARGUMENTS_START]), int(fields[_ARGUMENTS_END])
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        start, end = int(fields[_ARGUMENTS_START]), int(fields[_ARGUMENTS_END])
+    except (OSError, IndexError):  # a sandbox does not say where they are
+        return
     shown = b"".join(os.fsencode(argument) + b"\0" for argument in argv)[: end - start - 1]
     ctypes.memmove(start, shown.ljust(end - start, b"\0"), end - start)
