@@ -164,3 +164,33 @@ def test_what_was_answered_after_another_question_is_superseded() -> None:
     assert step.superseded_by(asked("p", TOOL, "pay")) == []
     step.ended(1)
     assert step.superseded_by(asked("p", TOOL, "pay")) == [answered]
+
+
+def test_after_a_call_that_could_not_be_looked_for_all_is_live() -> None:
+    calls = StepCalls(recorded("a", "b"))
+    assert serve(calls, asked("a")) == 1
+    assert calls.made_unseen(asked("x"), "it cannot be stored") == 2
+    assert calls.made == 2
+    assert str(calls.ended(2)).endswith("live from call 2: it cannot be stored")
+    assert serve(calls, asked("b")) is None
+
+
+def test_a_call_that_was_not_seen_is_a_turn_of_the_model() -> None:
+    look = RecordedCall(1, "write", TOOL, "look", "a")
+    calls = StepCalls([look])
+    calls.made_unseen(asked("x"), "it cannot be stored")
+    calls.ended(1)
+    assert serve(calls, asked("a", TOOL, "look")) is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "any_rule"),
+    [
+        (ToolRules(), False),
+        (ToolRules(once=("pay",)), True),
+        (ToolRules(approval=("pay",)), True),
+        (ToolRules(("pay",), ("pay",)), True),
+    ],
+)
+def test_rules_are_some_where_any_tool_is_named(rules: ToolRules, any_rule: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert bool(rules) is any_rule
