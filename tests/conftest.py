@@ -10,9 +10,15 @@ from pathlib import Path
 import psycopg
 import pytest
 import structlog
+from hypothesis import Phase, settings
 from receiver import Receiver
 from service import Service
 from work import Work
+
+# For `make mutants`: the same examples each time; nobody looks at the smallest that fails.
+settings.register_profile(
+    "mutants", derandomize=True, deadline=None, phases=(Phase.explicit, Phase.generate)
+)
 
 REPLIES = {"mail_reply_domain": "answers.crews.example", "mail_sender_check": "off"}
 

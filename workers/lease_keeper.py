@@ -25,6 +25,7 @@ from orchestrator.errors import ClaimLost, TaskFailed
 from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.claims import is_current, renew_claim
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
+from orchestrator.usecases.outage import log_failure
 from orchestrator.usecases.webhooks.agent_steps import emit_steps
 from orchestrator.usecases.webhooks.stream_events import RunnerEvent, emit_events
 
@@ -272,8 +273,8 @@ class ThreadLeaseKeeper:
         """A database that is away for a moment must not end the thread."""
         try:
             running.keep(self._ports)
-        except Exception:
-            log.exception("lease could not be renewed", task_run_id=running.run.id)
+        except Exception as error:  # noqa: BLE001 - logged
+            log_failure(log, "lease could not be renewed", error, task_run_id=running.run.id)
         self._pass_on(running)
 
     def _pass_on(self, running: RunningTask) -> None:
@@ -284,15 +285,15 @@ class ThreadLeaseKeeper:
                 emit_steps(self._ports, running.run, self._worker, steps)
             if events:
                 emit_events(self._ports, running.run, self._worker, events)
-        except Exception:
-            log.exception("steps could not be written", task_run_id=running.run.id)
+        except Exception as error:  # noqa: BLE001 - logged
+            log_failure(log, "steps could not be written", error, task_run_id=running.run.id)
 
     def _say_that_it_lives(self) -> None:
         self._seen_at = time.monotonic()
         try:
             self._ports.store.transact(self._sign, durable=False)
-        except Exception:
-            log.exception("worker could not say that it lives", worker=self._worker)
+        except Exception as error:  # noqa: BLE001 - logged
+            log_failure(log, "worker could not say that it lives", error, worker=self._worker)
             return
         now = time.monotonic()
         if now - self._heard_at > retry.LIVES_WITHIN.total_seconds():

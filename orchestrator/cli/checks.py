@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ LEAST_FREE = 256
 """MiB on the data folder's disk that are too few: SQLite and the broker's log need room to work."""
 
 SECONDS_TO_ANSWER = 5.0
+
+_MAKE_ROOM = "Make room on the disk of {}"
 
 
 def findings(**given: object) -> Iterator[Finding]:
@@ -72,7 +75,9 @@ def _data_folder(settings: Settings) -> Iterator[Finding]:
         make_data_folder(settings.data)  # says what is wrong with one that is none
         require_writable(settings.data)
     except OrchestratorError as error:
-        yield Finding("data", error.message.rstrip("."), "Then restart every process")
+        is_full = isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENOSPC
+        mend = _MAKE_ROOM.format(settings.data) if is_full else "Then restart every process"
+        yield Finding("data", error.message.rstrip("."), mend)
         return
     yield _room("data", settings.data)
     elsewhere = make_url(settings.resolved_database_url)
@@ -83,7 +88,7 @@ def _data_folder(settings: Settings) -> Iterator[Finding]:
 
 def _room(check: str, folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free // 1024**2
-    mend = f"Make room on the disk of {folder}" if free < LEAST_FREE else None
+    mend = _MAKE_ROOM.format(folder) if free < LEAST_FREE else None
     return Finding(check, f"{free} MiB are free on its disk", mend)
 
 
@@ -126,7 +131,9 @@ def _database(settings: Settings) -> Finding:
     try:
         found, needed = migrate.current(url), migrate.head()
     except (SQLAlchemyError, OSError) as error:
-        mend = "Start it, or correct ORCHESTRATOR_DATABASE_URL"
+        is_file = make_url(url).get_backend_name() == "sqlite"  # a full disk is an I/O error there
+        start = "Make room on its disk, see to it that it may be read" if is_file else "Start it"
+        mend = f"{start}, or correct ORCHESTRATOR_DATABASE_URL"
         why = " ".join(str(error).split())[:200]
         return Finding("database", f"cannot be read: {why}", mend)
     if found != needed:

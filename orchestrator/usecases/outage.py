@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
-from orchestrator.errors import Transient
+from orchestrator.errors import Transient, cause
 
 T = TypeVar("T")
 
@@ -35,6 +35,15 @@ def retry_through_outage(work: Callable[[], T], pause: Callable[[float], None] =
             log.warning("trying again", after=seconds, error=str(error.__cause__ or error))
         pause(seconds)
     return work()
+
+
+def log_failure(logger: Any, event: str, error: Exception, **where: object) -> None:
+    """Log it with its traceback; without one what passes by itself, as it comes every second.
+
+    An outage of minutes would else push all that was before it out of the bounded log.
+    """
+    is_passing = isinstance(error, Transient)
+    logger.error(event, error=cause(error), exc_info=None if is_passing else error, **where)
 
 
 def _pauses() -> Iterator[float]:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from faults_of_machines import fill
 from pytest_httpserver import HTTPServer
 from redis import Redis
 
@@ -59,6 +64,44 @@ def test_a_disk_of_the_database_that_is_nearly_full(
     monkeypatch.setattr("orchestrator.cli.checks.LEAST_FREE", 2**63)
     found = command.json("doctor", status=1)
     assert f"Make room on the disk of {folder}" in [each["mend"] for each in found]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of two megabytes."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder))
+    if os.geteuid() or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a file system cannot be mounted here: that takes root, and CAP_SYS_ADMIN")
+    yield folder
+    subprocess.run(("umount", "-l", str(folder)), check=True)
+
+
+@pytest.mark.parametrize("is_default", [True, False])
+def test_a_disk_that_is_full(
+    command: Command,
+    small_disk: Path,
+    migrated: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+    is_default: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Where the data folder is on it, and where the database alone is: no byte is left of it."""
+    file = small_disk / "orchestrator.db"
+    file.write_bytes(migrated)
+    if is_default:
+        monkeypatch.setenv("ORCHESTRATOR_DATA", str(small_disk))
+    else:
+        monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", f"sqlite:///{file}")
+    filler = fill(small_disk)
+    full = {(each["check"], each["mend"]) for each in command.json("doctor", status=1)}
+    room = ("data" if is_default else "database", f"Make room on the disk of {small_disk}")
+    unread = "Make room on its disk, see to it that it may be read, or correct "
+    assert {room, ("database", f"{unread}ORCHESTRATOR_DATABASE_URL")} <= full
+    filler.unlink()
+    mended = {(each["check"], each["mend"]) for each in command.json("doctor", status=1)}
+    assert ("database", None) in mended  # it is read and written again, while 2 MB are still few
+    assert room in mended
 
 
 def test_a_database_of_another_version(command: Command) -> None:

@@ -164,3 +164,74 @@ def test_what_was_answered_after_another_question_is_superseded() -> None:
     assert step.superseded_by(asked("p", TOOL, "pay")) == []
     step.ended(1)
     assert step.superseded_by(asked("p", TOOL, "pay")) == [answered]
+
+
+def test_after_a_call_that_could_not_be_looked_for_all_is_live() -> None:
+    calls = StepCalls(recorded("a", "b"))
+    assert serve(calls, asked("a")) == 1
+    assert calls.made_unseen(asked("x"), "it cannot be stored") == 2
+    assert calls.made == 2
+    assert str(calls.ended(2)).endswith("live from call 2: it cannot be stored")
+    assert serve(calls, asked("b")) is None
+
+
+def test_a_call_that_was_not_seen_is_a_turn_of_the_model() -> None:
+    look = RecordedCall(1, "write", TOOL, "look", "a")
+    calls = StepCalls([look])
+    calls.made_unseen(asked("x"), "it cannot be stored")
+    calls.ended(1)
+    assert serve(calls, asked("a", TOOL, "look")) is None
+
+
+@pytest.mark.parametrize(
+    ("rules", "any_rule"),
+    [
+        (ToolRules(), False),
+        (ToolRules(once=("pay",)), True),
+        (ToolRules(approval=("pay",)), True),
+        (ToolRules(("pay",), ("pay",)), True),
+    ],
+)
+def test_rules_are_some_where_any_tool_is_named(rules: ToolRules, any_rule: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    assert bool(rules) is any_rule
+
+
+def test_a_step_begins_with_nothing_closed_and_nothing_failed() -> None:
+    calls = StepCalls()
+    assert (calls.closed, calls.failed_last, calls.made) == (False, False, 0)
+
+
+def test_what_is_served_is_counted_with_its_tokens_and_ends_a_failure() -> None:
+    look = [replace(each, usage={"total": 3}) for each in recorded("a", "b", kind=TOOL)]
+    calls = StepCalls([*look, *recorded("c", "d")])
+    calls.failed_last = True
+    for each in (*look, *recorded("c", "d")):
+        calls.serve(each)
+    assert not calls.failed_last
+    assert (calls.served.tools, calls.served.models) == (2, 2)
+    assert calls.served.usage == {"total": 6}
+
+
+def test_voided_approvals_are_gone_and_answers_are_not() -> None:
+    calls = StepCalls([PAY, *recorded("a")])
+    assert calls.void_approvals() == [PAY]
+    assert calls.void_approvals() == []
+    assert serve(calls, asked("a")) == 1
+
+
+def test_what_was_begun_is_superseded_with_what_was_answered() -> None:
+    begun = RecordedCall(2, "write", TOOL, "pay", "p", ended=False)
+    calls = StepCalls([*recorded("m"), begun, replace(begun, number=3, ended=True)])
+    calls.find(asked("other"), once=False)
+    calls.ended(1)
+    assert [each.number for each in calls.superseded_by(asked("p", TOOL, "pay"))] == [2, 3]
+
+
+def test_where_all_is_live_a_tool_that_runs_once_gets_the_answer_that_there_is() -> None:
+    begun = RecordedCall(2, "write", TOOL, "pay", "p", ended=False)
+    calls = StepCalls([*recorded("m"), begun, replace(begun, number=3, ended=True)])
+    for _ in range(2):
+        calls.find(asked("other"), once=False)
+        calls.ended(calls.made)
+    calls.find(asked("more"), once=False)
+    assert serve(calls, asked("p", TOOL, "pay"), once=True) == 3

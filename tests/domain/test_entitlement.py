@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import pytest
 
 from orchestrator.domain.deadlines import deadlines
-from orchestrator.domain.entitlement import may_delegate, refusal
+from orchestrator.domain.entitlement import may_delegate, refusal, refusal_in
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.recipient import Recipient, RecipientState
+from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.review_policy import Automatic, Calendar, Duration
 from orchestrator.domain.review_terms import ResolvedRung, Terms
 from orchestrator.domain.votes import Verdict, tally
@@ -201,3 +204,45 @@ def test_deadlines_count_from_the_opening_and_reminders_from_each_other() -> Non
     assert deadlines(terms, NOW, 1, NOW + hour)[:2] == (NOW + 2 * hour, NOW + 3 * hour)
     assert deadlines(terms, NOW, 2).escalate_at is None
     assert deadlines(Terms(), NOW, 0) == (None, None, None, None)
+    assert deadlines(terms, NOW) == opened
+
+
+def test_working_time_is_that_of_the_terms() -> None:
+    late = Calendar("late", "UTC", dict.fromkeys(range(7), ((time(18), time(22)),)))
+    found = deadlines(Terms(calendar=late, sla=duration(1, working=True)), NOW)
+    assert found.sla_at == NOW.replace(hour=19)
+
+
+REVIEW = Review(
+    *("r-1", "k-1", "newsroom", "t-1", "write", "write", 1, ReviewState.PENDING, 1, "o-1"),
+    "sha256:1",
+    NOW,
+    terms=TWO,
+    claimed_by="ann@x",
+    claim_until=NOW + timedelta(minutes=1),
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "who", "said"),
+    [
+        ({"terms": None}, "zoe@x", None),
+        ({}, "zoe@x", "zoe@x is not asked in this review"),
+        ({}, None, "This review has to know who decides: say who you are, by your address"),
+        ({}, "ann@x", None),
+        ({"claimed_by": "zoe@x"}, "ann@x", "zoe@x has claimed this review until 2026-11-26T12:01"),
+        ({"claimed_by": "zoe@x", "claim_until": NOW}, "ann@x", None),
+    ],
+)
+def test_who_may_decide_a_review_as_it_stands(
+    changes: dict[str, Any], who: str | None, said: str | None
+) -> None:
+    found = refusal_in(replace(REVIEW, **changes), ROWS, who, NOW)
+    assert found == said or (said and found and found.startswith(said))
+
+
+def test_four_eyes_say_why_somebody_is_excluded() -> None:
+    assert refusal(EYES, ROWS, None, None, "cy@x", NOW) == (
+        "cy@x may not decide this review: it wants four eyes, and cy@x kicked the execution off "
+        "or answered the round before"
+    )

@@ -51,10 +51,12 @@ def test_a_committed_run_is_over() -> None:
 
 
 def test_a_delivery_that_failed_is_free_again_at_its_time() -> None:
-    retried = DELIVERY.retry(LATER, "503")
+    at = LATER + timedelta(minutes=1)
+    retried = DELIVERY.retry(at, "503")
 
     assert (retried.state, retried.attempts, retried.claimed_by) == ("RETRYING", 1, None)
-    assert (retried.due_at, retried.wake_at, retried.publishes) == (LATER, LATER, 0)
+    assert (retried.due_at, retried.wake_at, retried.publishes) == (at, at, 0)
+    assert retried.reason == "503"
 
 
 def test_a_replay_begins_the_schedule_anew_under_the_same_id() -> None:

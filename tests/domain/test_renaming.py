@@ -82,6 +82,16 @@ def test_a_review_is_renamed_with_those_who_read_its_words(scope: Scope, after: 
     assert (renamed.id, renamed.state, renamed.version) == ("r-1", ReviewState.PENDING, 1)
 
 
+@pytest.mark.parametrize("renames", [CREW, FLOW])
+def test_renames_are_read_as_they_were_written(renames: Renames) -> None:
+    assert Renames.from_json(renames.to_json()) == renames
+
+
+def test_what_is_no_renames_is_not_read_as_some() -> None:
+    with pytest.raises(TypeError, match="'write' are no names"):
+        Renames.from_json({"renamed": "write", "flow": False})
+
+
 def entry(number: int, cause: Cause, path: str, **more: object) -> Checkpoint:
     return Checkpoint(
         f"c-{number}",

@@ -209,3 +209,11 @@ def test_whatever_absences_there_are_those_asked_are_there(
     assert excluded.isdisjoint(found)
     assert absences.keys().isdisjoint(found)
     assert {each for each in asked if each not in absences} - excluded <= set(found)
+
+
+def test_who_is_in_two_groups_is_asked_as_one_of_the_first() -> None:
+    both = (Asked("ann@x", "group legal", "legal"), Asked("ann@x", "group press", "press"))
+    assert present(both, {}, ()) == both[:1]
+    alone = Asked("ann@x", "rule *")
+    assert present((*both, alone), {}, ()) == (alone,)
+    assert present((alone, *both), {}, ()) == (alone,)

@@ -27,10 +27,10 @@ class Persistent:
 
         Nor is a 409 that tells of the same key being at work.
         """
-        until = time.monotonic() + self.seconds
+        begun = time.monotonic()
         headers: Mapping[str, str] = {"Idempotency-Key": key} if key else {}
         last: Any = None
-        while time.monotonic() < until:
+        while time.monotonic() < begun + self.seconds:  # a fault may give them longer meanwhile
             try:
                 last = self.service.call(method, path, body, headers=headers)
             except requests.RequestException as error:

@@ -6,7 +6,9 @@ import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlalchemy import update
@@ -166,8 +168,16 @@ def plan_of(*tasks: str) -> Plan:
 def migrated(folder: Path) -> Path:
     """A migrated SQLite file, to be copied."""
     file = folder / "migrated.db"
-    upgrade(f"sqlite:///{file}")
+    file.write_bytes(_migrated())
     return file
+
+
+@cache  # for the processes, too, that `make mutants` forks
+def _migrated() -> bytes:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "migrated.db"
+        upgrade(f"sqlite:///{file}")
+        return file.read_bytes()
 
 
 def make_world(folder: Path, template: Path, plan: Plan, **settings: Any) -> World:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from post import MoodyReceiver, Post
+from structlog.testing import capture_logs
 from world import WorkerDied, World
 
 from orchestrator.api.platform.status import status_body
@@ -13,9 +14,12 @@ from orchestrator.domain.deployment import StatusForm
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import Scope
 from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.errors import DatabaseAway
 from orchestrator.usecases.executions.claims import give_back_claims
 from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.operations import heartbeat
 from orchestrator.usecases.operations.sweep import sweep
+from workers.lease_keeper import ThreadLeaseKeeper
 
 Make = Callable[..., World]
 Later = Callable[[float], None]
@@ -172,6 +176,36 @@ def test_a_stray_job_does_not_claim_before_the_backoff_is_over(a_world: Make, la
     later(1)
     world.run(job)
     assert the_run(world, execution_id).attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "has_traceback"), [(DatabaseAway(), False), (ZeroDivisionError("a fault"), True)]
+)
+def test_an_outage_fills_no_log_with_tracebacks(
+    a_world: Make,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    has_traceback: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """A bounded log is to keep what was before the outage."""
+    world = a_world("write")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(world.ports.store, "read", refuse)
+    with capture_logs() as lines:
+        monkeypatch.setattr(heartbeat, "_beat", refuse)
+        sweep(world.ports)
+        monkeypatch.setattr(world.ports.store, "transact", refuse)
+        ThreadLeaseKeeper(world.ports, "w-1", [])._say_that_it_lives()
+    said = {line["event"]: line for line in lines}
+    for event in (
+        "a step of the sweep failed; the others go on",
+        "worker could not say that it lives",
+    ):
+        assert bool(said[event]["exc_info"]) is has_traceback
+        assert type(error).__name__ in said[event]["error"]
 
 
 def test_what_is_given_back_is_published_once(a_world: Make) -> None:

@@ -20,6 +20,7 @@ from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.operations.take_mail import publish_mails
+from orchestrator.usecases.outage import log_failure
 from orchestrator.usecases.reviews.analytics import (
     are_uncounted,
     count_closed,
@@ -81,8 +82,8 @@ def sweep(ports: Ports) -> Swept:
     for name, step in steps.items():
         try:
             done[name] = step(ports)
-        except Exception as error:
-            log.exception("a step of the sweep failed; the others go on", step=name)
+        except Exception as error:  # noqa: BLE001 - logged, and noted below
+            log_failure(log, "a step of the sweep failed; the others go on", error, step=name)
             failed[name] = cause(error)
     if failed:
         _note(ports, failed)
