@@ -84,7 +84,6 @@ BENCHES ?=
 bench: .venv/dev .cache/peers/done
 	$(BIN)/python bench/run.py $(BENCHES)
 	$(BIN)/python .ci/write_docs.py
-	$(BIN)/python bench/webhooks.py
 	$(BIN)/python -W ignore bench/journal.py
 
 # Beside a million executions that wait in PostgreSQL and a hundred thousand in SQLite.

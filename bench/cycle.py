@@ -10,8 +10,8 @@ from harness.bench import Bench
 from harness.databases import POSTGRES, SQLITE
 from harness.machine import cpu_of_tree
 from harness.pairs import Sample, in_turn, ratios, values
-from harness.record import Aim, Record, at_most
-from harness.sides import Side
+from harness.record import Record, at_most
+from harness.sides import Restarted, Side
 
 TITLE = "A cycle of kickoff, halt, approval and end, in one process"
 OURS = "Crew Orchestrator"
@@ -37,46 +37,66 @@ def run(bench: Bench) -> Record:
         with sides_on(bench, database, record) as sides:
             turns = {name: partial(turn, bench, side, cycles) for name, side in sides.items()}
             note(record, database, in_turn(turns, rounds, warm_up=bench.scale(2, 1)))
+            note_gave_up(record, database, sides)
     return record
 
 
 @contextmanager
-def sides_on(bench: Bench, database: str, record: Record) -> Iterator[dict[str, Side]]:
+def sides_on(bench: Bench, database: str, record: Record) -> Iterator[dict[str, Side | Restarted]]:
     """Ours and every peer that starts; one that does not is named in the record."""
     with ExitStack() as stack:
         ours = Side(
             "sides/ours.py", bench.new_folder("ours"), {"url": bench.databases.new(database)}
         )
-        sides = {OURS: stack.enter_context(ours)}
+        sides: dict[str, Side | Restarted] = {OURS: stack.enter_context(ours)}
         for name, (script, package) in PEERS[database].items():
             python = {"python": bench.peers} if package else {}
-            url = bench.databases.empty(database)
-            side = Side(script, bench.new_folder(name), {"url": url}, **python)
+            make = partial(new_peer, bench, database, name, script, **python)
             try:
-                sides[name] = stack.enter_context(side)
+                sides[name] = stack.enter_context(Restarted(make))
             except RuntimeError as error:
                 record.lacks(f"{name} on {database} did not start: {str(error).splitlines()[-1]}")
         yield sides
 
 
-def turn(bench: Bench, side: Side, cycles: int) -> Sample:
+def new_peer(bench: Bench, database: str, name: str, script: str, **python: str) -> Side:
+    """A peer with an empty database."""
+    url = bench.databases.empty(database)
+    return Side(script, bench.new_folder(name), {"url": url}, **python)
+
+
+def turn(bench: Bench, side: Side | Restarted, cycles: int) -> Sample:
     """So many cycles of one side, and what the PostgreSQL server spent meanwhile."""
     before = cpu_of_tree(bench.databases.pid)
     told = side.run(cycles)
+    if not told:
+        return {}
     server = cpu_of_tree(bench.databases.pid) - before
     milliseconds = {"cpu": told["cpu"], "wall": told["wall"], "server": server}
     return {name: seconds * 1000 / cycles for name, seconds in milliseconds.items()}
 
 
 def note(record: Record, database: str, taken: dict[str, list[Sample]]) -> None:
-    """CPU of each side, and ours by that of each peer."""
-    ours = values(taken[OURS], "cpu")
+    """CPU of each side, and ours by that of each peer in the turns that it came through."""
     for name, samples in taken.items():
+        through = [each for each in samples if each]
+        if not through:
+            continue
         aim = at_most(8) if name == OURS else None
-        record.measure(f"{name}, {database}", "CPU ms", values(samples, "cpu"), aim)
+        record.measure(f"{name}, {database}", "CPU ms", values(through, "cpu"), aim)
         if database == POSTGRES:
             what = f"{name}, {database}: the server's own part"
-            record.measure(what, "CPU ms", values(samples, "server"))
+            record.measure(what, "CPU ms", values(through, "server"))
     for name, samples in taken.items():
-        if name != OURS:
-            record.ratio(database, name, ratios(ours, values(samples, "cpu")), Aim("at most", 1))
+        pairs = [pair for pair in zip(taken[OURS], samples, strict=True) if pair[1]]
+        if name != OURS and pairs:
+            ours, theirs = (values(side, "cpu") for side in zip(*pairs, strict=True))
+            record.ratio(database, name, ratios(ours, theirs), at_most(1))
+
+
+def note_gave_up(record: Record, database: str, sides: dict[str, Side | Restarted]) -> None:
+    """How often a peer ended in the middle of a turn; it was started again."""
+    for name, side in sides.items():
+        if isinstance(side, Restarted) and side.gave_up:
+            times = len(side.gave_up)
+            record.lacks(f"{name} on {database} gave up {times} times: {side.gave_up[-1]}")

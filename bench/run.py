@@ -34,6 +34,7 @@ BENCHES = (
     "inbox",
     "analytics",
     "listeners",
+    "webhooks",
 )
 """What is run without a name; ``waiting`` takes half an hour for itself."""
 

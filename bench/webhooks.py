@@ -1,284 +1,211 @@
-"""Deliveries per second, and what a hanging receiver costs the others.
+"""Deliveries beside a bare loop that POSTs, and what a receiver that hangs costs the others.
 
-Three ways to send the same requests to the same fast receiver: our queue, a bare
-``requests.Session`` loop with as many threads, and one Celery job for each delivery. Then the delay
-from commit to arrival at a fast endpoint, alone and while another endpoint hangs.
-``python bench/webhooks.py [deliveries]``
+All go to one endpoint that answers at once. Throughput: the worker is stopped while its deliveries
+are committed; the time runs from then until the last one has arrived. Delay: from the commit to the
+arrival, one at a time, alone and while another endpoint, which was well before, answers nothing.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
-import json
-import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from secrets import token_urlsafe
 
 import requests
-from celery import Celery
+from celery import Celery, Signature
+from harness.bench import Bench
+from harness.databases import POSTGRES, SQLITE
+from harness.pairs import Sample, at, in_turn, ratios, values
+from harness.record import BENCH, Record, at_least, at_most
+from harness.sides import Side
+from harness.workers import Worker, place
+from start import Published
+from webhook_rows import BODY, add_endpoints, new_delivery, new_execution
 
-from orchestrator.adapters.sql import migrate
-from orchestrator.adapters.valkey import EmbeddedBroker
-from orchestrator.domain.delivery import Delivery, DeliveryState
-from orchestrator.domain.execution import Execution, ExecutionState
-from orchestrator.domain.webhooks import Subscriptions
+from orchestrator.domain.endpoint import signing_secret
 from orchestrator.ports import Ports, Transaction
-from orchestrator.settings import Settings
 from orchestrator.usecases.webhooks.wake import wake_endpoints
 from orchestrator.wiring import make_ports
 
+TITLE = "Webhooks: deliveries beside a bare loop, and beside a receiver that hangs"
+OURS, LOOP, JOBS = "Crew Orchestrator", "a bare loop", "one Celery job for each"
+ALONE, BESIDE = "alone", "beside one that hangs"
 THREADS = 4
-"""How many requests one endpoint gets at a time; the bare loop has as many threads."""
+"""How many requests one endpoint gets at a time; the others have as many threads."""
 
-ROUNDS = 2
-SAMPLES = 400
+SECRET = signing_secret(token_urlsafe(32))
+SETTINGS = {
+    "ORCHESTRATOR_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
+    "ORCHESTRATOR_WEBHOOK_SECRET": SECRET,
+}
 EVERY = 0.02
-"""Deliveries whose delay is measured, and the seconds between them; a round takes less than the
-15 seconds for which a hanging receiver holds its threads."""
+"""Seconds between two deliveries whose delay is measured."""
 
-BODY = json.dumps({"name": "write", "output": "x" * 1000, "meta": {}}).encode()
+AFTERWARDS = 0.3
+"""Seconds in which is recorded what has arrived last."""
 
-PEER = """
-import os, threading, requests
-from celery import Celery
-app = Celery("peer", broker=os.environ["BENCH_BROKER"])
-app.conf.update(task_ignore_result=True, task_default_queue="peer", worker_prefetch_multiplier=1)
-own = threading.local()
-@app.task(name="post")
-def post(url, body):
-    if not hasattr(own, "session"):
-        own.session = requests.Session()
-    own.session.post(url, data=body, headers={"Content-Type": "application/json"}, timeout=15)
-"""
-
-RECEIVER = "--be-the-receiver"
+HANGING = 100
+"""Deliveries that are due at the endpoint that hangs."""
 
 
-def main() -> None:
-    """Run everything, one after the other."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("deliveries", nargs="?", type=int, default=3000)
-    count = parser.parse_args().deliveries
-    with tempfile.TemporaryDirectory(prefix="bench-") as made, ExitStack() as stack:
-        bench = stack.enter_context(prepared(Path(made)))
-        bare = bench.of_bare_loop(count)
-        peer = bench.of_celery_jobs(count)
-        with bench.worker("workers.app", "webhooks", 10):
-            ours = bench.of_deliveries(count)
-            alone, beside = bench.delays_in_turn()
-    print(f"{'':36}{'per second':>12}{'of the bare loop':>18}")
-    for name, rate in (("bare loop", bare), ("one Celery job each", peer), ("deliveries", ours)):
-        print(f"{name:36}{rate:>12.0f}{rate / bare:>18.2f}")
-    print(f"{'':36}{'p50 ms':>12}{'p99 ms':>18}")
-    for name, delays in (("fast endpoint alone", alone), ("beside a hanging one", beside)):
-        print(f"{name:36}{at(delays, 0.5):>12.1f}{at(delays, 0.99):>18.1f}")
-    print(f"{'ratio':36}{'':>12}{at(beside, 0.99) / at(alone, 0.99):>18.2f}")
-
-
-def at(delays: list[float], share: float) -> float:
-    """The delay, in milliseconds, that this share of all does not exceed."""
-    return sorted(delays)[int(share * (len(delays) - 1))] * 1000
-
-
-@dataclass
-class Bench:
-    """A database, a broker and a receiver; ``environment`` is what workers get."""
-
-    folder: Path
-    settings: Settings
-    ports: Ports
-    broker: str
-    receiver: str
-    environment: dict[str, str] = field(default_factory=dict)
-
-    def count(self) -> int:
-        """How many requests the receiver has had."""
-        return int(requests.get(f"{self.receiver}/count", timeout=5).text)
-
-    def rate_of(self, count: int, begin: Any) -> float:
-        """Requests per second, from the beginning until the last one has arrived."""
-        before = self.count()
-        began = time.perf_counter()
-        begin()
-        until(lambda: self.count() - before >= count)
-        return count / (time.perf_counter() - began)
-
-    def of_bare_loop(self, count: int) -> float:
-        """Sessions of ``THREADS`` threads, in a loop each."""
-
-        def loop(_: int) -> None:
-            with requests.Session() as session:
-                for _ in range(count // THREADS):
-                    headers = {"Content-Type": "application/json"}
-                    session.post(f"{self.receiver}/fast", data=BODY, headers=headers, timeout=15)
-
-        def all_loops() -> None:
-            with ThreadPoolExecutor(THREADS) as pool:
-                list(pool.map(loop, range(THREADS)))
-
-        return self.rate_of(count // THREADS * THREADS, all_loops)
-
-    def of_celery_jobs(self, count: int) -> float:
-        """A job for each request; the jobs are sent before the worker starts."""
-        app = Celery("peer", broker=self.broker)
-        app.conf.update(task_ignore_result=True, task_default_queue="peer")
-        post = app.signature("post", args=(f"{self.receiver}/fast", BODY.decode()))
-        with self.worker("peer", "peer", THREADS):
-            before = self.count()
-            post.apply_async()
-            until(lambda: self.count() > before)
-            return self.rate_of(count, lambda: [post.apply_async() for _ in range(count)])
-
-    def of_deliveries(self, count: int) -> float:
-        """Our queue: committed in one transaction, and nudged."""
-        self.commit("/fast", 1)
-        until(lambda: self.open_deliveries() == 0)
-        return self.rate_of(count, lambda: self.commit("/fast", count))
-
-    def delays_in_turn(self) -> tuple[list[float], list[float]]:
-        """The delays at the fast endpoint alone, and beside a hanging one."""
-        alone: list[float] = []
-        beside: list[float] = []
-        for number in range(ROUNDS):
-            alone += self.delays()
-            self.commit(f"/hang/{number}", 200)
-            beside += self.delays()
-            until(lambda: not self.is_hanging())
-        return alone, beside
-
-    def is_hanging(self) -> bool:
-        """Whether a drain waits for a receiver."""
-        return int(requests.get(f"{self.receiver}/held", timeout=5).text) > 0
-
-    def delays(self) -> list[float]:
-        """Seconds from commit to arrival at the fast endpoint, one delivery at a time."""
-        requests.post(f"{self.receiver}/forget", timeout=5)
-        sent = {}
-        for _ in range(SAMPLES):
-            (delivery_id,) = self.commit("/fast", 1)
-            sent[delivery_id] = time.time()
-            time.sleep(EVERY)
-        until(lambda: sent.keys() <= self.arrivals().keys())
-        arrivals = self.arrivals()
-        return [arrivals[each] - committed for each, committed in sent.items()]
-
-    def arrivals(self) -> dict[str, float]:
-        """When each delivery arrived first."""
-        told: dict[str, float] = requests.get(f"{self.receiver}/arrivals", timeout=5).json()
-        return told
-
-    def open_deliveries(self) -> int:
-        """How many deliveries have not ended."""
-        counts = self.ports.store.read(lambda tx: tx.figures.deliveries())
-        states = (DeliveryState.PENDING, DeliveryState.RETRYING)
-        return sum(count for (_, state), count in counts.items() if state in states)
-
-    def commit(self, path: str, count: int) -> list[str]:
-        """Write deliveries to an endpoint, as an execution's transaction does."""
-        return self.ports.store.transact(lambda tx: self._commit(tx, path, count))
-
-    def _commit(self, tx: Transaction, path: str, count: int) -> list[str]:
-        now = self.ports.clock.now()
-        endpoint_id = tx.endpoints.ensure("bench", self.receiver + path, None, now)
-        execution = new_execution(self.ports)
-        tx.executions.add(execution)
-        deliveries = [
-            new_delivery(self.ports, execution.id, endpoint_id, number) for number in range(count)
-        ]
-        tx.deliveries.add(deliveries)
-        wake_endpoints(tx, [endpoint_id], now)
-        return [delivery.id for delivery in deliveries]
-
-    @contextmanager
-    def worker(self, app: str, queue: str, threads: int) -> Iterator[None]:
-        """A worker of threads for as long as the context lasts."""
-        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-Q", queue, "-P"]
-        command += ["threads", "-c", str(threads), "--without-mingle", "--without-gossip"]
-        everything = {**os.environ, **self.environment, "PYTHONPATH": str(self.folder)}
-        process = subprocess.Popen([*command, "-l", "ERROR"], env=everything, cwd=self.folder)
-        try:
-            yield
-        finally:
-            process.kill()  # a hanging request would keep it for its grace
-            process.wait()
-
-
-def new_execution(ports: Ports) -> Execution:
-    """An execution that did nothing."""
-    return Execution(
-        id=ports.ids.new(),
-        deployment="bench",
-        state=ExecutionState.RUNNING,
-        version=1,
-        origin="bench",
-        actor="bench",
-        plan_digest="sha256:" + "0" * 64,
-        inputs={},
-        meta={},
-        subscriptions=Subscriptions(),
-        carry_webhooks=False,
-        created_at=ports.clock.now(),
-    )
-
-
-def new_delivery(ports: Ports, execution_id: str, endpoint_id: str, number: int) -> Delivery:
-    """A delivery that is due."""
-    now = ports.clock.now()
-    return Delivery(
-        id=ports.ids.new(),
-        execution_id=execution_id,
-        deployment="bench",
-        endpoint_id=endpoint_id,
-        kind="task",
-        sequence=number + 1,
-        state=DeliveryState.PENDING,
-        version=1,
-        body=BODY,
-        created_at=now,
-        due_at=now,
-        published_at=now,
-        wake_at=now + timedelta(minutes=1),
-    )
+def run(bench: Bench) -> Record:
+    """A second's deliveries, and delays in ms; then the same with many endpoints in the table."""
+    rounds, deliveries = bench.rounds((9, 2000), (1, 100))
+    samples, endpoints = bench.scale((100, 10_000), (5, 50))
+    scale = {"rounds": rounds, "deliveries in a round": deliveries, "delays in a round": samples}
+    record = Record("webhooks", TITLE, {**scale, "endpoints in the table": endpoints})
+    for database in (SQLITE, POSTGRES):
+        with on(bench, database) as here:
+            here.begin()
+            note(record, database, here.rates(rounds, deliveries), here.delays(rounds, samples))
+            add_endpoints(here.ports, endpoints)
+            where = f"{database}, {endpoints:,} endpoints"
+            note(record, where, here.rates(rounds, deliveries), here.delays(rounds, samples))
+    return record
 
 
 @contextmanager
-def prepared(folder: Path) -> Iterator[Bench]:
-    """Everything that is measured or measured against, in a folder."""
-    (folder / "peer.py").write_text(PEER)
-    (folder / "steps.py").write_text("crew = [lambda: None]\n")
-    (folder / "deployments.toml").write_text('[deployments.bench]\nfunctions = "steps:crew"\n')
-    environment = {
-        "ORCHESTRATOR_DATA": str(folder / "data"),
-        "ORCHESTRATOR_DEPLOYMENTS": str(folder / "deployments.toml"),
-        "ORCHESTRATOR_WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
-        "ORCHESTRATOR_WEBHOOK_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-        "ORCHESTRATOR_LOG_LEVEL": "error",
-    }
-    os.environ.update(environment)
-    settings = Settings()
-    settings.data.mkdir()
-    with EmbeddedBroker(settings.data) as broker, receiver() as url:
-        migrate.upgrade(settings.resolved_database_url)
-        ports = make_ports(settings)
-        environment["BENCH_BROKER"] = broker.url
-        yield Bench(folder, settings, ports, broker.url, url, environment)
+def on(bench: Bench, database: str) -> Iterator[Webhooks]:
+    """Workers, a sweep, and two receivers: one of them may hang."""
+    url, folder = bench.databases.new(database), bench.new_folder("webhooks")
+    with ExitStack() as stack:
+        well, ill = (stack.enter_context(receiver()) for _ in range(2))
+        here = stack.enter_context(place(folder, url, {"bench": "bench_jobs:unheard"}, **SETTINGS))
+        options = ("-P", "threads", "-c")
+        ours = stack.enter_context(here.worker("workers.app", "webhooks", *options, "10"))
+        jobs = stack.enter_context(here.worker("bare_jobs", "bare", *options, str(THREADS)))
+        stack.enter_context(here.sweep())
+        loop = stack.enter_context(
+            Side(
+                "sides/post_loop.py",
+                bench.new_folder("loop"),
+                {"url": f"{well}/fast", "threads": THREADS, "body": BODY, "secret": SECRET},
+            )
+        )
+        published = Published(here.broker)
+        ports = make_ports(here.settings, published.publish)
+        app = Celery("bare", broker=here.broker)
+        app.conf.update(task_ignore_result=True, task_default_queue="bare")
+        post = app.signature("post", args=(f"{well}/fast", BODY))
+        yield Webhooks(ports, published, well, ill, ours, jobs, loop, post)
         ports.store.dispose()
+
+
+@dataclass
+class Webhooks:
+    """What deliveries are committed to, and who else sends the same."""
+
+    ports: Ports
+    published: Published
+    well: str
+    ill: str
+    ours: Worker
+    jobs: Worker
+    loop: Side
+    post: Signature
+
+    def begin(self) -> None:
+        """Both receivers come to be known as well."""
+        requests.get(f"{self.ill}/let-go", timeout=5)
+        self._commit(f"{self.ill}/hang", 1)
+        self.deliver(1)
+
+    def rates(self, rounds: int, count: int) -> dict[str, list[Sample]]:
+        """Deliveries a second of each in turn; Celery's jobs, which are slow, get a tenth."""
+        sides = {
+            OURS: partial(self.deliver, count),
+            LOOP: partial(self._bare, count // THREADS * THREADS),
+            JOBS: partial(self._by_jobs, count // 10),
+        }
+        return in_turn(sides, rounds)
+
+    def deliver(self, count: int) -> Sample:
+        """Ours, committed in one transaction while the worker is stopped."""
+        self._get("expect", count)
+        with self.ours.paused():
+            self._commit(f"{self.well}/fast", count)
+            spent, began = self.ours.cpu_of_all(), time.time()
+        return self._rate(count, began) | {"cpu": (self.ours.cpu_of_all() - spent) * 1000 / count}
+
+    def _bare(self, count: int) -> Sample:
+        taken = self.loop.run(count)
+        return {"rate": count / taken["wall"], "cpu": taken["cpu"] * 1000 / count}
+
+    def _by_jobs(self, count: int) -> Sample:
+        self._get("expect", count)
+        with self.jobs.paused():
+            for _ in range(count):
+                self.post.apply_async()
+            began = time.time()
+        return self._rate(count, began)
+
+    def _rate(self, count: int, began: float) -> Sample:
+        seconds = float(self._get("last")) - began
+        time.sleep(AFTERWARDS)
+        return {"rate": count / seconds}
+
+    def delays(self, rounds: int, samples: int) -> dict[str, list[Sample]]:
+        """Delays alone and beside an endpoint that hangs, in turn."""
+        sides = {
+            ALONE: partial(self._delays, samples),
+            BESIDE: partial(self._beside, samples),
+        }
+        return in_turn(sides, rounds)
+
+    def _beside(self, samples: int) -> Sample:
+        """It holds its threads for all of this time: a try ends after 15 s."""
+        requests.get(f"{self.ill}/hold", timeout=5)
+        self._commit(f"{self.ill}/hang", HANGING)
+        time.sleep(AFTERWARDS)
+        taken = self._delays(samples)
+        requests.get(f"{self.ill}/let-go", timeout=5)
+        time.sleep(AFTERWARDS)
+        return taken
+
+    def _delays(self, samples: int) -> Sample:
+        self._get("expect", samples)
+        sent = {}
+        for _ in range(samples):
+            (delivery_id,) = self._commit(f"{self.well}/fast", 1)
+            sent[delivery_id] = self.published.at
+            time.sleep(EVERY)
+        self._get("last")
+        arrived = requests.get(f"{self.well}/arrivals", timeout=5).json()
+        taken = [(arrived[each] - committed) * 1000 for each, committed in sent.items()]
+        return {"median": at(taken, 0.5), "p99": at(taken, 0.99)}
+
+    def _get(self, path: str, count: int | None = None) -> str:
+        asked = f"{self.well}/{path}" + ("" if count is None else f"?{count}")
+        return requests.get(asked, timeout=300).text
+
+    def _commit(self, url: str, count: int) -> list[str]:
+        """Write deliveries to an endpoint, as an execution's transaction does."""
+
+        def write(tx: Transaction) -> list[str]:
+            now = self.ports.clock.now()
+            endpoint_id = tx.endpoints.ensure("bench", url, None, now)
+            execution = new_execution(self.ports)
+            tx.executions.add(execution)
+            about = (self.ports, execution.id, endpoint_id)
+            deliveries = [new_delivery(*about, number, timedelta()) for number in range(count)]
+            tx.deliveries.add(deliveries)
+            wake_endpoints(tx, [endpoint_id], now)
+            return [delivery.id for delivery in deliveries]
+
+        return self.ports.store.transact(write)
 
 
 @contextmanager
 def receiver() -> Iterator[str]:
     """A receiver in a process of its own; gives its URL."""
-    command = [sys.executable, __file__, RECEIVER]
+    command = [sys.executable, str(Path(BENCH) / "sides" / "receiver.py")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
@@ -288,88 +215,25 @@ def receiver() -> Iterator[str]:
         process.wait()
 
 
-class Receiver(asyncio.Protocol):
-    """As little HTTP as the benchmark needs, so that the receiver is never what is measured."""
-
-    received = 0
-    held: set[Receiver] = set()  # noqa: RUF012 - shared by all connections, on purpose
-    arrived: dict[str, float] = {}  # noqa: RUF012 - shared by all connections, on purpose
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the connection alive."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self.buffer = b""
-
-    def connection_lost(self, _: Exception | None) -> None:
-        """Whoever was kept waiting has given up."""
-        Receiver.held.discard(self)
-
-    def data_received(self, data: bytes) -> None:
-        """Answer each request as soon as all of it is there."""
-        self.buffer += data
-        head, end, rest = self.buffer.partition(b"\r\n\r\n")
-        if not end or len(rest) < content_length(head):
-            return
-        self.buffer = b""
-        path = head.split(b" ", 2)[1]
-        if path.startswith(b"/hang"):
-            Receiver.held.add(self)
-        else:
-            answer = self.answer(path, head)
-            length = str(len(answer)).encode()
-            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: " + length + b"\r\n\r\n")
-            self.transport.write(answer)
-
-    def answer(self, path: bytes, head: bytes) -> bytes:
-        """What is asked for; a delivery is noted."""
-        if path == b"/count":
-            return str(Receiver.received).encode()
-        if path == b"/held":
-            return str(len(Receiver.held)).encode()
-        if path == b"/arrivals":
-            return json.dumps(Receiver.arrived).encode()
-        if path == b"/forget":
-            Receiver.arrived.clear()
-            return b""
-        Receiver.received += 1
-        Receiver.arrived.setdefault(header(head, b"webhook-id").decode(), time.time())
-        return b""
-
-
-def header(head: bytes, name: bytes) -> bytes:
-    """The value of a header, empty where it is absent."""
-    for line in head.split(b"\r\n")[1:]:
-        key, _, value = line.partition(b":")
-        if key.lower() == name:
-            return value.strip()
-    return b""
-
-
-def content_length(head: bytes) -> int:
-    """How long the body is."""
-    return int(header(head, b"content-length") or 0)
-
-
-async def be_the_receiver() -> None:
-    """Serve until killed."""
-    server = await asyncio.get_running_loop().create_server(Receiver, "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
-
-
-def until(condition: Any) -> None:
-    """Wait, with an end."""
-    give_up = time.monotonic() + 300
-    while not condition():
-        if time.monotonic() > give_up:
-            raise TimeoutError
-        time.sleep(0.02)
-
-
-if __name__ == "__main__":
-    if RECEIVER in sys.argv:
-        with suppress(KeyboardInterrupt):
-            asyncio.run(be_the_receiver())
-    else:
-        main()
+def note(
+    record: Record,
+    where: str,
+    rates: dict[str, list[Sample]],
+    delays: dict[str, list[Sample]],
+) -> None:
+    """Rates, CPU, delays, and the ratios."""
+    for name, samples in rates.items():
+        record.measure(f"{name}, {where}", "deliveries a second", values(samples, "rate"))
+    for name in (OURS, LOOP):
+        record.measure(f"a delivery of {name}, {where}", "CPU ms", values(rates[name], "cpu"))
+    ours = values(rates[OURS], "rate")
+    for name, aim in ((LOOP, at_least(0.8)), (JOBS, None)):
+        paired = ratios(ours, values(rates[name], "rate"))
+        record.ratio(f"deliveries a second, {where}", name, paired, aim)
+    for quantity, shown in (("median", "median"), ("p99", "99th percentile")):
+        for name, samples in delays.items():
+            what = f"commit to arrival {name}, {shown} of a round, {where}"
+            record.measure(what, "ms", values(samples, quantity))
+        paired = ratios(values(delays[BESIDE], quantity), values(delays[ALONE], quantity))
+        what = f"commit to arrival {BESIDE}, {shown}, {where}"
+        record.ratio(what, "the same alone", paired, at_most(1.5, of="high"))

@@ -58,7 +58,7 @@ def number(value: float) -> str:
 
 ORDER = (
     "cycle", "step", "service_cycle", "start", "load", "idle", "history", "outputs",
-    "flows", "webhooks", "races", "listeners", "waiting",
+    "flows", "webhooks", "races", "storm", "inbox", "analytics", "listeners", "waiting",
 )  # fmt: skip
 """In which order the page shows them."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,12 +16,15 @@ from harness.record import BENCH
 
 SUPPORT = BENCH.parent / "tests" / "support"
 
+PATIENCE = 300.0
+"""Seconds that a side may take for one turn, or to begin."""
+
 
 class Side:
     """A script of ``sides/`` or ``peers/`` that runs ``count`` of something at a time.
 
     ``python`` is the interpreter of its environment, ``arguments`` what the script is made with.
-    Raises RuntimeError, with the end of what it wrote, where it ends by itself.
+    Raises RuntimeError, with the end of what it wrote, where it ends by itself or says nothing.
     """
 
     def __init__(
@@ -71,11 +75,48 @@ class Side:
         return told
 
     def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+        told = self._process.stdout
+        assert told is not None
+        if not select.select([told], [], [], PATIENCE)[0]:
+            return ""
+        return told.readline().strip()
 
     def _end_of_log(self) -> str:
         return "\n".join(self._log.read_text(errors="replace").splitlines()[-15:])
+
+
+class Restarted:
+    """A side that is started again where it gives up in the middle of a turn, with a new database.
+
+    ``gave_up`` has the last line of what it wrote, for each time. Raises RuntimeError where it does
+    not start at first.
+    """
+
+    def __init__(self, make: Callable[[], Side]) -> None:
+        self._make = make
+        self.gave_up: list[str] = []
+        self._side = make().__enter__()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._side.__exit__()
+
+    def run(self, count: int) -> Sample:
+        """As a side does; nothing where it gave up again and again."""
+        for _ in range(TRIES):
+            try:
+                return self._side.run(count)
+            except (RuntimeError, OSError) as error:
+                self.gave_up.append(str(error).splitlines()[-1] if str(error) else "no word")
+                self._side.__exit__()
+                self._side = self._make().__enter__()
+        return {}
+
+
+TRIES = 2
+"""How often a turn is tried."""
 
 
 def plain_environment(folder: Path, more: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,12 +68,23 @@ class Place:
         """A worker that consumes the queue for as long as the context lasts."""
         command = [sys.executable, "-W", "ignore", "-m", "celery", "-A", app, "worker"]
         command += ["-Q", queue, "--without-mingle", "--without-gossip", "-l", "ERROR", *options]
-        with (self.folder / f"{queue}.log").open("ab") as log:
+        with self._process(queue, command) as pid:
+            yield Worker(pid)
+
+    @contextmanager
+    def sweep(self) -> Iterator[None]:
+        """A sweep for as long as the context lasts."""
+        with self._process("sweep", [sys.executable, "-m", "orchestrator", "sweep"]):
+            yield
+
+    @contextmanager
+    def _process(self, name: str, command: Sequence[str]) -> Iterator[int]:
+        with (self.folder / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 command, env=dict(self.environment), cwd=self.folder, stdout=log, stderr=log
             )
         try:
-            yield Worker(process.pid)
+            yield process.pid
         finally:
             process.terminate()
             process.wait()
