@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from orchestrator.domain.machine import Machine, Transition
 
@@ -98,7 +99,7 @@ class Delivery:
     def drop(self, now: datetime, reason: str) -> Delivery:
         """Cancelled without a try: its endpoint is disabled."""
         state = DELIVERY.follow("cancel", self.state)
-        return replace(self._released(), state=state, finished_at=now, reason=reason)
+        return self._released(state=state, finished_at=now, reason=reason)
 
     def give_back(self) -> Delivery:
         """Claimed, but not tried: whoever comes next may have it. Uses up no attempt."""
@@ -106,14 +107,13 @@ class Delivery:
 
     def wait_for_key(self, until: datetime, reason: str) -> Delivery:
         """Claimed, but its body cannot be read here. Uses up no attempt."""
-        return replace(self._released(), due_at=until, wake_at=until, publishes=0, reason=reason)
+        return self._released(due_at=until, wake_at=until, publishes=0, reason=reason)
 
     def retry(self, due_at: datetime, reason: str) -> Delivery:
         """The attempt failed; try again at ``due_at``."""
         state = DELIVERY.follow("retry", self.state)
-        return replace(
-            self._tried(state), due_at=due_at, wake_at=due_at, publishes=0, reason=reason
-        )
+        again = {"due_at": due_at, "wake_at": due_at, "publishes": 0}
+        return self._tried(state, reason, **again)
 
     def replay(self, now: datetime) -> Delivery:
         """A person asked for it again: the full schedule anew, under the same id."""
@@ -131,13 +131,14 @@ class Delivery:
 
     def _ended(self, transition: str, now: datetime, reason: str | None) -> Delivery:
         state = DELIVERY.follow(transition, self.state)
-        return replace(self._tried(state), finished_at=now, reason=reason)
+        return self._tried(state, reason, finished_at=now)
 
-    def _tried(self, state: DeliveryState) -> Delivery:
-        return replace(self._released(), state=state, attempts=self.attempts + 1)
+    def _tried(self, state: DeliveryState, reason: str | None, **more: Any) -> Delivery:
+        attempts = self.attempts + 1
+        return self._released(state=state, attempts=attempts, reason=reason, **more)
 
-    def _released(self) -> Delivery:
-        return replace(self, claimed_by=None, lease_until=None)
+    def _released(self, **more: Any) -> Delivery:
+        return replace(self, claimed_by=None, lease_until=None, **more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,8 @@ def judge(
     """Say what the result of a try means. ``jitter`` is drawn from -1 to 1."""
     if result.succeeded:
         health = endpoint.health.succeeded(now, result)
-        return Verdict("deliver", delivery.deliver(now), replace(endpoint, health=health))
+        well = endpoint if health is endpoint.health else replace(endpoint, health=health)
+        return Verdict("deliver", delivery.deliver(now), well)
     health = _after_failure(endpoint, result, now, jitter)
     failed = replace(endpoint, health=health)
     why_off = _reason_to_disable(failed, result, now)

@@ -60,6 +60,8 @@ class Health:
 
     def succeeded(self, now: datetime, result: SendResult) -> Health:
         """The receiver took something."""
+        if self._knows_of_success(now, result):
+            return self
         return replace(
             self,
             slowness=self.slowness // 2,
@@ -69,6 +71,12 @@ class Health:
             last_status=result.status,
             last_error=None,
         )
+
+    def _knows_of_success(self, now: datetime, result: SendResult) -> bool:
+        """All that a batch sends is judged at one moment: the first success says all of it."""
+        has_trouble = self.slowness or self.quiet_until or self.failing_since or self.last_error
+        seen = (self.last_success_at, self.last_status)
+        return not has_trouble and seen == (now, result.status)
 
     def failed(self, now: datetime, result: SendResult) -> Health:
         """The receiver did not take something."""

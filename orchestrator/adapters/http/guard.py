@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import urlsplit
 
@@ -112,6 +113,7 @@ class Guard:
             )
 
 
+@lru_cache(1024)
 def _parsed(url: str) -> Target:
     """Read the URL with the parser that sends it, so that both see the same host."""
     if _UNPRINTABLE.search(url):

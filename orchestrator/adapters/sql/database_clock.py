@@ -22,16 +22,20 @@ def database_time(connection: Connection, plus: timedelta = timedelta()) -> Colu
 
     SQLite lives in this process: its clock is the machine's.
     """
-    known = _known_time(connection)
+    known = known_time(connection)
     if known is not None:
         return literal(known + plus, Utc())
-    # Not now(): that stands still while a transaction waits for a lock.
-    return func.clock_timestamp(type_=DateTime(timezone=True)) + literal(plus)
+    return clock_of_database() + literal(plus)
+
+
+def clock_of_database() -> ColumnElement[datetime]:
+    """PostgreSQL's own; not now(), which stands still while a transaction waits for a lock."""
+    return func.clock_timestamp(type_=DateTime(timezone=True))
 
 
 def read_clock(connection: Connection) -> datetime:
     """The time now, aware, in UTC."""
-    known = _known_time(connection)
+    known = known_time(connection)
     if known is not None:
         return known
     row = _CLOCK.first(connection, {})
@@ -40,10 +44,10 @@ def read_clock(connection: Connection) -> datetime:
     return cast("datetime", row[0]).astimezone(UTC)
 
 
-_CLOCK = Prepared(select(func.clock_timestamp(type_=DateTime(timezone=True))))
+_CLOCK = Prepared(select(clock_of_database()))
 
 
-def _known_time(connection: Connection) -> datetime | None:
+def known_time(connection: Connection) -> datetime | None:
     """The time where it is known here; None where the database has to be asked."""
     clock: Clock | None = connection.get_execution_options().get("clock")
     if clock is not None:

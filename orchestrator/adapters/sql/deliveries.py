@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import accumulate
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +29,7 @@ from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import MOST, Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import (
     deliveries,
@@ -63,10 +65,13 @@ _CHANGES = (
 )
 """What of a delivery changes after it was written."""
 
-_WRITE = (
+_READ = attrgetter(*_CHANGES)
+
+_WRITE = Prepared(
     update(deliveries)
     .where(_c.id == bindparam("was_id"))
-    .values(version=_c.version + 1, **{name: bindparam(f"new_{name}") for name in _CHANGES})
+    .values(version=_c.version + 1, **{name: bindparam(f"new_{name}") for name in _CHANGES}),
+    (),
 )
 
 _LINES = select(
@@ -166,11 +171,12 @@ class SqlDeliveries:
         Notices come first, since a person waits to be asked; then first attempts: what fails again
         and again does not hold up what is new.
         """
-        due = self._due(endpoint_id, is_notice, now, limit)
-        for state in (DeliveryState.PENDING, DeliveryState.RETRYING):
+        due: dict[str, int] = {}
+        for statement in _due():
             if len(due) < limit:
-                others = (_c.state == state) & ~is_notice
-                due |= self._due(endpoint_id, others, now, limit - len(due))
+                bound = {"endpoint_id": endpoint_id, "now": now, "most": limit - len(due)}
+                rows = statement.all(self._connection, bound)
+                due |= {row[0]: row[1] for row in rows}
         ids = _within(CLAIM_BYTES, due) if bodies else list(due)
         if not ids:
             return Claim((), is_full=False)
@@ -190,20 +196,6 @@ class SqlDeliveries:
         in_order = tuple(sorted(claimed, key=lambda delivery: ids.index(delivery.id)))
         return Claim(in_order, is_full=len(ids) == limit or len(ids) < len(due))
 
-    def _due(
-        self, endpoint_id: str, which: ColumnElement[bool], now: datetime, limit: int
-    ) -> dict[str, int]:
-        """The ids of some that are due, with the sizes of their bodies."""
-        query = (
-            select(_c.id, _c.size)
-            .where(_c.endpoint_id == endpoint_id, delivery_waits, which)
-            .where(_c.due_at <= now, _free())
-            .order_by(_c.due_at, _c.sequence)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        return {row.id: row.size for row in self._connection.execute(query)}
-
     def has_due_notice(self, endpoint_id: str, now: datetime) -> bool:
         """Whether a human-input notice is due at the endpoint that nobody holds."""
         query = (
@@ -222,9 +214,24 @@ class SqlDeliveries:
         held = self._versions([outcome.before.id for outcome in outcomes])
         kept = [one for one in outcomes if held.get(one.before.id) == one.before.version]
         if kept:
-            self._connection.execute(_WRITE, [_changes(outcome.after) for outcome in kept])
+            self._write(kept)
             self._attempts.add([outcome.attempt for outcome in kept if outcome.attempt])
         return frozenset(outcome.before.id for outcome in kept)
+
+    def _write(self, outcomes: Sequence[Outcome]) -> None:
+        """In one statement what changes alike, as a whole batch does that arrived."""
+        alike: dict[tuple[tuple[str, Any], ...], list[Delivery]] = {}
+        for outcome in outcomes:
+            alike.setdefault(_changed(outcome), []).append(outcome.after)
+        single = [group[0] for group in alike.values() if len(group) == 1]
+        if single:
+            _WRITE.run_each(self._connection, list(map(_changes, single)))
+        for changed, group in alike.items():
+            if len(group) > 1:
+                ids = [delivery.id for delivery in group]
+                write = update(deliveries).where(_c.id.in_(ids))
+                values = {"version": _c.version + 1, **dict(changed)}
+                self._connection.execute(write.values(values))
 
     def _versions(self, ids: Sequence[str]) -> dict[str, int]:
         query = select(_c.id, _c.version).where(_c.id.in_(ids)).order_by(_c.id).with_for_update()
@@ -286,6 +293,23 @@ def _free() -> ColumnElement[bool]:
 
 
 @cache
+def _due() -> tuple[Prepared, ...]:
+    """Ids of some that are due at an endpoint, with the sizes of their bodies: notices first."""
+    states = (DeliveryState.PENDING, DeliveryState.RETRYING)
+    return tuple(
+        Prepared(
+            select(_c.id, _c.size)
+            .where(_c.endpoint_id == bindparam("endpoint_id"), delivery_waits, which)
+            .where(_c.due_at <= bindparam("now"), _free())
+            .order_by(_c.due_at, _c.sequence)
+            .limit(MOST)
+            .with_for_update(skip_locked=True)
+        )
+        for which in (is_notice, *((_c.state == state) & ~is_notice for state in states))
+    )
+
+
+@cache
 def to_wake() -> Select[tuple[str]]:
     """The query for endpoints that have something due, of one of each endpoint's deliveries."""
     each, now = waiting_endpoints(), bindparam("now", type_=Utc())
@@ -323,6 +347,14 @@ def _within(most: int, sizes: Mapping[str, int]) -> list[str]:
         for place, (id_, total) in enumerate(zip(sizes, totals, strict=True))
         if not place or total <= most
     ]
+
+
+def _changed(outcome: Outcome) -> tuple[tuple[str, Any], ...]:
+    """What of a delivery is no longer as it was, and what it is now."""
+    was, now = _READ(outcome.before), _READ(outcome.after)
+    return tuple(
+        (name, new) for name, old, new in zip(_CHANGES, was, now, strict=True) if new != old
+    )
 
 
 def _changes(after: Delivery) -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, Connection, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, or_, select, update
 
-from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.column_types import Utc
+from orchestrator.adapters.sql.database_clock import clock_of_database, database_time, known_time
+from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import MOST, insert_new, upsert
 from orchestrator.adapters.sql.schema import drains, wakeups
 from orchestrator.adapters.sql.sweeps import last_beat
@@ -50,19 +53,11 @@ class SqlDrains:
 
     def others(self, drain_id: str, endpoint_id: str, host_id: str) -> OtherDrains:
         """How many other drains there are, where this one would send."""
-        here, there = _c.endpoint_id == endpoint_id, _c.host_id == host_id
-        sends = _c.waits_since.is_(None)
-        query = (
-            select(
-                _count(sends & here),
-                _count(sends & there),
-                _count(sends & _c.unproven),
-                _count(~sends & there & ~here & _c.has_notice),
-            )
-            .where(_c.lease_until > database_time(self._connection))
-            .where(_c.id != drain_id)
-        )
-        return OtherDrains(*self._connection.execute(query).one())
+        bound = {"drain_id": drain_id, "endpoint_id": endpoint_id, "host_id": host_id}
+        now = known_time(self._connection)
+        statement = _others(by_database=now is None)
+        found = statement.first(self._connection, bound | {"now": now})
+        return OtherDrains(*found or (0, 0, 0, 0))
 
     def hold(
         self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, unproven: bool
@@ -120,6 +115,24 @@ class SqlDrains:
         """Forget what has lapsed at these endpoints."""
         gone = _c.endpoint_id.in_(endpoint_ids)
         self._connection.execute(delete(drains).where(gone, _has_lapsed()))
+
+
+@cache
+def _others(*, by_database: bool) -> Prepared:
+    """Counts of drains whose leases last, by the database's clock or by that time."""
+    here, there = _c.endpoint_id == bindparam("endpoint_id"), _c.host_id == bindparam("host_id")
+    sends = _c.waits_since.is_(None)
+    now = clock_of_database() if by_database else bindparam("now", type_=Utc())
+    return Prepared(
+        select(
+            _count(sends & here),
+            _count(sends & there),
+            _count(sends & _c.unproven),
+            _count(~sends & there & ~here & _c.has_notice),
+        )
+        .where(_c.lease_until > now)
+        .where(_c.id != bindparam("drain_id"))
+    )
 
 
 def _has_lapsed() -> ColumnElement[bool]:

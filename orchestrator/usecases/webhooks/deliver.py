@@ -39,7 +39,8 @@ def drain(ports: Ports, endpoint_id: str, worker: str) -> int:
     batch = next_batch(ports, work, None, (), pace.batch)
     while batch:
         tried = tuple(_send(ports, batch, pace))
-        batch = replace(batch, deliveries=tuple(map(_without_body, batch.deliveries)))
+        untried = map(_without_body, batch.deliveries[len(tried) :])
+        batch = replace(batch, deliveries=(*(one.delivery for one in tried), *untried))
         batch = next_batch(ports, work, batch, tried, 0 if pace.is_over else pace.batch)
     return pace.sent
 
