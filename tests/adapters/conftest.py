@@ -6,12 +6,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from databases import create_database, migrated_database
+from databases import create_database, empty, migrated_database
 
 from orchestrator.adapters.sql import Cipher, SqlStore, make_store, migrate
-from orchestrator.adapters.sql.schema import metadata
 from orchestrator.jobs import Job
 
 
@@ -72,8 +70,7 @@ def bare_postgres_database(postgres_server: str) -> str:
 
 @pytest.fixture
 def postgres_database(migrated_postgres: str) -> str:
-    with psycopg.connect(migrated_postgres, autocommit=True) as connection:
-        connection.execute(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+    empty(migrated_postgres)
     return migrated_postgres
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import time_machine
 import user_flows
 from calling import Caller
-from databases import migrated_database
+from databases import lent_database
 from function_flow_world import flow_over
 from post import Post, make_post
 from renamed_code import RAN
@@ -28,6 +29,13 @@ Flows = Callable[[str], Make]
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return migrated(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def postgres_database(postgres_server: str) -> Iterator[Callable[[], str]]:
+    """Gives URLs of empty databases."""
+    with ExitStack() as lent:
+        yield lambda: lent.enter_context(lent_database(postgres_server))
 
 
 @pytest.fixture
@@ -55,11 +63,10 @@ def a_world_of_each(
         yield a_world
         return
     made: list[World] = []
-    server = request.getfixturevalue("postgres_server")
+    database = request.getfixturevalue("postgres_database")
 
     def make(*tasks: str, **settings: Any) -> World:
-        url = migrated_database(server)
-        made.append(world_over(url, plan_of(*tasks), **settings))
+        made.append(world_over(database(), plan_of(*tasks), **settings))
         return made[-1]
 
     yield make
@@ -111,9 +118,9 @@ def post(tmp_path: Path, template: Path) -> Iterator[Post]:
 
 
 @pytest.fixture
-def postgres_post(post: Post, postgres_server: str) -> Iterator[Post]:
+def postgres_post(post: Post, postgres_database: Callable[[], str]) -> Iterator[Post]:
     """The post office with its rows in a PostgreSQL."""
-    url = migrated_database(postgres_server)
+    url = postgres_database()
     post.ports.store.dispose()
     store = make_store(url, publish=post.jobs.append, cipher=Cipher("a key"), clock=post.clock)
     post.ports = replace(post.ports, store=store)
@@ -162,7 +169,7 @@ def a_flow_of_each(request: pytest.FixtureRequest, flows: Flows) -> Make:
     if request.param == "sqlite":
         on_sqlite: Make = request.getfixturevalue("a_flow")
         return on_sqlite
-    return flows(migrated_database(request.getfixturevalue("postgres_server")))
+    return flows(request.getfixturevalue("postgres_database")())
 
 
 @pytest.fixture
