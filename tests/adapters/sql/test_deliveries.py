@@ -182,6 +182,28 @@ def test_an_outcome_is_stored_with_its_attempt(
     )
 
 
+def test_a_batch_is_recorded_as_what_became_of_each(
+    store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
+) -> None:
+    add(store, *(new_delivery(sequence=number) for number in range(1, 6)))
+    one, two, three, four, five = claim(store, endpoint, now)
+    became = {
+        one: one.deliver(now),
+        two: two.deliver(now),
+        three: three.retry(now + MINUTE, "503"),
+        four: four.exhaust(now, "400"),
+        five: five.give_back(),
+    }
+
+    outcomes = [Outcome(before, after) for before, after in became.items()]
+    written = store.transact(lambda tx: tx.deliveries.record(outcomes))
+
+    assert written == {each.id for each in became}
+    for before, after in became.items():
+        found = store.read(lambda tx, before=before: tx.deliveries.get(before.id))
+        assert found == replace(after, version=before.version + 1)
+
+
 def test_the_outcome_of_a_lost_claim_is_not_written(
     store: SqlStore, new_delivery: NewDelivery, endpoint: str, now: datetime
 ) -> None:
