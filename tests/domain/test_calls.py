@@ -235,3 +235,23 @@ def test_where_all_is_live_a_tool_that_runs_once_gets_the_answer_that_there_is()
         calls.ended(calls.made)
     calls.find(asked("more"), once=False)
     assert serve(calls, asked("p", TOOL, "pay"), once=True) == 3
+
+
+BEGUN = RecordedCall(1, "write", TOOL, "pay", "p", ended=False)
+
+
+@pytest.mark.parametrize(
+    ("recorded_call", "is_found", "why"),
+    [
+        (BEGUN, False, "the call of pay was begun, and has no end"),
+        (replace(BEGUN, ended=True, note="too large"), False, "too large"),
+        (PAY, True, "a person was asked about the call of pay"),
+    ],
+)
+def test_what_was_found_without_an_answer_says_why_all_goes_live(
+    *, recorded_call: RecordedCall, is_found: bool, why: str
+) -> None:
+    calls = StepCalls([recorded_call])
+    found = calls.find(asked("p", TOOL, "pay"), once=True)
+    assert found == (recorded_call if is_found else None)
+    assert str(calls.ended(1)).endswith(f"; live from call 1: {why}")

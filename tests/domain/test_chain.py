@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestrator.domain.canonical import decode, encode, storable
-from orchestrator.domain.chain import Head, chained
+from orchestrator.domain.chain import Head, chained, digest_of
 from orchestrator.domain.record import Counts, StreamEnd, What, check, end_line, entry_line
 from orchestrator.domain.timeline import Entry, sealed
 
@@ -106,3 +107,8 @@ def test_a_chain_that_is_written_in_parts_is_the_same(entries: list[Entry], cut:
     _, rest = chained(head, entries[cut:])
 
     assert first + rest == chained(Head(), entries)[1]
+
+
+def test_a_digest_says_how_it_was_made() -> None:
+    made = hashlib.sha256(b'{"event":"x","place":1,"previous":null}').hexdigest()
+    assert digest_of(None, 1, {"event": "x"}, None) == f"sha256:{made}"

@@ -60,6 +60,7 @@ def test_what_was_rewound_stands_no_more_and_neither_does_the_rewind() -> None:
 def test_a_change_that_takes_nothing_back_stands_not_itself() -> None:
     renamed = entry(2, Cause.MIGRATE, change={"renamed": {}})
     assert numbers(standing([entry(1), renamed])) == [1]
+    assert standing([renamed]) == ()
 
 
 @pytest.mark.parametrize(("number", "stood"), [(1, [1]), (3, [1, 2, 3]), (4, [1])])

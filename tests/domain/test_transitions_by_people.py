@@ -309,7 +309,7 @@ WROTE: list[tuple[str, Any, Callable[[Any], Any], dict[str, Any]]] = [
     ),
     (
         "a pause that is over",
-        Health(1, AT, AT),
+        Health(1, at(1), AT),
         lambda it: it.resume(at(1)),
         {"quiet_until": None},
     ),

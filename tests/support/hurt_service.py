@@ -139,7 +139,7 @@ class HurtService(Service):
         celery = ("celery", "--quiet", "-A", "workers.app", "worker", "-Q", "crews")
         options = ("-n", f"{name}@%h", "--concurrency", "1", "--without-mingle")
         worker = self.second(*celery, *options, "--without-gossip", **environment)
-        self.until(lambda: any(each.startswith(f"{name}@") for each in self._workers()), 60.0)
+        self.until(lambda: any(each.startswith(f"{name}@") for each in self._workers()), 150.0)
         return worker
 
     def _workers(self) -> tuple[str, ...]:
