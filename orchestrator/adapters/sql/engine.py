@@ -14,10 +14,11 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator.adapters.sql.limits import ConnectionLimits
-from orchestrator.adapters.sql.prepared import run_plain
+from orchestrator.adapters.sql.prepared import run_on_cursor, run_plain
+from orchestrator.adapters.sql.write_lock import PATIENCE, WriteLock
 
 _PRAGMAS = (
-    "PRAGMA busy_timeout = 5000",  # first: the next one may have to wait
+    f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}",  # first: the next one may have to wait
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
 )
@@ -51,7 +52,7 @@ def make_engine(
 def reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read: each sees one moment throughout."""
     if _is_sqlite(engine.url):
-        return engine.execution_options(sqlite_begin="BEGIN")
+        return engine.execution_options(sqlite_reads=True)
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
@@ -134,6 +135,7 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
     engine = create_engine(
         url, pool_size=5, max_overflow=40, connect_args={"factory": _SqliteConnection}
     )
+    lock = WriteLock()
     pragmas = (*_PRAGMAS, f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
 
     @event.listens_for(engine, "connect")
@@ -149,8 +151,10 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
             run_plain(connection, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.info["durable"] = durable
         # A transaction that may write takes the lock before it reads what it decides by.
-        options = connection.get_execution_options()
-        run_plain(connection, options.get("sqlite_begin", "BEGIN IMMEDIATE"))
+        if connection.get_execution_options().get("sqlite_reads"):
+            run_plain(connection, "BEGIN")
+        else:
+            run_on_cursor(connection, "BEGIN IMMEDIATE", lock.begin)
 
     return engine
 

@@ -47,7 +47,7 @@ class Prepared:
             compiled.learn(cursor)
             return cursor.fetchall()
 
-        return compiled.read(_on_cursor(connection, compiled.sql, fetch))
+        return compiled.read(run_on_cursor(connection, compiled.sql, fetch))
 
     def first(self, connection: Connection, values: Values) -> Sequence[Any] | None:
         """The first row that a SELECT finds."""
@@ -66,7 +66,7 @@ class Prepared:
             cursor.execute(compiled.sql, bound)
             return cursor.rowcount
 
-        return _on_cursor(connection, compiled.sql, write)
+        return run_on_cursor(connection, compiled.sql, write)
 
     def run_each(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Run an INSERT or UPDATE for each of several rows."""
@@ -82,7 +82,7 @@ class Prepared:
             else:
                 cursor.executemany(compiled.sql, bound)
 
-        _on_cursor(connection, compiled.sql, write)
+        run_on_cursor(connection, compiled.sql, write)
 
     def _for(self, connection: Connection) -> _Compiled:
         if not connection.in_transaction():
@@ -135,7 +135,7 @@ def _name(place: int) -> str:
 
 def run_plain(connection: Connection, sql: str) -> None:
     """Run SQL that binds and returns nothing."""
-    _on_cursor(connection, sql, lambda cursor: cursor.execute(sql))
+    run_on_cursor(connection, sql, lambda cursor: cursor.execute(sql))
 
 
 class _Compiled:
@@ -222,7 +222,8 @@ def _is_watched(connection: Connection) -> bool:
     return bool(dispatch.before_cursor_execute or dispatch.after_cursor_execute)
 
 
-def _on_cursor(connection: Connection, sql: str, use: Callable[[DBAPICursor], T]) -> T:
+def run_on_cursor(connection: Connection, sql: str, use: Callable[[Any], T]) -> T:
+    """Use a cursor of the driver's own; its errors come as SQLAlchemy raises those of the SQL."""
     cursor = connection.connection.cursor()
     try:
         return use(cursor)
