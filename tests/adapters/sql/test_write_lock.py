@@ -53,9 +53,11 @@ def test_who_waits_too_long_is_told_so(
     assert second.execute("PRAGMA busy_timeout").fetchone() == (20,)
 
 
+@pytest.mark.timeout(20)
 def test_what_else_is_wrong_is_told_at_once(
-    cursors: tuple[sqlite3.Cursor, sqlite3.Cursor],
+    cursors: tuple[sqlite3.Cursor, sqlite3.Cursor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(write_lock, "PATIENCE", 3600.0)
     first, _ = cursors
     lock = WriteLock()
     lock.begin(first)
