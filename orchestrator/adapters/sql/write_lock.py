@@ -1,7 +1,7 @@
 """Waiting for SQLite's write lock, of which there is one for all processes.
 
-SQLite's own way to wait sleeps for ever longer, up to a tenth of a second, while the lock is free
-most of that time: several writers got a fraction of what one gets, and the unlucky waited long.
+SQLite's own way to wait sleeps for ever longer, up to a tenth of a second, and whoever comes just
+as the lock is free gets it: among many writers the unlucky waited for seconds.
 """
 
 from __future__ import annotations
