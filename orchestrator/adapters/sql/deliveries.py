@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from functools import cache
 from itertools import accumulate
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     Connection,
     Select,
     bindparam,
     case,
     delete,
-    exists,
-    func,
     literal,
     select,
     update,
@@ -29,18 +25,17 @@ from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import database_time
+from orchestrator.adapters.sql.due_deliveries import due, is_free, to_wake
 from orchestrator.adapters.sql.prepared import Prepared
-from orchestrator.adapters.sql.rows import MOST, Rows, inserting, values_of
+from orchestrator.adapters.sql.rows import Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import (
     deliveries,
     delivery_attempts,
     delivery_failed,
     delivery_waits,
-    endpoints,
     is_notice,
 )
-from orchestrator.adapters.sql.sweeps import last_beat
-from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
+from orchestrator.domain.delivery import Delivery, DeliveryAttempt
 from orchestrator.domain.retry import publish_again_at
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Claim, DeliveryFilter, Outcome, Position
@@ -171,13 +166,13 @@ class SqlDeliveries:
         Notices come first, since a person waits to be asked; then first attempts: what fails again
         and again does not hold up what is new.
         """
-        due: dict[str, int] = {}
-        for statement in _due():
-            if len(due) < limit:
-                bound = {"endpoint_id": endpoint_id, "now": now, "most": limit - len(due)}
+        sizes: dict[str, int] = {}
+        for statement in due():
+            if len(sizes) < limit:
+                bound = {"endpoint_id": endpoint_id, "now": now, "most": limit - len(sizes)}
                 rows = statement.all(self._connection, bound)
-                due |= {row[0]: row[1] for row in rows}
-        ids = _within(CLAIM_BYTES, due) if bodies else list(due)
+                sizes |= {row[0]: row[1] for row in rows}
+        ids = _within(CLAIM_BYTES, sizes) if bodies else list(sizes)
         if not ids:
             return Claim((), is_full=False)
         self._connection.execute(
@@ -194,14 +189,14 @@ class SqlDeliveries:
         found = self._rows.all(query.where(_c.id.in_(ids)))
         claimed = map(self._opened, found) if bodies else found
         in_order = tuple(sorted(claimed, key=lambda delivery: ids.index(delivery.id)))
-        return Claim(in_order, is_full=len(ids) == limit or len(ids) < len(due))
+        return Claim(in_order, is_full=len(ids) == limit or len(ids) < len(sizes))
 
     def has_due_notice(self, endpoint_id: str, now: datetime) -> bool:
         """Whether a human-input notice is due at the endpoint that nobody holds."""
         query = (
             select(_c.id)
             .where(_c.endpoint_id == endpoint_id, delivery_waits, is_notice)
-            .where(_c.due_at <= now, _free())
+            .where(_c.due_at <= now, is_free())
             .limit(1)
         )
         return self._connection.execute(query).first() is not None
@@ -253,7 +248,7 @@ class SqlDeliveries:
         """
         some = (
             select(_c.id)
-            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.wake_at <= now, _free())
+            .where(_c.endpoint_id == endpoint_id, delivery_waits, _c.wake_at <= now, is_free())
             .order_by(_c.wake_at)
             .limit(_WOKEN_AT_A_TIME)
             .with_for_update(skip_locked=True)
@@ -286,57 +281,6 @@ class SqlDeliveries:
             return replace(stored, body=self._cipher.unpack(stored.body or b""))
         except WrongKey:
             return replace(stored, body=None)
-
-
-def _free() -> ColumnElement[bool]:
-    return _c.claimed_by.is_(None) | (_c.lease_until < last_beat())
-
-
-@cache
-def _due() -> tuple[Prepared, ...]:
-    """Ids of some that are due at an endpoint, with the sizes of their bodies: notices first."""
-    states = (DeliveryState.PENDING, DeliveryState.RETRYING)
-    return tuple(
-        Prepared(
-            select(_c.id, _c.size)
-            .where(_c.endpoint_id == bindparam("endpoint_id"), delivery_waits, which)
-            .where(_c.due_at <= bindparam("now"), _free())
-            .order_by(_c.due_at, _c.sequence)
-            .limit(MOST)
-            .with_for_update(skip_locked=True)
-        )
-        for which in (is_notice, *((_c.state == state) & ~is_notice for state in states))
-    )
-
-
-@cache
-def to_wake() -> Select[tuple[str]]:
-    """The query for endpoints that have something due, of one of each endpoint's deliveries."""
-    each, now = waiting_endpoints(), bindparam("now", type_=Utc())
-    quiet = exists().where(endpoints.c.id == each.c.id, endpoints.c.quiet_until > now)
-    asleep = (
-        select(_c.wake_at)
-        .where(_c.endpoint_id == each.c.id, delivery_waits, _c.wake_at <= now, _free())
-        .order_by(_c.wake_at)
-        .limit(1)
-        .correlate(each)
-        .scalar_subquery()
-    )
-    since = select(each.c.id, asleep.label("since")).where(each.c.id.is_not(None), ~quiet)
-    found = since.subquery()
-    return select(found.c.id).where(found.c.since.is_not(None)).order_by(found.c.since).limit(MOST)
-
-
-def waiting_endpoints() -> CTE:
-    """The ids of the endpoints where deliveries wait, and NULL at the end.
-
-    It jumps from one endpoint to the next along an index, and so takes no longer where many wait.
-    """
-    first = select(func.min(_c.endpoint_id).label("id")).where(delivery_waits)
-    found = first.cte("waiting_endpoints", recursive=True)
-    beyond = select(func.min(_c.endpoint_id)).where(delivery_waits, _c.endpoint_id > found.c.id)
-    following = beyond.correlate(found).scalar_subquery()
-    return found.union_all(select(following).where(found.c.id.is_not(None)))
 
 
 def _within(most: int, sizes: Mapping[str, int]) -> list[str]:

@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 
 from orchestrator.adapters.sql import (
-    deliveries,
     drains,
+    due_deliveries,
     endpoints,
     executions,
     intake,
@@ -69,7 +69,7 @@ def _anything() -> Prepared:
         task_runs.LAPSED,
         task_runs.TO_WAKE,
         task_runs.HELD_DEPLOYMENTS,
-        deliveries.to_wake(),
+        due_deliveries.to_wake(),
         endpoints.PAST_PAUSE,
         drains.LAPSED,
         reviews.OVERDUE,

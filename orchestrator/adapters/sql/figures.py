@@ -20,7 +20,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from orchestrator.adapters.sql.deliveries import waiting_endpoints
+from orchestrator.adapters.sql.due_deliveries import waiting_endpoints
 from orchestrator.adapters.sql.rows import Rows
 from orchestrator.adapters.sql.schema import (
     checkpoints,
