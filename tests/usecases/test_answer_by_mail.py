@@ -23,6 +23,8 @@ from orchestrator.usecases.operations import take_mail as taking
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.operations.take_mail import Envelope, store_mail, take_mail
+from orchestrator.usecases.reviews import answer_by_mail as answering
+from orchestrator.usecases.reviews.respond import respond_with
 
 TAKEN, IGNORED, REFUSED = MailState.TAKEN, MailState.IGNORED, MailState.REFUSED
 QUOTE = (
@@ -336,6 +338,21 @@ def test_many_replies_at_once_are_all_taken_once(world: World) -> None:
         assert (review.state, review.words) == (ReviewState.ANSWERED, f"words {n}")
     kept = world.ports.store.read(lambda tx: tx.mails.page(MailFilter(state=TAKEN), None, 100))
     assert len({mail.execution_id for mail in kept}) == 20
+
+
+def test_a_mail_that_two_workers_have_at_once_is_taken(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def respond_after_the_other_worker(*said: Any) -> None:
+        respond_with(*said)
+        respond_with(*said)
+
+    execution_id = world.halted()
+    ask(world, execution_id)
+    monkeypatch.setattr(answering, "respond_with", respond_after_the_other_worker)
+    assert came(world, reply("Shorter")).state is TAKEN
+    assert review_of(world, execution_id).words == "Shorter"
+    assert told(world, execution_id) == []
 
 
 def test_mails_go_when_their_execution_is_purged(

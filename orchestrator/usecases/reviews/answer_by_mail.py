@@ -88,6 +88,11 @@ def _asked(tx: Transaction, mail: StoredMail, reply: Reply) -> _Asked | None:
     return _Asked(about, reply, recipient, review)
 
 
+def _again(ports: Ports, asked: _Asked) -> _Asked:
+    """What it is about, as that stands by now."""
+    return ports.store.read(lambda tx: _asked(tx, asked.mail, asked.reply)) or asked
+
+
 def _sender_objection(ports: Ports, asked: _Asked, proof: SenderProof) -> _Objection | None:
     if asked.reply.sender != asked.recipient.address:
         return _Objection(
@@ -118,6 +123,8 @@ def _decide(ports: Ports, asked: _Asked, now: datetime) -> _Objection | None:
     except Transient:
         raise
     except (AlreadyAnswered, NotPending) as error:
+        if _was_taken(_again(ports, asked), decision):
+            return None
         return _Objection(WhyRefused.CLOSED, error.message, Notice.CLOSED)
     except OrchestratorError as error:
         return _Objection(WhyRefused.NO_ANSWER, error.message)
@@ -140,7 +147,10 @@ def _lateness(asked: _Asked, now: datetime) -> _Objection | None:
 
 
 def _was_taken(asked: _Asked, decision: Decision) -> bool:
-    """Whether it was this very answer that counted, before a crash kept that from being noted."""
+    """Whether it was this very answer that counted.
+
+    A crash kept that from being noted, or another worker has the same mail at this moment.
+    """
     review, recipient = asked.review, asked.recipient
     said = (CHANNEL, decision.words)
     by = review.reviewer == recipient.address
