@@ -67,7 +67,9 @@ class SilentDoor:
 
 
 def _pump(source: socket.socket, target: socket.socket) -> None:
+    """Until the source has ended, however it did: the target is told of a reset as of an end."""
     with suppress(OSError):
         while data := source.recv(65536):
             target.sendall(data)
+    with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
