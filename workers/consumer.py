@@ -1,14 +1,18 @@
 """What takes messages from the broker: those that are no jobs are logged, counted and dropped.
 
 Celery's own would write their bodies to the log, secrets and all; and one whose body has not the
-form of a job ends its whole worker, with the message back in the broker for the next one.
+form of a job ends its whole worker, with the message back in the broker for the next one. And what
+a pool of threads asks of it would wait until something else happens.
 """
 
 # ruff: noqa: ARG002 - Celery calls them so
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from celery.worker import consumer
@@ -25,6 +29,21 @@ logger = logging.getLogger(__name__)
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
     """Celery's, named in the setting ``worker_consumer``."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        self._waker = _Waker()
+        super().__init__(*given, **options)
+
+    def register_with_event_loop(self, hub: Any) -> None:
+        """Celery's, at each connection, for a loop that can be woken."""
+        super().register_with_event_loop(hub)
+        self._waker.register(hub)
+
+    def call_soon(self, *given: Any, **options: Any) -> Any:
+        """Celery's, at once: what is acknowledged late makes room for the next job."""
+        promised = super().call_soon(*given, **options)
+        self._waker.wake()
+        return promised
 
     def create_task_handler(self, *given: Any, **options: Any) -> Callable[[Any], None]:
         """Celery's, for messages that have the form of a job."""
@@ -54,6 +73,32 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """It names a job that this version does not have."""
         _drop(self, message, Refusal.UNKNOWN_JOB, exc)
+
+
+class _Waker:
+    """Ends the wait of an event loop when another thread has work for it: kombu's goes on waiting.
+
+    Until a message comes, that is, or for up to ten seconds.
+    """
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        for end in (self._read, self._write):
+            os.set_blocking(end, False)
+        self._looping: threading.Thread | None = None
+
+    def register(self, hub: Any) -> None:
+        self._looping = threading.current_thread()
+        hub.add_reader(self._read, self._empty)
+
+    def wake(self) -> None:
+        if threading.current_thread() is not self._looping:
+            with suppress(BlockingIOError):  # full: it is about to wake
+                os.write(self._write, b"!")
+
+    def _empty(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._read, 65_536)
 
 
 def _require_form(message: Any) -> None:

@@ -83,6 +83,18 @@ def test_a_message_starts_an_execution_under_its_own_id_and_another_one_answers_
     assert work.runs == ["research", "write", "publish"]
 
 
+def test_many_messages_at_once_wait_for_no_more_than_a_thread(service: Service) -> None:
+    ids = [str(uuid4()) for _ in range(30)]
+    body = json.dumps([[], {"v": 1, "deployment": "nobody", "body": {"inputs": {}}}, {}])
+    service.broker.lpush("intake", *(_envelope(each, body) for each in ids))
+    service.until(lambda: _states(service, ids) == {"REFUSED"})
+
+
+def _states(service: Service, ids: list[str]) -> set[str | None]:
+    messages = service.ports.store.read(lambda tx: [tx.intake.get(each) for each in ids])
+    return {message.state if message else None for message in messages}
+
+
 def test_a_message_that_comes_twice_starts_one_execution(
     service: Service, kickoff: Send, work: Work
 ) -> None:
