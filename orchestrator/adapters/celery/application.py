@@ -67,7 +67,6 @@ def make_celery(
         # Redis' own client connects again by itself; a second try would be a second wait.
         task_publish_retry=not broker_url.startswith("redis"),
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0},
-        task_send_sent_event=True,
     )
     return app
 
