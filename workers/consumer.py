@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from celery.concurrency.thread import TaskPool as ThreadPool
 from celery.worker import consumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
@@ -26,6 +28,9 @@ _BAD_FORM = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 
 logger = logging.getLogger(__name__)
 
+# A signal for a child is not one for the loop of its parent.
+os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
+
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
     """Celery's, named in the setting ``worker_consumer``."""
@@ -33,6 +38,8 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
     def __init__(self, *given: Any, **options: Any) -> None:
         self._waker = _Waker()
         super().__init__(*given, **options)
+        if isinstance(self.pool, ThreadPool):
+            self.pool.on_apply = self._waker.woken_by_ends(self.pool.on_apply)
 
     def register_with_event_loop(self, hub: Any) -> None:
         """Celery's, at each connection, for a loop that can be woken."""
@@ -40,7 +47,7 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
         self._waker.register(hub)
 
     def call_soon(self, *given: Any, **options: Any) -> Any:
-        """Celery's, at once: what is acknowledged late makes room for the next job."""
+        """Celery's, at once."""
         promised = super().call_soon(*given, **options)
         self._waker.wake()
         return promised
@@ -76,9 +83,11 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
 
 
 class _Waker:
-    """Ends the wait of an event loop when another thread has work for it: kombu's goes on waiting.
+    """Ends the wait of an event loop for another thread: kombu's own ends with the next message.
 
-    Until a message comes, that is, or for up to ten seconds.
+    That is not asked for while as many jobs are under way as there are threads: the loop goes on
+    waiting, for up to ten seconds, when one of them has ended or is to be acknowledged. So it does
+    when a signal has told the worker to stop.
     """
 
     def __init__(self) -> None:
@@ -89,12 +98,23 @@ class _Waker:
 
     def register(self, hub: Any) -> None:
         self._looping = threading.current_thread()
+        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         hub.add_reader(self._read, self._empty)
 
     def wake(self) -> None:
         if threading.current_thread() is not self._looping:
             with suppress(BlockingIOError):  # full: it is about to wake
                 os.write(self._write, b"!")
+
+    def woken_by_ends(self, apply: Callable[..., Any]) -> Callable[..., Any]:
+        """The same way to give a job to a thread; its end wakes."""
+
+        def wakes_at_end(*given: Any, **options: Any) -> Any:
+            result = apply(*given, **options)
+            result.f.add_done_callback(lambda _: self.wake())
+            return result
+
+        return wakes_at_end
 
     def _empty(self) -> None:
         with suppress(BlockingIOError):

@@ -1,0 +1,28 @@
+"""A worker with threads takes jobs that come many at once as fast as its threads are free."""
+
+from __future__ import annotations
+
+import pytest
+from receiver import Receiver
+from service import Service
+from work import Work
+
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("e2e")]
+
+MANY = 60
+"""More than the worker of webhooks has threads, several times."""
+
+
+def test_webhooks_to_many_endpoints_wait_for_no_more_than_a_thread(
+    service: Service, receiver: Receiver, work: Work
+) -> None:
+    worker = service.process("webhooks")
+    worker.suspend()
+    executions = [
+        service.client.kickoff("plain", work.inputs(), crewWebhookUrl=f"{receiver.url}/{n}/crew")
+        for n in range(MANY)
+    ]
+    for execution_id in executions:
+        service.ended("plain", execution_id)
+    worker.resume()
+    service.until(lambda: all(receiver.of(each, "crew") for each in executions))
