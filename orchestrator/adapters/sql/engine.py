@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import sqlite3
 import time
 import weakref
 from typing import Any
@@ -15,7 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator.adapters.sql.limits import ConnectionLimits
 from orchestrator.adapters.sql.prepared import run_on_cursor, run_plain
-from orchestrator.adapters.sql.write_lock import PATIENCE, WriteLock
+from orchestrator.adapters.sql.write_lock import PATIENCE, SqliteConnection, WriteLock
 
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}",  # first: the next one may have to wait
@@ -131,9 +130,14 @@ def _asking_the_idle(engine: Engine) -> Engine:
 
 
 def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
-    # One connection for every thread of the API's pool: writers queue at the database, not here.
+    # One connection for every thread of the API's pool, and all are kept: to open one costs as much
+    # as a transaction.
     engine = create_engine(
-        url, pool_size=5, max_overflow=40, connect_args={"factory": _SqliteConnection}
+        url,
+        pool_size=45,
+        max_overflow=0,
+        pool_use_lifo=True,
+        connect_args={"factory": SqliteConnection},
     )
     lock = WriteLock()
     pragmas = (*_PRAGMAS, f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}")
@@ -161,37 +165,6 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
 
 def _is_durable(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get("durable", True))
-
-
-class _SqliteConnection(sqlite3.Connection):
-    """Its transactions end when they are told to.
-
-    SQLite keeps a read open, and the state of the database that it saw, past COMMIT and ROLLBACK
-    until the last cursor with unread rows is gone; an exception holds on to such a cursor. The next
-    BEGIN IMMEDIATE on this connection would fail, since others have written since.
-    """
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
-
-    def cursor(self, *args: Any, **kwargs: Any) -> Any:
-        made = super().cursor(*args, **kwargs)
-        self._cursors.add(made)
-        return made
-
-    def commit(self) -> None:
-        self._end_reads()
-        super().commit()
-
-    def rollback(self) -> None:
-        self._end_reads()
-        super().rollback()
-
-    def _end_reads(self) -> None:
-        for cursor in list(self._cursors):
-            cursor.close()
-        self._cursors.clear()
 
 
 def _forget_connections_in_children(engine: Engine) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
-from orchestrator.adapters.sql.rows import Rows, insert_new, values_of
+from orchestrator.adapters.sql.prepared import Prepared
+from orchestrator.adapters.sql.rows import Rows, insert_new, selecting, values_of
 from orchestrator.adapters.sql.schema import tokens
 from orchestrator.domain.token import Token
 
@@ -25,7 +26,7 @@ class SqlTokens:
 
     def by_hash(self, hashed: str) -> Token | None:
         """The token whose secret has this hash."""
-        return self._rows.first(self._rows.select().where(tokens.c.hash == hashed))
+        return self._rows.first(_BY_HASH, {"hash": hashed})
 
     def get(self, token_id: str) -> Token | None:
         """Read."""
@@ -44,3 +45,6 @@ class SqlTokens:
         """End a token; False when there is no live one with that id."""
         live = update(tokens).where(tokens.c.id == token_id, tokens.c.revoked_at.is_(None))
         return self._connection.execute(live.values(revoked_at=at)).rowcount == 1
+
+
+_BY_HASH = Prepared(selecting(tokens, Token).where(tokens.c.hash == bindparam("hash")))

@@ -11,6 +11,9 @@ import sqlite3
 import threading
 import time
 import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
 
 PAUSE = 0.001
 """Seconds between two looks at the lock: about as long as a transaction holds it."""
@@ -18,12 +21,19 @@ PAUSE = 0.001
 PATIENCE = 5.0
 """Seconds after which it counts as taken for good."""
 
+STREAK = 0.01
+"""Seconds for which threads of one process hand the lock on before other processes are let in."""
+
 
 class WriteLock:
-    """Takes the lock for the threads of this process, of which one at a time looks for it."""
+    """Takes the lock for the threads of this process, of which one at a time looks for it.
+
+    The next one begins as soon as the transaction of the one before has ended.
+    """
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
+        self._ended_at = self._streak_since = -float("inf")
         known = weakref.ref(self)
 
         def renew() -> None:
@@ -33,18 +43,90 @@ class WriteLock:
         os.register_at_fork(after_in_child=renew)
 
     def begin(self, cursor: sqlite3.Cursor) -> None:
-        """Begin a transaction that may write. Raises sqlite3.OperationalError after PATIENCE."""
+        """Begin a transaction that may write, on the cursor of a SqliteConnection.
+
+        Raises sqlite3.OperationalError after PATIENCE.
+        """
         until = time.monotonic() + PATIENCE
         turn = self._turn
         has_turn = turn.acquire(timeout=PATIENCE)
         try:
             cursor.execute("PRAGMA busy_timeout = 0")
+            self._let_others_in()
             while not _begun(cursor, is_last_try=time.monotonic() > until):
                 time.sleep(PAUSE)
-        finally:
+                self._streak_since = time.monotonic()
+        except BaseException:
             if has_turn:
                 turn.release()
+            raise
+        finally:
             cursor.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
+        if has_turn:
+            cast("SqliteConnection", cursor.connection).at_end = partial(self._end, turn)
+
+    def _end(self, turn: threading.Lock) -> None:
+        self._ended_at = time.monotonic()
+        turn.release()
+
+    def _let_others_in(self) -> None:
+        """Leave the lock alone for as long as others may sleep, where they had no chance of it."""
+        now = time.monotonic()
+        if now - self._ended_at > PAUSE:
+            self._streak_since = now
+        elif now - self._streak_since > STREAK:
+            time.sleep(1.5 * PAUSE)
+            self._streak_since = time.monotonic()
+
+
+class SqliteConnection(sqlite3.Connection):
+    """Its transactions end when they are told to, and it tells of that: ``at_end``, once.
+
+    SQLite keeps a read open, and the state of the database that it saw, past COMMIT and ROLLBACK
+    until the last cursor with unread rows is gone; an exception holds on to such a cursor. The next
+    BEGIN IMMEDIATE on this connection would fail, since others have written since.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.at_end: Callable[[], None] | None = None
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+
+    def cursor(self, *args: Any, **kwargs: Any) -> Any:
+        """One that is closed when the transaction ends, if it is still there."""
+        made = super().cursor(*args, **kwargs)
+        self._cursors.add(made)
+        return made
+
+    def commit(self) -> None:
+        """Also of what was read. Where it fails, a rollback is still to come."""
+        self._end_reads()
+        super().commit()
+        self._tell()
+
+    def rollback(self) -> None:
+        """Also of what was read."""
+        self._end_reads()
+        super().rollback()
+        self._tell()
+
+    def close(self) -> None:
+        """A transaction that was under way is rolled back."""
+        self._end_reads()
+        try:
+            super().close()
+        finally:
+            self._tell()
+
+    def _end_reads(self) -> None:
+        for cursor in list(self._cursors):
+            cursor.close()
+        self._cursors.clear()
+
+    def _tell(self) -> None:
+        if self.at_end is not None:
+            at_end, self.at_end = self.at_end, None
+            at_end()
 
 
 def _begun(cursor: sqlite3.Cursor, *, is_last_try: bool) -> bool:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from orchestrator.adapters.sql import write_lock
-from orchestrator.adapters.sql.write_lock import WriteLock
+from orchestrator.adapters.sql.write_lock import SqliteConnection, WriteLock
 
 
 @pytest.fixture
 def cursors(tmp_path: Path) -> Iterator[tuple[sqlite3.Cursor, sqlite3.Cursor]]:
     """Those of two connections to one database."""
+    options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False}
     made = [
-        sqlite3.connect(tmp_path / "a.db", isolation_level=None, check_same_thread=False)
-        for _ in range(2)
+        sqlite3.connect(tmp_path / "a.db", factory=SqliteConnection, **options) for _ in range(2)
     ]
     made[0].execute("PRAGMA journal_mode = WAL")
     yield made[0].cursor(), made[1].cursor()
@@ -34,9 +36,45 @@ def test_who_comes_second_waits(cursors: tuple[sqlite3.Cursor, sqlite3.Cursor]) 
     waiting.start()
     waiting.join(0.05)
     assert waiting.is_alive()
-    first.execute("COMMIT")
+    first.connection.commit()
     waiting.join(5)
     assert second.connection.in_transaction
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("end", ["commit", "rollback", "close"])
+def test_a_thread_of_the_same_process_is_next_without_looking(
+    cursors: tuple[sqlite3.Cursor, sqlite3.Cursor], monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(write_lock, "PAUSE", 3600.0)
+    monkeypatch.setattr(write_lock, "STREAK", 3600.0)
+    monkeypatch.setattr(write_lock, "PATIENCE", 3600.0)
+    first, second = cursors
+    lock = WriteLock()
+    lock.begin(first)
+    waiting = threading.Thread(target=lock.begin, args=(second,))
+    waiting.start()
+    waiting.join(0.05)
+    assert waiting.is_alive()
+    getattr(first.connection, end)()
+    waiting.join()
+    assert second.connection.in_transaction
+
+
+def test_other_processes_are_let_in_after_a_while(
+    cursors: tuple[sqlite3.Cursor, sqlite3.Cursor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(write_lock, "PAUSE", 3600.0)  # nothing counts as a pause by itself
+    monkeypatch.setattr(write_lock, "STREAK", 0.0)
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    first, second = cursors
+    lock = WriteLock()
+    for connection in (first.connection, second.connection, first.connection):
+        lock.begin(connection.cursor())
+        connection.commit()
+    assert len(pauses) == 2
+    assert min(pauses) > write_lock.PAUSE
 
 
 def test_who_waits_too_long_is_told_so(
@@ -48,7 +86,7 @@ def test_who_waits_too_long_is_told_so(
     lock.begin(first)
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         lock.begin(second)
-    first.execute("COMMIT")
+    first.connection.commit()
     lock.begin(second)
     assert second.execute("PRAGMA busy_timeout").fetchone() == (20,)
 
@@ -60,9 +98,10 @@ def test_what_else_is_wrong_is_told_at_once(
     monkeypatch.setattr(write_lock, "PATIENCE", 3600.0)
     first, _ = cursors
     lock = WriteLock()
-    lock.begin(first)
-    with pytest.raises(sqlite3.OperationalError, match="within a transaction"):
-        lock.begin(first)
+    first.execute("BEGIN")
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="within a transaction"):
+            lock.begin(first)
 
 
 def test_a_child_does_not_wait_for_its_parents_threads() -> None:
