@@ -111,6 +111,8 @@ def _routes(*, with_pages: bool) -> list[BaseRoute]:
     every = APIRouter(
         generate_unique_id_function=_operation_id, dependencies=[Depends(bind_path_ids)]
     )
+    # Routers are tried in this order, so what is called most comes first.
+    every.include_router(calls, prefix=base, dependencies=named, tags=["crews"])
     for router in (
         deliveries,
         endpoints,
@@ -134,7 +136,6 @@ def _routes(*, with_pages: bool) -> list[BaseRoute]:
         *(importlib.import_module(PAGES).PAGES if with_pages else ()),
     ):
         every.include_router(router)
-    every.include_router(calls, prefix=base, dependencies=named, tags=["crews"])
     every.add_api_route(base, healthy, dependencies=named, include_in_schema=False)
-    every.include_router(calls, include_in_schema=False)
+    every.include_router(calls, include_in_schema=False)  # the last: it takes almost any path
     return every.routes

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, Response
 
-from orchestrator.api.common.access import CrewCaller, Secret, World, known_caller, viewer_of_crew
+from orchestrator.api.common.access import CrewCaller, Secret, World, find_crew, known_caller
 from orchestrator.api.platform.calls import healthy
 from orchestrator.api.probes import message_of, read_health
+from orchestrator.domain.permission import Permission
 
 front_page = APIRouter(include_in_schema=False)
 
@@ -52,4 +53,5 @@ async def at_the_root(request: Request, ports: World, secret: Secret) -> Respons
 
 
 def _crew_caller(request: Request, ports: World, secret: Secret) -> CrewCaller:
-    return viewer_of_crew(request, ports, known_caller(request, ports, secret))
+    caller = known_caller(request, ports, secret)
+    return find_crew(request, ports, caller, Permission.VIEW)

@@ -1,8 +1,12 @@
-"""Who calls, and what their token is valid for. Checked before anything else is read."""
+"""Who calls, and what their token is valid for. Checked before anything else is read.
+
+What asks the database is run in a thread; the rest is ``async``, since FastAPI sends all that is
+not into a thread of its own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -112,23 +116,28 @@ async def path_names_deployment(
     """Declare the path's parameter; ``crew_caller`` reads it."""
 
 
-def _crew_caller(needed: Permission) -> Callable[[Request, Ports, Caller], CrewCaller]:
-    def crew_caller(request: Request, ports: World, caller: Known) -> CrewCaller:
-        """Find the deployment that the path names.
+def find_crew(request: Request, ports: Ports, caller: Caller, needed: Permission) -> CrewCaller:
+    """Find the deployment that the path names.
 
-        At the root of the host that is the token's own, and only for a token of all the default
-        one: clients that drop the path must not start another crew than theirs.
-        """
-        named = request.path_params.get("deployment")
-        name = named or caller.rights.only or ports.deployments.default()
-        if name is None:
-            raise _no_default(request, ports)
-        if not caller.rights.may(Permission.VIEW, name):
-            raise Unauthorized
-        if not caller.rights.may(needed, name):
-            raise lacks(needed, name)
-        ports.deployments.get(name)
-        return CrewCaller(ports, caller, name)
+    At the root of the host that is the token's own, and only for a token of all the default one:
+    clients that drop the path must not start another crew than theirs. Raises NotFound,
+    UnknownDeployment, Unauthorized and NotEntitled.
+    """
+    named = request.path_params.get("deployment")
+    name = named or caller.rights.only or ports.deployments.default()
+    if name is None:
+        raise _no_default(request, ports)
+    if not caller.rights.may(Permission.VIEW, name):
+        raise Unauthorized
+    if not caller.rights.may(needed, name):
+        raise lacks(needed, name)
+    ports.deployments.get(name)
+    return CrewCaller(ports, caller, name)
+
+
+def _crew_caller(needed: Permission) -> Callable[..., Awaitable[CrewCaller]]:
+    async def crew_caller(request: Request, ports: World, caller: Known) -> CrewCaller:
+        return find_crew(request, ports, caller, needed)
 
     return crew_caller
 
@@ -150,9 +159,7 @@ def base_url(request: Request, ports: Ports) -> str:
     return ports.public_url or str(request.base_url).rstrip("/")
 
 
-viewer_of_crew = _crew_caller(Permission.VIEW)
-
-CrewViewer = Annotated[CrewCaller, Depends(viewer_of_crew)]
+CrewViewer = Annotated[CrewCaller, Depends(_crew_caller(Permission.VIEW))]
 CrewResponder = Annotated[CrewCaller, Depends(_crew_caller(Permission.RESPOND))]
 CrewManager = Annotated[CrewCaller, Depends(_crew_caller(Permission.MANAGE))]
 
@@ -219,8 +226,8 @@ class Visitor:
             raise Unauthorized
 
 
-def _visitor(needed: Permission) -> Callable[[Ports, Caller], Visitor]:
-    def visitor(ports: World, caller: Known) -> Visitor:
+def _visitor(needed: Permission) -> Callable[..., Awaitable[Visitor]]:
+    async def visitor(ports: World, caller: Known) -> Visitor:
         found = Visitor(ports, caller, needed)
         if not caller.rights.any_use(needed):
             raise lacks(needed)
