@@ -43,7 +43,9 @@ _POSTGRES_AWAY = (
 _SQLITE_WRONG_SCHEMA = "SQLITE_ERROR"
 """No such table, no such column: waiting mends neither, migrating does."""
 
-_SQLITE_RACES = ("SQLITE_BUSY", "SQLITE_LOCKED")
+_SQLITE_RACES = ("SQLITE_BUSY_SNAPSHOT", "SQLITE_LOCKED")
+"""Not SQLITE_BUSY itself: somebody held the lock for longer than it was waited for."""
+
 _SQLITE_TAKEN = frozenset({"SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY"})
 
 

@@ -19,7 +19,10 @@ PAUSE = 0.001
 """Seconds between two looks at the lock: about as long as a transaction holds it."""
 
 PATIENCE = 5.0
-"""Seconds after which it counts as taken for good."""
+"""Seconds after which it counts as taken for good, and the database as away."""
+
+QUEUE_PATIENCE = 30.0
+"""Seconds to wait for other threads of this process, which get on or lose patience themselves."""
 
 STREAK = 0.01
 """Seconds for which threads of one process hand the lock on before other processes are let in."""
@@ -45,11 +48,11 @@ class WriteLock:
     def begin(self, cursor: sqlite3.Cursor) -> None:
         """Begin a transaction that may write, on the cursor of a SqliteConnection.
 
-        Raises sqlite3.OperationalError after PATIENCE.
+        Raises sqlite3.OperationalError where another process has it for longer than PATIENCE.
         """
         until = time.monotonic() + PATIENCE
         turn = self._turn
-        has_turn = turn.acquire(timeout=PATIENCE)
+        has_turn = turn.acquire(timeout=QUEUE_PATIENCE)
         try:
             cursor.execute("PRAGMA busy_timeout = 0")
             self._let_others_in()
@@ -87,9 +90,10 @@ class SqliteConnection(sqlite3.Connection):
     BEGIN IMMEDIATE on this connection would fail, since others have written since.
     """
 
+    at_end: Callable[[], None] | None = None
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.at_end: Callable[[], None] | None = None
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
@@ -117,6 +121,9 @@ class SqliteConnection(sqlite3.Connection):
             super().close()
         finally:
             self._tell()
+
+    def __del__(self) -> None:
+        self._tell()
 
     def _end_reads(self) -> None:
         for cursor in list(self._cursors):

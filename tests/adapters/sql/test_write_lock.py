@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sqlite3
 import threading
@@ -61,6 +62,14 @@ def test_a_thread_of_the_same_process_is_next_without_looking(
     assert second.connection.in_transaction
 
 
+@pytest.mark.timeout(20)
+def test_a_connection_that_is_forgotten_gives_its_turn_back(tmp_path: Path) -> None:
+    lock = WriteLock()
+    for name in ("a.db", "b.db"):
+        lock.begin(sqlite3.connect(tmp_path / name, factory=SqliteConnection).cursor())
+        gc.collect()
+
+
 def test_other_processes_are_let_in_after_a_while(
     cursors: tuple[sqlite3.Cursor, sqlite3.Cursor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,7 +92,7 @@ def test_who_waits_too_long_is_told_so(
     monkeypatch.setattr(write_lock, "PATIENCE", 0.02)
     first, second = cursors
     lock = WriteLock()
-    lock.begin(first)
+    WriteLock().begin(first)
     with pytest.raises(sqlite3.OperationalError, match="locked"):
         lock.begin(second)
     first.connection.commit()
