@@ -198,9 +198,7 @@ def test_a_chain_that_was_forged_to_its_end_is_not_the_one_that_the_execution_kn
         entries = tx.timeline.of(scene.execution_id)
         rewritten = [replace(each, actor="eve", number=None) for each in entries]
         _, forged = chained(Head(), rewritten)
-        tx._connection.execute(
-            delete(timeline).where(timeline.c.execution_id == scene.execution_id)
-        )
+        tx.connection.execute(delete(timeline).where(timeline.c.execution_id == scene.execution_id))
         tx.timeline.add(forged)
 
     scene.world.ports.store.transact(forge)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 
 import structlog
@@ -53,43 +54,54 @@ log = structlog.get_logger(__name__)
 
 
 class SqlTransaction:
-    """Keeps ``ports.Transaction``."""
+    """Keeps ``ports.Transaction``. Of its thirty parts one use needs eight: each is made then."""
+
+    executions = cached_property[ports.Executions](lambda tx: SqlExecutions(tx.connection))
+    task_runs = cached_property[ports.TaskRuns](lambda tx: SqlTaskRuns(tx.connection))
+    calls = cached_property[ports.Calls](lambda tx: SqlCalls(tx.connection, tx.cipher))
+    outputs = cached_property[ports.Outputs](
+        lambda tx: SqlOutputs(tx.connection, tx.known, tx.cipher)
+    )
+    reviews = cached_property[ports.Reviews](lambda tx: SqlReviews(tx.connection))
+    recipients = cached_property[ports.Recipients](
+        lambda tx: SqlRecipients(tx.connection, tx.cipher)
+    )
+    absences = cached_property[ports.Absences](lambda tx: SqlAbsences(tx.connection))
+    deliveries = cached_property[ports.Deliveries](
+        lambda tx: SqlDeliveries(tx.connection, tx.cipher)
+    )
+    drains = cached_property[ports.Drains](lambda tx: SqlDrains(tx.connection))
+    endpoints = cached_property[ports.Endpoints](
+        lambda tx: SqlEndpoints(tx.connection, tx.cipher, tx.known)
+    )
+    timeline = cached_property[ports.Timeline](lambda tx: SqlTimeline(tx.connection))
+    manifests = cached_property[ports.Manifests](lambda tx: SqlManifests(tx.connection, tx.known))
+    tokens = cached_property[ports.Tokens](lambda tx: SqlTokens(tx.connection))
+    sessions = cached_property[ports.Sessions](lambda tx: SqlSessions(tx.connection))
+    sign_in_links = cached_property[ports.SignInLinks](lambda tx: SqlSignInLinks(tx.connection))
+    keys = cached_property[ports.Keys](lambda tx: SqlKeys(tx.connection))
+    intake = cached_property[ports.Intake](lambda tx: SqlIntake(tx.connection))
+    mails = cached_property[ports.Mails](lambda tx: SqlMails(tx.connection, tx.cipher))
+    workers = cached_property[ports.Workers](lambda tx: SqlWorkers(tx.connection))
+    due = cached_property[ports.Due](lambda tx: SqlDue(tx.connection))
+    sweeps = cached_property[ports.Sweeps](lambda tx: SqlSweeps(tx.connection))
+    figures = cached_property[ports.Figures](lambda tx: SqlFigures(tx.connection))
+    analytics = cached_property[ports.Analytics](lambda tx: SqlAnalytics(tx.connection))
+    audit = cached_property[ports.Audit](lambda tx: SqlAudit(tx.connection))
+    record = cached_property[ports.Record](lambda tx: SqlRecord(tx.connection))
+    secrets = cached_property[ports.Secrets](lambda tx: SqlSecrets(tx.connection, tx.cipher))
 
     def __init__(self, connection: Connection, cipher: Cipher, known: Known) -> None:
-        self._connection = connection
+        self.connection = connection
+        self.cipher = cipher
+        self.known = known
         self.jobs: list[Job] = []
-        self.executions: ports.Executions = SqlExecutions(connection)
-        self.task_runs: ports.TaskRuns = SqlTaskRuns(connection)
-        self.calls: ports.Calls = SqlCalls(connection, cipher)
-        self.outputs: ports.Outputs = SqlOutputs(connection, known, cipher)
         self._checkpoints = SqlCheckpoints(connection, known, cipher)
         self.checkpoints: ports.Checkpoints = self._checkpoints
-        self.reviews: ports.Reviews = SqlReviews(connection)
-        self.recipients: ports.Recipients = SqlRecipients(connection, cipher)
-        self.absences: ports.Absences = SqlAbsences(connection)
-        self.deliveries: ports.Deliveries = SqlDeliveries(connection, cipher)
-        self.drains: ports.Drains = SqlDrains(connection)
-        self.endpoints: ports.Endpoints = SqlEndpoints(connection, cipher, known)
-        self.timeline: ports.Timeline = SqlTimeline(connection)
-        self.manifests: ports.Manifests = SqlManifests(connection, known)
-        self.tokens: ports.Tokens = SqlTokens(connection)
-        self.sessions: ports.Sessions = SqlSessions(connection)
-        self.sign_in_links: ports.SignInLinks = SqlSignInLinks(connection)
-        self.keys: ports.Keys = SqlKeys(connection)
-        self.intake: ports.Intake = SqlIntake(connection)
-        self.mails: ports.Mails = SqlMails(connection, cipher)
-        self.workers: ports.Workers = SqlWorkers(connection)
-        self.due: ports.Due = SqlDue(connection)
-        self.sweeps: ports.Sweeps = SqlSweeps(connection)
-        self.figures: ports.Figures = SqlFigures(connection)
-        self.analytics: ports.Analytics = SqlAnalytics(connection)
-        self.audit: ports.Audit = SqlAudit(connection)
-        self.record: ports.Record = SqlRecord(connection)
-        self.secrets: ports.Secrets = SqlSecrets(connection, cipher)
 
     def now(self) -> datetime:
         """The time by the database's clock."""
-        return read_clock(self._connection)
+        return read_clock(self.connection)
 
     def publish(self, job: Job) -> None:
         """Have a job sent once this transaction is committed, and not otherwise."""

@@ -64,7 +64,7 @@ def test_how_an_endpoint_is_sent_to_is_read_once(store: SqlStore, now: datetime)
     for _ in range(2):
         found = store.read(lambda tx: [tx.endpoints.transport(each) for each in ids])
         assert found == [Transport.HTTP, Transport.MAIL, Transport.MAIL]
-        store.transact(lambda tx: tx._connection.execute(update(endpoints).values(url=b"")))
+        store.transact(lambda tx: tx.connection.execute(update(endpoints).values(url=b"")))
     assert store.read(lambda tx: tx.endpoints.transport(str(uuid4()))) is Transport.HTTP
 
 
