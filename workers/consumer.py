@@ -1,19 +1,15 @@
 """What takes messages from the broker: those that are no jobs are logged, counted and dropped.
 
 Celery's own would write their bodies to the log, secrets and all; and one whose body has not the
-form of a job ends its whole worker, with the message back in the broker for the next one. And what
-a pool of threads asks of it would wait until something else happens.
+form of a job ends its whole worker, with the message back in the broker for the next one. Nor does
+anything wake it for what its threads ask of it.
 """
 
 # ruff: noqa: ARG002 - Celery calls them so
 from __future__ import annotations
 
 import logging
-import os
-import signal
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 from celery.concurrency.thread import TaskPool as ThreadPool
@@ -22,21 +18,19 @@ from kombu.exceptions import ContentDisallowed, DecodeError
 
 from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
 from workers.lifecycle import parents_ports
+from workers.waker import Waker
 
 _BAD_FORM = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 """What Celery raises of a message's headers that are not as it writes them."""
 
 logger = logging.getLogger(__name__)
 
-# A signal for a child is not one for the loop of its parent.
-os.register_at_fork(after_in_child=lambda: signal.set_wakeup_fd(-1))
-
 
 class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
     """Celery's, named in the setting ``worker_consumer``."""
 
     def __init__(self, *given: Any, **options: Any) -> None:
-        self._waker = _Waker()
+        self._waker = Waker()
         super().__init__(*given, **options)
         if isinstance(self.pool, ThreadPool):
             self.pool.on_apply = self._waker.woken_by_ends(self.pool.on_apply)
@@ -80,45 +74,6 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
     def on_unknown_task(self, body: Any, message: Any, exc: Exception) -> None:
         """It names a job that this version does not have."""
         _drop(self, message, Refusal.UNKNOWN_JOB, exc)
-
-
-class _Waker:
-    """Ends the wait of an event loop for another thread: kombu's own ends with the next message.
-
-    That is not asked for while as many jobs are under way as there are threads: the loop goes on
-    waiting, for up to ten seconds, when one of them has ended or is to be acknowledged. So it does
-    when a signal has told the worker to stop.
-    """
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe()
-        for end in (self._read, self._write):
-            os.set_blocking(end, False)
-        self._looping: threading.Thread | None = None
-
-    def register(self, hub: Any) -> None:
-        self._looping = threading.current_thread()
-        signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        hub.add_reader(self._read, self._empty)
-
-    def wake(self) -> None:
-        if threading.current_thread() is not self._looping:
-            with suppress(BlockingIOError):  # full: it is about to wake
-                os.write(self._write, b"!")
-
-    def woken_by_ends(self, apply: Callable[..., Any]) -> Callable[..., Any]:
-        """The same way to give a job to a thread; its end wakes."""
-
-        def wakes_at_end(*given: Any, **options: Any) -> Any:
-            result = apply(*given, **options)
-            result.f.add_done_callback(lambda _: self.wake())
-            return result
-
-        return wakes_at_end
-
-    def _empty(self) -> None:
-        with suppress(BlockingIOError):
-            os.read(self._read, 65_536)
 
 
 def _require_form(message: Any) -> None:

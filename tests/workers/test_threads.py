@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
 import pytest
 from receiver import Receiver
 from service import Service
@@ -16,13 +20,22 @@ MANY = 60
 def test_webhooks_to_many_endpoints_wait_for_no_more_than_a_thread(
     service: Service, receiver: Receiver, work: Work
 ) -> None:
-    worker = service.process("webhooks")
-    worker.suspend()
-    executions = [
-        service.client.kickoff("plain", work.inputs(), crewWebhookUrl=f"{receiver.url}/{n}/crew")
-        for n in range(MANY)
-    ]
-    for execution_id in executions:
-        service.ended("plain", execution_id)
-    worker.resume()
+    with stopped(service.process("webhooks")):
+        executions = [
+            service.client.kickoff(
+                "plain", work.inputs(), crewWebhookUrl=f"{receiver.url}/{n}/crew"
+            )
+            for n in range(MANY)
+        ]
+        for execution_id in executions:
+            service.ended("plain", execution_id)
     service.until(lambda: all(receiver.of(each, "crew") for each in executions))
+
+
+@contextmanager
+def stopped(process: psutil.Process) -> Iterator[None]:
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
