@@ -36,6 +36,9 @@ T = TypeVar("T")
 BEAT = 1.0
 """Seconds between looks: how long steps and events are gathered before they are written."""
 
+REST = 5.0
+"""The same while this process runs no task. It goes into the ten seconds between signs of life."""
+
 REALTIME = 0.05
 """The same for a stream that wants its events one by one, as they happen."""
 
@@ -185,6 +188,7 @@ class ThreadLeaseKeeper:
         self._heard_since = -float("inf")
         self._told_to_end_at: float | None = None
         self._hurry = threading.Event()
+        self._began = self._rests_long = False
 
     @property
     def process(self) -> str:
@@ -220,6 +224,9 @@ class ThreadLeaseKeeper:
         limit = self._ports.deployments.get(run.deployment).task_time_limit
         running = RunningTask(run, limit + self._grace, stream, self._hurry.set)
         self._running[run.id] = running
+        self._began = True
+        if self._rests_long:
+            self._hurry.set()
         try:
             yield running
         except BaseException as error:
@@ -235,15 +242,29 @@ class ThreadLeaseKeeper:
 
     def _keep_all(self) -> None:
         while True:
-            if self._hurry.wait(BEAT):
-                time.sleep(REALTIME)  # what comes close together is written together
-                self._hurry.clear()
+            self._rest()
             for running in list(self._running.values()):
                 self._surviving(running)
                 self._end_overdue_step(running)
             if time.monotonic() - self._seen_at >= retry.RENEWAL.total_seconds():
                 self._say_that_it_lives()
             self._end_when_told()
+
+    def _rest(self) -> None:
+        """Wait for the next look, or until something hurries: for long where no task ran lately.
+
+        A task that begins says so before it asks whether there is a long rest to end, and here it
+        is the other way round: one of the two sees the other.
+        """
+        self._rests_long = True
+        if self._running or self._began:
+            self._rests_long = False
+        self._began = False
+        hurried = self._hurry.wait(REST if self._rests_long else BEAT)
+        self._rests_long = False
+        if hurried:
+            time.sleep(REALTIME)  # what comes close together is written together
+            self._hurry.clear()
 
     def _end_when_told(self) -> None:
         """End a process that something holds up: its parent waits to give its claims back."""
