@@ -66,6 +66,7 @@ def compare(bench: Bench, record: Record, database: str, count: int, state: str)
         sides = {NONE: Beside(first, urls[NONE]), MANY: Beside(second, urls[MANY])}
         where = f"{count:,} {state}, {database}"
         fill(record, sides[MANY], urls[MANY], count, state, where)
+        bench.databases.tidy(urls[MANY])  # as PostgreSQL does by itself a minute or two later
         rounds, samples = record.scale["rounds"], record.scale["samples in a round"]
         turns = {name: partial(side.turn, samples) for name, side in sides.items()}
         note_times(record, where, in_turn(turns, rounds))

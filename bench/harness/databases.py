@@ -41,6 +41,12 @@ class Databases:
             connection.execute(f"CREATE DATABASE bench{number}")
         return self.server.replace("/postgres?", f"/bench{number}?")
 
+    def tidy(self, url: str) -> None:
+        """Have a database of the server rid itself of rows that were deleted."""
+        if url.startswith("postgresql"):
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("VACUUM ANALYZE")
+
     def settle(self) -> None:
         """Have the server write what it would write by itself at some time of its own."""
         with psycopg.connect(self.server, autocommit=True) as connection:

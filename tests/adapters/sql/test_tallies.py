@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, event, func, insert, select, update
+from sqlalchemy import Select, delete, event, func, insert, select, update
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.adapters.sql.rows import values_of
@@ -20,6 +20,7 @@ from orchestrator.adapters.sql.schema import (
     tally_deltas,
     task_runs,
 )
+from orchestrator.adapters.sql.tallies import counted as tallies_counted
 from orchestrator.adapters.sql.tallies import fold
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.execution import Execution, ExecutionState
@@ -173,6 +174,34 @@ def test_figures_take_no_longer_with_many_rows(
 
     grown = {name: (few[name], many[name]) for name in few if many[name] > 1.5 * few[name] + 20}
     assert grown == {}
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_pages_that_a_flood_left_behind_are_not_read(store: SqlStore, execution: Execution) -> None:
+    with store._writer.begin() as connection:
+        delta = {"what": "executions", "deployment": "newsroom", "label": "QUEUED", "amount": 1.0}
+        connection.execute(insert(tally_deltas), [delta] * 20_000)
+    fold_all(store)
+    store.transact(lambda tx: tx.executions.save(execution, execution.start(execution.created_at)))
+    with store._writer.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql(f"VACUUM ANALYZE {tally_deltas.name}")
+
+    plan = explained(store, tallies_counted("executions"))
+    assert "pk_tally_deltas" in plan
+    assert "Seq Scan on tally_deltas" not in plan
+    assert counted(store) == {
+        ("newsroom", "QUEUED"): 20_000,
+        ("newsroom", "RUNNING"): 1,
+    }
+
+
+def explained(store: SqlStore, query: Select[Any]) -> str:
+    """PostgreSQL's plan for a query."""
+    with store._reader.begin() as connection:
+        options = {"literal_binds": True}
+        sql = str(query.compile(dialect=connection.dialect, compile_kwargs=options))
+        return "\n".join(connection.exec_driver_sql(f"EXPLAIN {sql}").scalars())
 
 
 def steps(store: SqlStore, work: Callable[[Transaction], object]) -> int:
