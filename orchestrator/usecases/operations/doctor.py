@@ -196,14 +196,19 @@ def _plan_trouble(tx: Transaction, digest: str) -> Unreadable | None:
 
 def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
     now = tx.now()
-    stuck = Counter({name: count for name, count, *_ in _unreadable(tx)})
     for waiting in tx.figures.due_task_runs(now):
         seconds = (now - waiting.since).total_seconds()
         says = f"{waiting.count} task runs of {waiting.deployment} wait, one since {seconds:.0f} s"
-        late = now - waiting.since > WAITS_TOO_LONG and waiting.count > stuck[waiting.deployment]
+        is_long = now - waiting.since > WAITS_TOO_LONG
+        late = is_long and waiting.count > _stuck(tx)[waiting.deployment]
         queue = settings_of(ports, tx, waiting.deployment).queue
         mend = f"Start more workers on the queue {queue}, and see that `orchestrator sweep` runs"
         yield Finding("backlog", says, mend if late else None)
+
+
+def _stuck(tx: Transaction) -> Counter[str]:
+    """How many open executions of each deployment no worker can carry on."""
+    return Counter({name: count for name, count, *_ in _unreadable(tx)})
 
 
 def _trouble(_: Ports, tx: Transaction) -> Iterator[Finding]:
