@@ -51,8 +51,10 @@ class WriteLock:
         Raises sqlite3.OperationalError where another process has it for longer than PATIENCE.
         """
         until = time.monotonic() + PATIENCE
-        turn = self._turn
-        has_turn = turn.acquire(timeout=QUEUE_PATIENCE)
+        connection, turn = cast("SqliteConnection", cursor.connection), self._turn
+        # Before anything else, since a time limit may end this at any place.
+        if turn.acquire(timeout=QUEUE_PATIENCE):
+            connection.at_end = partial(self._end, turn)
         try:
             cursor.execute("PRAGMA busy_timeout = 0")
             self._let_others_in()
@@ -60,13 +62,10 @@ class WriteLock:
                 time.sleep(PAUSE)
                 self._streak_since = time.monotonic()
         except BaseException:
-            if has_turn:
-                turn.release()
+            connection.tell()
             raise
         finally:
             cursor.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
-        if has_turn:
-            cast("SqliteConnection", cursor.connection).at_end = partial(self._end, turn)
 
     def _end(self, turn: threading.Lock) -> None:
         self._ended_at = time.monotonic()
@@ -106,13 +105,13 @@ class SqliteConnection(sqlite3.Connection):
         """Also of what was read. Where it fails, a rollback is still to come."""
         self._end_reads()
         super().commit()
-        self._tell()
+        self.tell()
 
     def rollback(self) -> None:
         """Also of what was read."""
         self._end_reads()
         super().rollback()
-        self._tell()
+        self.tell()
 
     def close(self) -> None:
         """A transaction that was under way is rolled back."""
@@ -120,17 +119,18 @@ class SqliteConnection(sqlite3.Connection):
         try:
             super().close()
         finally:
-            self._tell()
+            self.tell()
 
     def __del__(self) -> None:
-        self._tell()
+        self.tell()
 
     def _end_reads(self) -> None:
         for cursor in list(self._cursors):
             cursor.close()
         self._cursors.clear()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Say that no transaction is under way, where somebody waits for that."""
         if self.at_end is not None:
             at_end, self.at_end = self.at_end, None
             at_end()
