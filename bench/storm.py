@@ -133,6 +133,7 @@ class Storm:
         self._over.set()
 
     def _kick_off_now_and_then(self) -> None:
+        self.starts.append(self._kick_off_calm())  # a short storm may be over before the next
         while not self._over.wait(EVERY):
             self.starts.append(self._kick_off_calm())
 
