@@ -38,7 +38,7 @@ from orchestrator.adapters.sql.schema import (
     tally_deltas,
 )
 from orchestrator.adapters.sql.schema import reviews as review_rows
-from orchestrator.adapters.sql.tallies import FIRST
+from orchestrator.adapters.sql.tallies import ARE_THERE
 from orchestrator.domain import retry
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,9 +97,8 @@ def _beat() -> Select[tuple[int]]:
 
 
 def _long_tallies() -> Select[tuple[int]]:
-    """The last delta, where so many numbers lie between it and the first: then they are counted."""
-    last = select(tally_deltas.c.id).order_by(tally_deltas.c.id.desc()).limit(1).subquery()
-    return select(last.c.id).where(last.c.id - FIRST >= FOLDED_FROM - 1)
+    """The delta from which on they are folded."""
+    return select(tally_deltas.c.id).where(ARE_THERE).limit(1).offset(FOLDED_FROM - 1)
 
 
 def _uncounted() -> Select[tuple[str]]:

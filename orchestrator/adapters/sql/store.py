@@ -54,7 +54,7 @@ log = structlog.get_logger(__name__)
 
 
 class SqlTransaction:
-    """Keeps ``ports.Transaction``. Of its thirty parts one use needs eight: each is made then."""
+    """Keeps ``ports.Transaction``. Each of its parts is made when it is first used: few are."""
 
     executions = cached_property[ports.Executions](lambda tx: SqlExecutions(tx.connection))
     task_runs = cached_property[ports.TaskRuns](lambda tx: SqlTaskRuns(tx.connection))

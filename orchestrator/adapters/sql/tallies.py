@@ -17,15 +17,15 @@ _KEY = ("what", "deployment", "label")
 # What came in a flood and was folded leaves its pages behind in PostgreSQL: read by their index,
 # between the first and the last, the few that are there cost what they would without.
 _one, _other = tally_deltas.alias(), tally_deltas.alias()
-FIRST = select(_one.c.id).order_by(_one.c.id).limit(1).scalar_subquery()
-LAST = select(_other.c.id).order_by(_other.c.id.desc()).limit(1).scalar_subquery()
-_are_there = _d.id.between(FIRST, LAST)
+_first = select(_one.c.id).order_by(_one.c.id).limit(1).scalar_subquery()
+_last = select(_other.c.id).order_by(_other.c.id.desc()).limit(1).scalar_subquery()
+ARE_THERE = _d.id.between(_first, _last)
 
 
 def counted(*what: str, labels: Sequence[str] | None = None) -> Select[tuple[str, str, str, float]]:
     """The query for ``what, deployment, label, amount`` of what is not 0, with these labels."""
     parts = []
-    for c, where in ((_t, true()), (_d, _are_there)):
+    for c, where in ((_t, true()), (_d, ARE_THERE)):
         part = select(c.what, c.deployment, c.label, c.amount).where(where, c.what.in_(what))
         parts.append(part if labels is None else part.where(c.label.in_(labels)))
     both = union_all(*parts).subquery()
@@ -34,7 +34,7 @@ def counted(*what: str, labels: Sequence[str] | None = None) -> Select[tuple[str
     return select(*key, amount.label("amount")).group_by(*key).having(amount != 0)
 
 
-_SO_MANY = select(func.count()).select_from(select(_d.id).where(_are_there).limit(MOST).subquery())
+_SO_MANY = select(func.count()).select_from(select(_d.id).where(ARE_THERE).limit(MOST).subquery())
 
 
 def _are_many(connection: Connection, least: int) -> bool:
