@@ -20,6 +20,22 @@ from orchestrator.usecases.operations.tokens import create_token
 SIZES = {"phone": (360, 740), "desk": (1440, 900)}
 
 
+def come_to_rest(page: Page) -> None:
+    """Leave what it shows, and what it was on its way to.
+
+    A page that commits another navigation refuses this one, and may get there all the same: then
+    to ask at once again would interrupt what was asked for before.
+    """
+    for _ in range(10):
+        with suppress(PlaywrightError):
+            page.goto("about:blank")
+            return
+        with suppress(PlaywrightError):
+            page.wait_for_url("about:blank", timeout=1_000)
+            return
+    page.goto("about:blank")
+
+
 class Sitting:
     """One browser window of a person: its page, and all that went wrong in it.
 
@@ -69,9 +85,7 @@ class Sitting:
         Playwright waits for ever (crbug.com/536385539): a test may end with a form just sent.
         """
         for page in self.context.pages:
-            with suppress(PlaywrightError):  # what it was on its way to has come
-                page.goto("about:blank")
-            page.goto("about:blank")
+            come_to_rest(page)
         self.context.close()
 
     def go(self, path: str) -> None:
