@@ -16,6 +16,7 @@ FORMAT_OF_CHANGES = 3
 """Of what changes earlier entries: versions that would not heed it leave it to those that do."""
 FORMAT_OF_RENAMES = 4
 """Of what renames the steps of earlier entries: newer than the other changes."""
+READABLE_FORMATS = range(FORMAT, FORMAT_OF_RENAMES + 1)
 
 
 class Cause(StrEnum):

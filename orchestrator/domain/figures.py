@@ -59,21 +59,10 @@ class TaskFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPlan:
-    """How many open executions of a deployment began with a plan, and one of them."""
+class OpenExecutions:
+    """How many open executions of a deployment have something in common, and one of them."""
 
     deployment: str
-    plan_digest: str
-    count: int
-    execution_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFormat:
-    """How many open executions of a deployment stand in a checkpoint of a format, and one."""
-
-    deployment: str
-    format: int
     count: int
     execution_id: str
 

@@ -14,10 +14,9 @@ from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.figures import (
     EndpointHealth,
-    OpenPlan,
+    OpenExecutions,
     Refusals,
     StateCount,
-    StoredFormat,
     TaskFigures,
     TryFigures,
     Waiting,
@@ -233,12 +232,16 @@ class Figures(Protocol):
         """How long the runs of each task took, and how often they were tried again."""
         ...
 
-    def open_plans(self) -> tuple[OpenPlan, ...]:
-        """The plans that open executions began with."""
+    def plans_begun_with(self) -> tuple[str, ...]:
+        """The digests of the plans that executions began with."""
         ...
 
-    def foreign_checkpoints(self, known: int) -> tuple[StoredFormat, ...]:
-        """The formats other than the known one in which open executions stand."""
+    def open_with_plan(self, digest: str) -> tuple[OpenExecutions, ...]:
+        """The open executions that began with this plan, by deployment."""
+        ...
+
+    def open_with_foreign_checkpoint(self) -> tuple[OpenExecutions, ...]:
+        """The open executions with a checkpoint that this version cannot read, by deployment."""
         ...
 
     def troubled(self, limit: int) -> tuple[TaskRun, ...]:

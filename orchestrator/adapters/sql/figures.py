@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    CTE,
     Column,
     ColumnElement,
     Connection,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 from orchestrator.adapters.sql.due_deliveries import waiting_endpoints
 from orchestrator.adapters.sql.rows import Rows
 from orchestrator.adapters.sql.schema import (
+    checkpoint_is_foreign,
     checkpoints,
     deliveries,
     delivery_attempts,
@@ -46,10 +48,9 @@ from orchestrator.domain.figures import (
     DURATION_BUCKETS,
     TRY_BUCKETS,
     EndpointHealth,
-    OpenPlan,
+    OpenExecutions,
     Refusals,
     StateCount,
-    StoredFormat,
     TaskFigures,
     TryFigures,
     Waiting,
@@ -101,23 +102,29 @@ class SqlFigures:
             amounts[(row.deployment, row.label)][row.what] = row.amount
         return tuple(_task_figures(*key, amounts[key]) for key in sorted(amounts))
 
-    def open_plans(self) -> tuple[OpenPlan, ...]:
-        """The plans that open executions began with."""
-        c = executions.c
-        query = select(c.deployment, c.plan_digest, func.count(), func.min(c.id))
-        grouped = query.where(_execution_is_open).group_by(c.deployment, c.plan_digest)
-        return tuple(OpenPlan(*row) for row in self._connection.execute(grouped))
+    def plans_begun_with(self) -> tuple[str, ...]:
+        """The digests of the plans that executions began with.
 
-    def foreign_checkpoints(self, known: int) -> tuple[StoredFormat, ...]:
-        """The formats other than the known one in which open executions stand."""
-        e, c = executions.c, checkpoints.c
-        newest = (c.execution_id == e.id) & (c.number == e.checkpoints)
-        query = select(e.deployment, c.format, func.count(), func.min(e.id)).join(
-            checkpoints, newest
-        )
-        foreign = query.where(_execution_is_open, c.format != known)
-        grouped = foreign.group_by(e.deployment, c.format)
-        return tuple(StoredFormat(*row) for row in self._connection.execute(grouped))
+        It jumps from one to the next along an index, and so takes no longer where many began.
+        """
+        found = _digests()
+        rows = self._connection.execute(select(found.c.digest).where(found.c.digest.is_not(None)))
+        return tuple(rows.scalars())
+
+    def open_with_plan(self, digest: str) -> tuple[OpenExecutions, ...]:
+        """The open executions that began with this plan, by deployment."""
+        c = executions.c
+        query = select(c.deployment, func.count(), func.min(c.id)).group_by(c.deployment)
+        mine = query.where(c.plan_digest == digest, _execution_is_open)
+        return tuple(OpenExecutions(*row) for row in self._connection.execute(mine))
+
+    def open_with_foreign_checkpoint(self) -> tuple[OpenExecutions, ...]:
+        """The open executions with a checkpoint that this version cannot read, by deployment."""
+        e = executions.c
+        query = select(e.deployment, func.count(e.id.distinct()), func.min(e.id))
+        joined = query.join(checkpoints, checkpoints.c.execution_id == e.id)
+        foreign = joined.where(checkpoint_is_foreign, _execution_is_open).group_by(e.deployment)
+        return tuple(OpenExecutions(*row) for row in self._connection.execute(foreign))
 
     def troubled(self, limit: int) -> tuple[TaskRun, ...]:
         """Open task runs whose last attempt failed, those that were tried most often first."""
@@ -237,6 +244,14 @@ class SqlFigures:
         return tuple(
             Waiting(deployment, int(count), at) for deployment, count, at in rows if count > 0
         )
+
+
+def _digests() -> CTE:
+    c = executions.c
+    found = select(func.min(c.plan_digest).label("digest")).cte("digests", recursive=True)
+    following = select(func.min(c.plan_digest)).where(c.plan_digest > found.c.digest)
+    beyond = following.correlate(found).scalar_subquery()
+    return found.union_all(select(beyond).where(found.c.digest.is_not(None)))
 
 
 def _task_figures(deployment: str, task: str, amounts: dict[str, float]) -> TaskFigures:

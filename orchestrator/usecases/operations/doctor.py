@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
-from orchestrator.domain.checkpoint import FORMAT
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.figures import OpenExecutions
 from orchestrator.domain.policy_faults import faults_against
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import Unreadable, WrittenByNewer
@@ -167,23 +167,26 @@ def _messages(_: Ports, tx: Transaction) -> Iterator[Finding]:
 
 def _stored(_: Ports, tx: Transaction) -> Iterator[Finding]:
     """What open executions are made of can be read by this version."""
-    for deployment, count, execution_id, reason in _unreadable(tx):
-        says = f"{count} executions of {deployment} cannot go on, {execution_id} is one: {reason}"
+    for found, reason in _unreadable(tx):
+        says = (
+            f"{found.count} executions of {found.deployment} cannot go on, "
+            f"{found.execution_id} is one: {reason}"
+        )
         mend = "Restore it from a backup, or stop them: orchestrator stop ID"
         newer = isinstance(reason, WrittenByNewer)
         yield Finding("stored", says, "Upgrade the crew workers" if newer else mend)
 
 
-def _unreadable(tx: Transaction) -> Iterator[tuple[str, int, str, Unreadable]]:
-    for begun in tx.figures.open_plans():
-        reason = _plan_trouble(tx, begun.plan_digest)
+def _unreadable(tx: Transaction) -> Iterator[tuple[OpenExecutions, Unreadable]]:
+    for digest in tx.figures.plans_begun_with():
+        reason = _plan_trouble(tx, digest)
         if reason is not None:
-            yield begun.deployment, begun.count, begun.execution_id, reason
-    for found in tx.figures.foreign_checkpoints(FORMAT):
+            yield from ((found, reason) for found in tx.figures.open_with_plan(digest))
+    for found in tx.figures.open_with_foreign_checkpoint():
         try:
             tx.checkpoints.of(found.execution_id)
         except Unreadable as error:
-            yield found.deployment, found.count, found.execution_id, error
+            yield found, error
 
 
 def _plan_trouble(tx: Transaction, digest: str) -> Unreadable | None:
@@ -208,7 +211,7 @@ def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
 
 def _stuck(tx: Transaction) -> Counter[str]:
     """How many open executions of each deployment no worker can carry on."""
-    return Counter({name: count for name, count, *_ in _unreadable(tx)})
+    return Counter({found.deployment: found.count for found, _ in _unreadable(tx)})
 
 
 def _trouble(_: Ports, tx: Transaction) -> Iterator[Finding]:

@@ -126,6 +126,11 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     ),
     "ix_deliveries_notices": lambda tx: tx.deliveries.has_due_notice("e", AT),
     "ix_task_runs_due": lambda tx: tx.figures.due_task_runs(AT),
+    "ix_executions_plan_digest_deployment": lambda tx: (
+        tx.figures.plans_begun_with(),
+        tx.figures.open_with_plan("sha256:1"),
+    ),
+    "ix_checkpoints_foreign": lambda tx: tx.figures.open_with_foreign_checkpoint(),
     "ix_task_runs_troubled": lambda tx: tx.figures.troubled(10),
     "ix_reviews_deployment_state_created_at": lambda tx: (
         tx.figures.open_reviews(),

@@ -49,6 +49,7 @@ from orchestrator.adapters.sql.schema.webhooks import (
 )
 from orchestrator.adapters.sql.schema.work import (
     calls,
+    checkpoint_is_foreign,
     checkpoints,
     executions,
     outputs,
@@ -67,6 +68,7 @@ __all__ = [
     "absences",
     "audit",
     "calls",
+    "checkpoint_is_foreign",
     "checkpoints",
     "declared_settings",
     "deliveries",

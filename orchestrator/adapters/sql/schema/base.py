@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -38,10 +39,16 @@ def in_state(column: Column[Any], *states: StrEnum | str) -> ColumnElement[bool]
     Written into the statement, not bound to it: a partial index is used only for states that the
     planner can read.
     """
-    values: BindParameter[Any] = bindparam(
-        "states", states, unique=True, expanding=True, literal_execute=True
-    )
-    return column.in_(values)
+    return column.in_(_written_out(states))
+
+
+def not_among(column: Column[Any], values: Iterable[int]) -> ColumnElement[bool]:
+    """The condition that a row has none of these numbers; written into the statement as well."""
+    return column.not_in(_written_out(tuple(values)))
+
+
+def _written_out(values: Sequence[object]) -> BindParameter[Any]:
+    return bindparam("states", values, unique=True, expanding=True, literal_execute=True)
 
 
 def partial_index(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> Index:

@@ -30,10 +30,11 @@ from orchestrator.adapters.sql.schema.base import (
     execution_key,
     in_state,
     metadata,
+    not_among,
     partial_index,
 )
 from orchestrator.domain.calls import Approval, CallKind
-from orchestrator.domain.checkpoint import Cause
+from orchestrator.domain.checkpoint import READABLE_FORMATS, Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.domain.timeline import REVIEW_EVENTS
@@ -68,6 +69,7 @@ executions = Table(
     Column("last_digest", String(71)),
     Index(None, "deployment", "created_at"),
     Index(None, "created_at", "id"),
+    Index(None, "plan_digest", "deployment"),
 )
 
 partial_index("ix_executions_batch", executions.c.batch, where=executions.c.batch.is_not(None))
@@ -209,6 +211,11 @@ checkpoints = Table(
     Column("change", JsonText),
     UniqueConstraint("execution_id", "number"),
 )
+
+checkpoint_is_foreign = not_among(checkpoints.c.format, READABLE_FORMATS)
+"""Nobody reads it: it was written by a newer version, or is damaged."""
+
+partial_index("ix_checkpoints_foreign", checkpoints.c.execution_id, where=checkpoint_is_foreign)
 
 timeline = Table(
     "timeline",
