@@ -44,6 +44,31 @@ def read_clock(connection: Connection) -> datetime:
     return cast("datetime", row[0]).astimezone(UTC)
 
 
+class Moment:
+    """When a transaction does what it does, by the database's clock.
+
+    PostgreSQL is asked once for a transaction, since that is an exchange with it. Whoever waited
+    for a lock says anew what time it is.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._read: datetime | None = None
+
+    def now(self) -> datetime:
+        """The time, aware, in UTC."""
+        known = known_time(self._connection)
+        if known is not None:
+            return known
+        if self._read is None:
+            self._read = read_clock(self._connection)
+        return self._read
+
+    def was_read(self, at: datetime) -> None:
+        """The database said the time together with something else."""
+        self._read = at.astimezone(UTC)
+
+
 _CLOCK = Prepared(select(clock_of_database()))
 
 

@@ -50,9 +50,7 @@ def make_engine(
 
 def reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read: each sees one moment throughout."""
-    if _is_sqlite(engine.url):
-        return engine.execution_options(sqlite_reads=True)
-    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return engine.execution_options(reads=True)
 
 
 def relaxed(engine: Engine) -> Engine:
@@ -91,11 +89,15 @@ def _postgres(url: URL, limits: ConnectionLimits | None) -> Engine:
         for name, milliseconds in limits.settings().items():
             connection.execute("SELECT set_config(%s, %s, false)", (name, str(milliseconds)))
         connection.commit()
+        connection.autocommit = True  # the driver begins no transactions of its own
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        if not _is_durable(connection):
-            run_plain(connection, "SET LOCAL synchronous_commit = off")
+        # With all that is said of it, in one exchange.
+        begin = "BEGIN" if _is_durable(connection) else "BEGIN; SET LOCAL synchronous_commit = off"
+        if _reads(connection):
+            begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        run_on_cursor(connection, begin, lambda cursor: cursor.execute(begin, prepare=False))
 
     @event.listens_for(engine, "handle_error")
     def _leave(context: ExceptionContext) -> None:
@@ -155,7 +157,7 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
             run_plain(connection, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.info["durable"] = durable
         # A transaction that may write takes the lock before it reads what it decides by.
-        if connection.get_execution_options().get("sqlite_reads"):
+        if _reads(connection):
             run_plain(connection, "BEGIN")
         else:
             run_on_cursor(connection, "BEGIN IMMEDIATE", lock.begin)
@@ -165,6 +167,10 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
 
 def _is_durable(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get("durable", True))
+
+
+def _reads(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get("reads"))
 
 
 def _forget_connections_in_children(engine: Engine) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy import (
 )
 
 from orchestrator.adapters.sql.among import among
+from orchestrator.adapters.sql.database_clock import Moment, clock_of_database, known_time
 from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import MOST, Rows, insert_new, save, selecting, values_of
 from orchestrator.adapters.sql.schema import deliveries, delivery_waits, executions
@@ -24,11 +25,14 @@ from orchestrator.domain.canonical import storable
 from orchestrator.domain.execution import Execution
 from orchestrator.ports import ExecutionFilter, Position
 
-_LOCKED = Prepared(
+_locking = (
     selecting(executions, Execution)
     .where(executions.c.id == bindparam("id"))
     .with_for_update(key_share=True)
 )
+_LOCKED = Prepared(_locking)
+_LOCKED_AT = Prepared(select(_locking.subquery("locked"), clock_of_database()))
+"""The clock stands outside: it is read once the row is locked, after whoever held it."""
 _still_sending = exists().where(deliveries.c.execution_id == executions.c.id, delivery_waits)
 TO_PURGE = (
     select(executions.c.id)
@@ -42,8 +46,9 @@ TO_PURGE = (
 class SqlExecutions:
     """Keeps ``ports.Executions``."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, moment: Moment) -> None:
         self._connection = connection
+        self._moment = moment
         self._rows = Rows(connection, executions, Execution)
 
     def add(self, execution: Execution) -> bool:
@@ -64,7 +69,14 @@ class SqlExecutions:
         FOR NO KEY UPDATE keeps out every other lock of ours, but not the inserts of rows that
         refer to the execution (FOR UPDATE would make these wait).
         """
-        return self._rows.first(_LOCKED, {"id": execution_id})
+        if known_time(self._connection) is not None:
+            return self._rows.first(_LOCKED, {"id": execution_id})
+        found = _LOCKED_AT.first(self._connection, {"id": execution_id})
+        if found is None:
+            return None
+        *row, at = found
+        self._moment.was_read(at)
+        return Execution(*row)
 
     def save(self, before: Execution, after: Execution) -> Execution:
         """Write over the state and version of ``before``. Raises StaleWrite."""

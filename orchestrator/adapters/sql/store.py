@@ -18,7 +18,7 @@ from orchestrator.adapters.sql.audit import SqlAudit
 from orchestrator.adapters.sql.calls import SqlCalls
 from orchestrator.adapters.sql.checkpoints import SqlCheckpoints
 from orchestrator.adapters.sql.cipher import Cipher
-from orchestrator.adapters.sql.database_clock import keeping_time_by, read_clock
+from orchestrator.adapters.sql.database_clock import Moment, keeping_time_by
 from orchestrator.adapters.sql.deliveries import SqlDeliveries
 from orchestrator.adapters.sql.drains import SqlDrains
 from orchestrator.adapters.sql.due import SqlDue
@@ -56,7 +56,9 @@ log = structlog.get_logger(__name__)
 class SqlTransaction:
     """Keeps ``ports.Transaction``. Each of its parts is made when it is first used: few are."""
 
-    executions = cached_property[ports.Executions](lambda tx: SqlExecutions(tx.connection))
+    executions = cached_property[ports.Executions](
+        lambda tx: SqlExecutions(tx.connection, tx.moment)
+    )
     task_runs = cached_property[ports.TaskRuns](lambda tx: SqlTaskRuns(tx.connection))
     calls = cached_property[ports.Calls](lambda tx: SqlCalls(tx.connection, tx.cipher))
     outputs = cached_property[ports.Outputs](
@@ -95,13 +97,14 @@ class SqlTransaction:
         self.connection = connection
         self.cipher = cipher
         self.known = known
+        self.moment = Moment(connection)
         self.jobs: list[Job] = []
         self._checkpoints = SqlCheckpoints(connection, known, cipher)
         self.checkpoints: ports.Checkpoints = self._checkpoints
 
     def now(self) -> datetime:
         """The time by the database's clock."""
-        return read_clock(self.connection)
+        return self.moment.now()
 
     def publish(self, job: Job) -> None:
         """Have a job sent once this transaction is committed, and not otherwise."""

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import psycopg
 import pytest
+from processes import SECONDS_TO_WORK, came_true
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.domain.execution import Execution
@@ -96,6 +99,34 @@ def test_who_did_not_lock_loads_and_decides_again(
     race(lambda: [store.transact(count_up) for _ in range(2)])
 
     assert read(store, execution.id).sequence == 16
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.postgres
+def test_whoever_waited_for_an_execution_has_the_time_after_that(
+    store: SqlStore, database: str, execution: Execution
+) -> None:
+    def work(tx: Transaction) -> tuple[datetime, datetime]:
+        before = tx.now()
+        tx.executions.lock(execution.id)
+        return before, tx.now()
+
+    with psycopg.connect(database) as holder, ThreadPoolExecutor(1) as threads:
+        holder.execute("SELECT 1 FROM executions WHERE id = %s FOR UPDATE", (execution.id,))
+        waiting = threads.submit(store.transact, work)
+        waits = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        assert came_true(lambda: one(holder, waits), SECONDS_TO_WORK)
+        let_go = one(holder, "SELECT clock_timestamp()")
+        holder.commit()
+        before, after = waiting.result()
+
+    assert before < let_go <= after
+
+
+def one(connection: psycopg.Connection[Any], query: str) -> Any:
+    """The only value that a query finds."""
+    row = connection.execute(query).fetchone()
+    return row[0] if row else None
 
 
 def test_words_that_no_database_takes_are_made_readable(

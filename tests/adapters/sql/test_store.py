@@ -12,6 +12,7 @@ import structlog
 
 from orchestrator.adapters.sql import Cipher, SqlStore, make_store
 from orchestrator.adapters.sql.repetition import TRIES
+from orchestrator.adapters.sql.store import SqlTransaction
 from orchestrator.domain.execution import Execution
 from orchestrator.errors import DatabaseAway, StaleWrite
 from orchestrator.jobs import Job, drain
@@ -168,6 +169,18 @@ def test_reading_transactions_do_not_write(
     with pytest.raises(DatabaseAway) as refused:
         store.read(lambda tx: tx.executions.add(new_execution()))
     assert "read-only transaction" in str(refused.value.__cause__)
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+@pytest.mark.postgres
+def test_only_what_need_not_be_durable_does_not_wait_for_the_disk(store: SqlStore) -> None:
+    def asked(tx: Transaction) -> object:
+        assert isinstance(tx, SqlTransaction)
+        return tx.connection.exec_driver_sql("SHOW synchronous_commit").scalar_one()
+
+    told = [store.transact(asked, durable=durable) for durable in (False, True, False)]
+
+    assert told == ["off", "on", "off"]
 
 
 def test_the_clock_of_the_database_is_read_in_utc(store: SqlStore) -> None:
