@@ -92,7 +92,7 @@ class SqlCalls:
     def purge(self, run: TaskRun, step: str | None = None) -> None:
         """Delete all of a task's round, or those of one step and of what is inside it."""
         if step is None:
-            _PURGE.run(self._connection, _key(run))
+            _PURGE.run_each(self._connection, [_key(run)])
             return
         inside = f"{step}/"
         bound = {**_key(run), "of_step": step, "inside": inside, "length": len(inside)}

@@ -93,11 +93,13 @@ def _postgres(url: URL, limits: ConnectionLimits | None) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        # With all that is said of it, in one exchange.
-        begin = "BEGIN" if _is_durable(connection) else "BEGIN; SET LOCAL synchronous_commit = off"
+        driver: Any = connection.connection.driver_connection
         if _reads(connection):
-            begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
-        run_on_cursor(connection, begin, lambda cursor: cursor.execute(begin, prepare=False))
+            driver.begin("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        elif _is_durable(connection):
+            driver.begin("BEGIN")
+        else:
+            driver.begin("BEGIN", "SET LOCAL synchronous_commit = off")
 
     @event.listens_for(engine, "handle_error")
     def _leave(context: ExceptionContext) -> None:

@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.dml import UpdateBase
 
+from orchestrator.errors import StaleWrite
+
 T = TypeVar("T")
 
 Values = Mapping[str, Any]
@@ -68,16 +70,44 @@ class Prepared:
 
         return run_on_cursor(connection, compiled.sql, write)
 
+    def run_on_one(self, connection: Connection, values: Values) -> None:
+        """Run an UPDATE of one row. Raises StaleWrite where there is no such row.
+
+        A driver that can send it with the next statement does so, and raises with that.
+        """
+        if _is_watched(connection):
+            if connection.execute(self._statement, values).rowcount != 1:
+                raise StaleWrite
+            return
+        compiled = self._for(connection)
+        bound = compiled.bound(values)
+
+        def write(cursor: Any) -> None:
+            if later := getattr(cursor, "execute_later", None):
+                later(compiled.sql, bound, on_one_row=True)
+                return
+            cursor.execute(compiled.sql, bound)
+            if cursor.rowcount != 1:
+                raise StaleWrite
+
+        run_on_cursor(connection, compiled.sql, write)
+
     def run_each(self, connection: Connection, rows: Sequence[Values]) -> None:
-        """Run an INSERT or UPDATE for each of several rows."""
+        """Run an INSERT or UPDATE for each of several rows.
+
+        A driver that can send it with the next statement does so: its errors come with that.
+        """
         if _is_watched(connection):
             connection.execute(self._statement, rows)
             return
         compiled = self._for(connection)
         bound = [compiled.bound(values) for values in rows]
 
-        def write(cursor: DBAPICursor) -> None:
-            if len(bound) == 1:
+        def write(cursor: Any) -> None:
+            if later := getattr(cursor, "execute_later", None):
+                for values in bound:
+                    later(compiled.sql, values)
+            elif len(bound) == 1:
                 cursor.execute(compiled.sql, bound[0])
             else:
                 cursor.executemany(compiled.sql, bound)
@@ -227,6 +257,8 @@ def run_on_cursor(connection: Connection, sql: str, use: Callable[[Any], T]) -> 
     cursor = connection.connection.cursor()
     try:
         return use(cursor)
+    except StaleWrite:
+        raise
     except Exception as error:
         # Its own end of a failed statement: wraps the error, asks the listeners, and lets go of a
         # connection that broke. There is no public name for it.

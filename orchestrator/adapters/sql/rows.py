@@ -25,7 +25,6 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.adapters.sql.prepared import Prepared
-from orchestrator.errors import StaleWrite
 from orchestrator.ports import Position
 
 if TYPE_CHECKING:
@@ -162,18 +161,18 @@ def _names(noun: type[DataclassInstance]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(noun))
 
 
-def overwrite(connection: Connection, table: Table, before: V, after: V) -> V | None:
+def save(connection: Connection, table: Table, before: V, after: V) -> V:
     """Write what ``after`` changes over the state and version of ``before``.
 
-    Returns ``after`` with its new version; None, and nothing written, when the row is no longer as
-    ``before`` says.
+    Returns ``after`` with its new version. Raises StaleWrite when the row is no longer as
+    ``before`` says; it may do so only before the transaction commits.
     """
     saved = replace(after, version=before.version + 1)
     was, is_ = values_of(before), values_of(saved)
     changed = {name: value for name, value in is_.items() if value != was[name]}
     expected = {"was_id": before.id, "was_version": before.version, "was_state": before.state}
-    statement = _overwriting(table, tuple(changed))
-    return saved if statement.run(connection, changed | expected) else None
+    _overwriting(table, tuple(changed)).run_on_one(connection, changed | expected)
+    return saved
 
 
 @cache
@@ -186,14 +185,6 @@ def _overwriting(table: Table, columns: tuple[str, ...]) -> Prepared:
         c.state == bindparam("was_state"),
     )
     return Prepared(statement, columns)
-
-
-def save(connection: Connection, table: Table, before: V, after: V) -> V:
-    """Do as ``overwrite`` does. Raises StaleWrite where that returns None."""
-    saved = overwrite(connection, table, before, after)
-    if saved is None:
-        raise StaleWrite
-    return saved
 
 
 def insert_new(

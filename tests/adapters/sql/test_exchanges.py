@@ -1,0 +1,120 @@
+"""Statements that go to PostgreSQL together: as safe as one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from orchestrator.adapters.sql import SqlStore
+from orchestrator.adapters.sql.store import SqlTransaction
+from orchestrator.domain.execution import Execution
+from orchestrator.errors import StaleWrite
+from orchestrator.ports import Transaction
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.parametrize("database", ["postgres"], indirect=True),
+]
+
+
+class GaveUpError(Exception):
+    """The work itself failed."""
+
+
+def read(store: SqlStore, execution_id: str) -> Execution | None:
+    return store.read(lambda tx: tx.executions.get(execution_id))
+
+
+@pytest.mark.parametrize("more", [0, 1, 20])
+def test_an_error_is_that_of_the_statement_that_failed(
+    store: SqlStore, execution: Execution, new_execution: Callable[..., Execution], more: int
+) -> None:
+    def work(tx: Transaction) -> None:
+        tx.executions.add_new([execution])
+        for _ in range(more):
+            tx.executions.add_new([new_execution()])
+        tx.executions.get(execution.id)
+
+    with pytest.raises(IntegrityError, match="pk_executions"):
+        store.transact(work)
+
+
+def test_an_error_at_the_commit_is_told_as_well(store: SqlStore, execution: Execution) -> None:
+    with pytest.raises(IntegrityError, match="pk_executions"):
+        store.transact(lambda tx: tx.executions.add_new([execution]))
+
+
+@pytest.mark.parametrize("reads_on", [False, True])
+def test_nothing_is_kept_of_a_transaction_that_wrote_over_what_had_changed(
+    store: SqlStore,
+    execution: Execution,
+    new_execution: Callable[..., Execution],
+    now: datetime,
+    *,
+    reads_on: bool,
+) -> None:
+    other = new_execution()
+    store.transact(lambda tx: tx.executions.save(execution, replace(execution, sequence=1)))
+
+    def work(tx: Transaction) -> None:
+        tx.executions.add_new([other])
+        tx.executions.save(execution, execution.start(now))
+        if reads_on:
+            tx.executions.get(execution.id)
+
+    with pytest.raises(StaleWrite):
+        store.transact(work)
+    assert read(store, other.id) is None
+
+
+def test_what_was_never_sent_is_forgotten_with_its_transaction(
+    store: SqlStore, new_execution: Callable[..., Execution]
+) -> None:
+    given_up, kept = new_execution(), new_execution()
+
+    def work(tx: Transaction) -> None:
+        tx.executions.add_new([given_up])
+        raise GaveUpError
+
+    with pytest.raises(GaveUpError):
+        store.transact(work)
+    store.transact(lambda tx: tx.executions.add_new([kept]))
+
+    assert read(store, given_up.id) is None
+    assert read(store, kept.id) == kept
+
+
+def test_a_transaction_that_says_nothing_is_not_even_begun(store: SqlStore) -> None:
+    assert store.transact(lambda _: "done") == "done"
+    assert store.read(lambda _: "seen") == "seen"
+
+
+def test_what_is_only_written_is_sent_with_what_is_read(
+    store: SqlStore, database: str, new_execution: Callable[..., Execution]
+) -> None:
+    states = []
+
+    def work(tx: Transaction) -> None:
+        assert isinstance(tx, SqlTransaction)
+        driver: Any = tx.connection.connection.driver_connection
+        tx.executions.add_new([new_execution()])
+        states.append(state_of(database, driver.info.backend_pid))
+        tx.executions.get("x")
+        states.append(state_of(database, driver.info.backend_pid))
+
+    store.transact(work)
+    assert states == ["idle", "idle in transaction"]
+
+
+def state_of(database: str, backend: int) -> str:
+    """What the server says of one of its connections."""
+    with psycopg.connect(database) as other:
+        query = "SELECT state FROM pg_stat_activity WHERE pid = %s"
+        row = other.execute(query, (backend,)).fetchone()
+    return str(row[0]) if row else "gone"
