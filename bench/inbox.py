@@ -16,8 +16,9 @@ from harness.databases import POSTGRES, SQLITE
 from harness.pairs import Sample, at, in_turn, ratios, values
 from harness.record import Record, at_most
 from harness.serving import Serving, serving
-from waiting import DEPLOYMENTS, MANY, NONE, timed
+from waiting import DEPLOYMENTS, MANY, timed
 
+NONE = "with none"
 TITLE = "The inbox beside reviews that wait"
 PAGES = {
     "list": "the list of what waits",

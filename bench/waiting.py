@@ -1,6 +1,6 @@
 """A service beside very many executions that wait for a person, and beside as many that ended.
 
-Two services at a time, one with none and one with all of them, measured in turn.
+Two services at a time, one with a page of them and one with all, measured in turn.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ from orchestrator.wiring import make_ports
 
 TITLE = "Beside executions that wait, and beside executions that ended"
 DEPLOYMENTS = {"answered": "bench_jobs:answered"}
-NONE, MANY = "with none", "with many"
+FEW, MANY = "with a page of them", "with many"
+PAGE = 50
+"""So many the other service has: a list shows a page of as many, and is not quicker for want of
+rows to show."""
 TIMES = {
     "answer": "an accepted answer to its start",
     "reviews": "the list of what waits",
@@ -57,16 +60,18 @@ def run(bench: Bench) -> Record:
 
 
 def compare(bench: Bench, record: Record, database: str, count: int, state: str) -> None:
-    """One database with so many in that state, beside one with none."""
-    urls = {NONE: bench.databases.new(database), MANY: bench.databases.new(database)}
+    """One database with so many in that state, beside one with a page of them."""
+    urls = {FEW: bench.databases.new(database), MANY: bench.databases.new(database)}
     with (
-        serving(bench, urls[NONE], DEPLOYMENTS) as first,
+        serving(bench, urls[FEW], DEPLOYMENTS) as first,
         serving(bench, urls[MANY], DEPLOYMENTS) as second,
     ):
-        sides = {NONE: Beside(first, urls[NONE]), MANY: Beside(second, urls[MANY])}
+        sides = {FEW: Beside(first, urls[FEW]), MANY: Beside(second, urls[MANY])}
         where = f"{count:,} {state}, {database}"
         fill(record, sides[MANY], urls[MANY], count, state, where)
-        bench.databases.tidy(urls[MANY])  # as PostgreSQL does by itself a minute or two later
+        write_copies(urls[FEW], sides[FEW].finished_or_halted(state), PAGE)
+        for url in urls.values():
+            bench.databases.tidy(url)  # as PostgreSQL does by itself a minute or two later
         rounds, samples = record.scale["rounds"], record.scale["samples in a round"]
         turns = {name: partial(side.turn, samples) for name, side in sides.items()}
         note_times(record, where, in_turn(turns, rounds))
@@ -77,9 +82,7 @@ def compare(bench: Bench, record: Record, database: str, count: int, state: str)
 
 def fill(record: Record, side: Beside, url: str, count: int, state: str, where: str) -> None:
     """Write the copies of one that the service itself ran, and wait until they are counted."""
-    execution_id = side.halted()
-    if state == "finished":
-        side.approve(execution_id)
+    execution_id = side.finished_or_halted(state)
     before = bytes_of(url)
     began = time.monotonic()
     write_copies(url, execution_id, count)
@@ -90,11 +93,11 @@ def fill(record: Record, side: Beside, url: str, count: int, state: str, where: 
 
 
 def note_times(record: Record, where: str, taken: dict[str, list[Sample]]) -> None:
-    """Milliseconds of each call, and with many by with none."""
+    """Milliseconds of each call, and with many by with few."""
     for key, what in TIMES.items():
-        many, none = (values(taken[side], key) for side in (MANY, NONE))
+        many, none = (values(taken[side], key) for side in (MANY, FEW))
         record.measure(f"{what}, {where}", "ms", many)
-        record.ratio(f"{what}, {where}", NONE, ratios(many, none), at_most(1.2))
+        record.ratio(f"{what}, {where}", FEW, ratios(many, none), at_most(1.2))
 
 
 def idle(bench: Bench, record: Record, where: str, sides: dict[str, Beside]) -> None:
@@ -147,6 +150,13 @@ class Beside:
         asked = Kickoff("answered", KickoffBody(inputs={}), "bench", "bench")
         execution_id = str(kickoff(self.ports, asked)["kickoff_id"])
         self.here.ends.last()
+        return execution_id
+
+    def finished_or_halted(self, state: str) -> str:
+        """An execution in one of the two states that are compared."""
+        execution_id = self.halted()
+        if state == "finished":
+            self.approve(execution_id)
         return execution_id
 
     def approve(self, execution_id: str) -> float:

@@ -21,13 +21,14 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks only on L
 
 TELLS = """
 import json, os, random, sys, __main__, psutil, uuid_utils
-print(json.dumps({
+told = json.dumps({
     "pid": os.getpid(), "parent": os.getppid(), "group": os.getpgid(0),
     "shared": "shared" in sys.modules, "argv": sys.argv[1:], "main": __main__.__file__,
     "env": dict(os.environ), "files": [n for n in range(64) if os.path.exists(f"/dev/fd/{n}")],
     "random": [random.random(), str(uuid_utils.uuid7())],
     "shown": psutil.Process().cmdline(), "input": sys.stdin.read(),
-}), flush=True)
+})
+os.write(1, f"{told}\\n".encode())  # at once: another child writes to the same pipe
 """
 AND_WAITS = TELLS + "import signal; signal.pause()"
 A_THREAD = "from threading import *; Thread(target=Event().wait, daemon=True).start()"
