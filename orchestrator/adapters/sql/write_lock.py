@@ -12,7 +12,6 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from functools import partial
 from typing import Any, cast
 
 PAUSE = 0.001
@@ -36,7 +35,7 @@ class WriteLock:
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._ended_at = self._streak_since = -float("inf")
+        self._streak_since = -float("inf")
         known = weakref.ref(self)
 
         def renew() -> None:
@@ -52,12 +51,13 @@ class WriteLock:
         """
         until = time.monotonic() + PATIENCE
         connection, turn = cast("SqliteConnection", cursor.connection), self._turn
+        was_free = turn.acquire(blocking=False)
         # Before anything else, since a time limit may end this at any place.
-        if turn.acquire(timeout=QUEUE_PATIENCE):
-            connection.at_end = partial(self._end, turn)
+        if was_free or turn.acquire(timeout=QUEUE_PATIENCE):
+            connection.at_end = turn.release
         try:
             cursor.execute("PRAGMA busy_timeout = 0")
-            self._let_others_in()
+            self._let_others_in(was_free=was_free)
             while not _begun(cursor, is_last_try=time.monotonic() > until):
                 time.sleep(PAUSE)
                 self._streak_since = time.monotonic()
@@ -67,14 +67,10 @@ class WriteLock:
         finally:
             cursor.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
 
-    def _end(self, turn: threading.Lock) -> None:
-        self._ended_at = time.monotonic()
-        turn.release()
-
-    def _let_others_in(self) -> None:
-        """Leave the lock alone for as long as others may sleep, where they had no chance of it."""
+    def _let_others_in(self, *, was_free: bool) -> None:
+        """Leave the lock alone for as long as others may sleep, where it was only handed on."""
         now = time.monotonic()
-        if now - self._ended_at > PAUSE:
+        if was_free:  # whoever works between its transactions leaves it alone meanwhile
             self._streak_since = now
         elif now - self._streak_since > STREAK:
             time.sleep(1.5 * PAUSE)

@@ -70,20 +70,38 @@ def test_a_connection_that_is_forgotten_gives_its_turn_back(tmp_path: Path) -> N
         gc.collect()
 
 
-def test_other_processes_are_let_in_after_a_while(
-    cursors: tuple[sqlite3.Cursor, sqlite3.Cursor], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr(write_lock, "PAUSE", 3600.0)  # nothing counts as a pause by itself
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Those that a lock made which has been handed on for long enough from the beginning."""
+    made: list[float] = []
     monkeypatch.setattr(write_lock, "STREAK", 0.0)
-    monkeypatch.setattr(time, "sleep", pauses.append)
+    monkeypatch.setattr(time, "sleep", made.append)
+    return made
+
+
+def test_other_processes_are_let_in_where_threads_hand_the_lock_on(
+    cursors: tuple[sqlite3.Cursor, sqlite3.Cursor], pauses: list[float]
+) -> None:
     first, second = cursors
     lock = WriteLock()
-    for connection in (first.connection, second.connection, first.connection):
+    lock.begin(first)
+    waiting = threading.Thread(target=lock.begin, args=(second,))
+    waiting.start()
+    waiting.join(0.05)
+    first.connection.commit()
+    waiting.join()
+    assert len(pauses) == 1
+    assert pauses[0] > write_lock.PAUSE
+
+
+def test_one_thread_does_not_pause_between_its_transactions(
+    cursors: tuple[sqlite3.Cursor, sqlite3.Cursor], pauses: list[float]
+) -> None:
+    lock, connection = WriteLock(), cursors[0].connection
+    for _ in range(3):
         lock.begin(connection.cursor())
         connection.commit()
-    assert len(pauses) == 2
-    assert min(pauses) > write_lock.PAUSE
+    assert pauses == []
 
 
 def test_who_waits_too_long_is_told_so(
