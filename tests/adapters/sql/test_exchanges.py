@@ -23,6 +23,13 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(params=["together", "one by one"], autouse=True)
+def _pipelines(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A libpq that is older than PostgreSQL 14 sends what waited one by one."""
+    if request.param == "one by one":
+        monkeypatch.setattr(psycopg.Pipeline, "is_supported", lambda: False)
+
+
 class GaveUpError(Exception):
     """The work itself failed."""
 
