@@ -49,7 +49,10 @@ def make_engine(
 
 
 def reading(engine: Engine) -> Engine:
-    """The same engine for transactions that only read: each sees one moment throughout."""
+    """The same engine for transactions that only read: each sees one moment throughout.
+
+    Of PostgreSQL where the engine has limits, as a store's has.
+    """
     return engine.execution_options(reads=True)
 
 
