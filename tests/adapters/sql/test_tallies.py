@@ -161,6 +161,8 @@ FIGURES: dict[str, Callable[[Transaction], object]] = {
     "deliveries": lambda tx: tx.figures.deliveries(),
     "the oldest delivery": lambda tx: tx.figures.oldest_due_delivery(NOON),
     "endpoints": lambda tx: tx.figures.endpoints(500),
+    "plans": lambda tx: tx.figures.plans_begun_with(),
+    "checkpoints that nobody reads": lambda tx: tx.figures.open_with_foreign_checkpoint(),
 }
 
 
