@@ -7,13 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.feedback import APPROVALS, Feedback, reads_as_approval
+from orchestrator.domain.feedback import (
+    APPROVALS,
+    RETRY,
+    Feedback,
+    Scope,
+    option_meant,
+    reads_as_approval,
+    said_scope,
+)
+from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.errors import IllegalTransition
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OPEN = Review(
     "r-1", "k-1", "newsroom", "t-1", 0, "write", 1, ReviewState.PENDING, 1, "o-1", "sha256:0", AT
+)
+CHOICE = Question(
+    QuestionKind.CHOICE, "choose", "choose", options=("go", "Stop!", "go on"), default="go on"
 )
 YES = Feedback(approved=True, words="good", actor="token:web", channel="api", reviewer="Alice")
 
@@ -37,6 +49,35 @@ def test_anything_else_asks_for_changes(words: str) -> None:
 @given(words=st.sampled_from(sorted(APPROVALS)), more=st.text("abc?", min_size=1))
 def test_an_approval_with_more_words_is_not_guessed(words: str, more: str) -> None:
     assert not reads_as_approval(words + more)
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        ("go", "go"),
+        (" GO. ", "go"),
+        ("stop", "Stop!"),
+        ("Go on ,", "go on"),
+        ("", "go on"),
+        (" \n", "go on"),
+        ("go, but not far", None),
+        ("go?", None),
+        (".", None),
+    ],
+)
+def test_an_option_is_meant_by_its_own_words_alone(words: str, option: str | None) -> None:
+    assert option_meant(words, CHOICE) == option
+
+
+def test_empty_words_mean_nothing_where_no_option_is_the_default() -> None:
+    assert option_meant("", replace(CHOICE, default=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("scope", "said"), [(None, None), (RETRY, "retry"), (("write", "send"), ["write", "send"])]
+)
+def test_a_record_tells_whom_the_words_are_for(scope: Scope, said: object) -> None:
+    assert said_scope(scope) == said
 
 
 def test_an_answer_closes_the_review_with_who_said_what() -> None:
