@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.plan import Plan, PlannedTask, TaskKind, unique_names
+from orchestrator.domain.canonical import decode, encode
+from orchestrator.domain.plan import Plan, PlannedStep, PlannedTask, TaskKind, unique_names
 
 
 def plan(pattern: str) -> Plan:
@@ -78,15 +79,111 @@ def test_a_synchronous_task_starts_when_all_before_it_are_committed(
             assert committed.issuperset(named(range(place)))
 
 
-def test_a_plan_is_the_same_after_it_was_stored() -> None:
-    stored = Plan(
-        (PlannedTask("look", TaskKind.BEFORE_KICKOFF), PlannedTask("write", human_input=True)),
-        inputs=("topic",),
-        inputs_required=False,
-    )
+@pytest.mark.parametrize(
+    ("pattern", "seen"),
+    [
+        ("sss", [(), (0,), (0, 1)]),
+        ("aas", [(), (), (0, 1)]),
+        ("saa", [(), (0,), (0,)]),
+        ("ssaaa", [(), (0,), (0, 1), (0, 1), (0, 1)]),
+        ("asaa", [(), (0,), (0, 1), (0, 1)]),
+    ],
+)
+def test_a_task_sees_all_before_it_but_those_beside_it(
+    pattern: str, seen: list[tuple[int, ...]]
+) -> None:
+    crew = plan(pattern)
+    assert [crew.seen_by(task.name) for task in crew.tasks] == [
+        tuple(named(places)) for places in seen
+    ]
 
+
+def test_a_task_sees_what_it_names_unless_it_is_conditional() -> None:
+    crew = Plan(
+        (
+            PlannedTask("research"),
+            PlannedTask("write", context=()),
+            PlannedTask("check", context=("research",)),
+            PlannedTask("send", context=("research",), conditional=True),
+        )
+    )
+    assert [crew.seen_by(name) for name in crew.names[1:]] == [
+        (),
+        ("research",),
+        ("research", "write", "check"),
+    ]
+
+
+def test_followers_are_the_tasks_that_see_it_even_by_way_of_others() -> None:
+    crew = Plan(
+        (
+            PlannedTask("plan"),
+            PlannedTask("research", context=()),
+            PlannedTask("write", context=("research",)),
+            PlannedTask("quote", context=("plan",)),
+            PlannedTask("print", context=("write",)),
+        )
+    )
+    assert crew.followers("plan") == ("plan", "quote")
+    assert crew.followers("research") == ("research", "write", "print")
+    assert crew.followers("print") == ("print",)
+
+
+def test_a_task_is_found_by_its_name() -> None:
+    crew = Plan((PlannedTask("write"), PlannedTask("send")))
+    assert (crew.task("send"), crew.place("send")) == (PlannedTask("send"), 1)
+    assert (crew.is_task("send"), crew.is_task("print")) == (True, False)
+    with pytest.raises(KeyError):
+        crew.task("print")
+
+
+CREW = Plan(
+    (
+        PlannedTask("look", TaskKind.BEFORE_KICKOFF),
+        PlannedTask("write", human_input=True, context=()),
+        PlannedTask("send", context=("write",)),
+    ),
+    inputs=("topic",),
+    inputs_required=False,
+)
+FLOW = Plan(
+    (PlannedTask("Flow", TaskKind.FLOW),),
+    steps=(PlannedStep("choose", "draft", asks=True, options=("go", "stop")),),
+    schema={"type": "object"},
+)
+
+
+@pytest.mark.parametrize("stored", [CREW, FLOW])
+def test_a_plan_is_the_same_after_it_was_stored(stored: Plan) -> None:
     assert Plan.from_json(stored.to_json()) == stored
     assert Plan.from_json(stored.to_json()).digest == stored.digest
+
+
+def test_a_plan_that_was_stored_before_is_read() -> None:
+    """The form does not change: a plan's digest is compared with those of earlier versions."""
+    task = {
+        "kind": "task",
+        "agent": "",
+        "description": "",
+        "expected_output": "",
+        "key": "",
+        "human_input": False,
+        "asynchronous": False,
+        "conditional": False,
+    }
+    tasks = [{"name": "write", **task}, {"name": "send", **task, "context": ["write"]}]
+    crew = Plan((PlannedTask("write"), PlannedTask("send", context=("write",))), ("topic",))
+    assert crew.to_json() == {"v": 1, "tasks": tasks, "inputs": ["topic"], "inputs_required": True}
+
+    step = {"name": "choose", "after": "draft", "asks": True, "options": ["go", "stop"]}
+    assert decode(encode(FLOW.to_json())) == {
+        "v": 1,
+        "tasks": [{"name": "Flow", **task, "kind": "flow"}],
+        "inputs": [],
+        "inputs_required": True,
+        "steps": [step],
+        "schema": {"type": "object"},
+    }
 
 
 def test_the_digest_tells_prompts_apart_and_the_shape_does_not() -> None:

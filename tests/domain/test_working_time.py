@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from time import tzset
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -33,6 +35,7 @@ SMALL_HOURS = Calendar("small", "Europe/Berlin", {6: ((time(2, 30), time(5)),)})
 NEW_YORK = Calendar("ny", "America/New_York", dict.fromkeys(WEEKDAYS, NINE_TO_FIVE))
 KOLKATA = Calendar("in", "Asia/Kolkata", {day: ((time(9, 30), time(18)),) for day in range(6)})
 APIA = Calendar("apia", "Pacific/Apia", dict.fromkeys(range(7), NINE_TO_FIVE))
+LONG_THURSDAY = Calendar("long", "Pacific/Niue", {3: ((time(23, 45), time(23, 40)),)})
 CALENDARS = [BERLIN, SHORT_FRIDAY, NIGHTS, ALWAYS, SMALL_HOURS, NEW_YORK, KOLKATA]
 
 
@@ -83,12 +86,14 @@ def days(number: int) -> Duration:
         (BERLIN, "2026-11-26T10:15", days(1), "2026-11-27T10:15"),
         (BERLIN, "2026-11-27T10:15", days(1), "2026-11-30T10:15"),
         (BERLIN, "2026-11-28T10:15", days(1), "2026-12-01T09:00"),  # counts as Monday at 9
+        (BERLIN, "2026-11-27T17:00", days(1), "2026-12-01T09:00"),  # and so does the end of Friday
         (BERLIN, "2026-11-26T20:00", days(1), "2026-11-30T09:00"),  # counts as Friday at 9
         (BERLIN, "2026-12-23T12:00", days(2), "2026-12-28T12:00"),
         (BERLIN, "2026-03-27T12:00", days(1), "2026-03-30T12:00"),  # 71 hours, not 72
         (BERLIN, "2026-10-23T12:00", days(1), "2026-10-26T12:00"),
         (SHORT_FRIDAY, "2026-11-26T16:00", days(1), "2026-11-27T13:00"),  # moved into its hours
         (SHORT_FRIDAY, "2026-11-27T12:30", days(1), "2026-11-30T13:00"),
+        (SHORT_FRIDAY, "2026-11-27T12:00", days(1), "2026-11-30T12:00"),  # as lunch begins
         (NIGHTS, "2026-11-26T23:00", days(1), "2026-11-27T23:00"),
         (NIGHTS, "2026-11-26T02:00", days(1), "2026-11-27T02:00"),
         (NIGHTS, "2026-03-28T02:30", days(1), "2026-03-29T03:00"),  # 02:30 does not exist
@@ -121,8 +126,39 @@ def test_time_on_the_clock_adds_up_whatever_the_calendar() -> None:
 
 @pytest.mark.parametrize("calendar", [None, Calendar("never", "UTC", {0: ()})])
 def test_working_time_needs_hours(calendar: Calendar | None) -> None:
-    with pytest.raises(ValueError, match="needs a calendar"):
+    with pytest.raises(ValueError, match=r"^working time needs a calendar with hours$"):
         later(datetime(2026, 11, 26, tzinfo=UTC), hours(1), calendar)
+
+
+@pytest.fixture(params=["<+01>-1", "<+14>-14"])
+def clock_of_the_machine(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Its zone, as POSIX writes it: so many hours ahead of UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        tzset()
+        yield
+    tzset()
+
+
+@pytest.mark.usefixtures("clock_of_the_machine")
+@pytest.mark.parametrize(
+    ("calendar", "start", "duration", "end"),
+    [
+        (BERLIN, "2026-11-26T10:00", Duration(timedelta(hours=1)), "2026-11-26T11:00"),
+        (BERLIN, "2026-11-26T10:00", hours(1), "2026-11-26T11:00"),
+        (BERLIN, "2026-11-26T07:00", hours(1), "2026-11-26T10:00"),
+        (BERLIN, "2026-11-26T10:00", days(1), "2026-11-27T10:00"),
+        (SMALL_HOURS, "2026-03-28T12:00", hours(2), "2026-03-29T05:00"),
+        (LONG_THURSDAY, "2026-11-27T23:30", hours(0.1), "2026-11-27T23:36"),
+    ],
+)
+def test_the_clock_of_the_machine_does_not_matter(
+    calendar: Calendar, start: str, duration: Duration, end: str
+) -> None:
+    found = later(at(start, calendar.zone), duration, calendar)
+    assert (found, found.tzinfo) == (at(end, calendar.zone), UTC)
 
 
 CHANGES = ["2026-03-29", "2026-10-25", "2026-03-08", "2026-11-01", "2026-12-25"]
