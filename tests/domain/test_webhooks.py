@@ -61,6 +61,25 @@ def test_what_a_resume_drops_is_named() -> None:
     assert ALL.dropped(after) == (WebhookKind.TASK, WebhookKind.CREW)
 
 
+def test_every_kind_has_an_endpoint_of_its_own() -> None:
+    endpoints = ["e-task", "e-step", "e-crew", "e-human", "e-stream"]
+    assert [ALL.endpoint(kind) for kind in WebhookKind] == endpoints
+    assert not any(NONE.endpoint(kind) for kind in WebhookKind)
+
+
+@pytest.mark.parametrize(
+    ("stream", "wants"),
+    [
+        (STREAM, {"task_started"}),
+        (Stream("e", ("task_started", "flow_started")), {"task_started", "flow_started"}),
+        (Stream("e"), {"task_started", "flow_started", "flow_failed"}),
+    ],
+)
+def test_a_stream_is_told_the_types_it_names_or_all(stream: Stream, wants: set[str]) -> None:
+    events = ["task_started", "flow_started", "flow_failed"]
+    assert {event for event in events if stream.wants(event)} == wants
+
+
 @given(subscriptions=SUBSCRIPTIONS)
 def test_subscriptions_are_the_same_after_they_were_stored(subscriptions: Subscriptions) -> None:
     stored = subscriptions.to_json()
