@@ -113,7 +113,7 @@ def check(lines: Iterable[JsonObject], counts: Counts) -> Iterator[Fault]:
     """
     first: Mapping[str, Any] = {}
     stream: _Stream | None = None
-    number, is_ended = 0, False
+    is_ended = False
     for number, line in enumerate(lines, 1):
         kind = line.get("line")
         try:
@@ -205,7 +205,7 @@ class _Stream:
             self.counts.earlier += 1
 
     def _count_purged(self, line: Mapping[str, Any], place: int, number: int) -> None:
-        if "salt" not in line and any(f"{key}_digest" in line["details"] for key in WORDS):
+        if any(f"{key}_digest" in line["details"] for key in WORDS):
             self.counts.purged += 1
             if self.first_purged is None:
                 self.first_purged = Fault(self.name, What.WORDLESS, place, number)
@@ -217,11 +217,10 @@ class _Stream:
 
     def _at(self, end: Mapping[str, Any]) -> Fault | None:
         known = Head(end["entries"], end["digest"])
-        if self.head.entries < known.entries:
-            missing = Fault(self.name, What.MISSING, self.head.entries + 1)
-            return None if self.is_part else missing
+        if self.head.entries < known.entries and not self.is_part:
+            return Fault(self.name, What.MISSING, self.head.entries + 1)
         if self.head.entries > known.entries:
             return Fault(self.name, What.ADDED, self.head.entries, self.number)
-        if self.head.digest != known.digest:
+        if self.head.entries == known.entries and self.head.digest != known.digest:
             return Fault(self.name, What.OTHER_END, self.head.entries, self.number)
         return None if end["purged"] else self.first_purged

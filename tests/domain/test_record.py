@@ -142,6 +142,18 @@ def test_the_first_entry_that_lost_its_words_is_named_unless_a_purge_took_them()
     assert faults(export(stream(left))) == [Fault(STREAM, What.WORDLESS, 2, 20)]
 
 
+def test_words_that_are_gone_are_missed_also_where_their_salt_was_left() -> None:
+    (entry,) = timeline(1, details={"feedback": "Shorter"}, salt="s")
+    left = replace(purged(entry), salt="s")
+    assert faults(export(stream([left]))) == [Fault(STREAM, What.WORDLESS, 1, 10)]
+
+
+def test_words_that_are_gone_are_missed_also_in_a_part_that_ends_early() -> None:
+    entries = timeline(3, details={"feedback": "Shorter"}, salt="s")
+    part = [*lines_of([purged(entries[0]), entries[1]]), end_of(entries)]
+    assert faults(export(part, until="2026-11-22")) == [Fault(STREAM, What.WORDLESS, 1, 10)]
+
+
 @pytest.mark.parametrize(
     ("name", "unchained"),
     [(STREAM, {"timeline": 20, "audit": 0}), (ADMINISTRATION, {"timeline": 0, "audit": 20})],

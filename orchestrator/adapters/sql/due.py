@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import cache
 
 from sqlalchemy import (
     ColumnClause,
@@ -60,11 +59,10 @@ class SqlDue:
             "finished_before": finished_before or _LONG_AGO,
             "closed_before": closed_before,
         }
-        return _anything().first(self._connection, bound) is not None
+        return _ANYTHING.first(self._connection, bound) is not None
 
 
-@cache
-def _anything() -> Prepared:
+def _anything() -> Select[tuple[int]]:
     """Each part is what the step itself looks for, and stops at the first row."""
     found = (
         task_runs.LAPSED,
@@ -78,16 +76,17 @@ def _anything() -> Prepared:
         intake.LOADED,
         mails.TO_WAKE,
         executions.TO_PURGE,
-        _long_tallies(),
         _uncounted(),
     )
-    # Not bound: PostgreSQL makes a new plan each time where a limit is.
+    # Not bound: PostgreSQL makes a new plan each time where a limit is. Without the offset it would
+    # leave limit and order out, and read whole tables once it plans for any time that is bound.
     one: ColumnClause[int] = literal_column("1")
+    none: ColumnClause[int] = literal_column("0")
     exist = (
-        query.with_only_columns(one, maintain_column_froms=True).limit(one).exists()
+        query.with_only_columns(one, maintain_column_froms=True).limit(one).offset(none).exists()
         for query in found
     )
-    return Prepared(select(one).where(or_(~_beat().exists(), *exist)))
+    return select(one).where(or_(~_beat().exists(), _long_tallies().exists(), *exist))
 
 
 def _beat() -> Select[tuple[int]]:
@@ -113,3 +112,7 @@ def _uncounted() -> Select[tuple[str]]:
         c.closed_at >= func.coalesce(at, literal(_LONG_AGO, Utc())),  # where to begin in the index
         beyond,
     )
+
+
+ANYTHING = _anything()
+_ANYTHING = Prepared(ANYTHING)

@@ -119,9 +119,9 @@ SWEPT: dict[str, Callable[[Transaction], object]] = {
     "ix_executions_batch": (
         lambda tx: tx.executions.page(ExecutionFilter(state="QUEUED", batch="b"), None, 10)
     ),
+    "ix_reviews_ruled": lambda tx: tx.reviews.unassigned(10),
     "ix_reviews_open": lambda tx: (
         tx.reviews.pending(None, None, 10),
-        tx.reviews.unassigned(10),
         tx.reviews.count_waiting(None, 10),
     ),
     "ix_deliveries_notices": lambda tx: tx.deliveries.has_due_notice("e", AT),

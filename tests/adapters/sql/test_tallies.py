@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,8 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import Select, delete, event, func, insert, select, update
+from sqlalchemy.dialects.postgresql import asyncpg
 
-from orchestrator.adapters.sql import SqlStore
+from orchestrator.adapters.sql import SqlStore, due
+from orchestrator.adapters.sql import executions as executions_kept
+from orchestrator.adapters.sql import reviews as reviews_kept
+from orchestrator.adapters.sql import task_runs as task_runs_kept
 from orchestrator.adapters.sql.rows import values_of
 from orchestrator.adapters.sql.schema import (
     deliveries,
@@ -198,6 +203,39 @@ def test_pages_that_a_flood_left_behind_are_not_read(
         ("newsroom", "QUEUED"): 20_000,
         ("newsroom", "RUNNING"): 1,
     }
+
+
+SWEPT = {
+    "whether anything is due": due.ANYTHING,
+    "lapsed claims": task_runs_kept.LAPSED,
+    "task runs": task_runs_kept.TO_WAKE,
+    "expired reviews": reviews_kept.OVERDUE,
+    "overdue reviews": reviews_kept.DUE,
+    "executions to purge": executions_kept.TO_PURGE,
+}
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_a_plan_that_postgresql_keeps_for_any_time_reads_no_whole_table(
+    store: SqlStore, database: str, endpoint: str, fill: Callable[[int], None]
+) -> None:
+    fill(2_000)
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("ANALYZE")
+        plans = {name: kept_plan(connection, query) for name, query in SWEPT.items()}
+
+    large = r"Seq Scan on (executions|task_runs|reviews)\b"
+    assert {name: plan for name, plan in plans.items() if re.search(large, plan)} == {}
+
+
+def kept_plan(connection: psycopg.Connection[Any], query: Select[Any]) -> str:
+    """What PostgreSQL does from the sixth time on, whatever the values."""
+    bound = ("now", "beat_since", "finished_before", "closed_before", "most")
+    compiled = query.params(dict.fromkeys(bound)).compile(
+        dialect=asyncpg.dialect(),  # for its way to write what is bound
+        compile_kwargs={"render_postcompile": True},
+    )
+    return "\n".join(row[0] for row in connection.execute(f"EXPLAIN (GENERIC_PLAN) {compiled}"))
 
 
 def explained(store: SqlStore, query: Select[Any]) -> str:

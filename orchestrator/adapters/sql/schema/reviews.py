@@ -85,6 +85,12 @@ partial_index(
     "ix_reviews_due", reviews.c.due_at, where=review_is_open & reviews.c.due_at.is_not(None)
 )
 partial_index("ix_reviews_open", reviews.c.created_at, reviews.c.id, where=review_is_open)
+partial_index(
+    "ix_reviews_ruled",
+    reviews.c.created_at,
+    reviews.c.id,
+    where=review_is_open & reviews.c.terms.is_not(None),
+)
 review_is_closed = reviews.c.closed_at.is_not(None)
 
 # What waits, and what was decided, of all deployments or of one: pages of lists that grow.
