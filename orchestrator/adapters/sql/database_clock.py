@@ -47,8 +47,8 @@ def read_clock(connection: Connection) -> datetime:
 class Moment:
     """When a transaction does what it does, by the database's clock.
 
-    PostgreSQL is asked once for a transaction, since that is an exchange with it. Whoever waited
-    for a lock says anew what time it is.
+    ``now`` asks PostgreSQL once, since that is an exchange with it. Whoever locks an execution,
+    and may have waited for that, says anew what time it is.
     """
 
     def __init__(self, connection: Connection) -> None:

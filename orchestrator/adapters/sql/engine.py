@@ -51,7 +51,8 @@ def make_engine(
 def reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read: each sees one moment throughout.
 
-    Of PostgreSQL where the engine has limits, as a store's has.
+    On PostgreSQL that holds for an engine with limits, as a store has one. Such an engine takes no
+    ``isolation_level``: what begins its transactions is said here, not by the driver.
     """
     return engine.execution_options(reads=True)
 

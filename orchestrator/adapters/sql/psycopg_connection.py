@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import psycopg
 
@@ -41,7 +41,7 @@ class LimitedConnection(psycopg.Connection[Any]):
     """
 
     silence: float = float("inf")
-    """Seconds that an answer may take."""
+    """Seconds that an answer may take, to however many statements."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -86,18 +86,22 @@ class LimitedConnection(psycopg.Connection[Any]):
         if not waiting:
             yield
             return
-        cursors = []
-        with self.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
-            for each in waiting:
-                cursor = psycopg.Cursor(self)
-                cursors.append(cursor.execute(each.sql, each.values, prepare=each.prepare))
-            yield
-        for each, cursor in zip(waiting, cursors, strict=True):
-            if each.on_one_row and cursor.rowcount != 1:
-                raise StaleWrite
+        cursors = [psycopg.Cursor(self) for _ in waiting]
+        meant = [cursor for each, cursor in zip(waiting, cursors, strict=True) if each.on_one_row]
+        try:
+            with self.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
+                for each, cursor in zip(waiting, cursors, strict=True):
+                    cursor.execute(each.sql, each.values, prepare=each.prepare)
+                yield
+        except psycopg.Error as error:
+            if any(cursor.rowcount == 0 for cursor in meant):
+                raise StaleWrite from error  # what came behind may have failed for that
+            raise
+        if any(cursor.rowcount != 1 for cursor in meant):
+            raise StaleWrite
 
     def commit(self) -> None:
-        """Commit, together with what waits; nothing where nothing was said."""
+        """Commit, together with what waits."""
         if any(each.on_one_row for each in self._unsent):
             with self.exchange():
                 pass  # whether they were there is seen before anything is final
@@ -105,9 +109,7 @@ class LimitedConnection(psycopg.Connection[Any]):
         elif self._unsent:
             with self.exchange():
                 psycopg.Cursor(self).execute("COMMIT", prepare=False)
-        elif self._begin:
-            self._forget()
-        else:
+        else:  # nothing where nothing was said
             super().commit()
 
     def rollback(self) -> None:
@@ -135,6 +137,14 @@ class LimitedCursor(psycopg.Cursor[Any]):
         """Run a statement for each of several values."""
         with self._conn.exchange():
             super().executemany(*args, **options)
+
+    def copy(self, *_: Any, **__: Any) -> NoReturn:
+        """Not taught to take along what waits."""
+        raise psycopg.NotSupportedError("COPY would not be part of the transaction here")
+
+    def stream(self, *_: Any, **__: Any) -> NoReturn:
+        """Not taught to take along what waits."""
+        raise psycopg.NotSupportedError("a stream would not be part of the transaction here")
 
     def execute_later(self, sql: str, values: Any, *, on_one_row: bool = False) -> None:
         """Run a statement that tells nothing else, together with the next of this connection."""

@@ -199,11 +199,14 @@ def _plan_trouble(tx: Transaction, digest: str) -> Unreadable | None:
 
 def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
     now = tx.now()
-    for waiting in tx.figures.due_task_runs(now):
+    found = tx.figures.due_task_runs(now)
+    is_any_late = any(now - waiting.since > WAITS_TOO_LONG for waiting in found)
+    stuck = _stuck(tx) if is_any_late else Counter[str]()
+    for waiting in found:
         seconds = (now - waiting.since).total_seconds()
         says = f"{waiting.count} task runs of {waiting.deployment} wait, one since {seconds:.0f} s"
         is_long = now - waiting.since > WAITS_TOO_LONG
-        late = is_long and waiting.count > _stuck(tx)[waiting.deployment]
+        late = is_long and waiting.count > stuck[waiting.deployment]
         queue = settings_of(ports, tx, waiting.deployment).queue
         mend = f"Start more workers on the queue {queue}, and see that `orchestrator sweep` runs"
         yield Finding("backlog", says, mend if late else None)
@@ -211,7 +214,10 @@ def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
 
 def _stuck(tx: Transaction) -> Counter[str]:
     """How many open executions of each deployment no worker can carry on."""
-    return Counter({found.deployment: found.count for found, _ in _unreadable(tx)})
+    stuck = Counter[str]()
+    for found, _ in _unreadable(tx):
+        stuck[found.deployment] += found.count
+    return stuck
 
 
 def _trouble(_: Ports, tx: Transaction) -> Iterator[Finding]:

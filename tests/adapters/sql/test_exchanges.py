@@ -97,9 +97,26 @@ def test_what_was_never_sent_is_forgotten_with_its_transaction(
     assert read(store, kept.id) == kept
 
 
-def test_a_transaction_that_says_nothing_is_not_even_begun(store: SqlStore) -> None:
+def test_a_transaction_that_says_nothing_is_not_even_begun(store: SqlStore, database: str) -> None:
+    backend = store.transact(backend_of)
+    asked = told_of(database, backend)
     assert store.transact(lambda _: "done") == "done"
     assert store.read(lambda _: "seen") == "seen"
+    assert told_of(database, backend) == asked
+
+
+def test_a_lost_race_is_told_whatever_fails_behind_it(
+    store: SqlStore, execution: Execution, now: datetime
+) -> None:
+    store.transact(lambda tx: tx.executions.save(execution, replace(execution, sequence=1)))
+
+    def work(tx: Transaction) -> None:
+        assert isinstance(tx, SqlTransaction)
+        tx.executions.save(execution, execution.start(now))
+        tx.connection.exec_driver_sql("SELECT 1 / 0")
+
+    with pytest.raises(StaleWrite):
+        store.transact(work)
 
 
 def test_what_is_only_written_is_sent_with_what_is_read(
@@ -108,20 +125,26 @@ def test_what_is_only_written_is_sent_with_what_is_read(
     states = []
 
     def work(tx: Transaction) -> None:
-        assert isinstance(tx, SqlTransaction)
-        driver: Any = tx.connection.connection.driver_connection
         tx.executions.add_new([new_execution()])
-        states.append(state_of(database, driver.info.backend_pid))
+        states.append(told_of(database, backend_of(tx))[0])
         tx.executions.get("x")
-        states.append(state_of(database, driver.info.backend_pid))
+        states.append(told_of(database, backend_of(tx))[0])
 
     store.transact(work)
     assert states == ["idle", "idle in transaction"]
 
 
-def state_of(database: str, backend: int) -> str:
-    """What the server says of one of its connections."""
+def backend_of(tx: Transaction) -> int:
+    """The server's process for the connection of a transaction."""
+    assert isinstance(tx, SqlTransaction)
+    driver: Any = tx.connection.connection.driver_connection
+    return int(driver.info.backend_pid)
+
+
+def told_of(database: str, backend: int) -> tuple[str, datetime]:
+    """What the server says of one of its processes: its state, and when it was told something."""
     with psycopg.connect(database) as other:
-        query = "SELECT state FROM pg_stat_activity WHERE pid = %s"
+        query = "SELECT state, query_start FROM pg_stat_activity WHERE pid = %s"
         row = other.execute(query, (backend,)).fetchone()
-    return str(row[0]) if row else "gone"
+    assert row is not None
+    return row[0], row[1]

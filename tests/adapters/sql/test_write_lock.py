@@ -79,15 +79,30 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return made
 
 
+class Turn:
+    """A lock that says when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.waited_for = threading.Event()
+        self._lock = threading.Lock()
+        self.release = self._lock.release
+
+    def acquire(self, *, blocking: bool = True, timeout: float = -1) -> bool:
+        if blocking:
+            self.waited_for.set()
+        return self._lock.acquire(blocking, timeout)
+
+
 def test_other_processes_are_let_in_where_threads_hand_the_lock_on(
     cursors: tuple[sqlite3.Cursor, sqlite3.Cursor], pauses: list[float]
 ) -> None:
     first, second = cursors
     lock = WriteLock()
+    lock._turn = turn = Turn()  # type: ignore[assignment]
     lock.begin(first)
     waiting = threading.Thread(target=lock.begin, args=(second,))
     waiting.start()
-    waiting.join(0.05)
+    turn.waited_for.wait()
     first.connection.commit()
     waiting.join()
     assert len(pauses) == 1

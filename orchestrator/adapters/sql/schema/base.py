@@ -48,7 +48,7 @@ def not_among(column: Column[Any], values: Iterable[int]) -> ColumnElement[bool]
 
 
 def _written_out(values: Sequence[object]) -> BindParameter[Any]:
-    return bindparam("states", values, unique=True, expanding=True, literal_execute=True)
+    return bindparam("among", values, unique=True, expanding=True, literal_execute=True)
 
 
 def partial_index(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> Index:
