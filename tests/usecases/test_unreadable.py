@@ -119,6 +119,16 @@ def test_what_a_newer_version_wrote_is_left_to_that_version(world: World, approv
     assert world.snapshot(approved).execution.state is ExecutionState.SUCCEEDED
 
 
+def test_the_doctor_names_an_execution_that_has_an_unreadable_checkpoint_further_back(
+    world: World, approved: str
+) -> None:
+    write(world, update(checkpoints).where(checkpoints.c.number == 1).values(format=0))
+
+    (finding,) = (each for each in examine(world.ports) if each.check == "stored")
+    assert finding.says.startswith("1 executions")
+    assert approved in finding.says
+
+
 def test_the_doctor_names_an_execution_whose_plan_is_gone(world: World) -> None:
     execution_id = world.halted()
     write(world, *plan_is_gone())

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     Column,
     ColumnElement,
     Connection,
@@ -41,6 +40,7 @@ from orchestrator.adapters.sql.schema import (
 )
 from orchestrator.adapters.sql.schema.base import in_state
 from orchestrator.adapters.sql.tallies import counted, fold
+from orchestrator.adapters.sql.values_along import values_along
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.endpoint import EndpointState
 from orchestrator.domain.execution import ExecutionState
@@ -103,13 +103,9 @@ class SqlFigures:
         return tuple(_task_figures(*key, amounts[key]) for key in sorted(amounts))
 
     def plans_begun_with(self) -> tuple[str, ...]:
-        """The digests of the plans that executions began with.
-
-        It jumps from one to the next along an index, and so takes no longer where many began.
-        """
-        found = _digests()
-        rows = self._connection.execute(select(found.c.digest).where(found.c.digest.is_not(None)))
-        return tuple(rows.scalars())
+        """The digests of the plans that executions began with."""
+        digest = values_along(executions.c.plan_digest, "digests").c.value
+        return tuple(self._connection.execute(select(digest).where(digest.is_not(None))).scalars())
 
     def open_with_plan(self, digest: str) -> tuple[OpenExecutions, ...]:
         """The open executions that began with this plan, by deployment."""
@@ -148,7 +144,7 @@ class SqlFigures:
         oldest = [
             select(
                 select(deliveries.c.due_at)
-                .where(deliveries.c.endpoint_id == each.c.id, delivery_waits, kind)
+                .where(deliveries.c.endpoint_id == each.c.value, delivery_waits, kind)
                 .order_by(deliveries.c.due_at)
                 .limit(1)
                 .correlate(each)
@@ -244,14 +240,6 @@ class SqlFigures:
         return tuple(
             Waiting(deployment, int(count), at) for deployment, count, at in rows if count > 0
         )
-
-
-def _digests() -> CTE:
-    c = executions.c
-    found = select(func.min(c.plan_digest).label("digest")).cte("digests", recursive=True)
-    following = select(func.min(c.plan_digest)).where(c.plan_digest > found.c.digest)
-    beyond = following.correlate(found).scalar_subquery()
-    return found.union_all(select(beyond).where(found.c.digest.is_not(None)))
 
 
 def _task_figures(deployment: str, task: str, amounts: dict[str, float]) -> TaskFigures:
