@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 
-from harness.bench import Bench
+from harness.bench import PYTHON, Bench
 from harness.databases import POSTGRES, SQLITE
 from harness.machine import cpu_of_tree
 from harness.pairs import Sample, in_turn, ratios, values
@@ -15,16 +16,32 @@ from harness.sides import Restarted, Side
 
 TITLE = "A cycle of kickoff, halt, approval and end, in one process"
 OURS = "Crew Orchestrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A script, the package of the peers' environment that it shows, and how seldom it is asked.
+
+    ``fewer``: the part of a round's cycles that it goes through, for those that wait for a poll of
+    their own in each; its figures are of one cycle, as everybody's.
+    """
+
+    script: str
+    package: str = ""
+    fewer: int = 1
+
+
+LANGGRAPH = Peer("peers/langgraph_cycle.py", "langgraph")
 PEERS = {
     SQLITE: {
-        "LangGraph": ("peers/langgraph_cycle.py", "langgraph"),
-        "DBOS": ("peers/dbos_cycle.py", "dbos"),
-        "awaithumans": ("peers/awaithumans_cycle.py", "awaithumans"),
-        "CrewAI": ("sides/crewai_cycle.py", ""),
+        "LangGraph": LANGGRAPH,
+        "DBOS": Peer("peers/dbos_cycle.py", "dbos", fewer=10),
+        "awaithumans": Peer("peers/awaithumans_cycle.py", "awaithumans", fewer=4),
+        "CrewAI": Peer("sides/crewai_cycle.py"),
     },
     POSTGRES: {
-        "LangGraph": ("peers/langgraph_cycle.py", "langgraph"),
-        "DBOS": ("peers/dbos_cycle.py", "dbos"),
+        "LangGraph": LANGGRAPH,
+        "DBOS": Peer("peers/dbos_cycle.py", "dbos"),
     },
 }
 
@@ -35,7 +52,11 @@ def run(bench: Bench) -> Record:
     record = Record("cycle", TITLE, {"rounds": rounds, "cycles in a round": cycles})
     for database in (SQLITE, POSTGRES):
         with sides_on(bench, database, record) as sides:
-            turns = {name: partial(turn, bench, side, cycles) for name, side in sides.items()}
+            fewer = {OURS: 1} | {name: peer.fewer for name, peer in PEERS[database].items()}
+            turns = {
+                name: partial(turn, bench, side, max(1, cycles // fewer[name]))
+                for name, side in sides.items()
+            }
             note(record, database, in_turn(turns, rounds, warm_up=bench.scale(2, 1)))
             note_gave_up(record, database, sides)
     return record
@@ -49,9 +70,8 @@ def sides_on(bench: Bench, database: str, record: Record) -> Iterator[dict[str, 
             "sides/ours.py", bench.new_folder("ours"), {"url": bench.databases.new(database)}
         )
         sides: dict[str, Side | Restarted] = {OURS: stack.enter_context(ours)}
-        for name, (script, package) in PEERS[database].items():
-            python = {"python": bench.peers} if package else {}
-            make = partial(new_peer, bench, database, name, script, **python)
+        for name, peer in PEERS[database].items():
+            make = partial(new_peer, bench, database, name, peer)
             try:
                 sides[name] = stack.enter_context(Restarted(make))
             except RuntimeError as error:
@@ -59,10 +79,11 @@ def sides_on(bench: Bench, database: str, record: Record) -> Iterator[dict[str, 
         yield sides
 
 
-def new_peer(bench: Bench, database: str, name: str, script: str, **python: str) -> Side:
+def new_peer(bench: Bench, database: str, name: str, peer: Peer) -> Side:
     """A peer with an empty database."""
     url = bench.databases.empty(database)
-    return Side(script, bench.new_folder(name), {"url": url}, **python)
+    python = bench.peers if peer.package else PYTHON
+    return Side(peer.script, bench.new_folder(name), {"url": url}, python=python)
 
 
 def turn(bench: Bench, side: Side | Restarted, cycles: int) -> Sample:
