@@ -50,6 +50,7 @@ from orchestrator.ports.webhooks import (
 )
 from orchestrator.ports.work import (
     EVERY_ENTRY,
+    Asked,
     Checkpoints,
     EntryFilter,
     ExecutionFilter,
@@ -65,6 +66,7 @@ __all__ = [
     "EVERY_ENTRY",
     "Absences",
     "Analytics",
+    "Asked",
     "Attempt",
     "Audit",
     "CallJournal",

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from orchestrator.domain.checkpoint import Checkpoint
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.output import Output, Preview
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import REVIEW_EVENTS, Entry
+
+T = TypeVar("T")
+
+Asked: TypeAlias = Callable[[], T]
+"""What was asked of the database, and is read when it is called.
+
+A database that is far away is asked together with the next question, which saves an exchange with
+it. It sees what was written before it was asked; nothing that it reads is written before the call.
+"""
 
 
 class Position(NamedTuple):
@@ -56,6 +65,10 @@ class Executions(Protocol):
         """Read and hold the row until the transaction ends: nobody else changes the execution."""
         ...
 
+    def ask_lock(self, execution_id: str) -> Asked[Execution | None]:
+        """The same, asked together with what is read next: that is read behind the lock."""
+        ...
+
     def save(self, before: Execution, after: Execution) -> Execution:
         """Write over the state and version of ``before``; returns it with its new version.
 
@@ -93,12 +106,24 @@ class TaskRuns(Protocol):
         """Read."""
         ...
 
+    def ask(self, task_run_id: str) -> Asked[TaskRun | None]:
+        """The same, asked together with what is read next."""
+        ...
+
     def of(self, execution_id: str) -> tuple[TaskRun, ...]:
         """All of an execution's, in the order in which they were made."""
         ...
 
+    def ask_of(self, execution_id: str) -> Asked[tuple[TaskRun, ...]]:
+        """The same, asked together with what is read next."""
+        ...
+
     def uncommitted(self, execution_id: str) -> tuple[TaskRun, ...]:
         """Those that are not committed, whether they still may be or not, in the same order."""
+        ...
+
+    def ask_uncommitted(self, execution_id: str) -> Asked[tuple[TaskRun, ...]]:
+        """The same, asked together with what is read next."""
         ...
 
     def save(self, before: TaskRun, after: TaskRun) -> TaskRun:

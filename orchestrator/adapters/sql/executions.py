@@ -23,7 +23,7 @@ from orchestrator.adapters.sql.rows import MOST, Rows, insert_new, save, selecti
 from orchestrator.adapters.sql.schema import deliveries, delivery_waits, executions
 from orchestrator.domain.canonical import storable
 from orchestrator.domain.execution import Execution
-from orchestrator.ports import ExecutionFilter, Position
+from orchestrator.ports import Asked, ExecutionFilter, Position
 
 _locking = (
     selecting(executions, Execution)
@@ -69,14 +69,22 @@ class SqlExecutions:
         FOR NO KEY UPDATE keeps out every other lock of ours, but not the inserts of rows that
         refer to the execution (FOR UPDATE would make these wait).
         """
-        if known_time(self._connection) is not None:
-            return self._rows.first(_LOCKED, {"id": execution_id})
-        found = _LOCKED_AT.first(self._connection, {"id": execution_id})
-        if found is None:
-            return None
-        *row, at = found
-        self._moment.was_read(at)
-        return Execution(*row)
+        return self.ask_lock(execution_id)()
+
+    def ask_lock(self, execution_id: str) -> Asked[Execution | None]:
+        """The same, asked together with what is read next: that is read behind the lock."""
+        tells_time = known_time(self._connection) is None
+        asked = (_LOCKED_AT if tells_time else _LOCKED).ask(self._connection, {"id": execution_id})
+
+        def read() -> Execution | None:
+            found = next(iter(asked()), None)
+            if found is None or not tells_time:
+                return None if found is None else Execution(*found)
+            *row, at = found
+            self._moment.was_read(at)
+            return Execution(*row)
+
+        return read
 
     def save(self, before: Execution, after: Execution) -> Execution:
         """Write over the state and version of ``before``. Raises StaleWrite."""

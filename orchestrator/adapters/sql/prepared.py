@@ -14,6 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.dml import UpdateBase
 
 from orchestrator.errors import StaleWrite
+from orchestrator.ports import Asked
 
 T = TypeVar("T")
 
@@ -50,6 +51,26 @@ class Prepared:
             return cursor.fetchall()
 
         return compiled.read(run_on_cursor(connection, compiled.sql, fetch))
+
+    def ask(self, connection: Connection, values: Values) -> Asked[list[Sequence[Any]]]:
+        """Every row that a SELECT finds, for whoever calls what this returns.
+
+        A driver that can sends it with the next statement; others run it when it is called. So
+        nothing that it reads is written in between.
+        """
+        can_wait = hasattr(connection.connection.driver_connection, "later")
+        if not can_wait or _is_watched(connection):
+            return lambda: self.all(connection, values)
+        compiled = self._for(connection)
+        cursor: Any = connection.connection.cursor()
+        cursor.ask(compiled.sql, compiled.bound(values))
+
+        def fetch(cursor: DBAPICursor) -> Rows:
+            rows = cursor.fetchall()
+            compiled.learn(cursor)
+            return rows
+
+        return lambda: compiled.read(_use(connection, cursor, compiled.sql, fetch))
 
     def first(self, connection: Connection, values: Values) -> Sequence[Any] | None:
         """The first row that a SELECT finds."""
@@ -254,7 +275,10 @@ def _is_watched(connection: Connection) -> bool:
 
 def run_on_cursor(connection: Connection, sql: str, use: Callable[[Any], T]) -> T:
     """Use a cursor of the driver's own; its errors come as SQLAlchemy raises those of the SQL."""
-    cursor = connection.connection.cursor()
+    return _use(connection, connection.connection.cursor(), sql, use)
+
+
+def _use(connection: Connection, cursor: Any, sql: str, use: Callable[[Any], T]) -> T:
     try:
         return use(cursor)
     except StaleWrite:

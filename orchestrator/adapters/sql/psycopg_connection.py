@@ -21,13 +21,14 @@ class Statement(NamedTuple):
     """One that is sent together with the next.
 
     ``prepare`` None leaves it to psycopg whether the server keeps it; ``on_one_row`` is that
-    exactly one row is meant.
+    exactly one row is meant; ``cursor`` is where its rows are fetched, if it has any.
     """
 
     sql: str
     values: Any = None
     prepare: bool | None = None
     on_one_row: bool = False
+    cursor: psycopg.Cursor[Any] | None = None
 
 
 class LimitedConnection(psycopg.Connection[Any]):
@@ -86,12 +87,12 @@ class LimitedConnection(psycopg.Connection[Any]):
         if not waiting:
             yield
             return
-        cursors = [psycopg.Cursor(self) for _ in waiting]
+        cursors = [each.cursor or psycopg.Cursor(self) for each in waiting]
         meant = [cursor for each, cursor in zip(waiting, cursors, strict=True) if each.on_one_row]
         try:
             with self.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
                 for each, cursor in zip(waiting, cursors, strict=True):
-                    cursor.execute(each.sql, each.values, prepare=each.prepare)
+                    psycopg.Cursor.execute(cursor, each.sql, each.values, prepare=each.prepare)
                 yield
         except psycopg.Error as error:
             if any(cursor.rowcount == 0 for cursor in meant):
@@ -99,6 +100,10 @@ class LimitedConnection(psycopg.Connection[Any]):
             raise
         if any(cursor.rowcount != 1 for cursor in meant):
             raise StaleWrite
+
+    def waits(self, cursor: psycopg.Cursor[Any]) -> bool:
+        """Whether what the cursor asked has not been sent yet."""
+        return any(each.cursor is cursor for each in self._unsent)
 
     def commit(self) -> None:
         """Commit, together with what waits."""
@@ -137,6 +142,20 @@ class LimitedCursor(psycopg.Cursor[Any]):
         """Run a statement for each of several values."""
         with self._conn.exchange():
             super().executemany(*args, **options)
+
+    def ask(self, sql: str, values: Any) -> None:
+        """Have a statement sent together with the next of this connection, and fetch its rows then.
+
+        Whoever fetches them before that sends it.
+        """
+        self._conn.later(Statement(sql, values, cursor=self))
+
+    def fetchall(self) -> list[Any]:
+        """Every row of what was run, or asked."""
+        if self._conn.waits(self):
+            with self._conn.exchange():
+                pass
+        return super().fetchall()
 
     def copy(self, *_: Any, **__: Any) -> NoReturn:
         """Not taught to take along what waits."""

@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.adapters.sql.prepared import Prepared
-from orchestrator.ports import Position
+from orchestrator.ports import Asked, Position
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -72,6 +72,11 @@ class Rows(Generic[D]):
             return tuple(self.noun(*row) for row in query.all(self.connection, bound))
         return tuple(self.noun(*row) for row in self.connection.execute(query, bound))
 
+    def ask(self, query: Prepared, bound: Mapping[str, Any]) -> Asked[tuple[D, ...]]:
+        """The same, asked together with what is read next."""
+        asked = query.ask(self.connection, bound)
+        return lambda: tuple(self.noun(*row) for row in asked())
+
     def first(self, query: Select[Any] | Prepared, bound: Mapping[str, Any] = _NOTHING) -> D | None:
         """Read the first noun that the query finds, with these values bound."""
         return next(iter(self.all(query, bound)), None)
@@ -108,9 +113,18 @@ class Rows(Generic[D]):
         """Read the noun with this id."""
         return self.first(_by_id(self.table, self.noun), {"id": noun_id})
 
+    def ask_by_id(self, noun_id: str) -> Asked[D | None]:
+        """The same, asked together with what is read next."""
+        asked = self.ask(_by_id(self.table, self.noun), {"id": noun_id})
+        return lambda: next(iter(asked()), None)
+
     def of_execution(self, execution_id: str) -> tuple[D, ...]:
         """Read all nouns of an execution, in the order in which they were made."""
         return self.all(_of_execution(self.table, self.noun), {"execution_id": execution_id})
+
+    def ask_of_execution(self, execution_id: str) -> Asked[tuple[D, ...]]:
+        """The same, asked together with what is read next."""
+        return self.ask(_of_execution(self.table, self.noun), {"execution_id": execution_id})
 
 
 # Building a statement costs more than running it on SQLite: those that every job runs are built

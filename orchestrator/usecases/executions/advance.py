@@ -30,11 +30,12 @@ def begin_due_tasks(locked: LockedExecution, plan: Plan, *, resumes: bool = Fals
     A task whose run was withdrawn or failed starts in the same round again. Where every task is
     committed instead, the execution has succeeded.
     """
+    asked = locked.tx.task_runs.ask_uncommitted(locked.execution.id)
     committed = committed_outputs(locked.checkpoints)
     if all(task.name in committed for task in plan.tasks):
         _succeed(locked, plan, committed)
         return
-    runs = locked.tx.task_runs.uncommitted(locked.execution.id)
+    runs = asked()
     started = {run.path for run in runs if run.is_open}
     for name in plan.due(started, committed):
         begin_round(locked, name, next_round(runs, name), resumes=resumes)
@@ -176,16 +177,14 @@ def fail_execution(locked: LockedExecution, error: str) -> None:
     """The execution cannot go on: withdraw what is open, and tell the crew webhook why."""
     locked.turn("fail", locked.execution.fail(locked.now, error), error=error)
     withdraw_open(locked)
-    announce_end(locked, None)
+    announce_end(locked, None, locked.tx.task_runs.of(locked.execution.id))
 
 
-def withdraw_reviews(locked: LockedExecution, run: TaskRun) -> None:
+def withdraw_reviews(locked: LockedExecution) -> None:
     """A task has ended: whatever it still had people asked about, nobody waits for any more."""
     if not locked.plan.is_flow:
         return
-    for review in locked.tx.reviews.of(run.execution_id):
-        if review.is_open:
-            locked.save_review("withdraw", review, review.withdraw(locked.now, locked.actor))
+    _withdraw_open_reviews(locked)
     carry_on_unless_asked(locked, ())
 
 
@@ -194,17 +193,22 @@ def withdraw_open(locked: LockedExecution) -> None:
     for run in locked.tx.task_runs.of(locked.execution.id):
         if run.is_open:
             locked.save_run("withdraw", run, run.withdraw(locked.now))
-    for review in locked.tx.reviews.of(locked.execution.id):
+    _withdraw_open_reviews(locked)
+
+
+def _withdraw_open_reviews(locked: LockedExecution) -> None:
+    for review in locked.reviews:
         if review.is_open:
             locked.save_review("withdraw", review, review.withdraw(locked.now, locked.actor))
 
 
 def _succeed(locked: LockedExecution, plan: Plan, committed: Mapping[str, str]) -> None:
     ordered = [committed[name] for name in _results(plan)]
+    runs = locked.tx.task_runs.ask_of(locked.execution.id)
     outputs = locked.tx.outputs.get(ordered)
     result = next((id_ for id_ in reversed(ordered) if outputs[id_].raw), ordered[-1])
     locked.turn("succeed", locked.execution.succeed(locked.now, result))
-    announce_end(locked, outputs[result])
+    announce_end(locked, outputs[result], runs())
 
 
 def _results(plan: Plan) -> list[str]:
@@ -213,9 +217,9 @@ def _results(plan: Plan) -> list[str]:
     return [task.name for task in plan.tasks if task.kind in kinds]
 
 
-def announce_end(locked: LockedExecution, result: Output | None) -> None:
-    """Tell the crew webhook that the execution ended, well or not."""
-    usage = token_usage(locked.tx.task_runs.of(locked.execution.id))
+def announce_end(locked: LockedExecution, result: Output | None, runs: Iterable[TaskRun]) -> None:
+    """Tell the crew webhook that the execution ended, well or not, and what its runs cost."""
+    usage = token_usage(runs)
     locked.announce(WebhookKind.CREW, webhook_bodies.crew_body(locked.execution, result, usage))
     emit_ended(locked, result, usage)
 

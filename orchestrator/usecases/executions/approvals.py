@@ -74,7 +74,7 @@ def review_of(locked: LockedExecution, run: TaskRun, call: RecordedCall) -> Revi
     return next(
         (
             review
-            for review in locked.tx.reviews.of(run.execution_id)
+            for review in locked.reviews
             if review.is_open
             and review.kind.is_about_call
             and (review.path, review.round) == (call.step, run.round)
@@ -93,8 +93,7 @@ def void_approval(locked: LockedExecution, run: TaskRun, call: RecordedCall, why
     if review is not None:
         withdrawn = review.withdraw(locked.now, locked.actor)
         locked.save_review("withdraw", review, withdrawn)
-        others = locked.tx.reviews.of(run.execution_id)
-        carry_on_unless_asked(locked, [each for each in others if each.id != review.id])
+        carry_on_unless_asked(locked, locked.reviews)
 
 
 def _tell_void(locked: LockedExecution, run: TaskRun, tool: Json, number: Json, why: str) -> None:

@@ -144,7 +144,7 @@ class ClaimedRun:
         self._watch.end(path)
 
         def write(locked: LockedExecution, run: TaskRun) -> TaskRun:
-            reviews = locked.tx.reviews.of(locked.execution.id)
+            reviews = locked.reviews
             for review in reviews:
                 if review.is_open and review.path == path:
                     withdrawn = review.withdraw(locked.now, self._actor)

@@ -33,7 +33,11 @@ from orchestrator.usecases.executions.changed_code import (
 )
 from orchestrator.usecases.executions.claims import end_attempt
 from orchestrator.usecases.executions.history import read_history
-from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.executions.locked_execution import (
+    LockedExecution,
+    lock_and_read,
+    lock_execution,
+)
 from orchestrator.usecases.executions.migrate import migrate_to_loaded
 from orchestrator.usecases.executions.publishing import admit_next, is_full
 from orchestrator.usecases.executions.unknown_calls import halt_for_unknown_call
@@ -112,8 +116,13 @@ def claim(ports: Ports, worker: Worker, execution_id: str, task_run_id: str) -> 
 def _claim(
     ports: Ports, tx: Transaction, worker: Worker, execution_id: str, task_run_id: str
 ) -> Claimed | _PassedOn | None:
-    locked = lock_execution(ports, tx, execution_id, worker_actor(worker.name))
-    run = tx.task_runs.get(task_run_id)
+    locked, run = lock_and_read(
+        ports,
+        tx,
+        execution_id,
+        worker_actor(worker.name),
+        lambda: tx.task_runs.get(task_run_id),
+    )
     if run is None or run.execution_id != execution_id:
         raise UnknownTaskRun(task_run_id)
     if not _is_due(locked, run):
@@ -208,8 +217,9 @@ def _note_what_is_read(locked: LockedExecution, run: TaskRun, work: Work) -> Non
     comes second sees what the first one did.
     """
     ids = [run.weighs] if run.weighs else [each.review_id for each in work.reads_first]
-    for review in locked.tx.reviews.get(ids).values() if ids else ():
-        locked.tx.reviews.save(review, review.read(run.id))
+    for review in locked.reviews if ids else ():
+        if review.id in ids:
+            locked.overwrite_review(review, review.read(run.id))
 
 
 def rehydrate(locked: LockedExecution, run: TaskRun) -> Work:
@@ -224,8 +234,6 @@ def rehydrate(locked: LockedExecution, run: TaskRun) -> Work:
         path=run.path,
         round=run.round,
         inputs=locked.execution.inputs,
-        history=()
-        if run.weighs
-        else read_history(locked.tx, locked.checkpoints, locked.plan, run.path),
+        history=() if run.weighs else read_history(locked, run.path),
         migrations=migrations(locked.all_checkpoints),
     )

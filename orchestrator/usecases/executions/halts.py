@@ -62,7 +62,7 @@ def _is_answered(locked: LockedExecution, seen: int) -> bool:
 
 
 def _require_question(locked: LockedExecution, run: TaskRun, *, answered: bool) -> None:
-    if answered or any(review.is_open for review in locked.tx.reviews.of(run.execution_id)):
+    if answered or any(review.is_open for review in locked.reviews):
         return
     message = f"'{run.task_name}' halted, and nobody is asked anything"
     raise TaskFailed(message, retryable=False)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.history import Answered, Asked, Committed, Cut, Entry
 from orchestrator.domain.output import Output
-from orchestrator.domain.plan import Plan
 from orchestrator.domain.review import Review
-from orchestrator.ports import Transaction
+from orchestrator.usecases.executions.locked_execution import LockedExecution
 
 
 def committed_outputs(checkpoints: Iterable[Checkpoint]) -> dict[str, str]:
@@ -21,20 +20,20 @@ def committed_outputs(checkpoints: Iterable[Checkpoint]) -> dict[str, str]:
     }
 
 
-def read_history(
-    tx: Transaction, checkpoints: Sequence[Checkpoint], plan: Plan, path: str
-) -> tuple[Entry, ...]:
+def read_history(locked: LockedExecution, path: str) -> tuple[Entry, ...]:
     """The history as the runner of the task at ``path`` needs it.
 
     A task gets every final output and everybody's words, and of what was asked only its own: the
     outputs that people judged may be large, and concern nobody else. A flow gets all.
     """
-    own = [each for each in checkpoints if plan.is_flow or each.path == path]
-    reviews = tx.reviews.get([each.review_id for each in checkpoints if each.review_id])
+    checkpoints = locked.checkpoints
+    own = [each for each in checkpoints if locked.plan.is_flow or each.path == path]
+    was_asked = any(each.review_id for each in checkpoints)
+    reviews = {each.id: each for each in locked.reviews} if was_asked else {}
     wanted = set(committed_outputs(checkpoints).values())
     wanted |= {each.output_id for each in own if each.output_id}
     wanted |= {review_id for each in own for review_id in _outputs_of(each, reviews)}
-    outputs = tx.outputs.committed(list(wanted))
+    outputs = locked.tx.outputs.committed(list(wanted))
     return tuple(_entries(checkpoints, reviews, outputs))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import Json, JsonObject, encode
@@ -22,6 +23,8 @@ from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import UnknownExecution, Unreadable
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.webhooks.wake import wake_endpoints
+
+T = TypeVar("T")
 
 
 class LockedExecution:
@@ -51,6 +54,7 @@ class LockedExecution:
         self._entries: list[Entry] = []
         self._deliveries: list[Delivery] = []
         self._checkpoints: list[Checkpoint] | None = None
+        self._reviews: list[Review] | None = None
 
     @cached_property
     def plan(self) -> Plan:
@@ -106,11 +110,34 @@ class LockedExecution:
         self, transition: str, before: Review, after: Review, **details: Json
     ) -> Review:
         """A review goes through a transition."""
-        saved = self.tx.reviews.save(before, after)
+        saved = self.overwrite_review(before, after)
         if saved.terms is not None and not saved.is_open:
             self.tx.recipients.close(saved.id)
         self.record(f"review.{transition}", saved.id, saved, **details)
         return saved
+
+    def overwrite_review(self, before: Review, after: Review) -> Review:
+        """Write what changes about a review without a transition."""
+        saved = self.tx.reviews.save(before, after)
+        if self._reviews is not None:
+            self._reviews = [saved if each.id == saved.id else each for each in self._reviews]
+        return saved
+
+    def add_review(self, review: Review) -> None:
+        """Write a review of the execution that is new."""
+        self.tx.reviews.add(review)
+        self._reviews = None  # they have an order
+
+    def were_read(self, reviews: Sequence[Review]) -> None:
+        """All of them were read together with the lock."""
+        self._reviews = list(reviews)
+
+    @property
+    def reviews(self) -> tuple[Review, ...]:
+        """Every review of the execution so far, in the order in which they were made."""
+        if self._reviews is None:
+            self._reviews = list(self.tx.reviews.of(self.execution.id))
+        return tuple(self._reviews)
 
     @property
     def all_checkpoints(self) -> tuple[Checkpoint, ...]:
@@ -231,8 +258,22 @@ def lock_execution(
 
     Raises UnknownExecution when there is none with that id, or it may not be seen, and NotEntitled.
     """
-    execution = tx.executions.lock(execution_id)
+    return lock_and_read(ports, tx, execution_id, actor, lambda: None, scope)[0]
+
+
+def lock_and_read(
+    ports: Ports,
+    tx: Transaction,
+    execution_id: str,
+    actor: str,
+    read: Callable[[], T],
+    scope: Scope = EVERYWHERE,
+) -> tuple[LockedExecution, T]:
+    """The same, and read something behind the lock in one exchange with the database."""
+    asked = tx.executions.ask_lock(execution_id)
+    found = read()
+    execution = asked()
     if execution is None:
         raise UnknownExecution(execution_id)
     scope.require(execution.deployment, UnknownExecution(execution_id))
-    return LockedExecution(ports, tx, execution, actor)
+    return LockedExecution(ports, tx, execution, actor), found

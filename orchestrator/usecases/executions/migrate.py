@@ -98,11 +98,11 @@ def _migrate(locked: LockedExecution, plan: Plan, renames: Renames) -> None:
 
 
 def _rename_reviews(locked: LockedExecution, renames: Renames) -> dict[str, Review]:
-    found = locked.tx.reviews.of(locked.execution.id)
+    found = locked.reviews
     renamed = {each.id: each.rename(renames) for each in found}
     for before in found:
         if renamed[before.id] != before:
-            locked.tx.reviews.save(before, renamed[before.id])
+            locked.overwrite_review(before, renamed[before.id])
     return renamed
 
 

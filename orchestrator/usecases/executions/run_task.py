@@ -192,7 +192,7 @@ def _put_before_person(
 def _commit(locked: LockedExecution, run: TaskRun, result: Ended, seconds: float) -> TaskRun:
     output_id = _store(locked, run, result.output)
     metered = run.metered(dict(result.usage), seconds)
-    withdraw_reviews(locked, run)
+    withdraw_reviews(locked)
     saved = commit_task(locked, locked.plan, run, output_id, result.output, metered)
     begin_due_tasks(locked, locked.plan)
     return saved

@@ -24,7 +24,7 @@ def stop(ports: Ports, scope: Scope, execution_id: str, actor: str) -> Execution
         locked.turn("stop", locked.execution.stop(locked.now))
         withdraw_open(locked)
         tx.calls.purge_execution(execution_id)
-        announce_end(locked, None)
+        announce_end(locked, None, tx.task_runs.of(execution_id))
         return locked.close()
 
     return ports.store.transact(decide)

@@ -28,7 +28,7 @@ def take_back(
     withdrawn = _withdraw_reviews(locked, paths)
     final = set(committed_outputs(locked.checkpoints).values())
     rejected_by = {each.review_id for each in locked.checkpoints if each.cause is Cause.ANSWER}
-    reviews = locked.tx.reviews.of(locked.execution.id)
+    reviews = locked.reviews
     rejected = {each.task_run_id for each in reviews if each.id in rejected_by}
     for run in locked.tx.task_runs.of(locked.execution.id):
         if run.weighs:
@@ -39,7 +39,7 @@ def take_back(
 
 
 def _withdraw_reviews(locked: LockedExecution, paths: Collection[str] | None) -> set[str]:
-    found = locked.tx.reviews.of(locked.execution.id)
+    found = locked.reviews
     withdrawn = [each for each in found if each.is_open and (paths is None or each.path in paths)]
     for each in withdrawn:
         locked.save_review("withdraw", each, each.withdraw(locked.now, locked.actor))

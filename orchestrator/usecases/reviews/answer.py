@@ -18,7 +18,7 @@ from orchestrator.errors import (
 )
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
-from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_and_read
 from orchestrator.usecases.executions.migrate import migrate_to_deployed
 from orchestrator.usecases.idempotency import idempotent
 from orchestrator.usecases.reviews.decide import decide, store_edited
@@ -49,11 +49,13 @@ def answer(ports: Ports, given: Answer) -> JsonObject:
 
 
 def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
-    locked = lock_execution(
-        ports, tx, given.body.execution_id, given.actor, Scope.of(given.deployment)
+    execution_id, scope = given.body.execution_id, Scope.of(given.deployment)
+    locked, reviews = lock_and_read(
+        ports, tx, execution_id, given.actor, lambda: tx.reviews.of(execution_id), scope
     )
+    locked.were_read(reviews)
     migrate_to_deployed(locked)
-    review = _asked_about(given.body, locked.plan, tx.reviews.of(locked.execution.id))
+    review = _asked_about(given.body, locked.plan, locked.reviews)
     if given.body.output_digest not in (None, "", review.output_digest):
         raise OutputChanged
     voter = require_entitled(locked, review, given.person)

@@ -34,6 +34,5 @@ def close_review(
     )
     if not closed.kind.is_about_call:
         locked.checkpoint(Cause.ANSWER, closed.path, name=closed.task_name, review_id=closed.id)
-    others = locked.tx.reviews.of(closed.execution_id)
-    carry_on_unless_asked(locked, [each for each in others if each.id != closed.id])
+    carry_on_unless_asked(locked, locked.reviews)
     return closed

@@ -35,10 +35,11 @@ def decide(
     """
     if feedback.rework_from is not None:
         require_reworkable(locked, review, feedback.rework_from)
-    run = locked.tx.task_runs.get(review.task_run_id)
+    asked = locked.tx.task_runs.ask(review.task_run_id)
+    output = locked.tx.outputs.get([review.output_id])[review.output_id]
+    run = asked()
     if run is None:
         raise LookupError(f"review {review.id} has no task run")
-    output = locked.tx.outputs.get([review.output_id])[review.output_id]
     edited_id = store_edited(locked, review, output, edited)
     if review.kind.is_about_call:
         arguments = (edited_id, output.edited(edited)) if edited_id and edited else None

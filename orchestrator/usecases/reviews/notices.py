@@ -26,7 +26,7 @@ def mail(
     if locked.ports.mail is None or not tokens:
         return
     review = asked.review
-    reviews = locked.tx.reviews.of(review.execution_id) if review.round > 1 else ()
+    reviews = locked.reviews if review.round > 1 else ()
     earlier = [each for each in reviews if each.words and each.came_before(review)]
     for recipient, token in tokens.items():
         _write(locked, recipient, mail_body(asked, recipient, token, notice, earlier))

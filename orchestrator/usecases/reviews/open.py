@@ -84,7 +84,7 @@ def open_review(
         question=question,
         token_hash=hash_of(token),
     ).on_terms(routing.terms, routing.deadlines(locked.now))
-    locked.tx.reviews.add(review)
+    locked.add_review(review)
     locked.record("review.open", review.id, review, **_typed(review, output))
     if locked.execution.state is ExecutionState.RUNNING:
         locked.turn("halt", locked.execution.halt())
@@ -112,7 +112,7 @@ def _rejections(locked: LockedExecution, path: str) -> int:
     """How often people asked for changes of a step, as far as that still stands."""
     asked = {each.review_id for each in locked.checkpoints if each.cause is Cause.ASK}
     told = {each.review_id for each in locked.checkpoints if each.cause is Cause.ANSWER} & asked
-    reviews = locked.tx.reviews.of(locked.execution.id)
+    reviews = locked.reviews
     rejected = [each for each in reviews if each.path == path and each.approved is False]
     return sum(each.id in told for each in rejected)
 

@@ -55,7 +55,7 @@ def send_back(locked: LockedExecution, review: Review, feedback: Feedback, name:
     """
     paths = locked.plan.followers(name)
     note = _noted(locked, feedback, name)
-    reviews = locked.tx.reviews.of(locked.execution.id)
+    reviews = locked.reviews
     wishes = {each.id for each in reviews if each.approved is False and each.id != review.id}
     superseded = [
         each.number
@@ -63,10 +63,10 @@ def send_back(locked: LockedExecution, review: Review, feedback: Feedback, name:
         if each.path in paths and each.review_id not in wishes
     ]
     take_back(locked, superseded, name, paths)
-    locked.tx.reviews.add(note)
-    locked.tx.reviews.save(review, replace(review, passed_on_as=note.id))
+    locked.add_review(note)
+    locked.overwrite_review(review, replace(review, passed_on_as=note.id))
     locked.checkpoint(Cause.ANSWER, name, name=note.task_name, review_id=note.id)
-    carry_on_unless_asked(locked, locked.tx.reviews.of(locked.execution.id))
+    carry_on_unless_asked(locked, locked.reviews)
     begin_due_tasks(locked, locked.plan, resumes=True)
 
 

@@ -45,7 +45,7 @@ def _involved(locked: LockedExecution, path: str) -> Iterator[str]:
     """Who kicked off, and who answered the round before."""
     if locked.execution.requester is not None:
         yield locked.execution.requester
-    reviews = locked.tx.reviews.of(locked.execution.id)
+    reviews = locked.reviews
     before = [each for each in reviews if each.path == path and each.state is ReviewState.ANSWERED]
     for last in before[-1:]:
         answered_by = address_of(last.reviewer or "")

@@ -23,6 +23,6 @@ def snooze(ports: Ports, act: Act, who: str, until: datetime) -> Review:
             raise Invalid("'until' has passed already.", {"until": "has passed already"})
         put_off = locked.tx.recipients.save(recipient, recipient.snooze(until))
         locked.record("recipient.snooze", put_off.id, review, by=who, until=until.isoformat())
-        locked.tx.reviews.save(review, review.remind_by(until))
+        locked.overwrite_review(review, review.remind_by(until))
 
     return with_open_review(ports, act, work)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import psycopg
 import pytest
+from processes import SECONDS_TO_WORK, came_true
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.adapters.sql.store import SqlTransaction
 from orchestrator.domain.execution import Execution
+from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import StaleWrite
 from orchestrator.ports import Transaction
 
@@ -132,6 +135,92 @@ def test_what_is_only_written_is_sent_with_what_is_read(
 
     store.transact(work)
     assert states == ["idle", "idle in transaction"]
+
+
+def test_what_is_asked_is_sent_with_what_is_read_next(
+    store: SqlStore, database: str, execution: Execution, run: TaskRun
+) -> None:
+    told = []
+
+    def work(tx: Transaction) -> tuple[Execution | None, TaskRun | None]:
+        backend = backend_of(tx)
+        asked = tx.executions.ask_lock(execution.id)
+        told.append(told_of(database, backend))
+        found = tx.task_runs.get(run.id)
+        told.append(told_of(database, backend))
+        locked = asked()
+        told.append(told_of(database, backend))
+        return locked, found
+
+    assert store.transact(work) == (execution, run)
+    (before, _), (at_read, read_at), (_, at_the_end) = told
+    assert (before, at_read) == ("idle", "idle in transaction")
+    assert read_at == at_the_end, "the lock was asked about again"
+
+
+def test_what_is_asked_and_read_at_once_goes_alone(
+    store: SqlStore, execution: Execution, run: TaskRun
+) -> None:
+    assert store.transact(lambda tx: tx.executions.ask_lock(execution.id)()) == execution
+    assert store.read(lambda tx: tx.task_runs.ask(run.id)()) == run
+    assert store.read(lambda tx: tx.task_runs.ask_of(execution.id)()) == (run,)
+    assert store.transact(lambda tx: tx.executions.ask_lock("nobody's")()) is None
+
+
+def test_what_is_asked_sees_what_was_written_before_it(
+    store: SqlStore, execution: Execution, run: TaskRun, now: datetime
+) -> None:
+    def work(tx: Transaction) -> tuple[TaskRun, ...]:
+        asked_before = tx.task_runs.ask_of(execution.id)
+        tx.task_runs.save(run, run.claim("w", now, now))
+        asked_after = tx.task_runs.ask_of(execution.id)
+        tx.executions.get(execution.id)
+        return (*asked_before(), *asked_after())
+
+    before, after = store.transact(work)
+    assert (before, after.state) == (run, TaskRunState.RUNNING)
+
+
+def test_what_is_asked_and_never_read_is_nobodys_trouble(
+    store: SqlStore, execution: Execution, new_execution: Callable[..., Execution]
+) -> None:
+    written = new_execution()
+
+    def work(tx: Transaction) -> None:
+        tx.executions.ask_lock(execution.id)
+        tx.executions.add_new([written])
+
+    store.transact(work)
+    assert read(store, written.id) == written
+
+
+def test_what_is_read_with_a_lock_is_read_behind_it(
+    store: SqlStore, database: str, execution: Execution, run: TaskRun, now: datetime
+) -> None:
+    def work(tx: Transaction) -> tuple[Execution | None, TaskRun | None]:
+        asked = tx.executions.ask_lock(execution.id)
+        found = tx.task_runs.get(run.id)
+        return asked(), found
+
+    def hold(tx: Transaction) -> tuple[Execution, TaskRun]:
+        locked = tx.executions.lock(execution.id)
+        assert locked
+        begun.append(threads.submit(store.transact, work))
+        assert came_true(lambda: somebody_waits(database), SECONDS_TO_WORK)
+        claimed = tx.task_runs.save(run, run.claim("w", now, now))
+        return tx.executions.save(locked, locked.start(now)), claimed
+
+    begun: list[Future[tuple[Execution | None, TaskRun | None]]] = []
+    with ThreadPoolExecutor(1) as threads:
+        written = store.transact(hold)
+        assert begun[0].result() == written
+
+
+def somebody_waits(database: str) -> bool:
+    """Whether a transaction waits for a lock of another one."""
+    with psycopg.connect(database) as other:
+        row = other.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+    return bool(row and row[0])
 
 
 def backend_of(tx: Transaction) -> int:
