@@ -47,6 +47,8 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 def storable(text: str) -> str:
     """Replace by U+FFFD what a text column cannot hold: NUL (PostgreSQL) and lone surrogates."""
+    if text.isascii() and "\0" not in text:  # as most are: a search costs five times as much
+        return text
     return _UNSTORABLE.sub("\ufffd", text)
 
 

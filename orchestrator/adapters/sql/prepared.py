@@ -58,19 +58,19 @@ class Prepared:
         A driver that can sends it with the next statement; others run it when it is called. So
         nothing that it reads is written in between.
         """
-        can_wait = hasattr(connection.connection.driver_connection, "later")
-        if not can_wait or _is_watched(connection):
+        later = _later(connection)
+        if later is None or _is_watched(connection):
             return lambda: self.all(connection, values)
         compiled = self._for(connection)
-        cursor: Any = connection.connection.cursor()
-        cursor.ask(compiled.sql, compiled.bound(values))
+        cursor = connection.connection.cursor()
+        later(compiled.sql, compiled.bound(values), cursor=cursor)
 
         def fetch(cursor: DBAPICursor) -> Rows:
             rows = cursor.fetchall()
             compiled.learn(cursor)
             return rows
 
-        return lambda: compiled.read(_use(connection, cursor, compiled.sql, fetch))
+        return lambda: compiled.read(_use(connection, cursor, compiled.sql, fetch, closes=True))
 
     def first(self, connection: Connection, values: Values) -> Sequence[Any] | None:
         """The first row that a SELECT finds."""
@@ -102,11 +102,11 @@ class Prepared:
             return
         compiled = self._for(connection)
         bound = compiled.bound(values)
+        if later := _later(connection):
+            later(compiled.sql, bound, on_one_row=True)
+            return
 
-        def write(cursor: Any) -> None:
-            if later := getattr(cursor, "execute_later", None):
-                later(compiled.sql, bound, on_one_row=True)
-                return
+        def write(cursor: DBAPICursor) -> None:
             cursor.execute(compiled.sql, bound)
             if cursor.rowcount != 1:
                 raise StaleWrite
@@ -123,12 +123,13 @@ class Prepared:
             return
         compiled = self._for(connection)
         bound = [compiled.bound(values) for values in rows]
+        if later := _later(connection):
+            for values in bound:
+                later(compiled.sql, values)
+            return
 
-        def write(cursor: Any) -> None:
-            if later := getattr(cursor, "execute_later", None):
-                for values in bound:
-                    later(compiled.sql, values)
-            elif len(bound) == 1:
+        def write(cursor: DBAPICursor) -> None:
+            if len(bound) == 1:
                 cursor.execute(compiled.sql, bound[0])
             else:
                 cursor.executemany(compiled.sql, bound)
@@ -269,24 +270,39 @@ def _read(type_: Any, dialect: Dialect, came_in: object) -> Convert | None:
 
 
 def _is_watched(connection: Connection) -> bool:
-    dispatch = connection.dispatch
+    dispatch = connection.engine.dispatch
     return bool(dispatch.before_cursor_execute or dispatch.after_cursor_execute)
 
 
+def _later(connection: Connection) -> Callable[..., None] | None:
+    """How a driver sends a statement with the next, where it can."""
+    return getattr(connection.connection.driver_connection, "later", None)
+
+
 def run_on_cursor(connection: Connection, sql: str, use: Callable[[Any], T]) -> T:
-    """Use a cursor of the driver's own; its errors come as SQLAlchemy raises those of the SQL."""
-    return _use(connection, connection.connection.cursor(), sql, use)
+    """Use a cursor of the driver's own; its errors come as SQLAlchemy raises those of the SQL.
+
+    A driver of ours keeps one for each transaction: to make one costs as much as to use it.
+    """
+    driver: Any = connection.connection.driver_connection
+    kept = getattr(driver, "kept_cursor", None)
+    if kept is not None:
+        return _use(connection, kept(), sql, use, closes=False)
+    return _use(connection, connection.connection.cursor(), sql, use, closes=True)
 
 
-def _use(connection: Connection, cursor: Any, sql: str, use: Callable[[Any], T]) -> T:
+def _use(
+    connection: Connection, cursor: Any, sql: str, use: Callable[[Any], T], *, closes: bool
+) -> T:
     try:
         return use(cursor)
     except StaleWrite:
         raise
     except Exception as error:
-        # Its own end of a failed statement: wraps the error, asks the listeners, and lets go of a
-        # connection that broke. There is no public name for it.
+        # Its own end of a failed statement: wraps the error, asks the listeners, closes the cursor,
+        # and lets go of a connection that broke. There is no public name for it.
         connection._handle_dbapi_exception(error, sql, None, cursor, None)  # noqa: SLF001
         raise
     finally:
-        cursor.close()
+        if closes:
+            cursor.close()

@@ -41,40 +41,51 @@ class LimitedConnection(psycopg.Connection[Any]):
     it: an exchange costs both sides more than most statements do. Errors come with that exchange.
     """
 
-    silence: float = float("inf")
-    """Seconds that an answer may take, to however many statements."""
+    silence: float | None = None
+    """Seconds that an answer may take, to however many statements; None for as long as it likes."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._begin: tuple[Statement, ...] = ()
         self._unsent: list[Statement] = []
+        self._kept: psycopg.Cursor[Any] | None = None
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         """Wait for what the server answers. Raises OperationalError where it takes too long."""
-        return super().wait(self._limited(gen, self.silence), *args, **kwargs)
-
-    def _limited(self, gen: Generator[Any, Any, T], seconds: float) -> Generator[Any, Any, T]:
-        """Pass on what is waited for; psycopg comes back ten times a second, ready or not."""
-        until = time.monotonic() + seconds
+        kwargs.setdefault("timeout", self.silence)
+        began = time.monotonic()
         try:
-            awaited = next(gen)
-            while True:
-                ready = yield awaited
-                if not ready and time.monotonic() > until:
-                    self.close()
-                    raise psycopg.OperationalError(f"no answer within {seconds:g} s")
-                awaited = gen.send(ready)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+            return super().wait(gen, *args, **kwargs)
+        except psycopg.OperationalError as error:
+            was_told = error.sqlstate is not None
+            if was_told or self.silence is None or time.monotonic() - began < self.silence:
+                raise
+            self.close()
+            raise psycopg.OperationalError(f"no answer within {self.silence:g} s") from error
 
     def begin(self, *statements: str) -> None:
         """Begin a transaction by these, once it says anything."""
         self._begin = tuple(Statement(sql, prepare=False) for sql in statements)
 
-    def later(self, statement: Statement) -> None:
-        """Send it together with the next, in this transaction."""
-        self._unsent.append(statement)
+    def later(
+        self,
+        sql: str,
+        values: Any,
+        *,
+        on_one_row: bool = False,
+        cursor: psycopg.Cursor[Any] | None = None,
+    ) -> None:
+        """Send a statement together with the next, in this transaction.
+
+        With a cursor its rows can be fetched there; whoever fetches them before that sends it.
+        """
+        self._unsent.append(Statement(sql, values, on_one_row=on_one_row, cursor=cursor))
+
+    def kept_cursor(self) -> psycopg.Cursor[Any]:
+        """A cursor for one statement after the other."""
+        if self._kept is None or self._kept.closed:
+            self._kept = self.cursor()
+        return self._kept
 
     @contextmanager
     def exchange(self) -> Iterator[None]:
@@ -143,15 +154,8 @@ class LimitedCursor(psycopg.Cursor[Any]):
         with self._conn.exchange():
             super().executemany(*args, **options)
 
-    def ask(self, sql: str, values: Any) -> None:
-        """Have a statement sent together with the next of this connection, and fetch its rows then.
-
-        Whoever fetches them before that sends it.
-        """
-        self._conn.later(Statement(sql, values, cursor=self))
-
     def fetchall(self) -> list[Any]:
-        """Every row of what was run, or asked."""
+        """Every row of what was run, or was to be run later."""
         if self._conn.waits(self):
             with self._conn.exchange():
                 pass
@@ -164,10 +168,6 @@ class LimitedCursor(psycopg.Cursor[Any]):
     def stream(self, *_: Any, **__: Any) -> NoReturn:
         """Not taught to take along what waits."""
         raise psycopg.NotSupportedError("a stream would not be part of the transaction here")
-
-    def execute_later(self, sql: str, values: Any, *, on_one_row: bool = False) -> None:
-        """Run a statement that tells nothing else, together with the next of this connection."""
-        self._conn.later(Statement(sql, values, on_one_row=on_one_row))
 
 
 def connect(silence: float, *args: Any, **options: Any) -> LimitedConnection:

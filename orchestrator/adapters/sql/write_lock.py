@@ -90,12 +90,19 @@ class SqliteConnection(sqlite3.Connection):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+        self._kept: _KeptCursor | None = None
 
     def cursor(self, *args: Any, **kwargs: Any) -> Any:
         """One that is closed when the transaction ends, if it is still there."""
         made = super().cursor(*args, **kwargs)
         self._cursors.add(made)
         return made
+
+    def kept_cursor(self) -> sqlite3.Cursor:
+        """A cursor for one statement after the other, all rows of each being read."""
+        if self._kept is None or self._kept.closed:
+            self._kept = super().cursor(_KeptCursor)
+        return self._kept
 
     def commit(self) -> None:
         """Also of what was read. Where it fails, a rollback is still to come."""
@@ -124,12 +131,22 @@ class SqliteConnection(sqlite3.Connection):
         for cursor in list(self._cursors):
             cursor.close()
         self._cursors.clear()
+        if self._kept is not None:
+            self._kept.close()
 
     def tell(self) -> None:
         """Say that no transaction is under way, where somebody waits for that."""
         if self.at_end is not None:
             at_end, self.at_end = self.at_end, None
             at_end()
+
+
+class _KeptCursor(sqlite3.Cursor):
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+        super().close()
 
 
 def _begun(cursor: sqlite3.Cursor, *, is_last_try: bool) -> bool:
