@@ -14,7 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator.adapters.sql.limits import ConnectionLimits
 from orchestrator.adapters.sql.prepared import run_on_cursor, run_plain
-from orchestrator.adapters.sql.write_lock import PATIENCE, SqliteConnection, WriteLock
+from orchestrator.adapters.sql.write_lock import PATIENCE, SqliteConnection, WriteLock, begin_read
 
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}",  # first: the next one may have to wait
@@ -164,7 +164,7 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
             connection.info["durable"] = durable
         # A transaction that may write takes the lock before it reads what it decides by.
         if _reads(connection):
-            run_plain(connection, "BEGIN")
+            run_on_cursor(connection, "BEGIN", begin_read)
         else:
             run_on_cursor(connection, "BEGIN IMMEDIATE", lock.begin)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, cast
 
 from sqlalchemy import Connection, Text, bindparam, select, type_coerce, update
@@ -96,7 +97,9 @@ class SqlManifests:
         return self._known_plans[digest]
 
 
+@lru_cache(maxsize=64)
 def _plan(body: str) -> Plan:
+    """The plan that a body says. By the body, since a digest may come to say more than it did."""
     stored: Any = None
     try:
         stored = cast("Any", decode(body))

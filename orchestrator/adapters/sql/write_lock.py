@@ -56,7 +56,7 @@ class WriteLock:
         if was_free or turn.acquire(timeout=QUEUE_PATIENCE):
             connection.at_end = turn.release
         try:
-            cursor.execute("PRAGMA busy_timeout = 0")
+            connection.wait_for_others(cursor, 0)
             self._let_others_in(was_free=was_free)
             while not _begun(cursor, is_last_try=time.monotonic() > until):
                 time.sleep(PAUSE)
@@ -64,8 +64,6 @@ class WriteLock:
         except BaseException:
             connection.tell()
             raise
-        finally:
-            cursor.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
 
     def _let_others_in(self, *, was_free: bool) -> None:
         """Leave the lock alone for as long as others may sleep, where it was only handed on."""
@@ -75,6 +73,12 @@ class WriteLock:
         elif now - self._streak_since > STREAK:
             time.sleep(1.5 * PAUSE)
             self._streak_since = time.monotonic()
+
+
+def begin_read(cursor: sqlite3.Cursor) -> None:
+    """Begin a transaction that only reads, on the cursor of a SqliteConnection."""
+    cast("SqliteConnection", cursor.connection).wait_for_others(cursor, PATIENCE)
+    cursor.execute("BEGIN")
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -89,6 +93,7 @@ class SqliteConnection(sqlite3.Connection):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._patience: float | None = None
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
         self._kept: _KeptCursor | None = None
 
@@ -97,6 +102,12 @@ class SqliteConnection(sqlite3.Connection):
         made = super().cursor(*args, **kwargs)
         self._cursors.add(made)
         return made
+
+    def wait_for_others(self, cursor: sqlite3.Cursor, seconds: float) -> None:
+        """Have SQLite itself wait for so long for what another process holds."""
+        if self._patience != seconds:
+            cursor.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+            self._patience = seconds
 
     def kept_cursor(self) -> sqlite3.Cursor:
         """A cursor for one statement after the other, all rows of each being read."""

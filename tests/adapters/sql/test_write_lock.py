@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from orchestrator.adapters.sql import write_lock
-from orchestrator.adapters.sql.write_lock import SqliteConnection, WriteLock
+from orchestrator.adapters.sql.write_lock import SqliteConnection, WriteLock, begin_read
 
 
 @pytest.fixture
@@ -130,7 +130,19 @@ def test_who_waits_too_long_is_told_so(
         lock.begin(second)
     first.connection.commit()
     lock.begin(second)
-    assert second.execute("PRAGMA busy_timeout").fetchone() == (20,)
+
+
+def test_sqlite_itself_waits_for_what_a_reader_needs(
+    cursors: tuple[sqlite3.Cursor, sqlite3.Cursor],
+) -> None:
+    lock, connection = WriteLock(), cursors[0].connection
+    for _ in range(2):
+        lock.begin(connection.cursor())
+        connection.commit()
+        begin_read(connection.cursor())
+        patience = connection.execute("PRAGMA busy_timeout").fetchone()
+        assert patience == (write_lock.PATIENCE * 1000,)
+        connection.commit()
 
 
 @pytest.mark.timeout(20)
