@@ -98,7 +98,11 @@ class LimitedConnection(psycopg.Connection[Any]):
         if not waiting:
             yield
             return
-        cursors = [each.cursor or psycopg.Cursor(self) for each in waiting]
+        nobodys = psycopg.Cursor(self)
+        cursors = [
+            each.cursor or (psycopg.Cursor(self) if each.on_one_row else nobodys)
+            for each in waiting
+        ]
         meant = [cursor for each, cursor in zip(waiting, cursors, strict=True) if each.on_one_row]
         try:
             with self.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
