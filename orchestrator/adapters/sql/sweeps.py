@@ -16,7 +16,9 @@ from sqlalchemy import (
     update,
 )
 
+from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.database_clock import read_clock
+from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import Rows, insert_new, upsert, values_of
 from orchestrator.adapters.sql.schema import (
     deliveries,
@@ -48,6 +50,12 @@ def last_beat() -> ScalarSelect[datetime]:
     return select(heartbeat.c.at).where(_THE_ROW).scalar_subquery()
 
 
+_LAST_BEAT = Prepared(select(last_beat()))
+_BEAT = Prepared(
+    update(heartbeat).where(_THE_ROW, heartbeat.c.at == bindparam("last", type_=Utc())), ("at",)
+)
+
+
 class SqlSweeps:
     """Keeps ``ports.Sweeps``."""
 
@@ -57,15 +65,14 @@ class SqlSweeps:
 
     def last_beat(self) -> datetime | None:
         """That time, None before the first sweep."""
-        return self._connection.execute(select(last_beat())).scalar_one()
+        row = _LAST_BEAT.first(self._connection, {})
+        return None if row is None else row[0]
 
     def beat(self, last: datetime | None, now: datetime) -> bool:
         """Write it, over what it was; False when another sweep did so meanwhile."""
         if last is None:
             return insert_new(self._connection, heartbeat, {"id": 1, "at": now}, ["id"])
-        unmoved = _THE_ROW & (heartbeat.c.at == last)
-        written = self._connection.execute(update(heartbeat).where(unmoved).values(at=now))
-        return written.rowcount == 1
+        return _BEAT.run(self._connection, {"last": last, "at": now}) == 1
 
     def renew_leases(self, now: datetime, lease: timedelta, seen_since: datetime | None) -> None:
         """Have every lease end that long after now; who was seen since then is seen now."""

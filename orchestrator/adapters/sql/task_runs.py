@@ -148,12 +148,8 @@ class SqlTaskRuns:
 
     def admit(self, run: TaskRun, now: datetime, wake_at: datetime) -> bool:
         """Note that a held run is being published; False when somebody else just did."""
-        admitted = self._connection.execute(
-            update(task_runs)
-            .where(_c.id == run.id, task_run_is_held)
-            .values(held=False, publishes=1, published_at=now, wake_at=wake_at)
-        )
-        return admitted.rowcount == 1
+        published = {"held": False, "publishes": 1, "published_at": now, "wake_at": wake_at}
+        return _ADMIT.run(self._connection, {"run_id": run.id, **published}) == 1
 
     def put_off(self, task_run_id: str, wake_at: datetime, publishes: int) -> None:
         """Have the sweep publish a run that is due at that time, as one published so often."""
@@ -194,6 +190,12 @@ _HELD = Prepared(
     .order_by(_c.due_at)
     .limit(MOST)
     .with_for_update(skip_locked=True)
+)
+_ADMIT = Prepared(
+    update(task_runs).where(
+        _c.id == bindparam("run_id"), _c.state == TaskRunState.DUE, _c.held.is_(True)
+    ),
+    ("held", "publishes", "published_at", "wake_at"),
 )
 HELD_DEPLOYMENTS = select(_c.deployment).where(task_run_is_held).distinct()
 LAPSED = (

@@ -52,6 +52,25 @@ def test_the_runs_of_an_execution_come_in_the_order_in_which_they_were_made(
     assert list(store.read(lambda tx: tx.task_runs.of(runs[0].execution_id))) == runs
 
 
+def test_a_run_that_waits_for_its_turn_is_admitted_once(
+    store: SqlStore, new_run: Callable[..., TaskRun], now: datetime
+) -> None:
+    waits = new_run(held=True, publishes=0)
+    store.transact(lambda tx: tx.task_runs.add([waits]))
+    assert store.transact(lambda tx: tx.task_runs.held(waits.deployment, 9)) == (waits,)
+
+    admitted = [
+        store.transact(lambda tx: tx.task_runs.admit(waits, now + MINUTE, now + 2 * MINUTE))
+        for _ in range(2)
+    ]
+
+    assert admitted == [True, False]
+    assert read(store, waits) == replace(
+        waits, held=False, publishes=1, published_at=now + MINUTE, wake_at=now + 2 * MINUTE
+    )
+    assert store.transact(lambda tx: tx.task_runs.held(waits.deployment, 9)) == ()
+
+
 def test_one_of_many_claims_wins(
     store: SqlStore, run: TaskRun, race: Callable[..., list[Any]]
 ) -> None:
