@@ -116,9 +116,10 @@ class SqlFigures:
 
     def open_with_foreign_checkpoint(self) -> tuple[OpenExecutions, ...]:
         """The open executions with a checkpoint that this version cannot read, by deployment."""
-        e = executions.c
+        e, of_foreign = executions.c, checkpoints.c.execution_id
         query = select(e.deployment, func.count(e.id.distinct()), func.min(e.id))
-        joined = query.join(checkpoints, checkpoints.c.execution_id == e.id)
+        # No column: SQLite would go through the open executions, and look there.
+        joined = query.join(checkpoints, e.id == of_foreign.concat(""))
         foreign = joined.where(checkpoint_is_foreign, _execution_is_open).group_by(e.deployment)
         return tuple(OpenExecutions(*row) for row in self._connection.execute(foreign))
 

@@ -170,6 +170,17 @@ def test_the_sweep_reads_by_an_index(store: SqlStore, explained: list[str], inde
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_what_nobody_can_read_is_not_looked_for_in_every_open_execution(
+    store: SqlStore, explained: list[str]
+) -> None:
+    store.transact(lambda tx: tx.figures.open_with_foreign_checkpoint())
+
+    first, then = (step for step in explained if " INDEX " in step)
+    assert "ix_checkpoints_foreign" in first
+    assert "pk_executions" in then or "autoindex_executions" in then
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_whether_anything_is_due_is_one_statement_and_by_indexes(
     store: SqlStore, explained: list[str]
 ) -> None:
