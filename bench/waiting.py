@@ -1,6 +1,6 @@
 """A service beside very many executions that wait for a person, and beside as many that ended.
 
-Two services at a time, one with a page of them and one with all, measured in turn.
+Two services at a time, one with a few hundred of them and one with all, measured in turn.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from orchestrator.ports import Ports
 from orchestrator.settings import Settings
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.operations.doctor import examine
+from orchestrator.usecases.operations.secret_key import LOOKED_AT
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
@@ -31,10 +32,10 @@ from orchestrator.wiring import make_ports
 
 TITLE = "Beside executions that wait, and beside executions that ended"
 DEPLOYMENTS = {"answered": "bench_jobs:answered"}
-FEW, MANY = "with a page of them", "with many"
-PAGE = 50
-"""So many the other service has: a list shows a page of as many, and is not quicker for want of
-rows to show."""
+FEW, MANY = "with a few hundred", "with many"
+HUNDREDS = LOOKED_AT
+"""So many the other service has: a list shows a page of them, doctor tries as many with its keys,
+and neither is quicker for want of rows."""
 TIMES = {
     "answer": "an accepted answer to its start",
     "reviews": "the list of what waits",
@@ -69,7 +70,7 @@ def compare(bench: Bench, record: Record, database: str, count: int, state: str)
         sides = {FEW: Beside(first, urls[FEW]), MANY: Beside(second, urls[MANY])}
         where = f"{count:,} {state}, {database}"
         fill(record, sides[MANY], urls[MANY], count, state, where)
-        write_copies(urls[FEW], sides[FEW].finished_or_halted(state), PAGE)
+        write_copies(urls[FEW], sides[FEW].finished_or_halted(state), HUNDREDS)
         for url in urls.values():
             bench.databases.tidy(url)  # as PostgreSQL does by itself a minute or two later
         rounds, samples = record.scale["rounds"], record.scale["samples in a round"]

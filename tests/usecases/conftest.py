@@ -20,10 +20,25 @@ from renamed_world import deploys
 from world import World, make_world, migrated, plan_of, world_over
 
 from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.domain.execution import Execution
+from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.operations.heartbeat import beat
 
 Make = Callable[..., World]
 Flows = Callable[[str], Make]
+
+
+@pytest.fixture(autouse=True)
+def _what_is_kept_in_memory_is_what_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever changes a review past the execution that has them in memory is found out."""
+    close = LockedExecution.close
+
+    def looked_at(locked: LockedExecution) -> Execution:
+        closed = close(locked)
+        assert locked.reviews == locked.tx.reviews.of(closed.id)
+        return closed
+
+    monkeypatch.setattr(LockedExecution, "close", looked_at)
 
 
 @pytest.fixture(scope="session")
