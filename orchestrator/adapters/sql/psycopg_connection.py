@@ -87,7 +87,7 @@ class LimitedConnection(psycopg.Connection[Any]):
         self._unsent.append(Statement(sql, values, on_one_row=on_one_row, cursor=cursor))
 
     def kept_cursor(self) -> psycopg.Cursor[Any]:
-        """A cursor for one statement after the other."""
+        """A cursor for one statement after the other, until the transaction ends."""
         if self._kept is None or self._kept.closed:
             self._kept = self.cursor()
         return self._kept
@@ -127,6 +127,7 @@ class LimitedConnection(psycopg.Connection[Any]):
 
     def commit(self) -> None:
         """Commit, together with what waits."""
+        self._kept = None  # with the rows that it read last
         if any(each.on_one_row for each in self._unsent):
             with self.exchange():
                 pass  # whether they were there is seen before anything is final
@@ -139,6 +140,7 @@ class LimitedConnection(psycopg.Connection[Any]):
 
     def rollback(self) -> None:
         """Roll back, and forget what waits."""
+        self._kept = None
         self._forget()
         super().rollback()
 
