@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, DateTime, Engine, func, literal, select
+from sqlalchemy import ColumnElement, Connection, DateTime, Engine, Select, func, literal, select
 
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.prepared import Prepared
-from orchestrator.ports import Clock
+from orchestrator.ports import Asked, Clock
 
 
 def keeping_time_by(engine: Engine, clock: Clock) -> Engine:
@@ -47,8 +48,9 @@ def read_clock(connection: Connection) -> datetime:
 class Moment:
     """When a transaction does what it does, by the database's clock.
 
-    ``now`` asks PostgreSQL once, since that is an exchange with it. Whoever locks an execution,
-    and may have waited for that, says anew what time it is.
+    ``now`` asks PostgreSQL once, since that is an exchange with it, and not at all where what was
+    read first told it. Whoever locks an execution, and may have waited for that, says anew what
+    time it is.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -67,6 +69,34 @@ class Moment:
     def was_read(self, at: datetime) -> None:
         """The database said the time together with something else."""
         self._read = at.astimezone(UTC)
+
+
+class Timed:
+    """A SELECT that tells the time as well, where the database has to be asked for that.
+
+    The clock stands outside: it is read once a row is locked, after whoever held it.
+    """
+
+    def __init__(self, query: Select[Any]) -> None:
+        self._plain = Prepared(query)
+        self._timed = Prepared(select(query.subquery("found"), clock_of_database()))
+
+    def ask(
+        self, connection: Connection, moment: Moment, values: Mapping[str, Any]
+    ) -> Asked[Sequence[Any] | None]:
+        """The first row, asked together with what is read next; the moment is when it was found."""
+        tells_time = known_time(connection) is None
+        asked = (self._timed if tells_time else self._plain).ask(connection, values)
+
+        def read() -> Sequence[Any] | None:
+            found = next(iter(asked()), None)
+            if found is None or not tells_time:
+                return found
+            *row, at = found
+            moment.was_read(at)
+            return row
+
+        return read
 
 
 _CLOCK = Prepared(select(clock_of_database()))

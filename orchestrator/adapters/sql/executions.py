@@ -17,22 +17,18 @@ from sqlalchemy import (
 )
 
 from orchestrator.adapters.sql.among import among
-from orchestrator.adapters.sql.database_clock import Moment, clock_of_database, known_time
-from orchestrator.adapters.sql.prepared import Prepared
+from orchestrator.adapters.sql.database_clock import Moment, Timed
 from orchestrator.adapters.sql.rows import MOST, Rows, insert_new, save, selecting, values_of
 from orchestrator.adapters.sql.schema import deliveries, delivery_waits, executions
 from orchestrator.domain.canonical import storable
 from orchestrator.domain.execution import Execution
 from orchestrator.ports import Asked, ExecutionFilter, Position
 
-_locking = (
+_LOCKED = Timed(
     selecting(executions, Execution)
     .where(executions.c.id == bindparam("id"))
     .with_for_update(key_share=True)
 )
-_LOCKED = Prepared(_locking)
-_LOCKED_AT = Prepared(select(_locking.subquery("locked"), clock_of_database()))
-"""The clock stands outside: it is read once the row is locked, after whoever held it."""
 _still_sending = exists().where(deliveries.c.execution_id == executions.c.id, delivery_waits)
 TO_PURGE = (
     select(executions.c.id)
@@ -73,16 +69,11 @@ class SqlExecutions:
 
     def ask_lock(self, execution_id: str) -> Asked[Execution | None]:
         """The same, asked together with what is read next: that is read behind the lock."""
-        tells_time = known_time(self._connection) is None
-        asked = (_LOCKED_AT if tells_time else _LOCKED).ask(self._connection, {"id": execution_id})
+        asked = _LOCKED.ask(self._connection, self._moment, {"id": execution_id})
 
         def read() -> Execution | None:
-            found = next(iter(asked()), None)
-            if found is None or not tells_time:
-                return None if found is None else Execution(*found)
-            *row, at = found
-            self._moment.was_read(at)
-            return Execution(*row)
+            row = asked()
+            return None if row is None else Execution(*row)
 
         return read
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from sqlalchemy import Connection, Text, bindparam, select, type_coerce, update
 
+from orchestrator.adapters.sql.database_clock import Moment, Timed
 from orchestrator.adapters.sql.known import Known
-from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import insert_new, upsert
 from orchestrator.adapters.sql.schema import declared_settings, manifests, plans
 from orchestrator.domain.canonical import JsonObject, decode
@@ -19,7 +19,7 @@ from orchestrator.errors import Unreadable, WrittenByNewer, cause
 _c, _d = manifests.c, declared_settings.c
 _BODY = type_coerce(plans.c.body, Text).label("body")
 
-_NEWEST = Prepared(
+_NEWEST = Timed(
     select(_c.error, _c.written_at, _c.worker, _c.settings, _BODY)
     .outerjoin(plans, plans.c.digest == _c.plan_digest)
     .where(_c.deployment == bindparam("of_deployment"))
@@ -29,8 +29,9 @@ _NEWEST = Prepared(
 class SqlManifests:
     """Keeps ``ports.Manifests``. Plans never change: each is read once and then known."""
 
-    def __init__(self, connection: Connection, known: Known) -> None:
+    def __init__(self, connection: Connection, known: Known, moment: Moment) -> None:
         self._connection = connection
+        self._moment = moment
         self._known_plans = known.plans
 
     def put(self, manifest: Manifest) -> None:
@@ -50,7 +51,7 @@ class SqlManifests:
 
     def get(self, deployment: str) -> Manifest | None:
         """The newest one."""
-        row = _NEWEST.first(self._connection, {"of_deployment": deployment})
+        row = _NEWEST.ask(self._connection, self._moment, {"of_deployment": deployment})()
         if row is None:
             return None
         error, written_at, worker, settings, body = row

@@ -77,7 +77,9 @@ class SqlTransaction:
         lambda tx: SqlEndpoints(tx.connection, tx.cipher, tx.known)
     )
     timeline = cached_property[ports.Timeline](lambda tx: SqlTimeline(tx.connection))
-    manifests = cached_property[ports.Manifests](lambda tx: SqlManifests(tx.connection, tx.known))
+    manifests = cached_property[ports.Manifests](
+        lambda tx: SqlManifests(tx.connection, tx.known, tx.moment)
+    )
     tokens = cached_property[ports.Tokens](lambda tx: SqlTokens(tx.connection))
     sessions = cached_property[ports.Sessions](lambda tx: SqlSessions(tx.connection))
     sign_in_links = cached_property[ports.SignInLinks](lambda tx: SqlSignInLinks(tx.connection))

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.adapters.sql.store import SqlTransaction
+from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import StaleWrite
@@ -214,6 +215,31 @@ def test_what_is_read_with_a_lock_is_read_behind_it(
     with ThreadPoolExecutor(1) as threads:
         written = store.transact(hold)
         assert begun[0].result() == written
+
+
+@pytest.mark.parametrize(
+    "read_first", [lambda tx, at: tx.executions.lock(at), lambda tx, _: tx.manifests.get("news")]
+)
+def test_the_time_comes_with_what_is_read_first(
+    store: SqlStore,
+    database: str,
+    execution: Execution,
+    now: datetime,
+    read_first: Callable[[Transaction, str], object],
+) -> None:
+    store.transact(lambda tx: tx.manifests.put(Manifest("news", None, "broken", now, "w", {})))
+
+    def work(tx: Transaction) -> tuple[datetime, datetime, datetime]:
+        backend = backend_of(tx)
+        assert read_first(tx, execution.id)
+        _, read_at = told_of(database, backend)
+        at = tx.now()
+        _, told_at = told_of(database, backend)
+        return read_at, told_at, at
+
+    read_at, told_at, at = store.transact(work)
+    assert told_at == read_at, "it was asked for"
+    assert at >= read_at
 
 
 def somebody_waits(database: str) -> bool:
