@@ -56,11 +56,15 @@ class Prepared:
         """Every row that a SELECT finds, for whoever calls what this returns.
 
         A driver that can sends it with the next statement; others run it when it is called. So
-        nothing that it reads is written in between.
+        nothing that it reads is written in between. What comes behind it comes behind a lock that
+        it takes.
         """
         later = _later(connection)
-        if later is None or _is_watched(connection):
+        if later is None:  # SQLite: the transaction has its only lock already
             return lambda: self.all(connection, values)
+        if _is_watched(connection):
+            found = self.all(connection, values)
+            return lambda: found
         compiled = self._for(connection)
         cursor = connection.connection.cursor()
         later(compiled.sql, compiled.bound(values), cursor=cursor)

@@ -37,7 +37,7 @@ class Statement(NamedTuple):
 
 
 class LimitedConnection(psycopg.Connection[Any]):
-    """A connection that is closed when the other end says nothing for too long.
+    """A connection that is closed when the other end takes too long for an answer.
 
     The kernel sees that a machine is gone; it does not see a proxy that keeps the connection open
     and passes nothing on.

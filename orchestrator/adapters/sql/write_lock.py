@@ -106,6 +106,7 @@ class SqliteConnection(sqlite3.Connection):
     def wait_for_others(self, cursor: sqlite3.Cursor, seconds: float) -> None:
         """Have SQLite itself wait for so long for what another process holds."""
         if self._patience != seconds:
+            self._patience = None  # a time limit may end this at any place
             cursor.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
             self._patience = seconds
 
@@ -144,6 +145,7 @@ class SqliteConnection(sqlite3.Connection):
         self._cursors.clear()
         if self._kept is not None:
             self._kept.close()
+            self._kept = None  # it holds on to this connection
 
     def tell(self) -> None:
         """Say that no transaction is under way, where somebody waits for that."""

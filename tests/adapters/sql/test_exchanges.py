@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from processes import SECONDS_TO_WORK, came_true
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
 from orchestrator.adapters.sql import SqlStore
@@ -195,9 +196,19 @@ def test_what_is_asked_and_never_read_is_nobodys_trouble(
     assert read(store, written.id) == written
 
 
+@pytest.mark.parametrize("is_watched", [False, True])
 def test_what_is_read_with_a_lock_is_read_behind_it(
-    store: SqlStore, database: str, execution: Execution, run: TaskRun, now: datetime
+    store: SqlStore,
+    database: str,
+    execution: Execution,
+    run: TaskRun,
+    now: datetime,
+    *,
+    is_watched: bool,
 ) -> None:
+    if is_watched:  # as tracers do
+        event.listen(store._writer, "before_cursor_execute", lambda *_: None)
+
     def work(tx: Transaction) -> tuple[Execution | None, TaskRun | None]:
         asked = tx.executions.ask_lock(execution.id)
         found = tx.task_runs.get(run.id)
