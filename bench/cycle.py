@@ -22,8 +22,8 @@ OURS = "Crew Orchestrator"
 class Peer:
     """A script, the package of the peers' environment that it shows, and how seldom it is asked.
 
-    ``fewer``: the part of a round's cycles that it goes through, for those that wait for a poll of
-    their own in each; its figures are of one cycle, as everybody's.
+    ``fewer``: the part of a round's cycles that it goes through, for those that take long for one
+    or wait for a poll of their own in each. Its figures are of one cycle, as everybody's.
     """
 
     script: str
@@ -35,9 +35,9 @@ LANGGRAPH = Peer("peers/langgraph_cycle.py", "langgraph")
 PEERS = {
     SQLITE: {
         "LangGraph": LANGGRAPH,
-        "DBOS": Peer("peers/dbos_cycle.py", "dbos", fewer=10),
-        "awaithumans": Peer("peers/awaithumans_cycle.py", "awaithumans", fewer=4),
-        "CrewAI": Peer("sides/crewai_cycle.py"),
+        "DBOS": Peer("peers/dbos_cycle.py", "dbos", fewer=40),
+        "awaithumans": Peer("peers/awaithumans_cycle.py", "awaithumans", fewer=12),
+        "CrewAI": Peer("sides/crewai_cycle.py", fewer=3),
     },
     POSTGRES: {
         "LangGraph": LANGGRAPH,
@@ -48,7 +48,7 @@ PEERS = {
 
 def run(bench: Bench) -> Record:
     """CPU of the process for each cycle; that of the PostgreSQL server beside it."""
-    rounds, cycles = bench.rounds((15, 40), (2, 2))
+    rounds, cycles = bench.rounds((15, 120), (2, 2))
     record = Record("cycle", TITLE, {"rounds": rounds, "cycles in a round": cycles})
     for database in (SQLITE, POSTGRES):
         with sides_on(bench, database, record) as sides:
