@@ -36,8 +36,8 @@ PEERS = {
     SQLITE: {
         "LangGraph": LANGGRAPH,
         "DBOS": Peer("peers/dbos_cycle.py", "dbos", fewer=40),
-        "awaithumans": Peer("peers/awaithumans_cycle.py", "awaithumans", fewer=12),
-        "CrewAI": Peer("sides/crewai_cycle.py", fewer=3),
+        "awaithumans": Peer("peers/awaithumans_cycle.py", "awaithumans", fewer=3),
+        "CrewAI": Peer("sides/crewai_cycle.py"),
     },
     POSTGRES: {
         "LangGraph": LANGGRAPH,
