@@ -31,8 +31,9 @@ class Worker:
     pid: int
 
     def cpu(self) -> float:
-        """Seconds that its children have spent."""
-        return cpu_of(children(self.pid))
+        """Seconds that its children have spent, those included that were replaced since."""
+        ended = psutil.Process(self.pid).cpu_times()
+        return cpu_of(children(self.pid)) + ended.children_user + ended.children_system
 
     def cpu_of_all(self) -> float:
         """The same with its parent."""
