@@ -19,7 +19,8 @@ def load(deployment: Deployment) -> object:
     module_path, _, attribute = deployment.target.partition(":")
     if not module_path or not attribute:
         raise broken(deployment, "the target is not of the form 'module:attribute'")
-    _find_modules_in_working_directory()
+    if module_path not in sys.modules:
+        _find_modules_in_working_directory()
     try:
         module = importlib.import_module(module_path)
     except BaseException as error:

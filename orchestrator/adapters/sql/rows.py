@@ -182,8 +182,9 @@ def save(connection: Connection, table: Table, before: V, after: V) -> V:
     ``before`` says; it may do so only before the transaction commits.
     """
     saved = replace(after, version=before.version + 1)
-    was, is_ = values_of(before), values_of(saved)
-    changed = {name: value for name, value in is_.items() if value != was[name]}
+    names, read = _reading(type(saved))
+    both = zip(names, read(before), read(saved), strict=True)
+    changed = {name: is_ for name, was, is_ in both if is_ is not was and is_ != was}
     expected = {"was_id": before.id, "was_version": before.version, "was_state": before.state}
     _overwriting(table, tuple(changed)).run_on_one(connection, changed | expected)
     return saved
