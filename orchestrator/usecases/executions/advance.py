@@ -176,8 +176,7 @@ def carry_on_unless_asked(locked: LockedExecution, reviews: Iterable[Review]) ->
 def fail_execution(locked: LockedExecution, error: str) -> None:
     """The execution cannot go on: withdraw what is open, and tell the crew webhook why."""
     locked.turn("fail", locked.execution.fail(locked.now, error), error=error)
-    withdraw_open(locked)
-    announce_end(locked, None, locked.tx.task_runs.of(locked.execution.id))
+    announce_end(locked, None, withdraw_open(locked))
 
 
 def withdraw_reviews(locked: LockedExecution) -> None:
@@ -188,12 +187,17 @@ def withdraw_reviews(locked: LockedExecution) -> None:
     carry_on_unless_asked(locked, ())
 
 
-def withdraw_open(locked: LockedExecution) -> None:
-    """Withdraw every open task run and review of an execution that ended without them."""
-    for run in locked.tx.task_runs.of(locked.execution.id):
+def withdraw_open(locked: LockedExecution) -> tuple[TaskRun, ...]:
+    """Withdraw every open task run and review of an execution that ended without them.
+
+    Returns all of its task runs as they were.
+    """
+    runs = locked.tx.task_runs.of(locked.execution.id)
+    for run in runs:
         if run.is_open:
             locked.save_run("withdraw", run, run.withdraw(locked.now))
     _withdraw_open_reviews(locked)
+    return runs
 
 
 def _withdraw_open_reviews(locked: LockedExecution) -> None:

@@ -22,9 +22,9 @@ def stop(ports: Ports, scope: Scope, execution_id: str, actor: str) -> Execution
         if not locked.execution.is_open:
             raise CannotStop(STOP_REFUSED[locked.execution.state])
         locked.turn("stop", locked.execution.stop(locked.now))
-        withdraw_open(locked)
+        runs = withdraw_open(locked)
         tx.calls.purge_execution(execution_id)
-        announce_end(locked, None, tx.task_runs.of(execution_id))
+        announce_end(locked, None, runs)
         return locked.close()
 
     return ports.store.transact(decide)
