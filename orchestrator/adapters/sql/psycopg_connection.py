@@ -17,11 +17,6 @@ from orchestrator.errors import StaleWrite
 T = TypeVar("T")
 
 
-PREPARED = 250
-"""Statements that a connection keeps in the server: as many as there are, so that none is planned
-again for want of room."""
-
-
 class Statement(NamedTuple):
     """One that is sent together with the next.
 
@@ -185,5 +180,4 @@ def connect(silence: float, *args: Any, **options: Any) -> LimitedConnection:
     """Connect; ``silence`` are the seconds that an answer may take."""
     connection = LimitedConnection.connect(*args, **options, cursor_factory=LimitedCursor)
     connection.silence = silence
-    connection.prepared_max = PREPARED
     return connection
