@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 
 from orchestrator.domain.canonical import JsonObject
 
@@ -90,10 +91,18 @@ class Checkpoint:
         return frozenset(numbers) if isinstance(numbers, list) else frozenset()
 
 
+_CHANGE = attrgetter("change")
+
+
+def has_changes(checkpoints: Iterable[Checkpoint]) -> bool:
+    """Whether one of the entries changes what those before it say."""
+    return any(map(_CHANGE, checkpoints))
+
+
 def standing(checkpoints: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
     """What of the entries still stands, in order."""
     checkpoints = tuple(checkpoints)
-    if all(each.change is None for each in checkpoints):
+    if not has_changes(checkpoints):
         return checkpoints
     left: dict[int, Checkpoint] = {}
     for each in checkpoints:

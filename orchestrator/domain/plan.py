@@ -117,6 +117,10 @@ class Plan:
     def _places(self) -> dict[str, int]:
         return {task.name: place for place, task in enumerate(self.tasks)}
 
+    def is_whole(self, committed: Collection[str]) -> bool:
+        """Whether every task is committed. The last ones are looked at first: most are missing."""
+        return all(task.name in committed for task in reversed(self.tasks))
+
     def due(self, started: Collection[str], committed: Collection[str]) -> tuple[str, ...]:
         """Return the names of the tasks that may start now.
 

@@ -213,10 +213,10 @@ class Outputs(Protocol):
         """
         ...
 
-    def committed(self, output_ids: Sequence[str]) -> dict[str, Output]:
-        """The same for outputs that an earlier transaction committed; they may come from memory.
+    def committed(self, execution_id: str, output_ids: Collection[str]) -> dict[str, Output]:
+        """The same for outputs that an execution goes by and an earlier transaction committed.
 
-        Raises Unreadable.
+        They may come from memory. Raises Unreadable.
         """
         ...
 

@@ -72,19 +72,19 @@ class SqlCheckpoints:
         known = self._known.checkpoints(execution.id)
         if len(known) == execution.checkpoints:
             return known
-        found = known + self._beyond(execution.id, len(known))
-        if len(found) != execution.checkpoints:  # numbers with gaps are not told apart by a count
+        more = self._beyond(execution.id, len(known))
+        if len(known) + len(more) != execution.checkpoints:  # a gap cannot be told by a count
             return self._beyond(execution.id, 0)
         if not self._added:
-            self._known.keep_checkpoints(execution.id, found)
-        return found
+            self._known.keep_checkpoints(execution.id, known, more)
+        return (*known, *more)
 
     def committed(self) -> None:
         """The transaction was committed: what it added is known from now on."""
         for added in self._added:
             known = self._known.checkpoints(added.execution_id)
             if len(known) == added.number - 1:
-                self._known.keep_checkpoints(added.execution_id, (*known, added))
+                self._known.keep_checkpoints(added.execution_id, known, [added])
 
     def _beyond(self, execution_id: str, number: int) -> tuple[Checkpoint, ...]:
         bound = {"execution_id": execution_id, "number": number}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from cachetools import LRUCache
@@ -36,6 +36,24 @@ class StoredOutput:
         return len(self.body)
 
 
+@dataclass(frozen=True, slots=True)
+class KnownOutputs:
+    """Outputs that one execution goes by, by their ids; ``size`` is theirs together."""
+
+    by_id: Mapping[str, StoredOutput] = field(default_factory=dict)
+    size: int = 0
+
+    def joined_by(self, outputs: Mapping[str, StoredOutput]) -> KnownOutputs:
+        """These and those of the others that there is room for."""
+        size = self.size
+        fit: dict[str, StoredOutput] = {}
+        for output_id, stored in outputs.items():
+            if size + stored.size <= MOST_BYTES:
+                fit[output_id] = stored
+                size += stored.size
+        return KnownOutputs({**self.by_id, **fit}, size)
+
+
 class Known:
     """Plans, checkpoints of executions, outputs as they lie in the database, transports.
 
@@ -49,9 +67,7 @@ class Known:
         self.plans: dict[str, Plan] = {}
         self.naming_key: bytes | None = None
         self._checkpoints: LRUCache[str, tuple[Checkpoint, ...]] = LRUCache(MOST_EXECUTIONS)
-        self._outputs: LRUCache[str, StoredOutput] = LRUCache(
-            MOST_BYTES, lambda stored: stored.size
-        )
+        self._outputs: LRUCache[str, KnownOutputs] = LRUCache(MOST_BYTES, lambda known: known.size)
         self._transports: LRUCache[str, Transport] = LRUCache(MOST_ENDPOINTS)
         self._lock = Lock()  # the threads of an API share it
 
@@ -60,25 +76,25 @@ class Known:
         with self._lock:
             return self._checkpoints.get(execution_id, ())
 
-    def keep_checkpoints(self, execution_id: str, all_: Sequence[Checkpoint]) -> None:
-        """Know these from now on, the first ones of an execution."""
-        if any(each.state is not None for each in all_):
-            return
-        with self._lock:
-            self._checkpoints[execution_id] = tuple(all_)
+    def keep_checkpoints(
+        self, execution_id: str, known: tuple[Checkpoint, ...], more: Sequence[Checkpoint]
+    ) -> None:
+        """Know more from now on than the first ones of an execution, which are known."""
+        if all(each.state is None for each in more):
+            with self._lock:
+                self._checkpoints[execution_id] = (*known, *more)
 
-    def outputs(self, output_ids: Sequence[str]) -> dict[str, StoredOutput]:
-        """Those of them that are known, by id."""
+    def outputs(self, execution_id: str) -> Mapping[str, StoredOutput]:
+        """Those that are known of what an execution goes by, by id."""
         with self._lock:
-            found = ((output_id, self._outputs.get(output_id)) for output_id in output_ids)
-            return {output_id: stored for output_id, stored in found if stored is not None}
+            known = self._outputs.get(execution_id)
+        return known.by_id if known is not None else {}
 
-    def keep_outputs(self, outputs: Mapping[str, StoredOutput]) -> None:
-        """Know these from now on; one that has more than there is room for is read each time."""
+    def keep_outputs(self, execution_id: str, outputs: Mapping[str, StoredOutput]) -> None:
+        """Know these from now on as well; those that there is no room for are read each time."""
         with self._lock:
-            for output_id, stored in outputs.items():
-                if stored.size <= MOST_BYTES:
-                    self._outputs[output_id] = stored
+            known = self._outputs.get(execution_id) or KnownOutputs()
+            self._outputs[execution_id] = known.joined_by(outputs)
 
     def transport(self, endpoint_id: str) -> Transport | None:
         """How an endpoint is sent to: its id is made from its URL."""

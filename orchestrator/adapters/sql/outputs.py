@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
@@ -74,18 +74,28 @@ class SqlOutputs:
         """Read several at a time, by id. Raises Unreadable for one that is damaged or gone."""
         return _readable(self._read(output_ids))
 
-    def committed(self, output_ids: Sequence[str]) -> dict[str, Output]:
-        """The same for outputs that an earlier transaction committed: each is read once, and known.
+    def committed(self, execution_id: str, output_ids: Collection[str]) -> dict[str, Output]:
+        """The same for outputs that an execution goes by and an earlier transaction committed.
 
-        Raises Unreadable.
+        Each is read once, and known. Raises Unreadable.
         """
-        known = self._known.outputs(output_ids)
-        bodies = self._bodies([output_id for output_id in output_ids if output_id not in known])
-        new = {output_id: self._stored(output_id, body) for output_id, body in bodies.items()}
-        self._known.keep_outputs(new)
-        stored = known | new
-        read = {id_: each.text or self._output(id_, each.body) for id_, each in stored.items()}
-        return _readable(read | _missing(output_ids, read))
+        stored = self._known.outputs(execution_id)
+        new = [output_id for output_id in output_ids if output_id not in stored]
+        if new:
+            stored = {**stored, **self._newly_known(execution_id, new)}
+        return {id_: stored[id_].text or self._understood(id_, stored[id_]) for id_ in output_ids}
+
+    def _newly_known(
+        self, execution_id: str, output_ids: Sequence[str]
+    ) -> Mapping[str, StoredOutput]:
+        bodies = self._bodies(output_ids)
+        _readable(_missing(output_ids, bodies))
+        read = {output_id: self._stored(output_id, body) for output_id, body in bodies.items()}
+        self._known.keep_outputs(execution_id, read)
+        return read
+
+    def _understood(self, output_id: str, stored: StoredOutput) -> Output:
+        return _readable({output_id: self._output(output_id, stored.body)})[output_id]
 
     def shown(self, output_ids: Sequence[str]) -> dict[str, Output]:
         """The same for people: in place of one that cannot be read stands an output that says so.

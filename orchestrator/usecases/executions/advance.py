@@ -32,7 +32,7 @@ def begin_due_tasks(locked: LockedExecution, plan: Plan, *, resumes: bool = Fals
     """
     asked = locked.tx.task_runs.ask_uncommitted(locked.execution.id)
     committed = committed_outputs(locked.checkpoints)
-    if all(task.name in committed for task in plan.tasks):
+    if plan.is_whole(committed):
         _succeed(locked, plan, committed)
         return
     runs = asked()

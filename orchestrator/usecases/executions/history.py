@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 
 from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.history import Answered, Asked, Committed, Cut, Entry
@@ -10,13 +11,14 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.review import Review
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 
+_REVIEW = attrgetter("review_id")
+
 
 def committed_outputs(checkpoints: Iterable[Checkpoint]) -> dict[str, str]:
     """The ids of the final outputs, by path, in the order in which they were committed."""
+    commit = Cause.COMMIT  # to look it up for each takes as long as all else
     return {
-        each.path: each.output_id
-        for each in checkpoints
-        if each.cause is Cause.COMMIT and each.output_id
+        each.path: each.output_id for each in checkpoints if each.cause is commit and each.output_id
     }
 
 
@@ -27,13 +29,14 @@ def read_history(locked: LockedExecution, path: str) -> tuple[Entry, ...]:
     outputs that people judged may be large, and concern nobody else. A flow gets all.
     """
     checkpoints = locked.checkpoints
-    own = [each for each in checkpoints if locked.plan.is_flow or each.path == path]
-    was_asked = any(each.review_id for each in checkpoints)
-    reviews = {each.id: each for each in locked.reviews} if was_asked else {}
+    reviews: dict[str, Review] = {}
     wanted = set(committed_outputs(checkpoints).values())
-    wanted |= {each.output_id for each in own if each.output_id}
-    wanted |= {review_id for each in own for review_id in _outputs_of(each, reviews)}
-    outputs = locked.tx.outputs.committed(list(wanted))
+    if any(map(_REVIEW, checkpoints)):
+        reviews = {each.id: each for each in locked.reviews}
+        own = [each for each in checkpoints if locked.plan.is_flow or each.path == path]
+        wanted |= {each.output_id for each in own if each.output_id}
+        wanted |= {output_id for each in own for output_id in _outputs_of(each, reviews)}
+    outputs = locked.tx.outputs.committed(locked.execution.id, wanted)
     return tuple(_entries(checkpoints, reviews, outputs))
 
 
@@ -50,20 +53,19 @@ def _entries(
     reviews: Mapping[str, Review],
     outputs: Mapping[str, Output],
 ) -> Iterator[Entry]:
+    commit = Cause.COMMIT
     for each in checkpoints:
         output = outputs.get(each.output_id or "")
-        review = reviews.get(each.review_id or "")
-        match each.cause:
-            case Cause.COMMIT if output is not None:
+        if each.cause is commit:
+            if output is not None:
                 yield Committed(each.path, output, each.state)
-            case Cause.ASK if review is not None and output is not None:
-                yield Asked(each.path, review.id, review.question, output, each.state)
-            case Cause.ANSWER if review is not None:
+        elif each.cause is Cause.CUT:
+            yield Cut(each.path)
+        elif (review := reviews.get(each.review_id or "")) is not None:
+            if each.cause is Cause.ANSWER:
                 yield _answered(review, outputs)
-            case Cause.CUT:
-                yield Cut(each.path)
-            case _:
-                pass
+            elif each.cause is Cause.ASK and output is not None:
+                yield Asked(each.path, review.id, review.question, output, each.state)
 
 
 def _answered(review: Review, outputs: Mapping[str, Output]) -> Answered:

@@ -53,7 +53,8 @@ class LockedExecution:
             self.plan = plan
         self._entries: list[Entry] = []
         self._deliveries: list[Delivery] = []
-        self._checkpoints: list[Checkpoint] | None = None
+        self._checkpoints: tuple[Checkpoint, ...] | None = None
+        self._standing: tuple[Checkpoint, ...] | None = None
         self._reviews: list[Review] | None = None
 
     @cached_property
@@ -143,13 +144,15 @@ class LockedExecution:
     def all_checkpoints(self) -> tuple[Checkpoint, ...]:
         """Every checkpoint of the execution so far, in order, whether it stands or not."""
         if self._checkpoints is None:
-            self._checkpoints = list(self.tx.checkpoints.of_locked(self.execution))
-        return tuple(self._checkpoints)
+            self._checkpoints = self.tx.checkpoints.of_locked(self.execution)
+        return self._checkpoints
 
     @property
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """Every checkpoint of the execution that stands, in order."""
-        return standing(self.all_checkpoints)
+        if self._standing is None:
+            self._standing = standing(self.all_checkpoints)
+        return self._standing
 
     def checkpoint(self, cause: Cause, path: str, **details: Any) -> Checkpoint:
         """Write down one more thing that is needed in order to go on from here.
@@ -169,10 +172,11 @@ class LockedExecution:
             **{"name": name_of(path), **details},
         )
         self.tx.checkpoints.add(written)
+        self._standing = None
         if cause is Cause.MIGRATE:
             self._checkpoints = None  # those before it are read by their new names
         elif self._checkpoints is not None:
-            self._checkpoints.append(written)
+            self._checkpoints = (*self._checkpoints, written)
         return written
 
     def announce(self, kind: WebhookKind, body: JsonObject, also: str | None = None) -> None:

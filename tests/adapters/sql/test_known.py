@@ -1,0 +1,140 @@
+"""What a process has read of rows that never change is not read again, as far as there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import delete, update
+
+from orchestrator.adapters.sql import SqlStore, known
+from orchestrator.adapters.sql.schema import checkpoints, outputs
+from orchestrator.domain.checkpoint import Cause, Checkpoint
+from orchestrator.domain.execution import Execution
+from orchestrator.domain.output import Output
+from orchestrator.errors import Unreadable
+from orchestrator.ports import Transaction
+
+DIGEST = "sha256:" + "0" * 64
+TEXT = Output("the ebb of the tide")
+
+
+def write(store: SqlStore, execution: Execution, written: Sequence[Output]) -> list[str]:
+    ids = [str(uuid4()) for _ in written]
+
+    def add(tx: Transaction) -> None:
+        for output_id, output in zip(ids, written, strict=True):
+            tx.outputs.add(output_id, execution.id, output, execution.created_at)
+
+    store.transact(add)
+    return ids
+
+
+def committed(store: SqlStore, execution: Execution, ids: Sequence[str]) -> list[Output]:
+    return list(store.read(lambda tx: tx.outputs.committed(execution.id, ids)).values())
+
+
+def take_away(store: SqlStore, ids: Sequence[str]) -> None:
+    with store._writer.begin() as connection:
+        connection.execute(delete(outputs).where(outputs.c.id.in_(ids)))
+
+
+def test_an_output_is_read_once(store: SqlStore, execution: Execution) -> None:
+    ids = write(store, execution, [TEXT, replace(TEXT, json={"knots": 3})])
+    first = committed(store, execution, ids)
+
+    take_away(store, ids)
+
+    assert committed(store, execution, ids) == first
+    assert committed(store, execution, ids[1:]) == first[1:]
+
+
+def test_only_what_is_not_known_is_read(store: SqlStore, execution: Execution) -> None:
+    before = write(store, execution, [TEXT])
+    committed(store, execution, before)
+    after = write(store, execution, [Output("the flood")])
+    take_away(store, before)
+
+    assert committed(store, execution, before + after) == [TEXT, Output("the flood")]
+
+
+def test_what_is_known_of_one_execution_is_not_of_another(
+    store: SqlStore, execution: Execution
+) -> None:
+    ids = write(store, execution, [TEXT])
+    committed(store, execution, ids)
+    take_away(store, ids)
+
+    with pytest.raises(Unreadable, match="is gone"):
+        committed(store, replace(execution, id=str(uuid4())), ids)
+
+
+def test_data_is_understood_anew_for_each_that_asks(store: SqlStore, execution: Execution) -> None:
+    ids = write(store, execution, [replace(TEXT, json={"knots": 3})])
+    found = committed(store, execution, ids)[0]
+    assert isinstance(found.json, dict)
+
+    found.json["knots"] = 30
+
+    assert committed(store, execution, ids)[0].json == {"knots": 3}
+
+
+def test_what_there_is_no_room_for_is_read_each_time(
+    store: SqlStore, execution: Execution, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = [Output(str(number) * 99) for number in range(3)]
+    ids = write(store, execution, written)
+    room = sum(len(body) for body in bodies(store, ids[:2]))
+    monkeypatch.setattr(known, "MOST_BYTES", room)
+
+    assert committed(store, execution, ids) == written
+    assert committed(store, execution, ids) == written
+    take_away(store, ids)
+    assert committed(store, execution, ids[:2]) == written[:2]
+    with pytest.raises(Unreadable, match="is gone"):
+        committed(store, execution, ids)
+
+
+def bodies(store: SqlStore, ids: Sequence[str]) -> list[bytes]:
+    with store._writer.begin() as connection:
+        found = connection.execute(outputs.select().where(outputs.c.id.in_(ids))).all()
+    return [row.body for row in found]
+
+
+def test_a_database_that_broke_off_is_read_anew(store: SqlStore, execution: Execution) -> None:
+    ids = write(store, execution, [TEXT])
+    committed(store, execution, ids)
+    take_away(store, ids)
+
+    store._known.forget()
+
+    with pytest.raises(Unreadable, match="is gone"):
+        committed(store, execution, ids)
+
+
+@pytest.mark.parametrize("state", [None, {}, {"tide": "high"}])
+def test_checkpoints_are_read_once_save_those_with_a_flows_state(
+    store: SqlStore, execution: Execution, state: dict[str, str] | None
+) -> None:
+    entry = Checkpoint(
+        id=str(uuid4()),
+        execution_id=execution.id,
+        number=1,
+        plan_digest=DIGEST,
+        cause=Cause.COMMIT,
+        path="write",
+        name="write",
+        created_at=execution.created_at,
+        state=dict(state) if state is not None else None,
+    )
+    store.transact(lambda tx: tx.checkpoints.add(entry))
+    locked = replace(execution, checkpoints=1)
+    assert store.read(lambda tx: tx.checkpoints.of_locked(locked)) == (entry,)
+
+    with store._writer.begin() as connection:
+        connection.execute(update(checkpoints).values(name="rewrite"))
+
+    found = store.read(lambda tx: tx.checkpoints.of_locked(locked))
+    assert found[0].name == ("write" if state is None else "rewrite")
