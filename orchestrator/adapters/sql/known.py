@@ -93,7 +93,7 @@ class Known:
     def keep_outputs(self, execution_id: str, outputs: Mapping[str, StoredOutput]) -> None:
         """Know these from now on as well; those that there is no room for are read each time."""
         with self._lock:
-            known = self._outputs.get(execution_id) or KnownOutputs()
+            known = self._outputs.pop(execution_id, KnownOutputs())
             self._outputs[execution_id] = known.joined_by(outputs)
 
     def transport(self, endpoint_id: str) -> Transport | None:
