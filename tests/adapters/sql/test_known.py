@@ -89,7 +89,7 @@ def test_what_there_is_no_room_for_is_read_each_time(
     room = sum(len(body) for body in bodies(store, ids[:2]))
     monkeypatch.setattr(known, "MOST_BYTES", room)
 
-    assert committed(store, execution, ids) == written
+    assert committed(store, execution, ids[:2]) == written[:2]
     assert committed(store, execution, ids) == written
     take_away(store, ids)
     assert committed(store, execution, ids[:2]) == written[:2]
