@@ -20,7 +20,9 @@ from renamed_world import deploys
 from world import World, make_world, migrated, plan_of, world_over
 
 from orchestrator.adapters.sql import Cipher, make_store
-from orchestrator.domain.execution import Execution
+from orchestrator.domain.execution import EXECUTION, Execution
+from orchestrator.domain.review import REVIEW, Review
+from orchestrator.domain.task_run import TASK_RUN, TaskRun
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.operations.heartbeat import beat
 
@@ -39,6 +41,35 @@ def _what_is_kept_in_memory_is_what_was_written(monkeypatch: pytest.MonkeyPatch)
         return closed
 
     monkeypatch.setattr(LockedExecution, "close", looked_at)
+
+
+@pytest.fixture(autouse=True)
+def _the_timeline_names_the_transition_that_was_gone_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the tables of the machines: what the timeline says has led from the one to the other."""
+    save_run, save_review = LockedExecution.save_run, LockedExecution.save_review
+    turn = LockedExecution.turn
+
+    def run_saved(
+        locked: LockedExecution, transition: str, before: TaskRun, after: TaskRun, **details: Any
+    ) -> TaskRun:
+        assert TASK_RUN.follow(transition, before.state) is after.state
+        return save_run(locked, transition, before, after, **details)
+
+    def review_saved(
+        locked: LockedExecution, transition: str, before: Review, after: Review, **details: Any
+    ) -> Review:
+        assert REVIEW.follow(transition, before.state) is after.state
+        return save_review(locked, transition, before, after, **details)
+
+    def turned(locked: LockedExecution, transition: str, after: Execution, **details: Any) -> None:
+        assert EXECUTION.follow(transition, locked.execution.state) is after.state
+        turn(locked, transition, after, **details)
+
+    monkeypatch.setattr(LockedExecution, "save_run", run_saved)
+    monkeypatch.setattr(LockedExecution, "save_review", review_saved)
+    monkeypatch.setattr(LockedExecution, "turn", turned)
 
 
 @pytest.fixture(scope="session")

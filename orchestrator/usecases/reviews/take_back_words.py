@@ -148,5 +148,5 @@ def _require_unread(tx: Transaction, review: Review) -> None:
 
 def _save(locked: LockedExecution, review: Review, asked: TakeBack, left: str | None) -> None:
     who = asked.identity or asked.person or locked.actor
-    taken = review.take_back(locked.now, who, left)
-    locked.save_review("take_back", review, taken, by=who)
+    taken = locked.overwrite_review(review, review.take_back(locked.now, who, left))
+    locked.record("review.take_back", taken.id, taken, by=who)
