@@ -15,6 +15,8 @@ from orchestrator.ports import Ended, Halted
 
 Begin: TypeAlias = Callable[..., FlowExecution]
 
+LONGEST_WAIT = "orchestrator.adapters.runners.crewai.flows.running_flow._LONGEST_WAIT"
+
 LINE = """
 class F(Flow):
     @start()
@@ -159,7 +161,7 @@ def test_nothing_waits_while_another_step_is_at_work(
         return bool(came_true(lambda: step in "".join(execution.committed), 30.0))
 
     monkeypatch.setattr(flow_log, "saw", saw, raising=False)
-    monkeypatch.setattr("orchestrator.adapters.runners.crewai.flows.replay._LONGEST_WAIT", 3600.0)
+    monkeypatch.setattr(LONGEST_WAIT, 3600.0)
     result = execution.run()
     assert isinstance(result, Ended)
     assert result.output.json is True

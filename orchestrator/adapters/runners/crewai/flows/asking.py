@@ -31,7 +31,7 @@ class Inputs:
         if record.answer is not None:
             return record.answer.words
         if not record.is_open:
-            shown = reviews.as_json(scope.replay.run.codec, _with_schema(record.path, metadata))
+            shown = reviews.as_json(scope.running.run.codec, _with_schema(record.path, metadata))
             question = Question(
                 QuestionKind.INPUT, record.path, record.path, message, metadata=shown
             )

@@ -21,7 +21,7 @@ from crewai.utilities.formatter import DIVIDERS
 from orchestrator.adapters.runners.crewai import outputs
 from orchestrator.adapters.runners.crewai.flows import internals
 from orchestrator.adapters.runners.crewai.flows.journal import Record
-from orchestrator.adapters.runners.crewai.flows.replay import Replay
+from orchestrator.adapters.runners.crewai.flows.replay import conduct
 from orchestrator.adapters.runners.crewai.flows.reporting import of_task, report_steps_of
 from orchestrator.adapters.runners.crewai.flows.scope import (
     Paused,
@@ -63,12 +63,12 @@ def _kickoff(original: Callable[..., Any]) -> Callable[..., Any]:
         if scope is None:
             return original(crew, *args, **kwargs)
         _prepare(crew, scope)
-        scope.replay.working(+1)
+        scope.running.working(+1)
         try:
             with internals.without_terminal():
                 return original(crew, *args, **kwargs)
         finally:
-            scope.replay.working(-1)
+            scope.running.working(-1)
 
     return kickoff
 
@@ -80,12 +80,12 @@ def _akickoff(original: Callable[..., Any]) -> Callable[..., Any]:
         if scope is None:
             return await original(crew, *args, **kwargs)
         _prepare(crew, scope)
-        scope.replay.working(+1)
+        scope.running.working(+1)
         try:
             with internals.without_terminal():
                 return await original(crew, *args, **kwargs)
         finally:
-            scope.replay.working(-1)
+            scope.running.working(-1)
 
     return akickoff
 
@@ -94,7 +94,7 @@ def _prepare(crew: Crew, scope: Scope) -> None:
     scope.check()
     internals.keep_out_of_replay_table(crew)
     retry_in_one_place(crew)
-    scope.replay.run.spending.watch(crew)
+    scope.running.run.spending.watch(crew)
     for agent in agents_of(crew):
         report_steps_of(agent, crew.step_callback)
 
@@ -107,7 +107,7 @@ class _TaskRun:
 
     def __init__(self, scope: Scope, task: Task, agent: Any) -> None:
         self._scope = scope
-        self._run = scope.replay.run
+        self._run = scope.running.run
         self._task = task
         self._agent = agent or task.agent
         self._name = _name_of(task, self._agent)
@@ -189,7 +189,7 @@ def ask_inside(scope: Scope, question: Question, output: Output) -> None:
 
     Raises TaskFailed, not to be retried, where it could not, since something cannot be stored.
     """
-    scope.replay.run.ask(question, output, scope.storable_state(question.path))
+    scope.running.run.ask(question, output, scope.storable_state(question.path))
 
 
 def _name_of(task: Task, agent: Any) -> str:
@@ -217,7 +217,7 @@ def _execute_sync(original: Callable[..., TaskOutput]) -> Callable[..., Any]:
         if (output := one.earlier()) is not None:
             return output
         context = one.begin(context)
-        with of_task(scope.replay.run, task.description), inside_task(one.path):
+        with of_task(scope.running.run, task.description), inside_task(one.path):
             output = original(task, agent, context, tools)
         return one.end(output)
 
@@ -236,7 +236,7 @@ def _aexecute_sync(original: Callable[..., Awaitable[TaskOutput]]) -> Callable[.
         if (output := one.earlier()) is not None:
             return output
         context = one.begin(context)
-        with of_task(scope.replay.run, task.description), inside_task(one.path):
+        with of_task(scope.running.run, task.description), inside_task(one.path):
             output = await original(task, agent, context, tools)
         return one.end(output)
 
@@ -259,9 +259,9 @@ def _execute_async(original: Callable[..., Future[TaskOutput]]) -> Callable[...,
             except BaseException as error:  # noqa: BLE001 - CrewAI's own catches Exception alone
                 future.set_exception(error)
             finally:
-                scope.replay.working(-1)
+                scope.running.working(-1)
 
-        scope.replay.working(+1)
+        scope.running.working(+1)
         threading.Thread(target=copy_context().run, args=(work,), daemon=True).start()
         return future
 
@@ -282,8 +282,8 @@ def _flow_kickoff_async(original: Callable[..., Any]) -> Callable[..., Any]:
             return await original(flow, inputs, *args, **kwargs)
         scope.check()
         record = scope.claim(f"flow:{type(flow).__name__}{_mark(scope, inputs)}~")
-        replay = Replay(scope.replay.run, flow, record.path)
-        return await replay.conduct(lambda: original(flow, inputs, *args, **kwargs))
+        kickoff = functools.partial(original, flow, inputs, *args, **kwargs)
+        return await conduct(scope.running.run, flow, kickoff, record.path)
 
     return kickoff_async
 
@@ -292,5 +292,5 @@ def _mark(scope: Scope, inputs: dict[str, Any] | None) -> str:
     """What tells two flows of one class apart that run side by side: their inputs."""
     if not inputs:
         return ""
-    stored = scope.replay.run.codec.encode_or_lose(inputs, "inputs")
+    stored = scope.running.run.codec.encode_or_lose(inputs, "inputs")
     return f"({digest(stored).partition(':')[2][:8]})"

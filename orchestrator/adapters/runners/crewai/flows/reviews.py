@@ -22,7 +22,7 @@ from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.errors import TaskFailed
 
 if TYPE_CHECKING:
-    from orchestrator.adapters.runners.crewai.flows.replay import Replay
+    from orchestrator.adapters.runners.crewai.flows.running_flow import RunningFlow
 
 
 class Reviewers:
@@ -33,20 +33,20 @@ class Reviewers:
         raise HumanFeedbackPending(context=context)
 
 
-def ask(replay: Replay, path: str, context: PendingFeedbackContext) -> TaskFailed | None:
+def ask(running: RunningFlow, path: str, context: PendingFeedbackContext) -> TaskFailed | None:
     """Have a person asked of a method's output.
 
     Returns why nobody was, where output or state cannot be stored. Raises Interrupted.
     """
-    codec = replay.run.codec
+    codec = running.run.codec
     try:
         output = values.to_output(codec, context.method_output, "output", must_be_stored=True)
-        state = replay.stored_state(must_be_stored=True)
+        state = running.stored_state(must_be_stored=True)
     except Unstorable as error:
         return TaskFailed(f"Nobody can be asked about {path}: {error}", retryable=False)
     question = replace(_question(codec, path, context), state=shown_state(state))
     output = _editable(output, context.method_output)
-    replay.run.ask(question, output, state, may_wait=replay.may_wait())
+    running.run.ask(question, output, state, may_wait=running.may_wait())
     return None
 
 
@@ -85,7 +85,7 @@ def as_json(codec: Codec, metadata: Any) -> JsonObject:
     return stored if isinstance(stored, dict) else {"metadata": stored}
 
 
-def recorded_body(replay: Replay, record: Record) -> Callable[..., Awaitable[Any]]:
+def recorded_body(running: RunningFlow, record: Record) -> Callable[..., Awaitable[Any]]:
     """A body that returns what the method gave, as a person may have rewritten it.
 
     Raises TaskFailed, not to be retried, where that cannot be read or does not fit.
@@ -93,7 +93,7 @@ def recorded_body(replay: Replay, record: Record) -> Callable[..., Awaitable[Any
     asked, answer = record.rounds[-1]
 
     async def body(*_: Any, **__: Any) -> Any:
-        codec = replay.run.codec
+        codec = running.run.codec
         try:
             if answer is not None and answer.edited is not None:
                 return values.edited_value(codec, asked.output, answer.edited, record.path)
@@ -127,11 +127,11 @@ def outcome_of(record: Record, definition: FlowHumanFeedbackDefinition) -> str:
     return str(decided)
 
 
-def final_output(replay: Replay, path: str) -> Output:
+def final_output(running: RunningFlow, path: str) -> Output:
     """The output of a method that has just ended, as it is committed."""
-    name, codec = method_of(path), replay.run.codec
-    entry = internals.last_output(replay.flow, name)
-    definition = internals.feedback_definition(replay.flow, name)
+    name, codec = method_of(path), running.run.codec
+    entry = internals.last_output(running.flow, name)
+    definition = internals.feedback_definition(running.flow, name)
     feedback = entry.get("human_feedback", entry["output"])
     if definition is None or not isinstance(feedback, HumanFeedbackResult):
         return values.to_output(codec, entry["output"], "output")

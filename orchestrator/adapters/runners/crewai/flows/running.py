@@ -22,7 +22,7 @@ from orchestrator.adapters.runners.crewai.flows import (
 from orchestrator.adapters.runners.crewai.flows.journal import Journal, method_of
 from orchestrator.adapters.runners.crewai.flows.loop import run_apart
 from orchestrator.adapters.runners.crewai.flows.plans import codec_of, flow_class_of, flow_plan
-from orchestrator.adapters.runners.crewai.flows.replay import Replay
+from orchestrator.adapters.runners.crewai.flows.replay import conduct
 from orchestrator.adapters.runners.crewai.flows.reporting import FlowReporter
 from orchestrator.adapters.runners.crewai.flows.reviews import Reviewers
 from orchestrator.adapters.runners.crewai.flows.run import Options, Run
@@ -135,9 +135,8 @@ def _result(run: Run, flow_class: type[internals.AnyFlow], work: Work) -> Any:
     flow = flow_class()
     flow.stream = False  # else a kickoff returns before anything has run
     internals.expect_no_stored_state(flow)
-    replay = Replay(run, flow)
     inputs = {**work.inputs, "id": work.execution_id}
-    return run_apart(replay.conduct(lambda: flow.kickoff_async(inputs)))
+    return run_apart(conduct(run, flow, lambda: flow.kickoff_async(inputs)))
 
 
 def weigh(

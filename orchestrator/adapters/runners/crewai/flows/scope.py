@@ -14,7 +14,7 @@ from orchestrator.adapters.runners.crewai.flows.journal import Record, join
 from orchestrator.errors import TaskFailed
 
 if TYPE_CHECKING:
-    from orchestrator.adapters.runners.crewai.flows.replay import Replay
+    from orchestrator.adapters.runners.crewai.flows.running_flow import RunningFlow
 
 
 class Paused(BaseException):
@@ -40,7 +40,7 @@ class Scope:
     """
 
     path: str
-    replay: Replay
+    running: RunningFlow
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     answering: bool = False
@@ -53,7 +53,7 @@ class Scope:
         """Whether what the body does was done in an earlier run, as far as it has come."""
         return self.answering or any(
             entry.path.removeprefix(f"{self.path}/").partition("/")[0] not in self._claimed
-            for entry in self.replay.run.journal.below(self.path)
+            for entry in self.running.run.journal.below(self.path)
         )
 
     def claim(self, name: str, fits: Callable[[Record], bool] = lambda _: True) -> Record:
@@ -67,7 +67,7 @@ class Scope:
                 if segment not in self._claimed:
                     free.append(segment)
                 number += 1
-            records = [self.replay.run.journal.of(join(self.path, one)) for one in free]
+            records = [self.running.run.journal.of(join(self.path, one)) for one in free]
             found = next((record for record in records if fits(record)), None)
             record = found or Record(join(self.path, segment))
             self._claimed.add(record.path.rpartition("/")[2])
@@ -75,7 +75,7 @@ class Scope:
 
     def _is_noted(self, segment: str) -> bool:
         path = join(self.path, segment)
-        journal = self.replay.run.journal
+        journal = self.running.run.journal
         return bool(journal.of(path).rounds or journal.of(path).committed or journal.below(path))
 
     def storable_state(self, path: str) -> Any:
@@ -85,15 +85,15 @@ class Scope:
         """
         try:
             arguments = [*self.args, self.kwargs]
-            self.replay.run.codec.encode(arguments, f"the argument of {self.path}")
-            return self.replay.stored_state(must_be_stored=True)
+            self.running.run.codec.encode(arguments, f"the argument of {self.path}")
+            return self.running.stored_state(must_be_stored=True)
         except Unstorable as error:
             message = f"Nobody can be asked about {path}: {error}"
             raise TaskFailed(message, retryable=False) from error
 
     def check(self) -> None:
         """Leave the body where its step lost a race, or where the run has ended."""
-        if self.cut or self.replay.ended:
+        if self.cut or self.running.ended:
             raise Paused
 
 
