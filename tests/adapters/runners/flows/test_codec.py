@@ -22,10 +22,9 @@ from orchestrator.adapters.runners.crewai.flows.codec import (
     Lost,
     Unreadable,
     Unstorable,
-    data_classes_of,
-    modules_of,
     plain,
 )
+from orchestrator.adapters.runners.crewai.flows.data_classes import data_classes_of, modules_of
 
 CODE = """
 from dataclasses import dataclass, field

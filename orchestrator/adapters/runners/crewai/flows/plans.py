@@ -14,7 +14,8 @@ from crewai.flow.flow_definition import FlowMethodDefinition
 from pydantic import BaseModel
 
 from orchestrator.adapters.runners.crewai.flows import internals
-from orchestrator.adapters.runners.crewai.flows.codec import Codec, data_classes_of, modules_of
+from orchestrator.adapters.runners.crewai.flows.codec import Codec
+from orchestrator.adapters.runners.crewai.flows.data_classes import data_classes_of, modules_of
 from orchestrator.adapters.runners.crewai.flows.internals import AnyFlow
 from orchestrator.adapters.runners.loading import broken, kind_of, load
 from orchestrator.domain.canonical import JsonObject, digest
