@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.adapters.celery import make_celery, queue_lengths, write_something
 from orchestrator.adapters.sql import migrate
+from orchestrator.adapters.sql.engine import lacks_write_ahead_log
 from orchestrator.cli.application import settings_with
 from orchestrator.cli.mail_checks import mail_findings
 from orchestrator.errors import OrchestratorError
@@ -145,6 +146,9 @@ def _database(settings: Settings) -> Finding:
         mend = "Make room on its disk, or see to it that it may be written: is it a replica?"
         why = " ".join(str(error).split())[:200]
         return Finding("database", f"cannot be written: {why}", mend)
+    if lacks_write_ahead_log(url):
+        says = "SQLite keeps no write-ahead log there: whoever reads and whoever writes must wait"
+        return Finding("database", says, "Keep it on a disk of this machine, or use PostgreSQL")
     return Finding("database", f"is at revision {found}")
 
 

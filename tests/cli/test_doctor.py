@@ -66,6 +66,16 @@ def test_a_disk_of_the_database_that_is_nearly_full(
     assert f"Make room on the disk of {folder}" in [each["mend"] for each in found]
 
 
+def test_a_database_where_no_write_ahead_log_can_be_kept(
+    command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As on a network's file system: locks by files, and no memory that processes share."""
+    place = f"file:{tmp_path}/elsewhere.db?vfs=unix-dotfile&uri=true"
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", f"sqlite:///{place}")
+    command("migrate")
+    assert "PostgreSQL" in wrong(command)["database"]["mend"]
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own, of two megabytes."""

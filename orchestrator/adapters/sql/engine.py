@@ -48,6 +48,21 @@ def make_engine(
     return engine
 
 
+def lacks_write_ahead_log(url: str) -> bool:
+    """Whether SQLite keeps none where its database lies, so that readers and writers meet.
+
+    It needs memory that processes share, which file systems of other machines do not have.
+    """
+    engine = make_engine(url)
+    try:
+        with reading(engine).connect() as connection:
+            if connection.dialect.name != "sqlite":
+                return False
+            return str(connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()) != "wal"
+    finally:
+        engine.dispose()
+
+
 def reading(engine: Engine) -> Engine:
     """The same engine for transactions that only read: each sees one moment throughout.
 
