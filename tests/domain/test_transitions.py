@@ -12,11 +12,13 @@ import pytest
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.execution import Execution, ExecutionState
 from orchestrator.domain.feedback import Feedback
+from orchestrator.domain.inbound_mail import MailState, StoredMail, WhyRefused
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.retry import LONGEST_PASSING_ON, delivery_due_again_at, pass_on_at
 from orchestrator.domain.review import Review, ReviewState, judge
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.webhooks import Subscriptions
+from orchestrator.errors import IllegalTransition
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LATER = AT + timedelta(minutes=1)
@@ -53,9 +55,40 @@ SENT = Delivery(
     lease_until=LATER,
     publishes=2,
 )
+CAME = StoredMail("m-1", "<1@desk>", AT, b"raw", MailState.WAITING, AT, publishes=2)
 OVER = {"lease_until": None, "finished_at": LATER}
 
 WROTE: list[tuple[str, Any, Callable[[Any], Any], dict[str, Any]]] = [
+    (
+        "a mail whose review was found",
+        CAME,
+        lambda mail: mail.about("newsroom", "k-1", "r-1"),
+        {"deployment": "newsroom", "execution_id": "k-1", "review_id": "r-1"},
+    ),
+    ("a mail that answered", CAME, lambda mail: mail.take(), {"state": MailState.TAKEN}),
+    (
+        "a mail that no person wrote",
+        CAME,
+        lambda mail: mail.ignore("it is a bounce"),
+        {"state": MailState.IGNORED, "reason": "it is a bounce"},
+    ),
+    (
+        "a mail that decides nothing",
+        CAME,
+        lambda mail: mail.refuse(WhyRefused.EMPTY, "it is empty", "alice@desk"),
+        {
+            "state": MailState.REFUSED,
+            "reason": "it is empty",
+            "why": WhyRefused.EMPTY,
+            "told": "alice@desk",
+        },
+    ),
+    (
+        "a mail that could not be read",
+        CAME,
+        lambda mail: mail.give_up("no MIME"),
+        {"state": MailState.UNREADABLE, "reason": "no MIME"},
+    ),
     (
         "a claim that is given back",
         CLAIMED,
@@ -312,6 +345,13 @@ def test_what_was_stopped_before_it_began_ended_no_earlier_than_it_was_made() ->
 
 def test_an_execution_never_ends_before_it_began() -> None:
     assert RUNNING.fail(AT - timedelta(hours=1), "no").finished_at == AT
+
+
+def test_a_mail_is_settled_once_and_stands_in_lists_where_it_came_in() -> None:
+    assert CAME.created_at == AT
+    for settle in (StoredMail.take, lambda mail: mail.give_up("no MIME")):
+        with pytest.raises(IllegalTransition):
+            settle(CAME.ignore("it is a bounce"))
 
 
 def test_a_loser_is_told_the_option_that_won() -> None:

@@ -38,3 +38,4 @@ def test_both_texts_are_in_it(before: str, after: str) -> None:
 def test_what_is_too_long_is_not_compared() -> None:
     assert difference("a " * (MOST_WORDS + 1), "a") is None
     assert difference("a", "a " * (MOST_WORDS + 1)) is None
+    assert difference("a", "a " * MOST_WORDS) is not None
