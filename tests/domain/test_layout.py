@@ -81,3 +81,63 @@ def test_what_begins_stands_leftmost() -> None:
     edges = [("facts", "review"), ("draft", "review"), ("review", "draft")]
     boxes = laid_out(["draft", "facts", "review"], edges, {"draft"}).boxes
     assert boxes["draft"].left == boxes["facts"].left < boxes["review"].left
+
+
+def test_a_picture_of_two_rows_is_drawn_to_the_pixel() -> None:
+    keys = ["a", "b", "c", "d", "e", "f"]
+    edges = [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d"), ("d", "e"), ("e", "f"), ("a", "f")]
+    layout = laid_out(keys, [*edges, ("f", "d")])
+    assert (layout.width, layout.height) == (920, 314)
+    assert layout.boxes == {
+        "a": Box(42, 62),
+        "b": Box(262, 20),
+        "c": Box(262, 104),
+        "d": Box(482, 62),
+        "e": Box(702, 62),
+        "f": Box(42, 212),
+    }
+    assert layout.ways["a", "b"] == ((218, 95), (240, 95), (240, 53), (262, 53))
+    assert layout.ways["e", "f"] == (
+        (878, 95),
+        (886, 95),
+        (886, 178),
+        (34, 178),
+        (34, 245),
+        (42, 245),
+    )
+    second = ((218, 95), (228.8, 95), (228.8, 186), (31.2, 186), (31.2, 245), (42, 245))
+    assert layout.ways["a", "f"] == second
+    assert layout.ways["f", "d"][1:3] == ((226, 245), (226, 286))
+
+
+def test_an_arrow_to_the_next_layer_crosses_the_gap_in_its_middle() -> None:
+    layout = laid_out(["a", "b", "c"], [("a", "b"), ("a", "c")])
+    first, then = layout.boxes["a"], layout.boxes["c"]
+    middle = (first.right + then.left) / 2
+    assert layout.ways["a", "c"][1:-1] == ((middle, first.middle), (middle, then.middle))
+
+
+def test_arrows_that_go_along_a_gutter_have_ways_of_their_own() -> None:
+    keys = [f"n{number}" for number in range(2 * COLUMNS)]
+    back = [(keys[at], keys[0]) for at in range(1, COLUMNS)]
+    below = [(keys[at], keys[COLUMNS]) for at in range(COLUMNS + 1, 2 * COLUMNS)]
+    layout = laid_out(keys, [*pairwise(keys), *back, *below], {keys[0]})
+    for edges in (back, below):
+        lanes = [layout.ways[edge][2][1] for edge in edges]
+        shifts = [layout.ways[edge][1][0] - layout.boxes[edge[0]].right for edge in edges]
+        assert len(set(lanes)) == len(set(shifts)) == len(edges)
+        lowest = max(layout.boxes[key].bottom for edge in edges for key in edge)
+        assert min(lanes) > lowest
+
+
+def test_boxes_of_a_layer_stand_beside_what_they_come_after() -> None:
+    edges = [("left", "below"), ("right", "above"), ("left", "mean"), ("right", "mean")]
+    boxes = laid_out(["left", "right", "above", "mean", "below"], edges).boxes
+    assert boxes["left"].top < boxes["right"].top
+    assert boxes["below"].top < boxes["mean"].top < boxes["above"].top
+
+
+def test_a_circle_is_entered_where_something_leads_to_it() -> None:
+    edges = [("b", "a"), ("a", "b"), ("first", "b")]
+    boxes = laid_out(["a", "b", "first"], edges).boxes
+    assert boxes["first"].left < boxes["b"].left < boxes["a"].left
