@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.domain.mail_reply import LONGEST_TEXT, Decision, decision_of, spoken
-from orchestrator.domain.mail_reply.html_text import text_of
+from orchestrator.domain.mail_reply.html_text import MOST_HTML, text_of
 from orchestrator.domain.mail_text import DELIMITER
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.wire.inbound_mail import read_mail
@@ -60,6 +60,88 @@ def test_what_is_beyond_the_cap_is_not_looked_at() -> None:
 def test_the_work_for_html_does_so_too(pattern: str) -> None:
     small, large = (work(text_of, repeated(pattern, size)) for size in (4_000, 16_000))
     assert large <= 5 * small + 200
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("a <b>bold</b>\n word &amp; more", "a bold word & more"),
+        ("a&nbsp;&nbsp; b", "a b"),
+        ("1 < 2 and <3", "1 < 2 and <3"),
+        ("a<br>b<BR/>c<br />d", "a\nb\nc\nd"),
+        ("a<br><br>b", "a\n\nb"),
+        ("<div>a</div><div>b<div>c</div></div>d", "a\nb\nc\nd"),
+        ("<p>a</p><p>b</p>", "a\n\nb"),
+        (
+            "<h1>a</h1>b<table><tr><td>c</td><th>d</th></tr><tr><td>e</table>f",
+            "a\n\nb\nc d\ne\n\nf",
+        ),
+        ("a<ul><li>b</li><li>c</li></ul>d", "a\n- b\n- c\n\nd"),
+        ("<p class=MsoNormal>a<p class='x MsoNormal'>b</p><p>c</p>d", "a\nb\nc\n\nd"),
+        ("<p class=x_MsoNormal>a</p><p class=MsoNormal>&nbsp;</p><p class=MsoNormal>b", "a\n\nb"),
+        ("<p class=MsoNormal>a</p><table class=MsoNormal>b</table>c", "a\nb\n\nc"),
+        ("", ""),
+        (" \n <div> </div> ", ""),
+    ],
+)
+def test_html_is_read_as_it_would_be_seen(html: str, text: str) -> None:
+    assert text_of(html) == text
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "<!-- said --><!doctype html><?xml said?>",
+        "<style>said</style><script>said</script><title>said</title><head>said</head>",
+        "<blockquote>said<BLOCKQUOTE>said</blockquote>said</blockquote>",
+        "<div class=gmail_signature>said<div>said</div>said</div>",
+        '<div dir=ltr ID="Signature"><p>said</p></div>',
+        "<div class='x moz-signature y'>said</div>",
+        "<span class=x_gmail_attr>said</span>",
+        "<img class=gmail_signature><br class=signature>",
+    ],
+)
+def test_what_a_client_quotes_or_adds_is_left_out(quoted: str) -> None:
+    assert text_of(f"before {quoted} after").split() == ["before", "after"]
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        "<!-- said",
+        "<a href=",
+        "<div id=appendonsend></div>",
+        "<hr id='x_divRplyFwdMsg'>",
+        "<hr tabindex=-1 class='a stopSpelling'>",
+        "<blockquote>said",
+        "<blockquote>said</blockquote><div class=gmail_quote>",
+        '<div class="gmail_quote gmail_quote_container">',
+        f"<div {'x' * 1900} id=appendonsend>",
+    ],
+)
+def test_what_goes_on_to_the_end_is_left_out(begins: str) -> None:
+    assert text_of(f"before {begins} said") == "before"
+
+
+@pytest.mark.parametrize(
+    "begins",
+    [
+        "</div id=appendonsend>",
+        "<div class=gmail_quote><blockquote>said</blockquote></div>",
+        "<div data-class=appendonsend>",
+        f"<div {'x' * 2000} id=appendonsend>",
+        "</blockquote>",
+        "</>",
+        "</ >",
+        "<//>",
+    ],
+)
+def test_what_only_looks_so_ends_nothing(begins: str) -> None:
+    assert text_of(f"before {begins} after").split() == ["before", "after"]
+
+
+def test_html_beyond_the_cap_is_not_looked_at() -> None:
+    assert text_of(f"<p>{' ' * (MOST_HTML - 4)}ab") == "a"
 
 
 def repeated(pattern: str, size: int) -> str:

@@ -13,7 +13,7 @@ MOST_HTML = 512 * 1024
 """Characters that are looked at: Outlook writes some 50,000 of styles before the first word."""
 
 _LONGEST_TAG = 2000
-_NAMES = re.compile(r"""\b(?:class|id)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
+_NAMES = re.compile(r"""(?<![\w-])(?:class|id)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 
 _GONE = frozenset({"head", "style", "script", "title", "template", "blockquote", "svg"})
 _GONE_NAMES = frozenset(
@@ -73,6 +73,7 @@ class _Scan:
         self._last_blockquote = html.casefold().rfind("<blockquote")
         self._left_out = ""
         self._depth = 0
+        self._is_tight = False  # Outlook has a paragraph for each line
         self._lines: list[str] = []
         self._line: list[str] = []
 
@@ -106,7 +107,8 @@ class _Scan:
     def _tag(self, tag: str, at: int) -> bool:
         """False where all that follows is quoted."""
         closes = tag.startswith("/")
-        name = tag.lstrip("/").split(maxsplit=1)[0].rstrip("/").casefold() if tag[1:] or tag else ""
+        words = tag.lstrip("/").split(maxsplit=1)
+        name = words[0].rstrip("/").casefold() if words else ""
         if self._left_out:
             self._depth += 0 if name != self._left_out else -1 if closes else 1
             self._left_out = self._left_out if self._depth else ""
@@ -116,17 +118,20 @@ class _Scan:
             return False
         if not closes and name not in _VOID and (name in _GONE or names & _GONE_NAMES):
             self._left_out, self._depth = name, 1
-        self._lay_out(name, spaced=name in _SPACED and "msonormal" not in names, closes=closes)
+        if name == "p" and not closes:
+            self._is_tight = "msonormal" in names
+        self._lay_out(name, closes=closes)
         return True
 
-    def _lay_out(self, name: str, *, spaced: bool, closes: bool) -> None:
+    def _lay_out(self, name: str, *, closes: bool) -> None:
         if name == "br":
             self._lines.append(self._taken())
         elif name in ("td", "th"):
             self._line.append(" ")
         elif name in _BLOCKS:
-            self._break()
-            if spaced and closes:
+            has_words = self._break()
+            is_tight = name == "p" and self._is_tight and has_words
+            if closes and name in _SPACED and not is_tight:
                 self._lines.append("")
             elif name == "li" and not closes:
                 self._line.append("- ")
@@ -137,10 +142,12 @@ class _Scan:
             words = " ".join(unescape(text).replace("\u00a0", " ").split())
             self._line.append(f"{' ' if begins else ''}{words}{' ' if ends else ''}")
 
-    def _break(self) -> None:
+    def _break(self) -> bool:
+        """End the line; False where there was nothing in it."""
         line = self._taken()
         if line:
             self._lines.append(line)
+        return bool(line)
 
     def _taken(self) -> str:
         line = " ".join("".join(self._line).split())
