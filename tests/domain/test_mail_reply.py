@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from orchestrator.domain.mail_reply import LONGEST_TEXT, Decision, decision_of, spoken
 from orchestrator.domain.mail_reply.html_text import MOST_HTML, text_of
@@ -138,6 +140,20 @@ def test_what_goes_on_to_the_end_is_left_out(begins: str) -> None:
 )
 def test_what_only_looks_so_ends_nothing(begins: str) -> None:
     assert text_of(f"before {begins} after").split() == ["before", "after"]
+
+
+PIECES = ["<", "</", ">", "!--", "-->", "p", " ", "blockquote", "class=", '"', "&lt;", "\n"]
+
+
+@given(st.lists(st.sampled_from(PIECES)).map("".join))
+def test_no_html_is_too_odd_to_be_read(html: str) -> None:
+    text_of(html)
+
+
+@given(st.lists(st.sampled_from(["> ", "On ", "wrote:", "From: x", "-- ", "\n", "a@b.c", "ok"])))
+def test_what_was_said_is_part_of_what_came(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    assert set(spoken(text).split()) <= set(text.split())
 
 
 def test_html_beyond_the_cap_is_not_looked_at() -> None:
