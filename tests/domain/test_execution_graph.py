@@ -55,6 +55,10 @@ def test_a_method_comes_after_those_that_give_what_it_waits_for() -> None:
     }
 
 
+def test_a_method_may_have_any_name() -> None:
+    assert edges(flow(PlannedStep("X"), PlannedStep("b", "(X or XX)"))) == {("X", "b")}
+
+
 def test_a_plan_that_is_too_large_is_drawn_in_part_and_says_so() -> None:
     plan = Plan(tuple(PlannedTask(f"t{number}") for number in range(MOST_NODES + 3)))
     graph = execution_graph(plan, (), (), ())
@@ -99,7 +103,7 @@ def test_of_two_runs_of_a_round_the_later_one_says_how_it_stands() -> None:
 
 def test_a_method_has_been_called_as_often_as_it_was_committed() -> None:
     calls = [called("draft#1", 2.0), called("draft#2"), called("draft#2", 9.0, Cause.ASK)]
-    inside = [called("draft#1/task:write~1", 9.0), called("flow", 9.0)]
+    inside = [called("draft#1/task:draft~1", 9.0), called("flow", 9.0)]
     draft, publish = nodes(OF_FLOW, *calls, *inside)
     assert draft == Node("draft", Standing.DONE, 2, 2.0, asks=True, after="the start")
     assert publish == Node("publish", Standing.AHEAD, after="draft")

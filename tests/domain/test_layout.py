@@ -137,6 +137,12 @@ def test_boxes_of_a_layer_stand_beside_what_they_come_after() -> None:
     assert boxes["below"].top < boxes["mean"].top < boxes["above"].top
 
 
+def test_what_comes_after_two_stands_to_the_right_of_both() -> None:
+    edges = [("a", "b"), ("a", "c"), ("b", "c"), ("b", "last"), ("c", "last")]
+    boxes = laid_out(["a", "b", "last", "c"], edges).boxes
+    assert boxes["c"].left < boxes["last"].left
+
+
 def test_a_circle_is_entered_where_something_leads_to_it() -> None:
     edges = [("b", "a"), ("a", "b"), ("first", "b")]
     boxes = laid_out(["a", "b", "first"], edges).boxes
