@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from orchestrator.domain.feedback import RETRY
 from orchestrator.domain.history import Answered
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask
-from orchestrator.domain.work import Work
+from orchestrator.domain.work import Work, own_round, still_told, words_on_other
 
 PLAN = Plan((PlannedTask("research"), PlannedTask("write"), PlannedTask("print")))
 
@@ -28,6 +33,18 @@ def test_an_approval_with_words_reaches_every_later_task() -> None:
     assert work("write", said).added_context() == work("print", said).added_context() == expected
 
 
+@pytest.mark.parametrize(
+    ("approved", "verdict"), [(True, ", approved"), (False, ", changes requested"), (None, "")]
+)
+def test_words_on_another_task_come_with_their_verdict(
+    *, approved: bool | None, verdict: str
+) -> None:
+    said = replace(said_of("research", 2, "Mind the tides"), approved=approved)
+
+    expected = f"Human feedback on the task 'research' (round 2{verdict}):\nMind the tides"
+    assert words_on_other(said) == expected
+
+
 def test_an_approval_without_words_adds_nothing() -> None:
     assert work("write", said_of("research", 1, " \n", approved=True)).added_context() == ()
 
@@ -40,6 +57,26 @@ def test_a_retry_gets_its_own_answer_and_what_was_said_of_it() -> None:
         "Human feedback on it (changes requested):\nShorter\n\n"
         "Answer again, and take this feedback into account."
     )
+
+
+def test_a_retry_is_told_the_words_also_where_its_answer_is_gone() -> None:
+    assert own_round(replace(said_of("write", 1, "Shorter"), output=None)) == (
+        "Your previous answer (round 1):\n\n\n"
+        "Human feedback on it (changes requested):\nShorter\n\n"
+        "Answer again, and take this feedback into account."
+    )
+
+
+def test_words_that_were_meant_for_one_retry_are_told_to_that_one_alone() -> None:
+    first, second, third, fourth = (
+        replace(said_of("write", number, "Shorter"), scope=scope)
+        for number, scope in enumerate((RETRY, None, RETRY, RETRY), start=1)
+    )
+
+    assert still_told([first]) == (first,)
+    assert still_told([first, second]) == (second,)
+    assert still_told([first, second, third]) == (second, third)
+    assert still_told([first, second, third, fourth]) == (second, fourth)
 
 
 def test_the_words_of_every_round_are_kept_in_order_others_first() -> None:
