@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -101,17 +101,15 @@ class Deployment:
     @classmethod
     def with_settings(cls, name: str, stored: Mapping[str, Any]) -> Deployment:
         """A deployment that is not declared any more; nothing runs it, but its rules hold."""
-        usual = cls(name, runner="", target="").settings()
-        found = {key: stored.get(key, value) for key, value in usual.items()}
+        bare = cls(name, runner="", target="")
+        found: dict[str, Any] = {**bare.settings(), **stored}
         timeout = found["review_timeout"]
         delays, notices = (
             tuple(timedelta(seconds=each) for each in found[key])
             for key in ("delays", "notice_delays")
         )
-        return cls(
-            name=name,
-            runner="",
-            target="",
+        return replace(
+            bare,
             max_attempts=found["max_attempts"],
             max_rounds=found["max_rounds"],
             task_time_limit=timedelta(seconds=found["task_time_limit"]),
