@@ -97,6 +97,22 @@ def test_a_first_try_leads_to(result: SendResult, state: str) -> None:
     assert (after.state, after.attempts, after.claimed_by) == (state, 1, None)
 
 
+@pytest.mark.parametrize(
+    ("result", "transition"),
+    [
+        (answer(200), "deliver"),
+        (answer(500), "retry"),
+        (answer(404), "cancel"),
+        (answer(410), "cancel"),
+        (BLOCKED, "block"),
+    ],
+)
+def test_a_verdict_names_what_became_of_the_delivery(result: SendResult, transition: str) -> None:
+    verdict = judged(result, rules=replace(RULES, stop_on_4xx=True))
+
+    assert verdict.transition == transition
+
+
 @pytest.mark.parametrize("result", [answer(404), NO_ANSWER, BLOCKED, answer(410)])
 def test_what_did_not_arrive_has_a_reason(result: SendResult) -> None:
     assert judged(result).delivery.reason
@@ -189,9 +205,18 @@ def test_a_receiver_that_is_asked_too_much_is_slowed_down(result: SendResult) ->
     assert second.health.quiet_until == NOW + 20 * SECOND
 
 
+@pytest.mark.parametrize(("jitter", "seconds"), [(-1, 8), (0, 10), (1, 12)])
+def test_jitter_moves_a_pause_by_up_to_a_fifth(jitter: float, seconds: int) -> None:
+    health = judged(answer(429), jitter=jitter).endpoint.health
+
+    assert health.quiet_until == NOW + seconds * SECOND
+
+
 @pytest.mark.parametrize("result", [answer(500), answer(404), NO_ANSWER, BLOCKED])
 def test_other_failures_slow_nothing_down(result: SendResult) -> None:
-    assert judged(result).endpoint.health.slowness == 0
+    health = judged(result).endpoint.health
+
+    assert (health.slowness, health.quiet_until) == (0, None)
 
 
 def test_slowness_fades_with_each_success() -> None:
