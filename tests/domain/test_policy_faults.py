@@ -75,6 +75,24 @@ def test_an_automatic_answer_fits_one_kind_of_question(
 
 
 @pytest.mark.parametrize(
+    ("pattern", "name", "matches"),
+    [
+        ("*", "", True),
+        ("draft", "draft", True),
+        ("draft", "Draft", False),
+        ("draft*", "draft\nof it", True),
+        ("draft?of it", "draft\nof it", True),
+        ("draft?", "draft", False),
+        ("a.c", "abc", False),
+        ("[ab]", "[ab]", True),
+        ("[ab]", "a", False),
+    ],
+)
+def test_a_rule_matches_names_by_its_marks_alone(pattern: str, name: str, *, matches: bool) -> None:
+    assert Rule(pattern).matches(name) is matches
+
+
+@pytest.mark.parametrize(
     ("first", "second", "covers"),
     [
         ("*", "draft", True),
@@ -86,6 +104,7 @@ def test_an_automatic_answer_fits_one_kind_of_question(
         ("draft?", "draft*", False),
         ("?", "*", False),
         ("?*", "*", False),
+        ("*", "draft\nof it", True),
         ("draft", "drafts", False),
         ("*a", "*a*", False),
         ("a.c", "abc", False),
