@@ -131,6 +131,33 @@ def test_a_wrong_key_is_named_in_one_sentence(tmp_path: Path, added: str, said: 
     assert refusal(tmp_path, SMALLEST + added) == f": deployment 'research': {said}"
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "hooks.example/asked",
+        "mailto:ann@example.com?https://",
+        "https://",
+        "https://[hooks.example/asked",
+        "https://hooks.example:port/asked",
+        "https://hooks.example:0/asked",
+        " https://hooks.example/asked",
+    ],
+)
+def test_a_receiver_of_reviews_is_a_url_that_can_be_read(tmp_path: Path, written: str) -> None:
+    said = refusal(tmp_path, f'{SMALLEST}review_webhook = "{written}"')
+    place = ": deployment 'research': review_webhook"
+    assert said == f"{place}: must be a URL such as 'https://example.com/asked'"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["https://hooks.example", "http://[2001:db8::1]:8443/asked?key=a%20b", "http://inbox"],
+)
+def test_reviews_may_be_told_to_any_url_of_the_web(tmp_path: Path, written: str) -> None:
+    loaded = load(tmp_path, f'{SMALLEST}review_webhook = "{written}"').get("research")
+    assert loaded.review_webhook == written
+
+
 def test_a_misspelt_table_is_told_as_one(tmp_path: Path) -> None:
     said = refusal(tmp_path, SMALLEST.replace("[deployments.", "[deployment."))
     assert said == ": deployment: there is no such key; did you mean [deployments.NAME]?"

@@ -18,6 +18,7 @@ from orchestrator.adapters.deployment_file.values import (
     Renamed,
     Table,
     Target,
+    WebUrl,
 )
 from orchestrator.domain.calls import ToolRules
 from orchestrator.domain.delivery_policy import DeliveryRules
@@ -75,7 +76,7 @@ class DeploymentTable(Table):
     parallel: Literal["side-by-side", "one-by-one"] | None = None
     queue: Queue | None = None
     max_running: PositiveInt | None = None
-    review_webhook: Annotated[str, Field(pattern=r"https?://", max_length=2048)] | None = None
+    review_webhook: WebUrl | None = None
     renamed: Renamed | None = None
     journal: bool | None = None
     tools_once: _Patterns | None = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
 from orchestrator.domain.person import address_of
 from orchestrator.domain.renaming import circle_in
@@ -16,6 +17,7 @@ from orchestrator.jobs import NOT_FOR_CREWS
 _NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 _QUEUE = re.compile(r"[a-z0-9._-]{1,64}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd])")
+_WEB_URL = re.compile(r"https?://\S+")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _WORKING = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) working (minute|hour|day)s?")
 
@@ -101,6 +103,20 @@ def _renamed(value: object) -> dict[str, str]:
     return names
 
 
+def _web_url(value: object) -> object:
+    if not isinstance(value, str) or not _is_web_url(value):
+        raise ValueError("must be a URL such as 'https://example.com/asked'")
+    return value
+
+
+def _is_web_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(_WEB_URL.fullmatch(text) and parts.hostname and parts.port != 0)
+    except ValueError:  # no host or no port can be read in it
+        return False
+
+
 def _address(value: object) -> str:
     address = address_of(value) if isinstance(value, str) else None
     if address is None:
@@ -130,3 +146,4 @@ Renamed = Annotated[dict[str, str], PlainValidator(_renamed)]
 Queue = Annotated[str, BeforeValidator(_queue)]
 Target = Annotated[str, BeforeValidator(_target)]
 Waiting = Annotated[Duration, PlainValidator(_waiting)]
+WebUrl = Annotated[str, Field(max_length=2048), BeforeValidator(_web_url)]
