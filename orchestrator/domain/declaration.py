@@ -76,7 +76,7 @@ def changes(before: JsonObject, after: JsonObject) -> dict[str, Json]:
 def _masked(url: str | None) -> str | None:
     if url is None:
         return None
-    mark = hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:4]
+    mark = hashlib.sha256(url.encode()).hexdigest()[:4]
     return f"{url.partition(':')[0]}://{urlsplit(url).hostname}/… ({mark})"
 
 

@@ -37,14 +37,11 @@ RULE = Rule(
     ladder=(Rung(Duration(days=2, working=True), (LEGAL,)),),
     automatic=Automatic(Duration(timedelta(days=9)), approved=True),
 )
+HOLIDAYS = frozenset(date(2026, 5, day) for day in range(1, 10))
 POLICY = ReviewPolicy(
     (RULE,),
     {"legal": Group("legal", ("ben@example.com",))},
-    {
-        "office": Calendar(
-            "office", "Europe/Paris", {0: ((time(9), time(17)),)}, frozenset({date(2026, 5, 1)})
-        )
-    },
+    {"office": Calendar("office", "Europe/Paris", {0: ((time(9), time(17)),)}, HOLIDAYS)},
     "dan@example.com",
 )
 
@@ -58,7 +55,9 @@ OTHERWISE: dict[str, Any] = {
     "carry_webhooks": True,
     "on_code_change": OnCodeChange.REFUSE,
     "renamed": {"write": "draft"},
-    "delivery_rules": DeliveryRules(stop_on_4xx=True),
+    "delivery_rules": DeliveryRules(
+        (timedelta(), timedelta(minutes=1)), (timedelta(), timedelta(seconds=1.5)), True
+    ),
     "outcome_model": "tiny",
     "review_webhook": HOOK,
     "one_by_one": True,
@@ -66,9 +65,59 @@ OTHERWISE: dict[str, Any] = {
     "queue": "gpu",
     "max_running": 9,
     "journal": False,
-    "tools": ToolRules(once=("pay_*",)),
+    "tools": ToolRules(("pay_*",), ("mail",)),
     "review_policy": POLICY,
     "grants": Grants({"@example.com": Permission.VIEW}),
+}
+
+
+DECLARED: dict[str, Any] = {
+    "runner": "flow",
+    "code": "news.flow:Flow",
+    "max_attempts": 9,
+    "max_rounds": 9,
+    "task_time_limit": 9.0,
+    "review_timeout": 9.0,
+    "carry_webhooks": True,
+    "webhook_delays": [0.0, 60.0],
+    "human_input_webhook_delays": [0.0, 1.5],
+    "webhook_stop_on_4xx": True,
+    "on_code_change": "refuse",
+    "renamed": {"write": "draft"},
+    "status_form": "documented",
+    "outcome_model": "tiny",
+    "parallel": "one-by-one",
+    "queue": "gpu",
+    "max_running": 9,
+    "review_webhook": "https://hooks.example/… (3679)",
+    "journal": False,
+    "tools_once": ["pay_*"],
+    "tool_approval": ["mail"],
+    "creator": "dan@example.com",
+    "reviews": [
+        {
+            "match": "write",
+            "ask": ["group:legal", "ann@example.com"],
+            "decisions": 1,
+            "four_eyes": False,
+            "careful": False,
+            "calendar": "office",
+            "remind_after": "14400 s of working time",
+            "ladder": [{"after": "2 days of working time", "ask": ["group:legal"]}],
+            "automatic": {"after": "777600 s", "approved": True, "outcome": None, "words": ""},
+            "sla": None,
+        }
+    ],
+    "groups": {"legal": {"name": "legal", "members": ["ben@example.com"], "claim_timeout": None}},
+    "calendars": {
+        "office": {
+            "name": "office",
+            "zone": "Europe/Paris",
+            "hours": {"0": [["09:00:00", "17:00:00"]]},
+            "holidays": [f"2026-05-{day:02}" for day in range(1, 10)],
+        }
+    },
+    "permissions": {"@example.com": "view"},
 }
 
 
@@ -82,6 +131,10 @@ def changed(before: Deployment, after: Deployment) -> dict[str, Any]:
 
 def test_each_setting_of_a_deployment_is_recorded() -> None:
     assert OTHERWISE.keys() == {each.name for each in fields(Deployment)} - {"name"}
+
+
+def test_a_declaration_has_the_names_of_the_file_and_plain_values() -> None:
+    assert declaration(replace(PLAIN, **OTHERWISE)) == DECLARED
 
 
 @pytest.mark.parametrize("name", OTHERWISE)
@@ -139,3 +192,19 @@ def test_what_is_told_is_bounded() -> None:
     long = ToolRules(once=tuple(f"tool_{n}" for n in range(1000)))
     told = changed(PLAIN, replace(PLAIN, tools=long))["tools_once"]["to"]
     assert len(told) == LONGEST_VALUE + 1
+
+
+def test_a_hundred_changes_are_told_in_full() -> None:
+    many = Grants({f"p{n}@example.com": Permission.VIEW for n in range(MOST_CHANGES)})
+    found = changed(PLAIN, replace(PLAIN, grants=many))
+    assert found.keys() == {f"permissions.{person}" for person in many.to}
+
+
+@pytest.mark.parametrize(
+    ("more", "cut"), [(0, "{0}"), (1, "{1}…")], ids=["as long as may be", "longer"]
+)
+def test_a_value_is_told_up_to_a_length(more: int, cut: str) -> None:
+    model = "m" * (LONGEST_VALUE - len('""') + more)
+    encoded = f'"{model}"'[:LONGEST_VALUE]
+    told = changed(PLAIN, replace(PLAIN, outcome_model=model))["outcome_model"]
+    assert told == {"from": None, "to": cut.format(model, encoded)}
