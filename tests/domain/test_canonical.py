@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from time import tzset
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.canonical import decode, digest, encode
+from orchestrator.domain.canonical import decode, digest, encode, moment, storable
 
 JSON = st.recursive(
     st.none()
@@ -37,3 +41,36 @@ def test_text_that_no_database_takes_survives_as_escapes(text: str) -> None:
 def test_numbers_that_json_does_not_know_are_refused(value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         encode(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("plain", "plain"),
+        ("é and 🦀", "é and 🦀"),
+        ("a\0b", "a\ufffdb"),
+        ("é\0", "é\ufffd"),
+        ("\ud800", "\ufffd"),
+        ("é \udfffb\0", "é \ufffdb\ufffd"),
+    ],
+)
+def test_what_no_text_column_holds_is_replaced(text: str, kept: str) -> None:
+    assert storable(text) == kept
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The machine's own clock is that of Tokyo."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Tokyo")
+        tzset()
+        yield
+    tzset()
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_moment_has_one_form_wherever_it_was_taken_and_is_told() -> None:
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    told = "2026-11-22T12:00:00.000000+00:00"
+    assert moment(at) == moment(at.astimezone(timezone(timedelta(hours=-3)))) == told
