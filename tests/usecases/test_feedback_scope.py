@@ -171,6 +171,28 @@ def test_steps_of_a_flow_of_functions_read_what_is_for_them(
     assert "for the post" not in hearing["print"][0].context
 
 
+def test_a_step_of_a_flow_of_functions_is_told_words_once_and_what_they_are_about(
+    a_flow: Make, hearing: dict[str, list[TaskCall]]
+) -> None:
+    world = a_flow("hearing")
+    execution_id = world.halted()
+    reject(world, execution_id, "Shorter")
+    approve(world, execution_id, "Mind the tides")
+
+    assert [hearing["write"][1].context, hearing["print"][0].context] == [
+        (
+            "Your previous answer (round 1):\nwrite\n\n"
+            "Human feedback on it (changes requested):\nShorter\n\n"
+            "Answer again, and take this feedback into account."
+        ),
+        (
+            "write\n\n"
+            "Human feedback on the task 'write' (round 1, changes requested):\nShorter\n\n"
+            "Human feedback on the task 'write' (round 2, approved):\nMind the tides"
+        ),
+    ]
+
+
 def test_a_flow_of_functions_names_its_steps(
     a_flow: Make, hearing: dict[str, list[TaskCall]]
 ) -> None:

@@ -13,7 +13,7 @@ from orchestrator.domain.checkpoint import name_of
 from orchestrator.domain.history import Answered, Asked, Committed
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import QuestionKind
-from orchestrator.domain.work import Work, own_round, still_told
+from orchestrator.domain.work import Work, own_round, still_told, words_on_other
 from orchestrator.errors import ClaimLost
 from orchestrator.ports import Ended, Halted, Result, RunContext
 
@@ -99,18 +99,18 @@ class FlowRun:
     def _told(self, path: str) -> TaskCall:
         said = [answer for answer in self.work.answers if answer.path == path]
         name, own = name_of(path), still_told(said)
-        told = (
+        told = [
             each
             for each in self.work.answers
             if (each in own if each.path == path else each.is_for(name))
-        )
-        words = [each.words for each in told if each.words.strip()]
+        ]
+        others = (words_on_other(each) for each in told if each.path != path)
         outputs = {name_of(each): output.raw for each, output in self._final.items()}
         return TaskCall(
             inputs=self.work.inputs,
-            context="\n\n".join((*outputs.values(), *words, *map(own_round, own))),
+            context="\n\n".join((*outputs.values(), *others, *map(own_round, own))),
             outputs=outputs,
-            feedback=tuple(words),
+            feedback=tuple(each.words for each in told if each.words.strip()),
             previous_answer=said[-1].output.raw if said and said[-1].output else None,
             round=int(path.rpartition("#")[2]),
             idempotency_key=self.work.key_of(path, len(said) + 1),
