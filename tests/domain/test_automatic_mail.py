@@ -91,7 +91,7 @@ REPLIED = "It comes from the domain that replies go to."
         ({"headers": {"precedence": "Bulk"}}, "It was sent in bulk (Precedence)."),
         ({"headers": {"x-loop": ""}}, "It is from a list or an automatic sender (x-loop)."),
         (
-            {"headers": {"x-auto-response-suppress": "DR, oof"}},
+            {"headers": {"x-auto-response-suppress": "DR,oof"}},
             "It wants no answer (X-Auto-Response-Suppress).",
         ),
         ({"subject": " OUT of office"}, "Its subject is that of an automatic answer."),
@@ -100,6 +100,7 @@ REPLIED = "It comes from the domain that replies go to."
         ({"content_type": "Multipart/Report"}, REPORT),
         ({"content_type": "message/delivery-status"}, REPORT),
         ({"senders": ("Postmaster@mx.example",)}, SERVER),
+        ({"return_path": "MAILER-DAEMON"}, SERVER),
         ({"return_path": "MDaemon@mx.example"}, SERVER),
         ({"senders": (SENDER.title(),)}, OURS),
         ({"return_path": SENDER.upper()}, OURS),
@@ -123,11 +124,12 @@ def test_where_nothing_of_ours_is_known_nobody_is_taken_for_us() -> None:
         {},
         {"headers": {"auto-submitted": "no"}},
         {"headers": {"auto-submitted": " "}},
-        {"headers": {"auto-submitted": "No; owner=ann"}},
+        {"headers": {"auto-submitted": "No; owner=ann or bob"}},
         {"headers": {"precedence": ""}},
         {"headers": {"x-auto-response-suppress": ""}},
         {"content_type": "multipart/alternative"},
         {"return_path": "ann@postmaster.example"},
+        {"return_path": "X"},
         {"return_path": f"ann@not-{DOMAIN}"},
         {"headers": {"precedence": "normal"}},
         {"headers": {"x-auto-response-suppress": "DR, RN, NRN"}},  # asks for no receipts
@@ -180,4 +182,5 @@ def test_without_a_domain_no_reply_is_taken() -> None:
 
 
 def test_a_token_is_read_in_any_case() -> None:
+    assert token_in(f"Xreply+{TOKEN}@{DOMAIN}", DOMAIN) is None
     assert token_in(f"<REPLY+{TOKEN.upper()}@{DOMAIN.upper()}>", DOMAIN) == TOKEN

@@ -74,6 +74,9 @@ def test_the_work_for_html_does_so_too(pattern: str) -> None:
         ("a<br><br>b", "a\n\nb"),
         ("<div>a</div><div>b<div>c</div></div>d", "a\nb\nc\nd"),
         ("<p>a</p><p>b</p>", "a\n\nb"),
+        ("a</p>b", "a\n\nb"),
+        ("<table><tr><td>a<td>b<tr><th>c<th>d</table>", "a b\nc d"),
+        ("a<!-- x -->b<!-- y -->c<!---->d", "abcd"),
         (
             "<h1>a</h1>b<table><tr><td>c</td><th>d</th></tr><tr><td>e</table>f",
             "a\n\nb\nc d\ne\n\nf",
@@ -93,13 +96,14 @@ def test_html_is_read_as_it_would_be_seen(html: str, text: str) -> None:
 @pytest.mark.parametrize(
     "quoted",
     [
-        "<!-- said --><!doctype html><?xml said?>",
+        "<!-- <b>said</b> --><!doctype html><?xml said?>",
         "<style>said</style><script>said</script><title>said</title><head>said</head>",
         "<blockquote>said<BLOCKQUOTE>said</blockquote>said</blockquote>",
         "<div class=gmail_signature>said<div>said</div>said</div>",
         '<div dir=ltr ID="Signature"><p>said</p></div>',
         "<div class='x moz-signature y'>said</div>",
         "<span class=x_gmail_attr>said</span>",
+        "<div class=X_gmail_signature>said</div>",
         "<img class=gmail_signature><br class=signature>",
     ],
 )
@@ -113,6 +117,7 @@ def test_what_a_client_quotes_or_adds_is_left_out(quoted: str) -> None:
         "<!-- said",
         "<a href=",
         "<div id=appendonsend></div>",
+        "<div class=a id=appendonsend></div>",
         "<hr id='x_divRplyFwdMsg'>",
         "<hr tabindex=-1 class='a stopSpelling'>",
         "<blockquote>said",

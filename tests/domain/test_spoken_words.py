@@ -31,6 +31,7 @@ def test_what_was_said_has_lines_and_paragraphs_and_no_more(came: str, said: str
     [
         (f">{LONG}\nwrapped\n> on\nb", "b"),
         (f">{LONG}\nwrapped\n> on", ""),
+        (f">{LONG}\niPad\n> on", ""),
         (f">{LONG[1:]}\nshorter\n> on\nb", "shorter\n\nb"),
         (f">{LONG}\nWell\n> on\nb", "Well\n\nb"),
         (f">{LONG}\nwrapped\nb", "wrapped\nb"),
@@ -63,8 +64,9 @@ def test_a_client_begins_its_quote_with_such_a_line(begins: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "_" * 29 + "x",
-        "_" * 29 + " b",
+        f"{'_' * 29}x",
+        f"{'_' * 40} b",
+        f"X{'_' * 30}",
         "- Original Message",
         "original message",
         "-- more --",
@@ -99,10 +101,16 @@ def test_whoever_wrote_what_is_quoted_is_not_said(introduced: str) -> None:
         "My address is ann@example.com:",
         "2026 was fine:",
         "202 of ann@example.com:",
+        "On we go\nb\nc\nd\ne",
     ],
 )
 def test_what_only_looks_like_an_introduction_is_said(line: str) -> None:
     assert spoken(f"a\n{line}\nb") == f"a\n{line}\nb"
+
+
+def test_an_introduction_has_no_empty_line() -> None:
+    came = "a\nOn Tue, at 10:12\n\nCrews <crews@crews.example> wrote:\n> quoted"
+    assert spoken(came) == "a\nOn Tue, at 10:12"
 
 
 @pytest.mark.parametrize("empty", [0, 1, 3])
@@ -120,7 +128,11 @@ def test_a_quote_whose_end_cannot_be_seen_goes_on_to_the_end() -> None:
 def test_a_quote_may_begin_in_the_line_that_introduces_it() -> None:
     line = "On Tue, Nov 24, 2026 at 10:12, Crews <crews@crews.example> wrote: > quoted"
     assert spoken(f"a\n{line}\n> more\nb") == "a\n\nb"
-    for own in ("I wrote: a > b, at 10:12", "ann@example.com > bob at 10:12"):
+    for own in (
+        "I wrote: a > b, at 10:12",
+        "ann@example.com > bob at 10:12",
+        "a > ann@example.com wrote: at 10:12",
+    ):
         assert spoken(f"{own}\nb") == f"{own}\nb"
 
 
@@ -138,10 +150,22 @@ def test_the_headers_of_what_is_quoted_begin_a_quote(block: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "block", ["From: Crews\nSent: Tuesday", "To: Ann\nSent: Tuesday\nSubject: x", "From\nSent\nTo"]
+    "block",
+    [
+        "From: Crews\nSent: Tuesday",
+        "To: Ann\nSent: Tuesday\nSubject: x",
+        "From\nSent\nTo",
+        "XFrom: Crews\nSent: Tuesday\nTo: Ann",
+    ],
 )
 def test_some_headers_are_none(block: str) -> None:
     assert spoken(f"a\n{block}\nb") == f"a\n{block}\nb"
+
+
+def test_headers_that_are_far_apart_are_none() -> None:
+    far = "\n" * 9
+    came = f"From: Crews{far}Sent: Tuesday{far}To: Ann"
+    assert spoken(came) == "From: Crews\n\nSent: Tuesday\n\nTo: Ann"
 
 
 @pytest.mark.parametrize(
@@ -170,7 +194,8 @@ def test_an_introduction_in_another_language_is_told_by_its_address_and_date(
         "Sent from my iPhone",
         "*Sent from my iPad*",
         "_Sent from my Android phone_",
-        "Sent from [Outlook for iOS]<https://aka.ms/o0ukef>",
+        f"Sent from [Outlook for iOS]<https://aka.ms/{'x' * 120}>",
+        "Sent from [Mail] for Windows",
         "--",
         "\u2014\u2014",
         "__",
@@ -196,6 +221,10 @@ def test_what_a_telephone_adds_at_the_end_is_not_said(added: str) -> None:
 )
 def test_what_only_looks_so_is_said(line: str) -> None:
     assert spoken(f"a\n{line}") == f"a\n{line}"
+
+
+def test_only_the_line_that_has_both_is_taken_for_an_introduction() -> None:
+    assert spoken("a\ncrews@crews.example kirjoitti 24.11.:\n> quoted") == "a"
 
 
 def test_a_signature_goes_on_until_the_next_quote() -> None:

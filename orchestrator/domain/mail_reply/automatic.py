@@ -135,7 +135,7 @@ def _is_ours(mail: InboundMail, sender: str | None, reply_domain: str | None) ->
 
 
 def _first_word(value: str) -> str:
-    words = value.replace(";", " ").split(maxsplit=1)
+    words = value.replace(";", " ").split()
     return words[0].casefold() if words else ""
 
 

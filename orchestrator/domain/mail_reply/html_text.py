@@ -13,6 +13,7 @@ MOST_HTML = 512 * 1024
 """Characters that are looked at: Outlook writes some 50,000 of styles before the first word."""
 
 _LONGEST_TAG = 2000
+_NAME = re.compile(r"/*([^\s/]*).*", re.DOTALL)
 _NAMES = re.compile(r"""(?<![\w-])(?:class|id)\s*=\s*("[^"]*"|'[^']*'|[^\s"'>]+)""", re.IGNORECASE)
 
 _GONE = frozenset({"head", "style", "script", "title", "template", "blockquote", "svg"})
@@ -107,8 +108,7 @@ class _Scan:
     def _tag(self, tag: str, at: int) -> bool:
         """False where all that follows is quoted."""
         closes = tag.startswith("/")
-        words = tag.lstrip("/").split(maxsplit=1)
-        name = words[0].rstrip("/").casefold() if words else ""
+        name = _NAME.sub(r"\1", tag).casefold()
         if self._left_out:
             self._depth += 0 if name != self._left_out else -1 if closes else 1
             self._left_out = self._left_out if self._depth else ""
@@ -139,7 +139,7 @@ class _Scan:
     def _say(self, text: str) -> None:
         if text and not self._left_out:
             begins, ends = text[0].isspace(), text[-1].isspace()
-            words = " ".join(unescape(text).replace("\u00a0", " ").split())
+            words = " ".join(unescape(text).split())
             self._line.append(f"{' ' if begins else ''}{words}{' ' if ends else ''}")
 
     def _break(self) -> bool:

@@ -171,7 +171,7 @@ def _is_header_block(lines: Sequence[str], at: int) -> bool:
 
 
 def _label(line: str) -> str | None:
-    bare = line.strip().lstrip("*")[:_LONGEST_SIGNATURE].replace("\uff1a", ":")
+    bare = line.strip()[:_LONGEST_SIGNATURE].replace("\uff1a", ":")
     label, colon, _ = bare.partition(":")
     return LABELS.get(label.strip(" *").casefold()) if colon else None
 
@@ -202,7 +202,7 @@ def _drop_added_end(part: list[str]) -> None:
 def _is_added(bare: str) -> bool:
     if len(bare) > 1 and not bare.strip(f"{_DASHES}_=*"):
         return True
-    said = bare.partition("<http")[0].casefold().replace("[", "").replace("]", " ").strip("*_ ")
+    said = bare.partition("<http")[0].casefold().replace("[", "").replace("]", "").strip("*_ ")
     return (
         len(said) <= _LONGEST_SIGNATURE
         and said.startswith(SIGNATURES)
