@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 import pytest
 import time_machine
@@ -14,10 +15,10 @@ from world import WorkerDied, World
 from orchestrator.domain import retry
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
-from orchestrator.domain.permission import Scope
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import Entry
-from orchestrator.ports import Ended, Halted
+from orchestrator.ports import Ended, Halted, Store, Transaction
 from orchestrator.usecases.executions.claims import (
     end_claims_of_lost_child,
     end_lapsed_claim,
@@ -28,6 +29,8 @@ from orchestrator.usecases.executions.claims import (
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.operations.heartbeat import beat
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -114,6 +117,32 @@ def test_a_run_that_another_worker_has_is_not_given_back(world: World) -> None:
     assert is_current(world.ports, run)
 
 
+class Meanwhile:
+    """The store, where something happens between a look and the write that follows it."""
+
+    def __init__(self, store: Store, happens: Callable[[], object]) -> None:
+        self._store = store
+        self._happens = happens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        found = self._store.read(work)
+        self._happens()
+        return found
+
+
+def test_what_another_one_ends_meanwhile_is_not_given_back(world: World) -> None:
+    run = claimed(world)
+    store: Any = Meanwhile(
+        world.ports.store, lambda: stop(world.ports, EVERYWHERE, run.execution_id, "tests")
+    )
+    assert give_back_claims(replace(world.ports, store=store), "w-1") == 0
+    assert found(world, run).state is TaskRunState.WITHDRAWN
+    assert world.jobs == []
+
+
 def test_a_lost_child_costs_an_attempt_and_the_timeline_says_how_it_ended(world: World) -> None:
     run = claimed(world)
     assert end_claims_of_lost_child(world.ports, "w-1", run.id)
@@ -166,8 +195,9 @@ def test_the_last_attempt_fails_the_execution_and_the_timeline_says_why(
     execution_id = world.kickoff()
     world.runner.behaviour = RuntimeError("no ink")
     world.work()
-    line = timeline(world.ports, execution_id)[1][-1]
-    assert line.event == "execution.fail"
+    of_run, line = timeline(world.ports, execution_id)[1][-2:]
+    assert (of_run.event, line.event) == ("task_run.fail", "execution.fail")
+    assert of_run.details["error"] == "RuntimeError: no ink"
     assert "no ink" in line.details["error"]
     assert line.details["error"] == world.snapshot(execution_id).execution.error
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from world import World
 
-from orchestrator.domain.checkpoint import Cause
+from orchestrator.domain.checkpoint import FORMAT_OF_CHANGES, Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.task_run import TaskRunState
@@ -19,6 +19,13 @@ from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.idempotency import IdempotencyKey
 
 AWorld = Callable[..., World]
+
+COMMITTED, REJECTED, SUPERSEDED = (
+    TaskRunState.COMMITTED,
+    TaskRunState.REJECTED,
+    TaskRunState.SUPERSEDED,
+)
+DUE, UNDER_REVIEW = TaskRunState.DUE, TaskRunState.UNDER_REVIEW
 
 
 def back_to(world: World, execution_id: str, number: int, key: str | None = None) -> Any:
@@ -32,6 +39,13 @@ def ran(world: World) -> list[tuple[str, int]]:
 
 def state(world: World, execution_id: str) -> ExecutionState:
     return world.snapshot(execution_id).execution.state
+
+
+def states(world: World, execution_id: str) -> dict[str, list[TaskRunState]]:
+    found: dict[str, list[TaskRunState]] = {}
+    for run in world.snapshot(execution_id).runs:
+        found.setdefault(run.path, []).append(run.state)
+    return found
 
 
 def finished(world: World) -> str:
@@ -77,8 +91,29 @@ def test_what_came_after_is_kept(a_world: AWorld) -> None:
         Cause.REWIND,
     ]
     assert told["superseded"] == [2, 3, 4, 5]
+    assert kept[-1].format == FORMAT_OF_CHANGES
     assert timeline(world.ports, execution_id)[1][: len(before)] == before
     assert [each.path for each in world.snapshot(execution_id).committed] == ["look"]
+
+
+def test_each_run_says_whether_what_it_did_still_stands(a_world: AWorld) -> None:
+    world = a_world("look", "write?", "publish")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    world.answer(execution_id, "write", approve=True)
+    world.work()
+
+    back_to(world, execution_id, 3)
+    assert states(world, execution_id) == {
+        "look": [COMMITTED],
+        "write": [REJECTED, SUPERSEDED, DUE],
+        "publish": [SUPERSEDED],
+    }
+    back_to(world, execution_id, 2)
+    assert states(world, execution_id)["write"] == [UNDER_REVIEW, SUPERSEDED, SUPERSEDED]
+    back_to(world, execution_id, 1)
+    assert states(world, execution_id)["write"] == [SUPERSEDED, SUPERSEDED, SUPERSEDED, DUE]
 
 
 def test_words_that_were_taken_back_reach_nobody(a_world: AWorld) -> None:

@@ -11,6 +11,7 @@ from world import World
 
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE
+from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import Invalid
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.retry import retry_execution
@@ -109,6 +110,20 @@ def test_two_open_reviews_are_withdrawn_and_asked_anew(a_flow: Make) -> None:
     world.say(execution_id, "right", human_feedback="nice")
     world.work()
     assert state(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_words_that_a_model_has_yet_to_weigh_are_weighed_no_more(a_flow: Make) -> None:
+    world = a_flow("letter")
+    execution_id = world.halted()
+    world.runner.says = "none of them"
+    world.say(execution_id, "write", human_feedback="hm")
+    world.work()
+    world.say(execution_id, "write", human_feedback="perhaps")
+    back_to(world, execution_id, 0)
+    weighing = [run.state for run in world.snapshot(execution_id).runs if run.weighs]
+    assert weighing == [TaskRunState.COMMITTED, TaskRunState.WITHDRAWN]
+    world.work()
+    assert world.runner.asked == ["hm"]
 
 
 def test_a_fork_of_a_finished_flow(a_flow_of_each: Make) -> None:

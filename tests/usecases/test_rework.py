@@ -130,6 +130,21 @@ def test_a_neighbour_that_does_not_follow_goes_on(a_world: AWorld) -> None:
     assert [path for path, _ in ran(world)].count("aside") == 1
 
 
+def test_what_a_neighbour_asks_is_still_to_be_answered(a_world: AWorld) -> None:
+    world = a_world("research")
+    plan = seeing(plan_of("research", "~aside?", "~write?", "join"), aside=())
+    world.runner.the_plan = plan
+    world = _over(world, plan)
+    execution_id = world.halted()
+    before = {each.review.task_name: each.review for each in world.snapshot(execution_id).pending}
+    send_back(world, execution_id, "research")
+    assert [each.review for each in world.snapshot(execution_id).pending] == [before["aside"]]
+    world.answer(execution_id, before["aside"].id, approve=True)
+    world.work()
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+    assert [path for path, _ in ran(world)].count("aside") == 1
+
+
 def test_the_review_has_its_one_decision(a_world: AWorld) -> None:
     world = a_world("research", "write?")
     execution_id = world.halted()

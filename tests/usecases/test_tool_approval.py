@@ -82,6 +82,12 @@ def test_the_call_is_not_made_and_costs_no_attempt(held: Any) -> None:
     assert world.jobs == []
 
 
+def test_the_tokens_of_recorded_calls_are_counted_once_they_are_served(calling: Any) -> None:
+    world, caller = calling(**APPROVAL)
+    caller.usage = {"total_tokens": 3 * 15 + 1, "cached_prompt_tokens": 0}
+    assert run_of(world, world.halted()).usage == {"total_tokens": 1}
+
+
 def test_people_are_shown_the_tool_and_the_exact_arguments(held: Any) -> None:
     world, _, execution_id = held
     pending = asked(world, execution_id)

@@ -109,7 +109,7 @@ class ClaimedRun:
                 seconds=seconds,
             )
             saved = locked.tx.task_runs.save(run, run.advanced()) if run.attempts > 1 else run
-            locked.record("step.commit", run.id, None, step=path)
+            locked.record("step.commit", run.id, step=path)
             body = webhook_bodies.task_body(path, checkpoint.name, output, seconds)
             locked.announce(WebhookKind.TASK, body)
             return saved
@@ -150,12 +150,12 @@ class ClaimedRun:
                     withdrawn = review.withdraw(locked.now, self._actor)
                     locked.save_review("withdraw", review, withdrawn, cut=True)
             locked.checkpoint(Cause.CUT, path)
-            locked.record("step.cut", run.id, None, step=path)
+            locked.record("step.cut", run.id, step=path)
             others = [each for each in reviews if each.path != path]
             carry_on_unless_asked(locked, others)
             return run
 
-        self._write(write)
+        self._write(write, may_wait=False)
 
     def write_waiting(self) -> None:
         """Write what waits for the next write. Raises what that would have raised."""
@@ -180,7 +180,7 @@ class ClaimedRun:
             waiting, self._waiting = self._waiting, None
         return waiting
 
-    def _write(self, write: Write, *, may_wait: bool = False) -> None:
+    def _write(self, write: Write, *, may_wait: bool) -> None:
         if not may_wait:
             waiting = self.take_waiting()
             self.write(*filter(None, (waiting, write)))

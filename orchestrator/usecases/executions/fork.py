@@ -99,7 +99,6 @@ def _write(ports: Ports, tx: Transaction, branch: _Branch) -> None:
     locked.record(
         "execution.create",
         begun.id,
-        None,
         origin=begun.origin,
         forked_from=begun.forked_from,
         checkpoint=begun.forked_at,

@@ -82,7 +82,7 @@ def write_beginnings(
     entries: list[Entry] = []
     for execution in executions:
         locked = LockedExecution(ports, tx, execution, execution.actor, execution.created_at, plan)
-        locked.record("execution.create", execution.id, None, origin=execution.origin)
+        locked.record("execution.create", execution.id, origin=execution.origin)
         runs += first_runs(locked, plan, held=len(runs) >= room)
         entries += locked.chain()
         begun.append(locked.execution)

@@ -220,7 +220,7 @@ class LockedExecution:
         )
         self._deliveries.append(delivery)
         if kind is not WebhookKind.STREAM:  # a flood: the deliveries themselves are record enough
-            self.record("delivery.create", delivery.id, None, kind=kind.value, sequence=sequence)
+            self.record("delivery.create", delivery.id, kind=kind.value, sequence=sequence)
 
     def chain(self) -> list[Entry]:
         """The lines of the timeline that ``close`` writes, chained to those before them.

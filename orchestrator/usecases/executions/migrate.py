@@ -90,7 +90,6 @@ def _migrate(locked: LockedExecution, plan: Plan, renames: Renames) -> None:
     locked.record(
         "execution.migrate",
         locked.execution.id,
-        None,
         renamed=dict(renames.names),
         from_plan=begun,
         to_plan=plan.digest,

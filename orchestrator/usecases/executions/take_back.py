@@ -13,7 +13,7 @@ from orchestrator.usecases.executions.locked_execution import LockedExecution
 def take_back(
     locked: LockedExecution,
     numbers: Collection[int],
-    path: str = "",
+    path: str,
     paths: Collection[str] | None = None,
 ) -> None:
     """Append the entry that supersedes those with these numbers; end what went on after them.

@@ -1,0 +1,298 @@
+"""What a runner tells of its steps: written as it is told, or with what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from calling import LOOK, MODEL, ask, die_once, dies
+from world import NoLease, World
+
+from orchestrator.domain.calls import AskedCall, CallKind
+from orchestrator.domain.canonical import digest
+from orchestrator.domain.checkpoint import Cause, Checkpoint
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.output import Output
+from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.domain.review import ReviewState
+from orchestrator.domain.timeline import Entry
+from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.domain.work import Work
+from orchestrator.ports import Ended, Halted, LiveCall, Result, RunContext, Step
+from orchestrator.usecases.executions.claiming import Worker
+from orchestrator.usecases.executions.run_task import run_task
+from orchestrator.usecases.executions.snapshot import timeline
+
+Make = Callable[..., World]
+Run = Callable[[RunContext], Result]
+
+DONE = Ended(Output("done"), {})
+
+
+@pytest.fixture
+def doing(a_flow: Make) -> Make:
+    """Makes a world in which the runs of a flow do what is given, one after another."""
+
+    def make(*runs: Run, **settings: Any) -> World:
+        world = a_flow("loop", **settings)
+        left = list(runs)
+
+        def run(_deployment: object, _work: Work, context: RunContext) -> Result:
+            return left.pop(0)(context)
+
+        world.runner.run = run
+        return world
+
+    return make
+
+
+def question(path: str) -> Question:
+    return Question(QuestionKind.WORDS, path, path.partition("#")[0])
+
+
+def checkpoints(world: World, execution_id: str) -> tuple[Checkpoint, ...]:
+    return world.ports.store.read(lambda tx: tx.checkpoints.of(execution_id))
+
+
+def told(world: World, execution_id: str, *events: str) -> list[Entry]:
+    return [each for each in timeline(world.ports, execution_id)[1] if each.event in events]
+
+
+def call(context: RunContext, path: str, name: str = MODEL) -> bool:
+    """A call of a step; whether it was made, and not served from the journal."""
+    kind = CallKind.MODEL if name == MODEL else CallKind.TOOL
+    live = ask(context, AskedCall(path, kind, name, digest([path, name])))
+    if isinstance(live, LiveCall) and context.journal:
+        context.journal.answered(live, f"{name} of {path}", {"total_tokens": 15})
+    return isinstance(live, LiveCall)
+
+
+# Committed --------------------------------------------------------------------------------------
+
+
+def test_what_a_step_leaves_stands_in_its_checkpoint_and_the_timeline_names_it(
+    doing: Make,
+) -> None:
+    def run(context: RunContext) -> Result:
+        context.commit("draft#1", Output("a draft"), {"so": "far"}, {"total_tokens": 7}, 2.5)
+        return DONE
+
+    world = doing(run)
+    execution_id = world.halted(taskWebhookUrl="https://hooks.example.com/task")
+
+    first = checkpoints(world, execution_id)[0]
+    assert (first.cause, first.path, first.name) == (Cause.COMMIT, "draft#1", "draft")
+    assert (first.state, first.usage, first.seconds) == ({"so": "far"}, {"total_tokens": 7}, 2.5)
+    (line,) = told(world, execution_id, "step.commit")
+    (its_run,) = world.snapshot(execution_id).runs
+    assert (line.subject_id, line.task_name, line.details) == (
+        its_run.id,
+        None,
+        {"step": "draft#1"},
+    )
+    deliveries = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    assert [each.kind for each in deliveries] == [WebhookKind.TASK.value]
+    assert b'"execution_time":2.5' in deliveries[0].body
+
+
+def test_a_step_costs_what_its_calls_did_unless_its_runner_says(doing: Make) -> None:
+    def run(context: RunContext) -> Result:
+        call(context, "draft#1")
+        call(context, "draft#1/task:write", LOOK)
+        call(context, "draft#10")
+        context.commit("draft#1", Output("a draft"))
+        return DONE
+
+    world = doing(run)
+    assert checkpoints(world, world.halted())[0].usage == {"total_tokens": 30}
+
+
+def test_a_step_is_written_at_once_unless_it_may_wait(doing: Make) -> None:
+    written: list[list[str]] = []
+
+    def look() -> None:
+        written.append([each.path for each in checkpoints(world, execution_id)])
+
+    def run(context: RunContext) -> Result:
+        context.commit("first#1", Output("1"))
+        look()
+        context.commit("second#1", Output("2"), may_wait=True)
+        look()
+        context.commit("third#1", Output("3"))
+        look()
+        context.ask(question("fourth#1"), Output("4"))
+        look()
+        return Halted({})
+
+    world = doing(run)
+    execution_id = world.kickoff()
+    world.work()
+    paths = ["first#1", "second#1", "third#1", "fourth#1"]
+    assert written == [paths[:1], paths[:1], paths[:3], paths]
+
+
+def test_each_step_has_all_its_attempts(doing: Make) -> None:
+    def fails(_: RunContext) -> Result:
+        raise OSError("the model is away")
+
+    def commits_and_fails(context: RunContext) -> Result:
+        context.commit("draft#1", Output("a draft"))
+        raise OSError("the model is away")
+
+    world = doing(fails, commits_and_fails, lambda _: DONE, max_attempts=2)
+    execution_id = world.kickoff()
+    (job,) = world.jobs
+    for _ in range(3):
+        world.run(job)
+        world.hurry()
+    found = world.snapshot(execution_id)
+    assert found.execution.state is ExecutionState.SUCCEEDED
+    assert [each.attempts for each in found.runs] == [2]
+
+
+# Asked ------------------------------------------------------------------------------------------
+
+
+def test_what_is_asked_about_has_its_state_and_the_cost_of_all_inside_it(doing: Make) -> None:
+    def run(context: RunContext) -> Result:
+        call(context, "team#1/task:look")
+        context.commit("team#1/task:look", Output("facts"))
+        call(context, "team#1")
+        context.ask(question("team#1"), Output("a report"), {"so": "far"})
+        return Halted({})
+
+    world = doing(run)
+    inside, asked = checkpoints(world, world.halted())
+    assert (inside.usage, asked.usage) == ({"total_tokens": 15}, {"total_tokens": 30})
+    assert (asked.cause, asked.state) == (Cause.ASK, {"so": "far"})
+
+
+# Cut --------------------------------------------------------------------------------------------
+
+
+def test_a_step_that_lost_a_race_has_nobody_asked_about_it_any_more(doing: Make) -> None:
+    def run(context: RunContext) -> Result:
+        context.ask(question("left#1"), Output("left"))
+        context.ask(question("right#1"), Output("right"))
+        context.cut("left#1")
+        return Halted({})
+
+    world = doing(run)
+    execution_id = world.halted()
+
+    found = world.snapshot(execution_id)
+    left, right = found.reviews
+    assert (left.state, left.actor) == (ReviewState.WITHDRAWN, "worker:w-1")
+    assert left.closed_at is not None
+    assert right.is_open
+    assert found.execution.state is ExecutionState.PENDING_HUMAN_INPUT
+    last = checkpoints(world, execution_id)[-1]
+    assert (last.cause, last.path) == (Cause.CUT, "left#1")
+    withdrawn, cut = told(world, execution_id, "review.withdraw", "step.cut")
+    assert (withdrawn.subject_id, withdrawn.details) == (left.id, {"cut": True})
+    assert (cut.subject_id, cut.details) == (found.runs[0].id, {"step": "left#1"})
+
+
+def test_the_execution_waits_for_nobody_once_all_that_was_asked_is_cut(doing: Make) -> None:
+    states: list[ExecutionState] = []
+
+    def run(context: RunContext) -> Result:
+        context.ask(question("left#1"), Output("left"))
+        context.cut("left#1")
+        states.append(world.snapshot(execution_id).execution.state)
+        return DONE
+
+    world = doing(run)
+    execution_id = world.kickoff()
+    world.work()
+    assert states == [ExecutionState.RUNNING]
+    assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
+
+
+# Calls of steps ---------------------------------------------------------------------------------
+
+
+def test_a_step_that_ends_takes_its_own_calls_from_the_journal_and_says_what_was_served(
+    doing: Make,
+) -> None:
+    made: list[bool] = []
+
+    def dies_in_the_second(context: RunContext) -> Result:
+        made.extend((call(context, "first#1"), call(context, "second#1")))
+        dies()
+        return DONE
+
+    def dies_after_the_first(context: RunContext) -> Result:
+        made.extend((call(context, "first#1"), call(context, "second#1")))
+        context.commit("first#1", Output("1"))
+        dies()
+        return DONE
+
+    def ends(context: RunContext) -> Result:
+        made.extend((call(context, "first#1"), call(context, "second#1")))
+        return DONE
+
+    world = doing(dies_in_the_second, dies_after_the_first, ends)
+    execution_id = world.kickoff()
+    die_once(world)
+    die_once(world)
+    (served,) = told(world, execution_id, "journal.serve")
+    assert served.details["step"] == "first#1"
+    world.work()
+    assert made == [True, True, False, False, True, False]
+
+
+# Watched ----------------------------------------------------------------------------------------
+
+
+class Watch(NoLease):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[object, ...]] = []
+
+    @contextmanager
+    def keep(self, _run: object, _stream: object) -> Any:
+        yield self
+
+    def begin(self, path: str) -> None:
+        self.told.append(("begin", path))
+
+    def end(self, path: str) -> None:
+        self.told.append(("end", path))
+
+    def step(self, step: Step) -> None:
+        self.told.append(("step", step))
+
+    def event(self, kind: str, data: Callable[[], Any]) -> None:
+        self.told.append((kind, data()))
+
+
+def test_whoever_watches_learns_which_steps_run_and_what_happens_in_them(doing: Make) -> None:
+    thought = Step(thought="hm")
+
+    def run(context: RunContext) -> Result:
+        for path in ("first#1", "second#1"):
+            context.begin(path)
+        context.step(thought)
+        context.event("said", lambda: {"what": "hello"})
+        context.commit("first#1", Output("1"))
+        context.ask(question("second#1"), Output("2"))
+        context.cut("second#1")
+        return DONE
+
+    world, watch = doing(run), Watch()
+    world.kickoff()
+    (job,) = world.jobs
+    run_task(world.ports, Worker("w-1", watch, world.runner.plan), **job.arguments)
+    assert watch.told == [
+        ("begin", "first#1"),
+        ("begin", "second#1"),
+        ("step", thought),
+        ("said", {"what": "hello"}),
+        ("end", "first#1"),
+        ("end", "second#1"),
+        ("end", "second#1"),
+    ]
