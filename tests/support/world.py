@@ -22,7 +22,7 @@ from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.adapters.sql.schema import task_runs
 from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.deployment import Deployment, Manifest
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask
 from orchestrator.domain.question import Question
@@ -142,6 +142,12 @@ class World:
         statement = update(task_runs).values(due_at=self.ports.clock.now())
         with self.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
             connection.execute(statement)
+
+    def loads(self, plan: Plan) -> None:
+        """The worker has loaded code that has this plan."""
+        self.runner.the_plan = plan
+        manifest = Manifest("crew", plan, None, self.ports.clock.now(), "w-1")
+        self.ports.store.transact(lambda tx: tx.manifests.put(manifest))
 
     def without_deployments(self) -> None:
         """The operator takes every deployment out of the file, and all restart."""

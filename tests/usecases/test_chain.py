@@ -40,6 +40,19 @@ def test_every_task_runs_once_in_order(a_world: Make) -> None:
     assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
 
 
+def test_the_timeline_tells_of_each_run_which_task_it_is_and_in_which_round(a_world: Make) -> None:
+    world = a_world("write?", "edit")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    lines = timeline(world.ports, execution_id)[1]
+    made = [each for each in lines if each.event == "task_run.create"]
+    assert [(each.subject_id, each.task_name, each.round) for each in made] == [
+        (run.id, "write", run.round) for run in world.snapshot(execution_id).runs
+    ]
+    assert len(made) == 2
+
+
 def test_the_last_output_is_the_result(a_world: Make) -> None:
     world = a_world("research", "write")
     result = world.snapshot(world.halted()).result

@@ -223,6 +223,7 @@ def test_words_are_weighed_by_a_model_in_a_worker(a_flow_of_each: Make) -> None:
     told = world.say(execution_id, "review", human_feedback="I suppose it is fine")
     assert (told["status"], told["weighing"]) == ("resumed", True)
     assert world.snapshot(execution_id).pending[0].review.weighing
+    assert world.snapshot(execution_id).runs[-1].task_name == "review"
     world.work()
     assert world.runner.asked == ["I suppose it is fine"]
     (review,) = world.snapshot(execution_id).reviews

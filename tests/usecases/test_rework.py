@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from world import World, plan_of
 
-from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import Plan
 from orchestrator.errors import AlreadyAnswered, Invalid
@@ -66,20 +65,12 @@ def test_what_does_not_follow_from_it_does_not_run_again(a_world: AWorld) -> Non
         plan_of("research", "pictures", "write?", "publish"), pictures=(), write=("research",)
     )
     world = a_world("research")
-    world.runner.the_plan = plan
-    world = _over(world, plan)
+    world.loads(plan)
     execution_id = world.halted()
     send_back(world, execution_id, "research")
     world.work()
     assert ran(world)[3:] == [("research", 2), ("write", 2)]
     assert finish(world, execution_id) is ExecutionState.SUCCEEDED
-
-
-def _over(world: World, plan: Plan) -> World:
-    """The world, whose worker has loaded this plan."""
-    manifest = Manifest("crew", plan, None, world.ports.clock.now(), "w-1")
-    world.ports.store.transact(lambda tx: tx.manifests.put(manifest))
-    return world
 
 
 def test_an_approval_is_void_when_the_output_changes(a_world: AWorld) -> None:
@@ -115,8 +106,7 @@ def test_what_was_asked_for_in_earlier_rounds_still_counts(a_world: AWorld) -> N
 def test_a_neighbour_that_does_not_follow_goes_on(a_world: AWorld) -> None:
     world = a_world("research")
     plan = seeing(plan_of("research", "~aside", "~write?", "join"), aside=())
-    world.runner.the_plan = plan
-    world = _over(world, plan)
+    world.loads(plan)
     execution_id = world.kickoff()
     world.run(world.jobs.pop(0))
     aside, write = world.jobs
@@ -133,8 +123,7 @@ def test_a_neighbour_that_does_not_follow_goes_on(a_world: AWorld) -> None:
 def test_what_a_neighbour_asks_is_still_to_be_answered(a_world: AWorld) -> None:
     world = a_world("research")
     plan = seeing(plan_of("research", "~aside?", "~write?", "join"), aside=())
-    world.runner.the_plan = plan
-    world = _over(world, plan)
+    world.loads(plan)
     execution_id = world.halted()
     before = {each.review.task_name: each.review for each in world.snapshot(execution_id).pending}
     send_back(world, execution_id, "research")
@@ -195,8 +184,7 @@ def test_a_changed_prompt_under_an_open_review_voids_nothing(a_world: AWorld) ->
     execution_id = world.halted()
     (asked,) = world.snapshot(execution_id).pending
     changed = tuple(replace(each, description="Other") for each in world.runner.the_plan.tasks)
-    world.runner.the_plan = replace(world.runner.the_plan, tasks=changed)
-    _over(world, world.runner.the_plan)
+    world.loads(replace(world.runner.the_plan, tasks=changed))
     world.answer(execution_id, asked.review.id, approve=True)
     world.work()
     found = world.snapshot(execution_id)

@@ -55,6 +55,16 @@ def test_a_flood_does_not_stand_before_others(a_world: Make) -> None:
     assert len(world.jobs) == before + 1
 
 
+def test_what_waits_for_its_turn_was_published_never_yet(a_world: Make) -> None:
+    world = a_world("write")
+    ids = [world.kickoff() for _ in range(LEAST_WINDOW + 1)]
+    runs = [run for each in ids for run in world.snapshot(each).runs]
+    assert [(run.held, run.publishes) for run in runs] == [
+        *[(False, 1)] * LEAST_WINDOW,
+        (True, 0),
+    ]
+
+
 def test_who_takes_a_job_has_the_next_one_published(a_world_of_each: Make) -> None:
     world = a_world_of_each("write", "check")
     ids = [world.kickoff() for _ in range(FLOOD)]
@@ -63,6 +73,16 @@ def test_who_takes_a_job_has_the_next_one_published(a_world_of_each: Make) -> No
 
     assert states(world, ids) == {ExecutionState.SUCCEEDED}
     assert len(world.runner.chains) == 2 * FLOOD
+
+
+def test_what_follows_in_a_chain_waits_for_nobody(a_world: Make) -> None:
+    world = a_world("write", "check")
+    first, *_ = [world.kickoff() for _ in range(FLOOD)]
+
+    world.run(world.jobs.pop(0))
+
+    assert first in [job.arguments["execution_id"] for job in world.jobs]
+    assert [run.resumes for run in world.snapshot(first).runs] == [False, False]
 
 
 def test_a_flood_of_answers_drains_in_the_same_manner(a_world_of_each: Make) -> None:
