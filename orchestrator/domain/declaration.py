@@ -65,12 +65,21 @@ def changes(before: JsonObject, after: JsonObject) -> dict[str, Json]:
     """
     both = before.keys() & after.keys()
     was, is_ = (dict(_leaves({name: each[name] for name in both})) for each in (before, after))
-    names = [name for name in sorted(was | is_) if was.get(name) != is_.get(name)]
+    differ = [name for name in sorted(was | is_) if was.get(name) != is_.get(name)]
+    names = [name for name in differ if not _is_filled(name, was, is_)]
     found: dict[str, Json] = {
         name: {"from": _told(was.get(name)), "to": _told(is_.get(name))}
         for name in names[:MOST_CHANGES]
     }
     return found if len(names) <= MOST_CHANGES else {**found, "…": len(names) - MOST_CHANGES}
+
+
+def _is_filled(name: str, was: Mapping[str, Json], is_: Mapping[str, Json]) -> bool:
+    """Whether what one of the two has nothing in is a table or list in the other, told by path."""
+    return any(
+        not one.get(name, True) and any(path.startswith(f"{name}.") for path in other)
+        for one, other in ((was, is_), (is_, was))
+    )
 
 
 def _masked(url: str | None) -> str | None:

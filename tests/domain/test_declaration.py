@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.domain.calls import ToolRules
-from orchestrator.domain.canonical import decode, encode
+from orchestrator.domain.canonical import Json, JsonObject, decode, encode
 from orchestrator.domain.declaration import LONGEST_VALUE, MOST_CHANGES, changes, declaration
 from orchestrator.domain.delivery_policy import DeliveryRules
 from orchestrator.domain.deployment import Deployment, OnCodeChange, StatusForm
@@ -208,3 +208,17 @@ def test_a_value_is_told_up_to_a_length(more: int, cut: str) -> None:
     encoded = f'"{model}"'[:LONGEST_VALUE]
     told = changed(PLAIN, replace(PLAIN, outcome_model=model))["outcome_model"]
     assert told == {"from": None, "to": cut.format(model, encoded)}
+
+
+@pytest.mark.parametrize("nothing", [[], {}, None])
+def test_rules_where_there_were_none_are_told_by_path_alone(nothing: Json) -> None:
+    some: JsonObject = {"reviews": [{"match": "print"}], "reviews_of": 1}
+    none: JsonObject = {"reviews": nothing, "reviews_of": 0}
+    assert changes(none, some) == {
+        "reviews.1.match": {"from": None, "to": "print"},
+        "reviews_of": {"from": 0, "to": 1},
+    }
+    assert changes(some, none) == {
+        "reviews.1.match": {"from": "print", "to": None},
+        "reviews_of": {"from": 1, "to": 0},
+    }
