@@ -226,6 +226,25 @@ def test_slowness_fades_with_each_success() -> None:
     assert (health.slowness, health.failing_since, health.quiet_until) == (2, None, None)
 
 
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"slowness": 1},
+        {"quiet_until": NOW},
+        {"failing_since": NOW},
+        {"last_error": "500"},
+        {"last_success_at": NOW - COME_AGAIN},
+        {"last_status": 204},
+    ],
+)
+def test_the_first_success_of_a_batch_says_all_of_it_unless_something_came_between(
+    trouble: dict[str, Any],
+) -> None:
+    well = Health(last_success_at=NOW, last_status=200)
+    assert well.succeeded(NOW, answer(200)) is well
+    assert replace(well, **trouble).succeeded(NOW, answer(200)) == well
+
+
 def test_410_disables_the_endpoint() -> None:
     endpoint = judged(answer(410)).endpoint
 

@@ -53,6 +53,13 @@ def test_due_are_the_tasks_that_need_wait_for_nothing(
     assert due_now == tuple(named(due))
 
 
+def test_a_plan_is_whole_once_every_task_is_committed() -> None:
+    crew = plan("sas")
+    assert crew.is_whole(named([0, 1, 2]))
+    for missing in ([0, 1], [0, 2], [1, 2], []):
+        assert not crew.is_whole(named(missing))
+
+
 @given(pattern=st.text("as", max_size=8), data=st.data())
 def test_whatever_order_tasks_end_in_every_one_runs_once(pattern: str, data: st.DataObject) -> None:
     crew = plan(pattern)
