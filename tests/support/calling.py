@@ -80,6 +80,15 @@ class Caller(ScriptedRunner):
         return AskedCall(chain.path, kind, name, question, {"for": number})
 
 
+def with_caller(world: World) -> Caller:
+    """Have the tasks of a world make calls."""
+    caller = Caller(world.runner.the_plan)
+    world.runner = caller
+    runners = world.ports.runners
+    runners["functions"] = caller  # type: ignore[index]  # a dict, in tests
+    return caller
+
+
 def ask(context: RunContext, asked: AskedCall) -> Any:
     return context.journal.ask(asked, lambda answer: answer) if context.journal else None
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import time_machine
 import user_flows
-from calling import Caller
+from calling import Caller, with_caller
 from databases import lent_database
 from function_flow_world import flow_over
 from post import Post, make_post
@@ -126,11 +126,7 @@ def calling(a_world_of_each: Callable[..., World]) -> Callable[..., tuple[World,
 
     def make(*tasks: str, **settings: Any) -> tuple[World, Caller]:
         world = a_world_of_each(*(tasks or ("write",)), **settings)
-        caller = Caller(world.runner.the_plan)
-        world.runner = caller
-        runners = world.ports.runners
-        runners["functions"] = caller  # type: ignore[index]  # a dict, in tests
-        return world, caller
+        return world, with_caller(world)
 
     return make
 

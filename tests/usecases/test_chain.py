@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
@@ -15,6 +16,7 @@ from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import (
     LONGEST_CAUSE,
     AlreadyAnswered,
+    ClaimLost,
     Invalid,
     NotPending,
     TaskFailed,
@@ -381,3 +383,40 @@ def test_the_result_of_a_run_that_lost_its_claim_is_counted(
     )
     world.work()
     assert world.ports.store.read(lambda tx: tx.figures.refused(Refusals.JOBS)) == {"claim_lost": 1}
+
+
+def test_a_job_that_comes_to_nothing_is_logged(a_world: Make) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+    (job,) = world.jobs
+    world.runner.before_answering = lambda: stop(
+        world.ports, Scope.of("crew"), execution_id, "tests"
+    )
+    with capture_logs() as lines:
+        world.run(job)
+        world.run(job)
+    (run,) = world.snapshot(execution_id).runs
+    assert lines == [
+        {"event": "result refused", "log_level": "warning", "task_run_id": run.id, "claim_no": 1},
+        {
+            "event": "job refused",
+            "log_level": "warning",
+            "why": "claim_lost",
+            "task_run_id": run.id,
+        },
+        {"event": "job found nothing to do", "log_level": "info", **job.arguments},
+    ]
+
+
+def test_a_run_that_learns_of_its_lost_claim_is_logged_and_leaves_all_as_it_is(
+    a_world: Make,
+) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+    (job,) = world.jobs
+    world.runner.behaviour = ClaimLost()
+    with capture_logs() as lines:
+        world.run(job)
+    assert lines == [{"event": "claim lost", "log_level": "warning", **job.arguments}]
+    (run,) = world.snapshot(execution_id).runs
+    assert (run.state, run.attempts) == (TaskRunState.RUNNING, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import DeploymentBroken
+from orchestrator.usecases.executions.changed_code import Turns
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.sweep import sweep
@@ -97,6 +99,28 @@ def test_a_run_that_comes_back_at_once_is_put_off_for_a_moment(world: World) -> 
     assert left.wake_at - world.ports.clock.now() < timedelta(seconds=5)
     published_again(world)
     assert len(world.jobs) == 1
+
+
+class CountedTurns(Turns):
+    """Steps aside without waiting, and counts how often."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken = 0
+
+    def step_aside(self) -> None:
+        self._last = time.monotonic()
+        self.taken += 1
+
+
+def test_a_worker_steps_aside_no_more_often_than_it_may(world: World) -> None:
+    turns = CountedTurns()
+    old = replace(starts(world, "old", OLD), turns=turns)
+    starts(world, "new", NEW)
+    world.kickoff()
+    take(world, old)
+    take(world, old)
+    assert turns.taken == 1
 
 
 def test_only_when_none_is_left_the_policy_decides(world: World) -> None:

@@ -28,6 +28,7 @@ def test_a_task_is_told_with_its_output_and_the_time_that_it_took(a_world: Make)
     (run,) = world.snapshot(execution_id).runs
     (body,) = told(world, execution_id, WebhookKind.TASK)
     assert run.execution_time is not None
+    assert 0 <= run.execution_time < 60
     assert (body["output"], body["execution_time"]) == ("write, round 1", run.execution_time)
     (checkpoint,) = world.ports.store.read(lambda tx: tx.checkpoints.of(execution_id))
     assert checkpoint.seconds == run.execution_time

@@ -226,6 +226,9 @@ def test_words_are_weighed_by_a_model_in_a_worker(a_flow_of_each: Make) -> None:
     assert world.snapshot(execution_id).runs[-1].task_name == "review"
     world.work()
     assert world.runner.asked == ["I suppose it is fine"]
+    (took,) = (run.execution_time for run in world.snapshot(execution_id).runs if run.weighs)
+    assert took is not None
+    assert 0 <= took < 60
     (review,) = world.snapshot(execution_id).reviews
     assert (review.outcome, review.words) == ("go", "I suppose it is fine")
     assert state(world, execution_id) is SUCCEEDED

@@ -7,11 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from calling import LOOK, MODEL, PAY, die_once, dies, with_caller
 from post import MoodyReceiver, Post
+from structlog.testing import capture_logs
+from world import World
 
 from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.api.v1.delivery_records import delivery_record, endpoint_record
+from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE
+from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN
 from orchestrator.errors import SecretKeyMissing
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.operations.doctor import examine
@@ -169,3 +174,43 @@ def test_it_is_said_at_the_start_and_by_the_doctor(post: Post, a_restart_with: R
     assert "1 webhook URLs, signing secrets" in str(sealed_warning(post.ports))
     (finding,) = (each for each in examine(post.ports) if each.check == "secret key")
     assert "Put the key" in str(finding.mend)
+
+
+def test_a_run_whose_calls_another_key_encrypted_is_left_to_who_has_it(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_world("write")
+    caller = with_caller(world)
+    url = world.ports.store._writer.url.render_as_string(hide_password=False)  # type: ignore[attr-defined]
+
+    def restart(key: str) -> None:
+        world.ports.store.dispose()
+        cipher = Cipher(key, encrypt_outputs=True)
+        store = make_store(url, publish=world.jobs.append, cipher=cipher)
+        world.ports = replace(world.ports, store=store)
+
+    restart(RIGHT)
+    caller.at = {4: dies}
+    execution_id = world.kickoff()
+    die_once(world)
+    (before,) = world.snapshot(execution_id).runs
+    later(600)
+
+    restart(WRONG)
+    with capture_logs() as lines:
+        world.work()
+
+    (told,) = (each for each in lines if each["event"] == "wrong secret key")
+    assert (told["task_run_id"], told["log_level"]) == (before.id, "error")
+    assert "ORCHESTRATOR_SECRET_KEY" in told["reason"]
+    again_at = world.ports.clock.now() + FIRST_PUBLISH_AGAIN
+    (left,) = world.snapshot(execution_id).runs
+    assert left == replace(before, publishes=0, wake_at=again_at)
+
+    restart(RIGHT)
+    later(FIRST_PUBLISH_AGAIN.total_seconds())
+    sweep(world.ports)
+    world.work()
+    assert caller.made == [MODEL, LOOK, MODEL, PAY, MODEL]
+    assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
+    world.ports.store.dispose()

@@ -15,15 +15,18 @@ from orchestrator.domain.canonical import digest
 from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.review import ReviewState
+from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import Entry
-from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.domain.webhooks import Stream, WebhookKind
 from orchestrator.domain.work import Work
 from orchestrator.ports import Ended, Halted, LiveCall, Result, RunContext, Step
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.executions.snapshot import timeline
+from orchestrator.usecases.executions.stop import stop
 
 Make = Callable[..., World]
 Run = Callable[[RunContext], Result]
@@ -152,6 +155,19 @@ def test_each_step_has_all_its_attempts(doing: Make) -> None:
     assert [each.attempts for each in found.runs] == [2]
 
 
+def test_a_run_that_lost_its_claim_writes_nothing_of_what_waited(doing: Make) -> None:
+    def run(context: RunContext) -> Result:
+        context.commit("draft#1", Output("a draft"), may_wait=True)
+        stop(world.ports, EVERYWHERE, execution_id, "tests")
+        return Halted({})
+
+    world = doing(run)
+    execution_id = world.kickoff()
+    world.work()
+    assert world.snapshot(execution_id).execution.state is ExecutionState.STOPPED
+    assert checkpoints(world, execution_id) == ()
+
+
 # Asked ------------------------------------------------------------------------------------------
 
 
@@ -254,7 +270,8 @@ class Watch(NoLease):
         self.told: list[tuple[object, ...]] = []
 
     @contextmanager
-    def keep(self, _run: object, _stream: object) -> Any:
+    def keep(self, run: TaskRun, stream: Stream | None) -> Any:
+        self.told.append(("keep", run.id, stream and stream.events))
         yield self
 
     def begin(self, path: str) -> None:
@@ -284,10 +301,11 @@ def test_whoever_watches_learns_which_steps_run_and_what_happens_in_them(doing: 
         return DONE
 
     world, watch = doing(run), Watch()
-    world.kickoff()
+    world.kickoff(webhooks={"url": "https://93.184.215.14/hook", "events": ["said"]})
     (job,) = world.jobs
     run_task(world.ports, Worker("w-1", watch, world.runner.plan), **job.arguments)
     assert watch.told == [
+        ("keep", job.arguments["task_run_id"], ("said",)),
         ("begin", "first#1"),
         ("begin", "second#1"),
         ("step", thought),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import LargeBinary, Text, Update, delete, type_coerce, update
+from structlog.testing import capture_logs
 from world import World
 
 from orchestrator.adapters.sql.schema import checkpoints, manifests, outputs, plans, task_runs
@@ -24,6 +25,7 @@ from orchestrator.usecases.executions.snapshot import history
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.sweep import sweep
 
+MEND = "Restore it from a backup, then retry the execution; or kick off a new one"
 DAMAGED = b"\x00\x01 no deflated bytes"
 
 
@@ -73,11 +75,15 @@ def test_an_execution_that_cannot_be_read_fails_with_a_reason(
     world: World, approved: str, poison: str
 ) -> None:
     write(world, *POISONS[poison])
-    world.work()
+    with capture_logs() as lines:
+        world.work()
 
     execution = world.snapshot(approved).execution
     assert execution.state is ExecutionState.FAILED
-    assert "kick off a new one" in str(execution.error)
+    (line,) = (each for each in lines if each["event"] == "execution cannot go on")
+    (run,) = (each for each in world.snapshot(approved).runs if each.error)
+    assert (line["task_run_id"], run.error) == (run.id, f"{line['reason']}. {MEND}")
+    assert execution.error == f"Task 'publish' failed after 1 attempt: {run.error}"
     sweep(world.ports)
     assert world.jobs == []
 
@@ -101,10 +107,13 @@ def test_it_cannot_be_retried_and_says_why(world: World, approved: str) -> None:
 
 def test_what_a_newer_version_wrote_is_left_to_that_version(world: World, approved: str) -> None:
     write(world, update(checkpoints).values(format=FORMAT_OF_RENAMES + 1))
-    world.work()
+    with capture_logs() as lines:
+        world.work()
 
     last = world.ports.store.read(lambda tx: tx.task_runs.of(approved))[-1]
     assert (last.state, last.attempts) == (TaskRunState.DUE, 0)
+    (line,) = (each for each in lines if each["event"] == "left to a newer version")
+    assert (line["task_run_id"], "newer" in line["reason"]) == (last.id, True)
     (finding,) = (each for each in examine(world.ports) if each.check == "stored")
     assert approved in finding.says
     assert "Upgrade" in str(finding.mend)
