@@ -131,7 +131,7 @@ def test_a_quote_may_begin_in_the_line_that_introduces_it() -> None:
     for own in (
         "I wrote: a > b, at 10:12",
         "ann@example.com > bob at 10:12",
-        "a > ann@example.com wrote: at 10:12",
+        "a > b, ann@example.com wrote: > c at 10:12",
     ):
         assert spoken(f"{own}\nb") == f"{own}\nb"
 
