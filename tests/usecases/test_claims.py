@@ -65,6 +65,33 @@ def last_line(world: World, run: TaskRun) -> Entry:
     return timeline(world.ports, run.execution_id)[1][-1]
 
 
+def test_a_claim_holds_for_a_lease_and_the_timeline_says_whose_and_which_it_is(
+    time: time_machine.Coordinates,
+    world: World,
+) -> None:
+    run = claimed(world)
+    assert run.lease_until == datetime.now(UTC) + retry.LEASE
+    lines = timeline(world.ports, run.execution_id)[1]
+    (line,) = (each for each in lines if each.event == "task_run.claim")
+    assert (line.actor, line.details) == ("worker:w-1", {"claim_no": run.claim_no})
+
+
+def test_a_worker_may_be_made_to_die_between_its_claim_and_the_body(
+    a_world: Callable[..., World],
+) -> None:
+    def dies(point: str) -> None:
+        if point == "after-claim":
+            raise WorkerDied
+
+    world = a_world("research")
+    world.ports = replace(world.ports, crash_point=dies)
+    world.kickoff()
+    with pytest.raises(WorkerDied):
+        world.work()
+    assert claimed(world).state is TaskRunState.RUNNING
+    assert world.runner.chains == []
+
+
 def test_a_claim_that_is_renewed_holds_for_a_lease_from_then_on(
     time: time_machine.Coordinates, world: World
 ) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from world import World
 
 from orchestrator.domain.canonical import decode
+from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
 from orchestrator.domain.webhooks import WebhookKind
@@ -34,11 +35,14 @@ def test_a_task_is_told_with_its_output_and_the_time_that_it_took(a_world: Make)
     assert checkpoint.seconds == run.execution_time
 
 
-def test_a_checkpoint_has_a_tasks_whole_name(a_world: Make) -> None:
-    world = a_world("sales/week#3")
+def test_every_checkpoint_has_a_tasks_whole_name(a_world: Make) -> None:
+    world = a_world("sales/week#3?")
     execution_id = world.halted()
-    (checkpoint,) = world.ports.store.read(lambda tx: tx.checkpoints.of(execution_id))
-    assert checkpoint.name == "sales/week#3"
+    world.answer(execution_id, "sales/week#3", approve=True)
+    found = world.ports.store.read(lambda tx: tx.checkpoints.of(execution_id))
+    assert [(each.cause, each.name) for each in found] == [
+        (cause, "sales/week#3") for cause in (Cause.ASK, Cause.ANSWER, Cause.COMMIT)
+    ]
 
 
 def test_only_a_crews_own_tasks_are_told(a_world: Make) -> None:
