@@ -77,7 +77,7 @@ def changes(before: JsonObject, after: JsonObject) -> dict[str, Json]:
 def _is_filled(name: str, was: Mapping[str, Json], is_: Mapping[str, Json]) -> bool:
     """Whether what one of the two has nothing in is a table or list in the other, told by path."""
     return any(
-        not one.get(name, True) and any(path.startswith(f"{name}.") for path in other)
+        not one.get(name) and any(path.startswith(f"{name}.") for path in other)
         for one, other in ((was, is_), (is_, was))
     )
 
