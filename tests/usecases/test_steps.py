@@ -185,6 +185,17 @@ def test_what_is_asked_about_has_its_state_and_the_cost_of_all_inside_it(doing: 
     assert (asked.cause, asked.state) == (Cause.ASK, {"so": "far"})
 
 
+def test_nobody_is_asked_any_more_once_the_flow_has_ended(doing: Make) -> None:
+    def run(context: RunContext) -> Result:
+        context.ask(question("left#1"), Output("left"))
+        return DONE
+
+    world = doing(run)
+    found = world.snapshot(world.halted())
+    assert [each.state for each in found.reviews] == [ReviewState.WITHDRAWN]
+    assert found.execution.state is ExecutionState.SUCCEEDED
+
+
 # Cut --------------------------------------------------------------------------------------------
 
 
