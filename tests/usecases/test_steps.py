@@ -18,7 +18,7 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.review import ReviewState
-from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import Entry
 from orchestrator.domain.webhooks import Stream, WebhookKind
 from orchestrator.domain.work import Work
@@ -220,6 +220,31 @@ def test_a_step_that_lost_a_race_has_nobody_asked_about_it_any_more(doing: Make)
     withdrawn, cut = told(world, execution_id, "review.withdraw", "step.cut")
     assert (withdrawn.subject_id, withdrawn.details) == (left.id, {"cut": True})
     assert (cut.subject_id, cut.details) == (found.runs[0].id, {"step": "left#1"})
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+def test_no_model_is_asked_what_words_meant_once_nobody_waits_for_them(
+    doing: Make, *, is_cut: bool
+) -> None:
+    """Since another step was faster, or since the flow has ended."""
+
+    def run(context: RunContext) -> Result:
+        options = Question(QuestionKind.CHOICE, "left#1", "left", options=("go", "stay"))
+        context.ask(options, Output("left"))
+        (review,) = world.snapshot(execution_id).reviews
+        world.say(execution_id, review.id, human_feedback="rather go")
+        if is_cut:
+            context.cut("left#1")
+        return DONE
+
+    world = doing(run)
+    execution_id = world.kickoff()
+    world.work()
+
+    found = world.snapshot(execution_id)
+    weighing = next(each for each in found.runs if each.weighs)
+    assert (weighing.state, weighing.claim_no) == (TaskRunState.WITHDRAWN, 0)
+    assert found.reviews[0].state is ReviewState.WITHDRAWN
 
 
 def test_the_execution_waits_for_nobody_once_all_that_was_asked_is_cut(doing: Make) -> None:

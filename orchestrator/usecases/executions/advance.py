@@ -203,7 +203,7 @@ def withdraw_open(locked: LockedExecution) -> tuple[TaskRun, ...]:
 def _withdraw_open_reviews(locked: LockedExecution) -> None:
     for review in locked.reviews:
         if review.is_open:
-            locked.save_review("withdraw", review, review.withdraw(locked.now, locked.actor))
+            locked.withdraw_review(review)
 
 
 def _succeed(locked: LockedExecution, plan: Plan, committed: Mapping[str, str]) -> None:

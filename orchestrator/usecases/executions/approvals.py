@@ -91,8 +91,7 @@ def void_approval(locked: LockedExecution, run: TaskRun, call: RecordedCall, why
     _tell_void(locked, run, call.name, call.number, why)
     review = review_of(locked, run, call)
     if review is not None:
-        withdrawn = review.withdraw(locked.now, locked.actor)
-        locked.save_review("withdraw", review, withdrawn)
+        locked.withdraw_review(review)
         carry_on_unless_asked(locked, locked.reviews)
 
 

@@ -147,8 +147,7 @@ class ClaimedRun:
             reviews = locked.reviews
             for review in reviews:
                 if review.is_open and review.path == path:
-                    withdrawn = review.withdraw(locked.now, self._actor)
-                    locked.save_review("withdraw", review, withdrawn, cut=True)
+                    locked.withdraw_review(review, cut=True)
             locked.checkpoint(Cause.CUT, path)
             locked.record("step.cut", run.id, step=path)
             others = [each for each in reviews if each.path != path]

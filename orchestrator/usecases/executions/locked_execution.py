@@ -117,6 +117,19 @@ class LockedExecution:
         self.record(f"review.{transition}", saved.id, saved, **details)
         return saved
 
+    def withdraw_review(self, review: Review, **details: Json) -> Review:
+        """Nobody waits for it any more: neither a person nor a model is asked."""
+        if review.weighing:
+            self.withdraw_weighing(review)
+        withdrawn = review.withdraw(self.now, self.actor)
+        return self.save_review("withdraw", review, withdrawn, **details)
+
+    def withdraw_weighing(self, review: Review) -> None:
+        """What a model would say of a review's words does not count any more."""
+        for run in self.tx.task_runs.of(review.execution_id):
+            if run.weighs == review.id and run.is_open:
+                self.save_run("withdraw", run, run.withdraw(self.now))
+
     def overwrite_review(self, before: Review, after: Review) -> Review:
         """Write what changes about a review without a transition."""
         saved = self.tx.reviews.save(before, after)

@@ -25,25 +25,17 @@ def take_back(
     locked.checkpoint(
         Cause.REWIND, path, change={"supersedes": superseded}, format=FORMAT_OF_CHANGES
     )
-    withdrawn = _withdraw_reviews(locked, paths)
+    for review in locked.reviews:
+        if review.is_open and (paths is None or review.path in paths):
+            locked.withdraw_review(review)
     final = set(committed_outputs(locked.checkpoints).values())
     rejected_by = {each.review_id for each in locked.checkpoints if each.cause is Cause.ANSWER}
     reviews = locked.reviews
     rejected = {each.task_run_id for each in reviews if each.id in rejected_by}
     for run in locked.tx.task_runs.of(locked.execution.id):
-        if run.weighs:
-            if run.is_open and run.weighs in withdrawn:
-                locked.save_run("withdraw", run, run.withdraw(locked.now))
-        elif (paths is None or run.path in paths) and not _stands(run, final, rejected):
+        is_meant = not run.weighs and (paths is None or run.path in paths)
+        if is_meant and not _stands(run, final, rejected):
             locked.save_run("supersede", run, run.supersede(locked.now))
-
-
-def _withdraw_reviews(locked: LockedExecution, paths: Collection[str] | None) -> set[str]:
-    found = locked.reviews
-    withdrawn = [each for each in found if each.is_open and (paths is None or each.path in paths)]
-    for each in withdrawn:
-        locked.save_review("withdraw", each, each.withdraw(locked.now, locked.actor))
-    return {each.id for each in withdrawn}
 
 
 def _stands(run: TaskRun, final: Collection[str], rejected: Collection[str]) -> bool:

@@ -20,7 +20,6 @@ from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.executions.unknown_calls import settle_call
 from orchestrator.usecases.reviews.close import close_review
 from orchestrator.usecases.reviews.rework import require_reworkable, send_back
-from orchestrator.usecases.reviews.weigh import withdraw_weighing
 from orchestrator.wire import webhooks as webhook_bodies
 from orchestrator.wire.inputs import require_fitting_output
 
@@ -45,7 +44,7 @@ def decide(
         arguments = (edited_id, output.edited(edited)) if edited_id and edited else None
         return settle_call(locked, review, run, feedback, arguments)
     if review.weighing:
-        withdraw_weighing(locked, review)
+        locked.withdraw_weighing(review)
     closed = close_review(locked, review, feedback, edited_id)
     if run.state is not TaskRunState.UNDER_REVIEW or review.path != run.path:
         # It was asked in the middle of a task.

@@ -30,13 +30,6 @@ def begin_weighing(locked: LockedExecution, review: Review) -> None:
     begin_round(locked, path, len(earlier) + 1, resumes=True, name=review.task_name)
 
 
-def withdraw_weighing(locked: LockedExecution, review: Review) -> None:
-    """Somebody decided without the model: what it would say does not count."""
-    for run in locked.tx.task_runs.of(review.execution_id):
-        if run.weighs == review.id and run.is_open:
-            locked.save_run("withdraw", run, run.withdraw(locked.now))
-
-
 def weigh(ports: Ports, runner: Runner, deployment: Deployment, review_id: str) -> Weighed:
     """Ask the model, outside any transaction. Never raises for what the model does."""
     review = ports.store.read(lambda tx: tx.reviews.get([review_id])).get(review_id)

@@ -16,8 +16,7 @@ def withdraw(ports: Ports, act: Act, reason: str) -> Review:
 
     def work(asked: LockedReview) -> None:
         locked, review = asked.locked, asked.review
-        withdrawn = review.withdraw(locked.now, locked.actor)
-        locked.save_review("withdraw", review, withdrawn, reason=reason or None)
+        locked.withdraw_review(review, reason=reason or None)
         why = f": {reason}" if reason else ""
         fail_execution(locked, f"The review of '{review.task_name}' was withdrawn{why}")
 
