@@ -44,6 +44,21 @@ def _what_is_kept_in_memory_is_what_was_written(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.fixture(autouse=True)
+def _what_is_over_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An execution that has ended leaves no run to a worker, and no review to a person."""
+    close = LockedExecution.close
+
+    def looked_at(locked: LockedExecution) -> Execution:
+        closed = close(locked)
+        if not closed.is_open:
+            runs = locked.tx.task_runs.of(closed.id)
+            assert not [each for each in (*runs, *locked.reviews) if each.is_open]
+        return closed
+
+    monkeypatch.setattr(LockedExecution, "close", looked_at)
+
+
+@pytest.fixture(autouse=True)
 def _the_timeline_names_the_transition_that_was_gone_through(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
