@@ -94,15 +94,10 @@ class Checkpoint:
 _CHANGE = attrgetter("change")
 
 
-def has_changes(checkpoints: Iterable[Checkpoint]) -> bool:
-    """Whether one of the entries changes what those before it say."""
-    return any(map(_CHANGE, checkpoints))
-
-
 def standing(checkpoints: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
     """What of the entries still stands, in order."""
     checkpoints = tuple(checkpoints)
-    if not has_changes(checkpoints):
+    if not any(map(_CHANGE, checkpoints)):
         return checkpoints
     left: dict[int, Checkpoint] = {}
     for each in checkpoints:

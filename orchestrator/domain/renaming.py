@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.domain.checkpoint import COUNT, Cause, Checkpoint, has_changes, name_of
+from orchestrator.domain.checkpoint import COUNT, Cause, Checkpoint, name_of
 from orchestrator.domain.plan import Plan
 
 
@@ -100,7 +100,7 @@ def migrations(checkpoints: Iterable[Checkpoint]) -> tuple[Renames, ...]:
 
 def named_as_now(checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
     """The entries under the names of now: each MIGRATE renames all that came before it."""
-    if not has_changes(checkpoints):
+    if not migrations(checkpoints):
         return tuple(checkpoints)
     found: list[Checkpoint] = []
     for each in checkpoints:
