@@ -6,6 +6,8 @@ RUN python -m venv /app/venv
 COPY pyproject.toml README.md LICENSE ./
 COPY orchestrator ./orchestrator
 COPY workers ./workers
+COPY config ./config
+COPY examples ./examples
 RUN /app/venv/bin/pip install --no-cache-dir ".[calendars,crewai,mail,oidc,postgres]"
 
 FROM python:3.12.11-slim-bookworm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -37,14 +38,22 @@ def main() -> None:
 
 
 def build(folder: Path) -> Path:
-    """Build from a copy of what git tracks, so that nothing untracked slips in."""
+    """Build from a copy of what git tracks and the image is built from, and of nothing else."""
     source = folder / "source"
     source.mkdir()
     archive = folder / "source.tar"
-    subprocess.run(["git", "-C", ROOT, "archive", "-o", archive, "HEAD"], check=True)
+    command = ["git", "-C", ROOT, "archive", "-o", archive, "HEAD", *built_from()]
+    subprocess.run(command, check=True)
     subprocess.run(["tar", "-xf", archive, "-C", source], check=True)
     subprocess.run([UV, "build", "--wheel", "--quiet", "-o", folder, source], check=True)
     return next(folder.glob("*.whl"))
+
+
+def built_from() -> list[str]:
+    """What the first stage of the Dockerfile copies."""
+    build_stage, _, _ = (ROOT / "Dockerfile").read_text().partition("RUN /app/venv/bin/pip")
+    copied = re.findall(r"^COPY (.+) \S+$", build_stage, re.MULTILINE)
+    return [name for names in copied for name in names.split()]
 
 
 def check_top_level(wheel: Path) -> None:

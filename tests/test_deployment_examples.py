@@ -16,6 +16,12 @@ PROCFILE = (ROOT / "Procfile").read_text(encoding="utf-8")
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE_TEXT)["services"]
 RULES = {"webhook_delays", "human_input_webhook_delays", "webhook_stop_on_4xx"}
+BUILD_STAGE = (ROOT / "Dockerfile").read_text(encoding="utf-8").partition("/pip install")[0]
+LET_IN = {
+    line.removeprefix("!")
+    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    if line.startswith("!")
+}
 SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
 
 
@@ -74,6 +80,17 @@ def test_a_service_says_whether_it_is_healthy(name: str) -> None:
 def test_what_a_service_is_told_are_settings(service: dict[str, Any]) -> None:
     ours = {name for name in service["environment"] if name.startswith(PREFIX)}
     assert ours <= SETTINGS
+
+
+def test_the_image_is_built_from_all_that_the_wheel_is_made_of() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    sources = {*wheel["packages"], *wheel["force-include"], project["project"]["readme"]}
+    needed = {source.partition("/")[0] for source in sources} | {"pyproject.toml", "LICENSE"}
+    copied = {
+        name for line in re.findall(r"^COPY (.+) \S+$", BUILD_STAGE, re.MULTILINE) for name in line.split()
+    }
+    assert needed <= copied & LET_IN
 
 
 def test_no_secret_is_baked_in() -> None:
