@@ -33,8 +33,9 @@
     ├── TaskFailed                a task could not be run; says whether trying again helps
     ├── ClaimLost                 the result came from a run that no longer holds its task run
     ├── Unreadable                what is stored is damaged or gone
-    │   ├── WrittenByNewer        or a newer version wrote it
-    │   └── Sealed                or encrypted with a key that this process does not have
+    │   └── UnreadableHere        or another process of the service can read it
+    │       ├── WrittenByNewer    since a newer version wrote it
+    │       └── Sealed            since it is encrypted with a key that this process does not have
     ├── SecretKeyMissing          what is stored was encrypted with a key that was not given
     ├── IllegalTransition         a state machine has no such edge
     ├── Transient                 nothing is wrong with what was asked: it may succeed in a moment
@@ -305,7 +306,11 @@ class Unreadable(OrchestratorError):
     """What is stored is damaged or gone: nothing can go on from it."""
 
 
-class WrittenByNewer(Unreadable):
+class UnreadableHere(Unreadable):
+    """This process cannot read what is stored, another one can: nothing is lost meanwhile."""
+
+
+class WrittenByNewer(UnreadableHere):
     """A newer version wrote what is stored: processes of that version can read it."""
 
     def __init__(self, what: str, found: object, known: int) -> None:
@@ -315,7 +320,7 @@ class WrittenByNewer(Unreadable):
         )
 
 
-class Sealed(Unreadable):
+class Sealed(UnreadableHere):
     """What is stored was encrypted with a key that this process does not have."""
 
     def __init__(self, what: str) -> None:

@@ -87,9 +87,8 @@ def test_the_image_is_built_from_all_that_the_wheel_is_made_of() -> None:
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
     sources = {*wheel["packages"], *wheel["force-include"], project["project"]["readme"]}
     needed = {source.partition("/")[0] for source in sources} | {"pyproject.toml", "LICENSE"}
-    copied = {
-        name for line in re.findall(r"^COPY (.+) \S+$", BUILD_STAGE, re.MULTILINE) for name in line.split()
-    }
+    lines = re.findall(r"^COPY (.+) \S+$", BUILD_STAGE, re.MULTILINE)
+    copied = {name for line in lines for name in line.split()}
     assert needed <= copied & LET_IN
 
 

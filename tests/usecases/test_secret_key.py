@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from calling import LOOK, MODEL, PAY, die_once, dies, with_caller
 from post import MoodyReceiver, Post
+from replies import ask, came, reply, take_all, takes_replies
 from structlog.testing import capture_logs
 from world import World
 
 from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.api.v1.delivery_records import delivery_record, endpoint_record
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.inbound_mail import MailState
+from orchestrator.domain.intake import IntakeState
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN
 from orchestrator.errors import SecretKeyMissing
+from orchestrator.jobs import ANSWER
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.operations.doctor import examine
+from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.metrics import metrics
 from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.usecases.operations.sweep import sweep
@@ -176,27 +182,70 @@ def test_it_is_said_at_the_start_and_by_the_doctor(post: Post, a_restart_with: R
     assert "Put the key" in str(finding.mend)
 
 
+def restart_with(world: World, key: str) -> None:
+    """Processes of the world begin anew, and encrypt outputs with a key."""
+    url = world.ports.store._writer.url.render_as_string(hide_password=False)  # type: ignore[attr-defined]
+    world.ports.store.dispose()
+    cipher = Cipher(key, encrypt_outputs=True)
+    world.ports = replace(
+        world.ports, store=make_store(url, publish=world.jobs.append, cipher=cipher)
+    )
+
+
+@pytest.fixture
+def halted(a_world: Callable[..., World]) -> Iterator[tuple[World, str]]:
+    """An execution that waits for a person, all of whose outputs the right key encrypts."""
+    world = a_world("write?", "send")
+    restart_with(world, RIGHT)
+    yield world, world.halted()
+    world.ports.store.dispose()
+
+
+def test_an_answer_by_message_waits_for_the_key_of_what_it_is_about(
+    halted: tuple[World, str],
+) -> None:
+    world, execution_id = halted
+    said = {"execution_id": execution_id, "task_id": "write", "is_approve": True}
+    arguments = {"v": 1, "deployment": "crew", "body": {**said, "human_feedback": "Good"}}
+    restart_with(world, WRONG)
+    message = take(world.ports, Message(str(uuid4()), ANSWER, arguments))
+    assert message.state is IntakeState.WAITING
+    assert "ORCHESTRATOR_SECRET_KEY" in str(message.reason)
+
+    restart_with(world, RIGHT)
+    sweep(world.ports)
+    assert world.snapshot(execution_id).execution.state is ExecutionState.RUNNING
+
+
+def test_an_answer_by_mail_waits_for_the_key_of_what_it_is_about(
+    halted: tuple[World, str], later: Callable[[float], None]
+) -> None:
+    world, execution_id = halted
+    ask(takes_replies(world), execution_id)
+    restart_with(world, WRONG)
+    mail = came(world, reply("Approve"))
+    assert mail.state is MailState.WAITING
+
+    restart_with(world, f"{RIGHT},{WRONG}")
+    later(FIRST_PUBLISH_AGAIN.total_seconds())
+    sweep(world.ports)
+    take_all(world)
+    assert world.snapshot(execution_id).execution.state is ExecutionState.RUNNING
+
+
 def test_a_run_whose_calls_another_key_encrypted_is_left_to_who_has_it(
     a_world: Callable[..., World], later: Callable[[float], None]
 ) -> None:
     world = a_world("write")
     caller = with_caller(world)
-    url = world.ports.store._writer.url.render_as_string(hide_password=False)  # type: ignore[attr-defined]
-
-    def restart(key: str) -> None:
-        world.ports.store.dispose()
-        cipher = Cipher(key, encrypt_outputs=True)
-        store = make_store(url, publish=world.jobs.append, cipher=cipher)
-        world.ports = replace(world.ports, store=store)
-
-    restart(RIGHT)
+    restart_with(world, RIGHT)
     caller.at = {4: dies}
     execution_id = world.kickoff()
     die_once(world)
     (before,) = world.snapshot(execution_id).runs
     later(600)
 
-    restart(WRONG)
+    restart_with(world, WRONG)
     with capture_logs() as lines:
         world.work()
 
@@ -207,7 +256,7 @@ def test_a_run_whose_calls_another_key_encrypted_is_left_to_who_has_it(
     (left,) = world.snapshot(execution_id).runs
     assert left == replace(before, publishes=0, wake_at=again_at)
 
-    restart(RIGHT)
+    restart_with(world, RIGHT)
     later(FIRST_PUBLISH_AGAIN.total_seconds())
     sweep(world.ports)
     world.work()

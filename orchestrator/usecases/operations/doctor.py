@@ -157,7 +157,10 @@ def _messages(_: Ports, tx: Transaction) -> Iterator[Finding]:
         seconds = (now - waiting.since).total_seconds()
         says = f"{waiting.count} messages wait for {waiting.deployment}, one since {seconds:.0f} s"
         late = now - waiting.since > WAITS_TOO_LONG
-        mend = f"Start a crew worker whose deployment file has {waiting.deployment}"
+        mend = (
+            f"Start a crew worker whose deployment file has {waiting.deployment}; where one runs, "
+            "see why: orchestrator messages --state WAITING"
+        )
         yield Finding("messages", says, mend if late else None)
     refused = tx.intake.refused(now - REFUSED_LATELY)
     if refused:

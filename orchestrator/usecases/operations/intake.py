@@ -1,7 +1,7 @@
 """Take in what producers send as plain messages.
 
 Every message is kept with what became of it: accepted, refused with a reason, or waiting for its
-deployment's first worker. None loops.
+deployment's first worker, or for a process that has the secret key. None loops.
 """
 
 from __future__ import annotations
@@ -16,7 +16,13 @@ import structlog
 from orchestrator import jobs
 from orchestrator.domain.canonical import JsonObject, digest, encode
 from orchestrator.domain.intake import IntakeMessage, IntakeState
-from orchestrator.errors import DeploymentNotReady, Invalid, OrchestratorError, Transient
+from orchestrator.errors import (
+    DeploymentNotReady,
+    Invalid,
+    OrchestratorError,
+    Transient,
+    UnreadableHere,
+)
 from orchestrator.ports import Ports
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.idempotency import IdempotencyKey
@@ -71,7 +77,7 @@ def take(ports: Ports, message: Message) -> IntakeMessage:
 
 
 def take_waiting(ports: Ports, limit: int) -> int:
-    """Try again the messages whose deployment is ready now; returns how many are settled.
+    """Try again the messages that can be carried out by now; returns how many are settled.
 
     Those whose deployment nobody has loaded keep nobody waiting.
     """
@@ -207,7 +213,7 @@ def _carry_out(ports: Ports, message: IntakeMessage) -> IntakeMessage:
         )
     except Transient:
         raise
-    except DeploymentNotReady as error:
+    except (DeploymentNotReady, UnreadableHere) as error:
         return replace(message, reason=error.message)
     except Exception as error:  # noqa: BLE001 - it is logged, and what raised it is kept
         return replace(message, state=IntakeState.REFUSED, reason=_reason(error))

@@ -20,7 +20,7 @@ from orchestrator.domain.mail_reply import (
     SenderProof,
     read_reply,
 )
-from orchestrator.errors import Sealed, TooLarge, Transient, Unreadable
+from orchestrator.errors import TooLarge, Transient, Unreadable, UnreadableHere
 from orchestrator.ports import Ports, SenderCheck, StoredResponse, Transaction
 from orchestrator.usecases.operations.mails import settle
 from orchestrator.usecases.reviews.answer_by_mail import answer_by_mail
@@ -107,19 +107,22 @@ def take_mail(ports: Ports, mail_id: str) -> None:
     """
     try:
         mail = ports.store.read(lambda tx: tx.mails.get(mail_id))
-    except Sealed as error:
-        log.warning("mail waits for its secret key", mail_id=mail_id, reason=error.message)
-        return
-    if mail is None or mail.state is not MailState.WAITING:
-        return
+        if mail is not None and mail.state is MailState.WAITING:
+            _take(ports, mail)
+    except UnreadableHere as error:
+        log.warning("mail waits for another process", mail_id=mail_id, reason=error.message)
+
+
+def _take(ports: Ports, mail: StoredMail) -> None:
+    """Raises Transient and UnreadableHere."""
     try:
         _carry_out(ports, mail)
-    except Transient:
+    except (Transient, UnreadableHere):
         raise
     except Unreadable as error:
         _settle(ports, mail.give_up(error.message))
     except Exception as error:
-        log.exception("mail failed unexpectedly", mail_id=mail_id)
+        log.exception("mail failed unexpectedly", mail_id=mail.id)
         _settle(ports, mail.give_up(f"It failed ({type(error).__name__}): the log says more."))
 
 

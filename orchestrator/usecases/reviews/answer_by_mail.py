@@ -14,7 +14,13 @@ from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import person_actor
 from orchestrator.domain.token import hash_of
-from orchestrator.errors import AlreadyAnswered, NotPending, OrchestratorError, Transient
+from orchestrator.errors import (
+    AlreadyAnswered,
+    NotPending,
+    OrchestratorError,
+    Transient,
+    UnreadableHere,
+)
 from orchestrator.ports import Ports, SenderCheck, Transaction
 from orchestrator.usecases.executions.locked_execution import lock_execution
 from orchestrator.usecases.operations.mails import settle
@@ -120,7 +126,7 @@ def _decide(ports: Ports, asked: _Asked, now: datetime) -> _Objection | None:
         late = _lateness(asked, now)
         if late is None:
             _respond(ports, asked, decision)
-    except Transient:
+    except (Transient, UnreadableHere):
         raise
     except (AlreadyAnswered, NotPending) as error:
         if _was_taken(_again(ports, asked), decision):
