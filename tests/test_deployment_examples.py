@@ -82,6 +82,12 @@ def test_what_a_service_is_told_are_settings(service: dict[str, Any]) -> None:
     assert ours <= SETTINGS
 
 
+def test_the_services_are_told_every_setting_that_is_not_the_composition_s_own() -> None:
+    own = {"HOST", "PORT", "CONCURRENCY", "LOG_FILE"}
+    told = SERVICES["sweep"]["environment"].keys()
+    assert told & SETTINGS == SETTINGS - {f"{PREFIX}{name}" for name in own}
+
+
 def test_the_image_is_built_from_all_that_the_wheel_is_made_of() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
