@@ -6,8 +6,14 @@ import importlib
 import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import partial
 
-from orchestrator.adapters.celery import BROKER_PATIENCE, CeleryJobs, make_celery
+from orchestrator.adapters.celery import (
+    BROKER_PATIENCE,
+    CeleryJobs,
+    make_celery,
+    write_something,
+)
 from orchestrator.adapters.circuit_breaker import CircuitBreaker
 from orchestrator.adapters.deployment_file import RunnerKind, load_deployments
 from orchestrator.adapters.http.guard import Guard
@@ -56,7 +62,10 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         require_writable(settings.data)
     crash_point = crash_point_from(os.environ)
     celery = make_celery(settings.resolved_broker_url, patience=BROKER_PATIENCE)
-    broker = CircuitBreaker(publish or CeleryJobs(celery, settings.time_limit_grace).publish)
+    broker = CircuitBreaker(
+        publish or CeleryJobs(celery, settings.time_limit_grace).publish,
+        look=partial(write_something, celery),
+    )
     return Ports(
         store=make_store(
             settings.resolved_database_url,

@@ -21,12 +21,16 @@ class CircuitBreaker:
 
     A job that fails opens it: a thread of its own tries this one until it goes out, and meanwhile
     every other one is refused at once. Jobs may come twice, so that this harms nothing, and only
-    publishing itself shows that the broker takes jobs. A forked child has no such thread, and so
-    begins with a closed one.
+    publishing itself shows that the broker takes jobs. Where nothing is wrong but this job's queue,
+    ``look`` shows that the broker takes writes, and the other jobs go on. A forked child has no
+    such thread, and so begins with a closed one.
     """
 
-    def __init__(self, publish: Callable[[Job], None], pause: float = PAUSE) -> None:
+    def __init__(
+        self, publish: Callable[[Job], None], look: Callable[[], None], pause: float = PAUSE
+    ) -> None:
         self._publish = publish
+        self._look = look
         self._pause = pause
         self._opening = threading.Lock()
         self._probe: threading.Thread | None = None
@@ -68,7 +72,17 @@ class CircuitBreaker:
             try:
                 self._publish(job)
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
-                log.debug("broker still does not answer", error=str(error))
+                if not self._takes_writes():
+                    continue
+                log.error("job cannot be published, others can", job=job.name, error=str(error))  # noqa: TRY400 - it says all
             else:
                 log.info("broker answers again")
-                return
+            return
+
+    def _takes_writes(self) -> bool:
+        try:
+            self._look()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+            log.debug("broker still does not answer", error=str(error))
+            return False
+        return True

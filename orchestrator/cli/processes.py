@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from pathlib import Path
 
 import structlog
 import typer
@@ -90,10 +91,10 @@ def sweep_for_ever(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    log_file = settings.log_file
     while not stop.is_set():
         try:
-            if settings.log_file is not None:
-                keep_bounded(settings.log_file)
+            log_file = bounded(log_file)
             swept = sweep(ports)
         except Exception:
             log.exception("sweep failed; it goes on")
@@ -101,3 +102,15 @@ def sweep_for_ever(settings: Settings) -> None:
             if swept != Swept():
                 log.info("swept", **{name: n for name, n in swept.counts().items() if n})
         stop.wait(SWEEP_EVERY)
+
+
+def bounded(log_file: Path | None) -> Path | None:
+    """Keep the log file bounded; None where that cannot be done, and from then on it grows."""
+    if log_file is None:
+        return None
+    try:
+        keep_bounded(log_file)
+    except OSError as error:
+        log.error("log file cannot be moved aside, it grows", file=str(log_file), error=str(error))  # noqa: TRY400 - the error says all
+        return None
+    return log_file

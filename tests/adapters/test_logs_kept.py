@@ -4,8 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from orchestrator.adapters import logs
+from orchestrator.cli import processes
 
 
 def fill(path: Path, text: str) -> None:
@@ -34,6 +36,20 @@ def test_what_processes_print_begins_anew(tmp_path: Path, monkeypatch: pytest.Mo
         logs.keep_bounded(tmp_path / "service.jsonl")
         file.write(b"y")
     assert printed.read_bytes() == b"y"
+
+
+def test_a_log_that_cannot_be_moved_aside_grows_and_holds_no_sweep_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "MOST_BYTES", 10)
+    newest = tmp_path / "service.jsonl"
+    fill(newest, "a")
+    fill(tmp_path / f"service.jsonl.{logs.KEPT_FILES - 1}", "b")
+    (tmp_path / f"service.jsonl.{logs.KEPT_FILES}").mkdir()
+    with capture_logs() as lines:
+        assert processes.bounded(newest) is None
+    assert [line["file"] for line in lines] == [str(newest)]
+    assert newest.exists()
 
 
 def test_two_that_keep_it_bounded_do_not_end_each_other(

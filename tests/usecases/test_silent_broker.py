@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,12 @@ from silent_broker import SilentDoor
 from sqlalchemy import update
 from world import World
 
-from orchestrator.adapters.celery import BROKER_PATIENCE, CeleryJobs, make_celery
+from orchestrator.adapters.celery import (
+    BROKER_PATIENCE,
+    CeleryJobs,
+    make_celery,
+    write_something,
+)
 from orchestrator.adapters.circuit_breaker import CircuitBreaker
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender
@@ -67,7 +73,8 @@ class Process:
     """A process of the service: a breaker of its own, on the same rows; what its callers tried."""
 
     def __init__(self, world: World, url: str) -> None:
-        celery = CeleryJobs(make_celery(url, patience=BROKER_PATIENCE))
+        app = make_celery(url, patience=BROKER_PATIENCE)
+        celery = CeleryJobs(app)
         self.tried: list[Job] = []
 
         self.has_ended = False
@@ -79,7 +86,7 @@ class Process:
                 self.tried.append(job)
             celery.publish(job)
 
-        self.breaker = CircuitBreaker(publish, pause=0.05)
+        self.breaker = CircuitBreaker(publish, partial(write_something, app), pause=0.05)
         url = world.ports.store._writer.url.render_as_string(hide_password=False)
         store = make_store(url, publish=self.breaker.publish, cipher=Cipher("a key"))
         self.ports = replace(world.ports, store=store, broker_answers=self.breaker.is_closed)
@@ -216,3 +223,17 @@ def test_a_webhook_that_nobody_was_woken_for_is_sent_when_the_broker_is_back(
     sweep(api.ports)
 
     assert queued(broker, WEBHOOKS, "endpoint_id") == [delivery.endpoint_id]
+
+
+def test_a_queue_that_takes_nothing_holds_no_other_up(
+    broker: Path, door: SilentDoor, process: Callable[[], Process]
+) -> None:
+    door.open()
+    service = process()
+    with Redis(unix_socket_path=str(broker)) as client:
+        client.set("gpu", "somebody's text")
+    with pytest.raises(ConnectionError):
+        service.breaker.publish(Job("orchestrator.run_task", "gpu", {}))
+    until(service.breaker.is_closed)
+    service.breaker.publish(Job("orchestrator.run_task", CREWS, {"task_run_id": "other"}))
+    assert queued(broker, CREWS, "task_run_id") == ["other"]
