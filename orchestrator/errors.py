@@ -48,7 +48,8 @@
     ├── CannotRestore             the service runs, or what is to be restored is no whole backup
     ├── AlreadyRunning            another process holds the data folder
     ├── AddressInUse              the API or Flower cannot listen where it should
-    └── BrokerFailed              the embedded broker does not start
+    ├── BrokerFailed              the embedded broker does not start
+    └── MailboxAway               the mailbox that replies come to cannot be read
 
 The docstring of an error is its default message. What each means over HTTP stands in
 ``orchestrator/api/common/errors.py``.
@@ -396,3 +397,7 @@ class AddressInUse(OrchestratorError):
 
     def __init__(self, host: str, port: int, why: str, option: str = "--port") -> None:
         super().__init__(f"Cannot listen on {host}:{port}: {why}. Choose another with {option}.")
+
+
+class MailboxAway(OrchestratorError):
+    """The mailbox that replies come to cannot be read."""

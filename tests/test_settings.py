@@ -61,6 +61,17 @@ def test_a_broker_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read.resolved_broker_url == "redis://host:6379/0"
 
 
+@pytest.mark.parametrize(
+    "named", [{"broker_url": "valkey://host:6379/0"}, {"database_url": "mysql://host/name"}]
+)
+def test_what_nothing_here_can_use_is_refused(
+    monkeypatch: pytest.MonkeyPatch, named: dict[str, str]
+) -> None:
+    (name,) = named
+    with pytest.raises(InvalidSettings, match=f"ORCHESTRATOR_{name.upper()}: .*begins with none"):
+        settings(monkeypatch, **named)
+
+
 def test_what_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     read = settings(monkeypatch, broker_url="", secret_key="", port="")
     assert (read.broker_url, read.secret_key, read.port) == (None, None, 8000)
@@ -108,10 +119,24 @@ def test_every_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["secret_key", "api_token", "webhook_secret", "database_url", "broker_url"]
+    ("name", "value"),
+    [
+        ("secret_key", "hunter2"),
+        ("api_token", "hunter2"),
+        ("webhook_secret", "hunter2"),
+        ("database_url", "postgresql://user:hunter2@host/name"),
+        ("broker_url", "redis://:hunter2@host"),
+    ],
 )
-def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    assert "hunter2" not in repr(settings(monkeypatch, **{name: "scheme://hunter2"}))
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    assert "hunter2" not in repr(settings(monkeypatch, **{name: value}))
+
+
+@pytest.mark.parametrize("name", ["database_url", "broker_url"])
+def test_a_url_that_is_refused_is_not_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        settings(monkeypatch, **{name: "scheme://:hunter2@host"})
+    assert "hunter2" not in refused.value.message
 
 
 def test_settings_cannot_be_changed() -> None:

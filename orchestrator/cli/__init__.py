@@ -71,6 +71,8 @@ def main() -> None:
             _fail_for_database(error)
         if _is_of(error, "requests", "RequestException"):
             _fail(f"The service cannot be reached: {_briefly(error)}")
+        if isinstance(error, OSError):
+            _fail(str(error))
         raise
 
 

@@ -174,7 +174,10 @@ def _utc(at: datetime | None) -> datetime | None:
 
 @contextmanager
 def _written(output: Path | None) -> Iterator[TextIO]:
-    """A new file that only its user may read, or standard output. Raises Invalid."""
+    """A new file that only its user may read, or standard output; half an export is no file.
+
+    Raises Invalid.
+    """
     if output is None:
         yield sys.stdout
         return
@@ -182,8 +185,12 @@ def _written(output: Path | None) -> Iterator[TextIO]:
         descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise Invalid(f"{output} is there already: name another file.") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-        yield stream
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            yield stream
+    except BaseException:
+        output.unlink(missing_ok=True)
+        raise
 
 
 COLUMNS = (

@@ -137,7 +137,10 @@ def _database(settings: Settings) -> Finding:
         mend = f"{start}, or correct ORCHESTRATOR_DATABASE_URL"
         why = " ".join(str(error).split())[:200]
         return Finding("database", f"cannot be read: {why}", mend)
-    if found != needed:
+    except OrchestratorError as error:
+        return Finding("database", error.message, "Then restart every process")
+    newer = not migrate.is_known(found)
+    if found != needed and not newer:
         says = f"is at revision {found or 'none'}, this version needs {needed}"
         return Finding("database", says, "Run: orchestrator migrate")
     try:
@@ -149,7 +152,8 @@ def _database(settings: Settings) -> Finding:
     if lacks_write_ahead_log(url):
         says = "SQLite keeps no write-ahead log there: whoever reads and whoever writes must wait"
         return Finding("database", says, "Keep it on a disk of this machine, or use PostgreSQL")
-    return Finding("database", f"is at revision {found}")
+    says = f"is at revision {found}"
+    return Finding("database", f"{says}, of a newer version than this one" if newer else says)
 
 
 def _inside(settings: Settings) -> Iterator[Finding]:

@@ -89,6 +89,10 @@ class Intake(Protocol):
         """Empty the bodies of the messages that an execution came from or was answered by."""
         ...
 
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete messages that came before then and were refused; returns how many."""
+        ...
+
     def backlog(self) -> tuple[Waiting, ...]:
         """The messages that wait for their deployment, by its name."""
         ...

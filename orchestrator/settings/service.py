@@ -38,6 +38,24 @@ def _without_end_slash(value: object) -> object:
     return value.rstrip("/") if isinstance(value, str) else value
 
 
+def _scheme_among(*known: str) -> BeforeValidator:
+    """Refuse a URL that nothing here can use: said at the start, not by whoever connects."""
+
+    def check(value: object) -> object:
+        if isinstance(value, str) and value.partition("://")[0] not in known:
+            raise ValueError(f"it begins with none of: {', '.join(f'{each}://' for each in known)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+BrokerUrl = Annotated[
+    str,
+    _scheme_among("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "memory"),
+]
+DatabaseUrl = Annotated[
+    str, _scheme_among("sqlite", "postgresql", "postgresql+psycopg", "postgres")
+]
 Networks = Annotated[
     tuple[Annotated[Network, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(_parts)
 ]
@@ -68,7 +86,7 @@ class ServiceSettings(BaseSettings):
         default=Path("config/deployments.toml"),
         description="The file that declares the deployments.",
     )
-    database_url: str | None = Field(
+    database_url: DatabaseUrl | None = Field(
         default=None,
         repr=False,
         description="SQLAlchemy URL of the database, SQLite or PostgreSQL. "
@@ -90,11 +108,11 @@ class ServiceSettings(BaseSettings):
         default=5.0,
         description="Seconds that a thread waits while all connections of its process are in use.",
     )
-    broker_url: str | None = Field(
+    broker_url: BrokerUrl | None = Field(
         default=None,
         repr=False,
-        description="Celery URL of the broker, Redis, Valkey or RabbitMQ. "
-        "Without it: the embedded Valkey that `orchestrator up` starts.",
+        description="Celery URL of the broker: redis://… for Redis and Valkey, amqp://… for "
+        "RabbitMQ. Without it: the embedded Valkey that `orchestrator up` starts.",
     )
     secret_key: SecretStr | None = Field(
         default=None,

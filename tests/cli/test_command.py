@@ -33,6 +33,12 @@ def test_a_database_without_tables_is_one_line(command: Command) -> None:
     assert last.startswith("orchestrator: The database cannot be used")
 
 
+def test_a_file_that_is_not_there_is_one_line() -> None:
+    ended = run("audit", "verify", "--file", "no/such/file")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "No such file or directory: 'no/such/file'" in ended.stderr
+
+
 def test_the_shell_completes_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_ORCHESTRATOR_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "orchestrator rev")

@@ -116,6 +116,25 @@ def test_work_that_nobody_takes(world: World, later: Callable[[float], None]) ->
     assert "1 task runs of crew wait" in wrong(world)["backlog"].says
 
 
+def test_work_that_a_limit_of_its_deployment_holds_back_is_not_wrong(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_world("write", max_running=1)
+    for _ in range(2):
+        world.kickoff()
+    found: list[Finding] = []
+
+    def look() -> None:
+        later(31)
+        found.extend(each for each in examine(world.ports) if each.check == "backlog")
+
+    world.runner.before_answering = look
+    world.run(world.jobs.pop(0))
+    (waits,) = found
+    assert "max_running = 1 are at work" in waits.says
+    assert not waits.is_wrong
+
+
 def test_a_task_that_keeps_failing(world: World) -> None:
     world.runner.behaviour = PermissionError("401: invalid API key")
     execution_id = world.halted()

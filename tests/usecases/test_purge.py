@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 from post import MoodyReceiver, Post
 from world import World
@@ -10,6 +11,7 @@ from world import World
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.domain.output import Output
+from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.purge import purge
 
 
@@ -117,6 +119,19 @@ def test_what_people_said_is_purged_and_a_digest_stays_that_nobody_can_guess(
     assert "private words" not in left
     assert "feedback_digest" in left
     assert digest("private words") not in left
+
+
+def test_a_message_that_was_refused_is_deleted_once_it_is_old(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_world("write?")
+    world.ports = replace(world.ports, keep_finished=timedelta(days=30))
+    refused = take(world.ports, Message(str(uuid4()), "orchestrator.kickoff", {"v": 2}))
+    assert purge(world.ports) == 0
+
+    later(31 * 86_400)
+    assert purge(world.ports) == 1
+    assert world.ports.store.read(lambda tx: tx.intake.get(refused.id)) is None
 
 
 def everything_about(world: World, execution_id: str) -> str:

@@ -14,7 +14,7 @@ from imap_tools.consts import MailMessageFlags
 from imap_tools.errors import ImapToolsError
 
 from orchestrator.domain.inbound_mail import LARGEST_MAIL
-from orchestrator.errors import Transient
+from orchestrator.errors import MailboxAway, Transient
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ _SILENCE = 60
 _POLLS_EVERY = 30.0
 """Seconds between two looks at the mailbox: what a push would tell, a look finds as well."""
 
-_AWAY = (OSError, IMAP4.error, ImapToolsError, Transient)
+_AWAY = (OSError, IMAP4.error, ImapToolsError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +74,28 @@ class Mailbox:
         while not stop.is_set():
             try:
                 self.fetch()
-            except _AWAY as error:
+            except (MailboxAway, Transient) as error:
                 log.warning("mailbox not read", host=self._account.host, error=_said(error))
             stop.wait(_POLLS_EVERY)
 
     def fetch(self) -> int:
         """Keep every unseen mail, and only then mark or move it; returns how many there were.
 
-        A crash between the two has it come again, which changes nothing. Raises OSError and what
-        imaplib and imap_tools raise, and Transient.
+        A crash between the two has it come again, which changes nothing. Raises MailboxAway, and
+        Transient where a mail could not be kept.
         """
         try:
             with self._open() as box:
                 uids = box.uids("UNSEEN")
                 for uid in uids:
                     self._keep_one(box, uid)
-        except _AWAY as error:
+        except Transient as error:
             self._tell(_said(error))
             raise
+        except _AWAY as error:
+            self._tell(_said(error))
+            message = f"The mailbox {self._account.name} cannot be read: {_said(error)}"
+            raise MailboxAway(message) from error
         self._tell(None)
         return len(uids)
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import URL, inspect, make_url
 
 from orchestrator.adapters.sql import migrate
@@ -108,17 +107,33 @@ def _copy(database: Path, draft: Path) -> None:
 
 def _require_whole(file: Path) -> None:
     """Raise what is wrong with a copy."""
-    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as copy:
+    with _untouched(file) as copy:
         (found,) = copy.execute("PRAGMA integrity_check(1)").fetchone()
     if found != "ok":
         raise sqlite3.DatabaseError(f"the copy is damaged ({found})")
+
+
+def _revision_in(file: Path) -> str | None:
+    """The revision of a backup, None for a file that is none of ours."""
+    with _untouched(file) as copy:
+        if not copy.execute(
+            "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
+        ).fetchone():
+            return None
+        (revision,) = copy.execute("SELECT version_num FROM alembic_version").fetchone() or (None,)
+    return revision
+
+
+def _untouched(file: Path) -> closing[sqlite3.Connection]:
+    """Open a backup to read it: its bytes stay as they are, and it may be read-only."""
+    return closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True))
 
 
 def _restore_sqlite(database: Path, file: Path) -> Path | None:
     if database.exists() and file.samefile(database):
         raise CannotRestore(f"{file} is the database itself")
     _require_whole(file)
-    _require_known(migrate.current(f"sqlite:///{file}"), file)
+    _require_known(_revision_in(file), file)
     aside = database.with_name(f"{database.name}.before-restore")
     _require_unused(database)
     with _draft(database) as draft:
@@ -154,10 +169,7 @@ def _require_known(revision: str | None, file: Path) -> None:
     """Raise CannotRestore for a backup that is none of ours, or of a newer version."""
     if revision is None:
         raise CannotRestore(f"{file} is no backup of Crew Orchestrator")
-    known = {
-        each.revision for each in ScriptDirectory.from_config(migrate.config()).walk_revisions()
-    }
-    if revision not in known:
+    if not migrate.is_known(revision):
         raise CannotRestore(
             f"{file} is at revision {revision}, which this version does not know: restore it with "
             "the version that wrote it, or a newer one"

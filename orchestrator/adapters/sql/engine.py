@@ -15,6 +15,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from orchestrator.adapters.sql.limits import ConnectionLimits
 from orchestrator.adapters.sql.prepared import run_on_cursor, run_plain
 from orchestrator.adapters.sql.write_lock import PATIENCE, SqliteConnection, WriteLock, begin_read
+from orchestrator.errors import InvalidSettings
 
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}",  # first: the next one may have to wait
@@ -40,7 +41,7 @@ def make_engine(
 
     ``limits`` are PostgreSQL's; without them a statement may take as long as it likes, as those of
     migrations do. ``foreign_keys`` False is for migrations: SQLite rebuilds tables by dropping
-    them, and a drop would cascade.
+    them, and a drop would cascade. Raises InvalidSettings where PostgreSQL's driver is missing.
     """
     target = _with_driver(make_url(url))
     engine = _sqlite(target, foreign_keys) if _is_sqlite(target) else _postgres(target, limits)
@@ -93,9 +94,9 @@ def _is_sqlite(url: URL) -> bool:
 def _postgres(url: URL, limits: ConnectionLimits | None) -> Engine:
     usual = {"pool_size": 5, "max_overflow": 10}
     if limits is None:
-        return _asking_the_idle(create_engine(url, **usual))
+        return _asking_the_idle(_created(url, **usual))
     engine = _asking_the_idle(
-        create_engine(url, **usual, pool_timeout=limits.pool, connect_args=limits.connect_args())
+        _created(url, **usual, pool_timeout=limits.pool, connect_args=limits.connect_args())
     )
 
     @event.listens_for(engine, "do_connect")
@@ -127,6 +128,17 @@ def _postgres(url: URL, limits: ConnectionLimits | None) -> Engine:
             context.is_disconnect = True
 
     return engine
+
+
+def _created(url: URL, **options: Any) -> Engine:
+    """Raises InvalidSettings where the driver is not installed."""
+    try:
+        return create_engine(url, **options)
+    except ModuleNotFoundError as error:
+        raise InvalidSettings(
+            f"The database is PostgreSQL, and {error.name} is not installed: install "
+            "crew-orchestrator[postgres]"
+        ) from error
 
 
 def _asking_the_idle(engine: Engine) -> Engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.rows import MOST, Rows, selecting, upsert, values_of
@@ -75,3 +75,9 @@ class SqlIntake:
         """Empty the bodies of the messages that an execution came from or was answered by."""
         its = intake_messages.c.execution_id == execution_id
         self._connection.execute(update(intake_messages).where(its).values(body={}))
+
+    def forget(self, before: datetime, limit: int) -> int:
+        """Delete messages that came before then and were refused; returns how many."""
+        old = select(_c.id).where(_c.state == IntakeState.REFUSED, _c.received_at < before)
+        some = old.order_by(_c.received_at).limit(limit)
+        return self._connection.execute(delete(intake_messages).where(_c.id.in_(some))).rowcount

@@ -9,10 +9,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, func, select, text
 
 from orchestrator.adapters.sql.engine import make_engine, reading
 from orchestrator.adapters.sql.repetition import repeat
+from orchestrator.errors import Invalid
 
 _SCRIPTS = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 0x63726577
@@ -20,13 +22,30 @@ _ADVISORY_LOCK = 0x63726577
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Upgrade the database; does nothing where it is up to date. Several may call at once."""
-    _alone(url, lambda connection: command.upgrade(config(connection), revision))
+    """Upgrade the database; does nothing where it is up to date, or a newer version upgraded it.
+
+    Several may call at once. Raises Invalid for a revision that there is not.
+    """
+
+    def work(connection: Connection) -> None:
+        if is_known(MigrationContext.configure(connection).get_current_revision()):
+            command.upgrade(config(connection), revision)
+
+    _alone(url, work)
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Take the schema back to a revision, ``base`` for an empty database."""
+    """Take the schema back to a revision, ``base`` for an empty database.
+
+    Raises Invalid for a revision that there is not, and where only a newer version can do that.
+    """
     _alone(url, lambda connection: command.downgrade(config(connection), revision))
+
+
+def is_known(revision: str | None) -> bool:
+    """Whether this version has that revision; newer versions have others as well."""
+    scripts = ScriptDirectory.from_config(config()).walk_revisions()
+    return revision is None or revision in {each.revision for each in scripts}
 
 
 def current(url: str) -> str | None:
@@ -69,6 +88,8 @@ def _alone(url: str, work: Callable[[Connection], None]) -> None:
 
     try:
         repeat(locked)
+    except CommandError as error:
+        raise Invalid(f"The schema was not changed: {error}") from error
     finally:
         engine.dispose()
 

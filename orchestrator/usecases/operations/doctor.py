@@ -14,6 +14,7 @@ from orchestrator.errors import Unreadable, WrittenByNewer
 from orchestrator.jobs import MAIL, NOT_FOR_CREWS
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
+from orchestrator.usecases.executions.publishing import room_for
 from orchestrator.usecases.operations.doctor_mails import mails
 from orchestrator.usecases.operations.finding import (
     MOST_COUNTED,
@@ -210,8 +211,14 @@ def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
         says = f"{waiting.count} task runs of {waiting.deployment} wait, one since {seconds:.0f} s"
         is_long = now - waiting.since > WAITS_TOO_LONG
         late = is_long and waiting.count > stuck[waiting.deployment]
-        queue = settings_of(ports, tx, waiting.deployment).queue
-        mend = f"Start more workers on the queue {queue}, and see that `orchestrator sweep` runs"
+        settings = settings_of(ports, tx, waiting.deployment)
+        if settings.max_running is not None and not room_for(ports, tx, waiting.deployment):
+            yield Finding("backlog", f"{says}: max_running = {settings.max_running} are at work")
+            continue
+        mend = (
+            f"Start more workers on the queue {settings.queue}, "
+            "and see that `orchestrator sweep` runs"
+        )
         yield Finding("backlog", says, mend if late else None)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 
 from orchestrator.errors import Transient
@@ -11,12 +13,12 @@ log = structlog.get_logger()
 
 EXECUTIONS_AT_A_TIME = 20
 DELIVERIES_AT_A_TIME = 200
-MAILS_AT_A_TIME = 200
+UNANSWERED_AT_A_TIME = 200
 """Small batches: nobody waits for a purge."""
 
 
 def purge(ports: Ports) -> int:
-    """Purge a few executions; returns how many deliveries, mails and executions were seen to.
+    """Purge a few executions, and what came in and led to none; returns how many rows that were.
 
     What stays is the execution itself with its inputs, and its timeline, which has digests in place
     of what people said. Deliveries that are still open keep all of an execution's. Does nothing
@@ -26,8 +28,14 @@ def purge(ports: Ports) -> int:
         return 0
     keep = ports.keep_finished
     old = ports.store.read(lambda tx: tx.executions.to_purge(tx.now() - keep, EXECUTIONS_AT_A_TIME))
-    gone = ports.store.transact(lambda tx: tx.mails.forget(tx.now() - keep, MAILS_AT_A_TIME))
+    gone = ports.store.transact(lambda tx: _forget(tx, tx.now() - keep))
     return gone + sum(_try_to_purge(ports, execution_id) for execution_id in old)
+
+
+def _forget(tx: Transaction, before: datetime) -> int:
+    """Delete mails and messages that decided and began nothing."""
+    mails = tx.mails.forget(before, UNANSWERED_AT_A_TIME)
+    return mails + tx.intake.forget(before, UNANSWERED_AT_A_TIME)
 
 
 def _try_to_purge(ports: Ports, execution_id: str) -> int:

@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from imap_tools.errors import ImapToolsError
 from processes import free_port, until_it_works
 
 from orchestrator.adapters.inbound_mail.mailbox import Account, Mailbox
 from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.domain.inbound_mail import LARGEST_MAIL
-from orchestrator.errors import DatabaseAway
+from orchestrator.errors import DatabaseAway, MailboxAway
 
 pytestmark = pytest.mark.processes
 
@@ -143,7 +142,7 @@ def test_what_keeps_a_mailbox_from_being_read_is_told(
     told: list[str | None] = []
     mailbox = Mailbox(replace(account, **changed), lambda _raw: None, told.append)
     assert says in str(mailbox.check())
-    with pytest.raises((OSError, ImapToolsError)):
+    with pytest.raises(MailboxAway, match=says):
         mailbox.fetch()
     (said,) = told
     assert said

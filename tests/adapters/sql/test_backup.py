@@ -160,6 +160,14 @@ def test_a_restore_waits_for_nobody_who_has_the_database_open(
     assert aside.exists()
 
 
+def test_a_restore_leaves_the_backup_as_it_was(sqlite_database: str, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    back_up(sqlite_database, file)
+    before = file.read_bytes()
+    restore(sqlite_database, file)
+    assert file.read_bytes() == before
+
+
 def test_no_backup_of_ours_is_restored(sqlite_database: str, tmp_path: Path) -> None:
     before = Path(sqlite_database.removeprefix("sqlite:///")).read_bytes()
     nonsense, foreign, newer = (tmp_path / name for name in ("nonsense", "foreign", "newer"))

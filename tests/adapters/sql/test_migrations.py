@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
 
 from orchestrator.adapters.sql import migrate
 from orchestrator.adapters.sql.engine import make_engine
 from orchestrator.adapters.sql.schema import metadata
+from orchestrator.errors import Invalid
 
 
 @pytest.fixture
@@ -70,6 +71,23 @@ def test_an_upgrade_of_what_is_up_to_date_does_nothing(bare_database: str) -> No
     migrate.upgrade(bare_database)
 
     assert migrate.current(bare_database) == migrate.head()
+
+
+def test_what_a_newer_version_upgraded_is_left_as_it_is(bare_database: str, engine: Engine) -> None:
+    migrate.upgrade(bare_database)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    migrate.upgrade(bare_database)
+
+    assert migrate.current(bare_database) == "9999"
+    with pytest.raises(Invalid, match="9999"):
+        migrate.downgrade(bare_database, "0030")
+
+
+def test_a_revision_that_there_is_not_is_named(bare_database: str) -> None:
+    with pytest.raises(Invalid, match="nonsense"):
+        migrate.upgrade(bare_database, "nonsense")
 
 
 def test_several_may_upgrade_at_once(bare_database: str, race: Callable[..., list[None]]) -> None:
