@@ -49,7 +49,8 @@
     ├── AlreadyRunning            another process holds the data folder
     ├── AddressInUse              the API or Flower cannot listen where it should
     ├── BrokerFailed              the embedded broker does not start
-    └── MailboxAway               the mailbox that replies come to cannot be read
+    ├── MailboxAway               the mailbox that replies come to cannot be read
+    └── CannotLookUp              the DNS does not answer
 
 The docstring of an error is its default message. What each means over HTTP stands in
 ``orchestrator/api/common/errors.py``.
@@ -58,7 +59,7 @@ The docstring of an error is its default message. What each means over HTTP stan
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 FOREIGN = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError)
@@ -69,6 +70,20 @@ What else users' code raises, the runners turn into TaskFailed.
 
 LONGEST_CAUSE = 500
 """Characters of a foreign error that are told."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what led to it, the latest first; such chains can be circles."""
+    met: set[int] = set()
+    while error is not None and id(error) not in met:
+        yield error
+        met.add(id(error))
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+def timed_out(error: BaseException) -> bool:
+    """Whether time ran out, at whatever stage."""
+    return any(isinstance(each, TimeoutError) for each in causes(error))
 
 
 def cause(error: BaseException) -> str:

@@ -102,7 +102,7 @@ async def _serve(places: Sequence[Listening], domain: str, keep: Keep) -> None:
         except OSError as error:
             why = error.strerror or str(error)
             raise AddressInUse(place.host, place.port, why, option) from error
-        log.info("takes mails", host=place.host, port=place.port, lmtp=place.is_lmtp)
+        log.info("mail server listens", host=place.host, port=place.port, lmtp=place.is_lmtp)
     await stop.wait()
     for server in servers:
         server.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -122,7 +122,7 @@ class Execution:
     result: str | None = None
     sequence: int = 0
     checkpoints: int = 0
-    batch: str | None = field(default=None)
+    batch: str | None = None
     purged_at: datetime | None = None
     forked_from: str | None = None
     forked_at: int | None = None

@@ -13,6 +13,9 @@ RENEWAL = timedelta(seconds=10)
 LIVES_WITHIN = timedelta(seconds=25)
 """A worker process that gave no sign for that long is dead: two of its signs are missing."""
 
+SHOWN_WITHIN = timedelta(seconds=45)
+"""People are told later that it is gone: on a busy machine signs come late."""
+
 HEARTBEAT = timedelta(seconds=3)
 """How often the sweeps see whether the database takes a write."""
 

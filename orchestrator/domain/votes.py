@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from orchestrator.domain.question import QuestionKind
@@ -19,15 +19,13 @@ class Verdict:
     """What a review is answered with: one of ``approved`` and ``outcome``, or ``words`` alone.
 
     ``words`` are those of all votes, with who said them where several said something. Where all
-    have voted and too few agree it is ``undecided``, and answers nothing. ``by`` are the addresses
-    of those who voted, in the order in which they did.
+    have voted and too few agree it is ``undecided``, and answers nothing.
     """
 
     approved: bool | None = None
     outcome: str | None = None
     words: str = ""
     undecided: bool = False
-    by: tuple[str, ...] = ()
 
 
 def tally(terms: Terms, recipients: Sequence[Recipient], kind: QuestionKind) -> Verdict | None:
@@ -53,13 +51,7 @@ def tally(terms: Terms, recipients: Sequence[Recipient], kind: QuestionKind) -> 
         if any(each.is_asked for each in recipients):
             return None
         decided = Verdict(undecided=True)
-    return Verdict(
-        decided.approved,
-        decided.outcome,
-        together(votes),
-        decided.undecided,
-        tuple(vote.address for vote in votes),
-    )
+    return replace(decided, words=together(votes))
 
 
 def _judged(votes: Sequence[Recipient], wanted: int) -> Verdict | None:

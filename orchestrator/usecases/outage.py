@@ -32,7 +32,9 @@ def retry_through_outage(work: Callable[[], T], pause: Callable[[float], None] =
         try:
             return work()
         except Transient as error:
-            log.warning("trying again", after=seconds, error=str(error.__cause__ or error))
+            log.warning(
+                "database is away, trying again", after=seconds, error=str(error.__cause__ or error)
+            )
         pause(seconds)
     return work()
 

@@ -25,7 +25,6 @@ _MOST_HEADERS = 1000
 _LONGEST_MESSAGE_ID = 500
 
 _ADDRESSED = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-forwarded-to")
-_ONCE = ("from", "return-path", "message-id")
 
 _NOT_FOR_TEXT = frozenset({"idna", "punycode", "undefined", "unicode_escape", "raw_unicode_escape"})
 """Codecs that are no charset of mail, and of which some take time that grows with the square."""

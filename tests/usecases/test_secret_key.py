@@ -177,7 +177,7 @@ def test_it_is_said_at_the_start_and_by_the_doctor(post: Post, a_restart_with: R
     assert sealed_warning(post.ports) is None
     a_restart_with(WRONG)
 
-    assert "1 webhook URLs, signing secrets" in str(sealed_warning(post.ports))
+    assert "1 encrypted rows cannot be decrypted" in str(sealed_warning(post.ports))
     (finding,) = (each for each in examine(post.ports) if each.check == "secret key")
     assert "Put the key" in str(finding.mend)
 
@@ -249,7 +249,7 @@ def test_a_run_whose_calls_another_key_encrypted_is_left_to_who_has_it(
     with capture_logs() as lines:
         world.work()
 
-    (told,) = (each for each in lines if each["event"] == "wrong secret key")
+    (told,) = (each for each in lines if each["event"] == "task waits for its secret key")
     assert (told["task_run_id"], told["log_level"]) == (before.id, "error")
     assert "ORCHESTRATOR_SECRET_KEY" in told["reason"]
     again_at = world.ports.clock.now() + FIRST_PUBLISH_AGAIN

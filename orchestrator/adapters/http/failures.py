@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
 from http.client import HTTPException, RemoteDisconnected
 
 from orchestrator.adapters.http.budget import ResponseTooLong
+from orchestrator.errors import causes
 
 # In the order in which they are looked for: an error has several causes, and some are special cases
 # of others.
@@ -24,27 +24,16 @@ _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
 
 def sentence(error: Exception) -> str:
     """What happened, for whoever reads why a delivery failed; time-outs are told by the sender."""
-    causes = tuple(_causes(error))
-    for cause in causes:
+    met = tuple(causes(error))
+    for cause in met:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"certificate not accepted: {cause.verify_message}"
     for kind, words in _SENTENCES:
-        if any(isinstance(cause, kind) for cause in causes):
+        if any(isinstance(cause, kind) for cause in met):
             return words
-    return _in_the_systems_words(causes)
+    return _in_the_systems_words(met)
 
 
-def timed_out(error: Exception) -> bool:
-    """Whether time ran out, at whatever stage."""
-    return any(isinstance(cause, TimeoutError) for cause in _causes(error))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error:
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-
-
-def _in_the_systems_words(causes: tuple[BaseException, ...]) -> str:
-    words = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+def _in_the_systems_words(met: tuple[BaseException, ...]) -> str:
+    words = [cause.strerror for cause in met if isinstance(cause, OSError) and cause.strerror]
     return words[-1].lower() if words else "the request failed"

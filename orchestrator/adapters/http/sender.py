@@ -14,12 +14,12 @@ from urllib3.exceptions import HTTPError
 
 from orchestrator.adapters.http.budget import exchange
 from orchestrator.adapters.http.connections import GuardedAdapter, trusting
-from orchestrator.adapters.http.failures import sentence, timed_out
+from orchestrator.adapters.http.failures import sentence
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.headers import authorization, check_header_value
 from orchestrator.adapters.http.response import read_text, redirect, retry_after
 from orchestrator.domain.delivery import Authentication, SendResult
-from orchestrator.errors import BlockedAddress, Invalid
+from orchestrator.errors import BlockedAddress, Invalid, timed_out
 
 HEADERS_AT_MOST = 64 * 1024
 

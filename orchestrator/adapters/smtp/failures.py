@@ -5,7 +5,8 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
+
+from orchestrator.errors import causes
 
 
 class SaysTooMuch(OSError):
@@ -25,25 +26,14 @@ _SENTENCES: tuple[tuple[type[BaseException], str], ...] = (
 
 def sentence(error: BaseException) -> str:
     """What happened, for whoever reads why a mail did not go out; time-outs are told apart."""
-    causes = tuple(_causes(error))
-    for cause in causes:
+    met = tuple(causes(error))
+    for cause in met:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"the mail server's certificate is not accepted: {cause.verify_message}"
     for kind, words in _SENTENCES:
-        if any(isinstance(cause, kind) for cause in causes):
+        if any(isinstance(cause, kind) for cause in met):
             return words
-    if any(isinstance(cause, smtplib.SMTPServerDisconnected) for cause in causes):
+    if any(isinstance(cause, smtplib.SMTPServerDisconnected) for cause in met):
         return "the mail server broke the connection off"
-    told = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    told = [cause.strerror for cause in met if isinstance(cause, OSError) and cause.strerror]
     return told[-1].lower() if told else "the mail server says what none says"
-
-
-def timed_out(error: BaseException) -> bool:
-    """Whether time ran out, at whatever stage."""
-    return any(isinstance(cause, TimeoutError) for cause in _causes(error))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error:
-        yield error
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -16,7 +16,7 @@ from time import monotonic
 from jinja2 import TemplateError
 
 from orchestrator.adapters.smtp.conversation import Conversation
-from orchestrator.adapters.smtp.failures import sentence, timed_out
+from orchestrator.adapters.smtp.failures import sentence
 from orchestrator.adapters.smtp.message import (
     POLICY,
     Envelope,
@@ -31,7 +31,7 @@ from orchestrator.domain.canonical import JsonObject, decode
 from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.domain.person import address_of
 from orchestrator.domain.transport import mail_address
-from orchestrator.errors import BlockedAddress, Invalid
+from orchestrator.errors import BlockedAddress, Invalid, timed_out
 from orchestrator.settings.mail import Relay
 from orchestrator.wire.shown import one_line
 

@@ -147,7 +147,7 @@ class SqlDeliveries:
         return tuple(map(self._opened, found))
 
     def attempts(self, delivery_id: str) -> tuple[DeliveryAttempt, ...]:
-        """Every HTTP try of a delivery, in order."""
+        """Every attempt of a delivery, in order."""
         query = self._attempts.select().where(delivery_attempts.c.delivery_id == delivery_id)
         return self._attempts.all(query.order_by(delivery_attempts.c.id))
 

@@ -60,7 +60,7 @@ def repeat(work: Callable[[], T]) -> T:
     except (DBAPIError, NoConnectionFree) as error:
         if not is_away(error):
             raise
-        log.warning("database_away", error=str(getattr(error, "orig", error)))
+        log.warning("database is away", error=str(getattr(error, "orig", error)))
         raise DatabaseAway from error
 
 

@@ -180,7 +180,7 @@ class SqlStore:
         try:
             self._publish(job)
         except OSError as error:
-            log.warning("job_not_published", job=job.name, error=str(error), **job.arguments)
+            log.warning("job was not published", job=job.name, error=str(error), **job.arguments)
             return False
         return True
 

@@ -16,7 +16,6 @@ def framed(
     template: str,
     ports: Ports,
     signed: SignedIn,
-    status: int = HTTPStatus.OK,
     **shown: Any,
 ) -> Response:
     """Render a page with its frame: who it is, the key of its forms, what they may narrow it to."""
@@ -28,4 +27,4 @@ def framed(
         "manages": signed.manages,
         "deployments": names,
     }
-    return page(template, status, HEADERS_OF_FORMS, **frame, **shown)
+    return page(template, HTTPStatus.OK, HEADERS_OF_FORMS, **frame, **shown)

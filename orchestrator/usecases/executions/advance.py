@@ -1,7 +1,7 @@
 """Advance an execution: what follows a task's end, whether committed, under review or failed.
 
-Shared by the verbs that lead here (a task ran, a person answered, a lease lapsed …). Everything
-happens in the transaction of the locked.
+Called by every use case that can move an execution on: a task ran, a person answered, a lease
+lapsed. It works on the caller's LockedExecution, inside the caller's transaction.
 """
 
 from __future__ import annotations

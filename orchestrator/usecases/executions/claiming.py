@@ -187,7 +187,7 @@ def _leave(
             put_off(locked, run, retry.FIRST_PUBLISH_AGAIN)
 
     ports.store.transact(decide)
-    log.error("wrong secret key", task_run_id=task_run_id, reason=error.message)
+    log.error("task waits for its secret key", task_run_id=task_run_id, reason=error.message)
 
 
 def _is_due(locked: LockedExecution, run: TaskRun) -> bool:

@@ -41,5 +41,7 @@ def fail_attempt(
     try:
         return retry_through_outage(lambda: ports.store.transact(decide))
     except ClaimLost:
-        log.info("failure of a lost claim", task_run_id=claimed.id, claim_no=claimed.claim_no)
+        log.info(
+            "failure ignored: claim was lost", task_run_id=claimed.id, claim_no=claimed.claim_no
+        )
         return None

@@ -245,7 +245,7 @@ class LockedExecution:
         return entries
 
     def close(self) -> Execution:
-        """Write the execution, the timeline and the deliveries. The last thing done to a locked."""
+        """Write the execution, the timeline and the deliveries. Call it last."""
         entries = self.chain()
         if self.execution != self._loaded:
             self.execution = self.tx.executions.save(self._loaded, self.execution)
@@ -271,7 +271,7 @@ def runs_flow(tx: Transaction, execution_id: str) -> bool:
 def lock_execution(
     ports: Ports, tx: Transaction, execution_id: str, actor: str, scope: Scope = EVERYWHERE
 ) -> LockedExecution:
-    """Lock an execution and open its locked.
+    """Lock an execution's row and load it.
 
     Raises UnknownExecution when there is none with that id, or it may not be seen, and NotEntitled.
     """

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 
+from orchestrator.domain import retry
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.figures import OpenExecutions
 from orchestrator.domain.policy_faults import faults_against
@@ -22,15 +23,17 @@ from orchestrator.usecases.operations.finding import (
     WAITS_TOO_LONG,
     Finding,
 )
-from orchestrator.usecases.operations.health import SEEN_WITHIN
 from orchestrator.usecases.operations.manifests import Described, described
-from orchestrator.usecases.operations.secret_key import LOOKED_AT, MEND
+from orchestrator.usecases.operations.secret_key import LOOKED_AT, MEND, cannot_be_decrypted
 
 CLOCKS_MAY_DIFFER_BY = timedelta(seconds=5)
 """Only signatures of webhooks carry a machine's own time; receivers refuse what is minutes off."""
 
 NO_SWEEP_AFTER = timedelta(seconds=15)
 """A sweep writes its heartbeat every three seconds."""
+
+MOST_ENDPOINTS = 500
+"""How many of the endpoints are looked at, those that fail first."""
 
 SHOWN = 5
 """How many troubled task runs are named."""
@@ -77,7 +80,7 @@ def _clock(ports: Ports, tx: Transaction) -> Iterator[Finding]:
 
 
 def _clocks_of_workers(_: Ports, tx: Transaction) -> Iterator[Finding]:
-    for name, ahead in tx.workers.clocks(SEEN_WITHIN).items():
+    for name, ahead in tx.workers.clocks(retry.SHOWN_WITHIN).items():
         if abs(ahead) > CLOCKS_MAY_DIFFER_BY:
             side = "ahead of" if ahead > timedelta() else "behind"
             says = f"{name} is {abs(ahead).total_seconds():.0f} s {side} the database"
@@ -87,7 +90,7 @@ def _clocks_of_workers(_: Ports, tx: Transaction) -> Iterator[Finding]:
 def _workers(ports: Ports, tx: Transaction) -> Iterator[Finding]:
     unused = set() if ports.mail else {MAIL}
     for queue in (*ports.deployments.queues(), *sorted(NOT_FOR_CREWS - unused)):
-        workers = tx.workers.consuming(queue, SEEN_WITHIN)
+        workers = tx.workers.consuming(queue, retry.SHOWN_WITHIN)
         if workers:
             yield Finding("workers", f"{queue}: {', '.join(workers)}")
             continue
@@ -137,7 +140,7 @@ def _unassigned(_: Ports, tx: Transaction) -> Iterator[Finding]:
 
 def _webhooks(_: Ports, tx: Transaction) -> Iterator[Finding]:
     now = tx.now()
-    found = tx.figures.endpoints(LOOKED_AT)
+    found = tx.figures.endpoints(MOST_ENDPOINTS)
     for endpoint in [each for each in found if not each.is_enabled][:SHOWN]:
         says = f"{endpoint.id} of {endpoint.deployment} is disabled: nothing is sent there"
         mend = f"Mend the receiver, then: orchestrator endpoints enable {endpoint.id}"
@@ -262,8 +265,8 @@ def _secret_key(_: Ports, tx: Transaction) -> Iterator[Finding]:
     in_use = dict(tx.secrets.keys_in_use(LOOKED_AT))
     sealed = in_use.pop(None, 0)
     if sealed:
-        says = f"{sealed} webhook URLs, signing secrets, webhooks or outputs cannot be decrypted"
-        yield Finding("secret key", f"{says}: what needs them waits", MEND)
+        says = f"{cannot_be_decrypted(sealed)}: what needs them waits"
+        yield Finding("secret key", says, MEND)
     for place, count in in_use.items():
         if place is None:
             continue

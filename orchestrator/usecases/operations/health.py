@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
+from orchestrator.domain import retry
 from orchestrator.ports import Ports, Transaction
-
-SEEN_WITHIN = timedelta(seconds=45)
-"""A worker that gave no sign for that long counts as gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +34,8 @@ def health(ports: Ports) -> Health:
     def read(tx: Transaction) -> Health:
         found = {name: tx.manifests.get(name) for name in ports.deployments.names()}
         workers = {
-            queue: tx.workers.consuming(queue, SEEN_WITHIN) for queue in ports.deployments.queues()
+            queue: tx.workers.consuming(queue, retry.SHOWN_WITHIN)
+            for queue in ports.deployments.queues()
         }
         return Health(
             loaded=tuple(name for name, each in found.items() if each and each.plan),

@@ -12,7 +12,6 @@ import structlog
 
 from orchestrator.domain import retry
 from orchestrator.ports import Ports, Transaction
-from orchestrator.usecases.operations.health import SEEN_WITHIN
 
 log = structlog.get_logger()
 
@@ -46,6 +45,6 @@ def _make_good(tx: Transaction, last: datetime, now: datetime) -> None:
     if timedelta() <= passed <= retry.MISSED:
         return
     log.warning("leases begin anew", seconds_since_the_last_heartbeat=passed.total_seconds())
-    tx.sweeps.renew_leases(now, retry.LEASE, seen_since=last - SEEN_WITHIN)
+    tx.sweeps.renew_leases(now, retry.LEASE, seen_since=last - retry.SHOWN_WITHIN)
     if passed < timedelta():
         tx.sweeps.bring_forward(now, -passed)

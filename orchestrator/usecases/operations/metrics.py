@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import inf
 
+from orchestrator.domain import retry
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.figures import Refusals, TaskFigures, Waiting
 from orchestrator.domain.inbound_mail import WhyRefused
 from orchestrator.jobs import QUEUES
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.operations.delivery_metrics import DeliveryMetrics, delivery_metrics
-from orchestrator.usecases.operations.health import SEEN_WITHIN
 from orchestrator.usecases.operations.refuse_job import Refusal
 
 LATELY = timedelta(minutes=5)
@@ -79,7 +79,7 @@ def _gather(ports: Ports, tx: Transaction, deliveries: DeliveryMetrics) -> Metri
         reviews=_backlogs(ports, tx.figures.open_reviews()),
         due=_backlogs(ports, tx.figures.due_task_runs(ports.clock.now())),
         tasks=tx.figures.tasks(),
-        workers={queue: len(tx.workers.consuming(queue, SEEN_WITHIN)) for queue in queues},
+        workers={queue: len(tx.workers.consuming(queue, retry.SHOWN_WITHIN)) for queue in queues},
         deliveries=deliveries,
         messages=_backlogs(ports, tx.intake.backlog()),
         refused_messages=tx.intake.refused(ports.clock.now() - LATELY),

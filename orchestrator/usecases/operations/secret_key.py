@@ -31,8 +31,10 @@ def sealed_warning(ports: Ports) -> str | None:
         return None
     if not count:
         return None
-    sentence = (
-        f"{count} webhook URLs, signing secrets, webhooks or outputs cannot be decrypted. {MEND}."
-    )
-    log.error("wrong secret key", says=sentence)
-    return sentence
+    log.error("wrong secret key", undecryptable=count, mend=MEND)
+    return f"{cannot_be_decrypted(count)}. {MEND}."
+
+
+def cannot_be_decrypted(count: int) -> str:
+    """How much is encrypted with a key that is not here, as the beginning of a sentence."""
+    return f"{count} encrypted rows cannot be decrypted"

@@ -86,9 +86,9 @@ def disable_endpoint(
         details = {"reason": reason or None}
         note(ports, tx, actor, "endpoint.disable", endpoint_id, after.deployment, **details)
         wake_endpoints(tx, [endpoint_id], now)
+        log.info("endpoint disabled", endpoint_id=endpoint_id, actor=actor, reason=reason)
         return after
 
-    log.info("endpoint is disabled", endpoint_id=endpoint_id, actor=actor, reason=reason)
     return ports.store.transact(decide)
 
 
@@ -107,9 +107,9 @@ def enable_endpoint(
         after = tx.endpoints.save(before, before.enable())
         note(ports, tx, actor, "endpoint.enable", endpoint_id, after.deployment)
         wake_endpoints(tx, [endpoint_id], tx.now())
+        log.info("endpoint enabled", endpoint_id=endpoint_id, actor=actor)
         return after
 
-    log.info("endpoint is enabled", endpoint_id=endpoint_id, actor=actor)
     return ports.store.transact(decide)
 
 

@@ -30,7 +30,7 @@ LARGEST_BODY = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class RunnerEvent:
-    """An event of a runner's bus, by the name that it has there, and when it was event."""
+    """An event of a runner's bus, by the name that it has there, and when it was emitted."""
 
     kind: str
     data: JsonObject

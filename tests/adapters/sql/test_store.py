@@ -121,7 +121,9 @@ def test_a_broker_that_is_away_undoes_nothing(
     with structlog.testing.capture_logs() as logs:
         assert make(publish=away).transact(work)
 
-    assert [(line["event"], line["endpoint_id"]) for line in logs] == [("job_not_published", "e")]
+    assert [(line["event"], line["endpoint_id"]) for line in logs] == [
+        ("job was not published", "e")
+    ]
 
 
 def test_a_crash_after_the_commit_loses_the_message_and_nothing_else(

@@ -19,8 +19,6 @@ _FLOWS = "orchestrator.adapters.runners.crewai.flows.running"
 _CREWS = "orchestrator.adapters.runners.crewai.crews"
 """The modules that import CrewAI. They are imported by name, so that nothing else has to wait."""
 
-NEEDS_CREWAI = (_FLOWS, _CREWS)
-
 
 class CrewaiRunner:
     """Runs the tasks of CrewAI crews, or its flows.
