@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -42,6 +42,10 @@ def digest(value: Json) -> str:
     return "sha256:" + hashlib.sha256(encode(value)).hexdigest()
 
 
+MOST_LEVELS = 100
+"""How deep objects and lists may lie in one another in what comes in: whoever handles it later may
+recurse into it."""
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -50,6 +54,27 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:  # as most are: a search costs five times as much
         return text
     return _UNSTORABLE.sub("\ufffd", text)
+
+
+def is_storable(text: str) -> bool:
+    """Whether a text column holds it as it is."""
+    return not _UNSTORABLE.search(text)
+
+
+def is_too_deep(value: object) -> bool:
+    """Whether lists and objects are nested in it more than ``MOST_LEVELS`` deep."""
+    level = [value]
+    for _ in range(MOST_LEVELS):
+        level = [inner for outer in level for inner in _children(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()
 
 
 def moment(at: datetime) -> str:

@@ -27,7 +27,7 @@ class DeliveryState(StrEnum):
     """Given up early: the receiver said 410, a 4xx with ``stop_on_4xx``, or it is disabled."""
 
 
-_OPEN = (DeliveryState.PENDING, DeliveryState.RETRYING)
+OPEN = (DeliveryState.PENDING, DeliveryState.RETRYING)
 _CLOSED = (
     DeliveryState.DELIVERED,
     DeliveryState.EXHAUSTED,
@@ -39,11 +39,11 @@ DELIVERY = Machine(
     "delivery",
     DeliveryState.PENDING,
     (
-        Transition("deliver", _OPEN, DeliveryState.DELIVERED, "the receiver answered 2xx"),
-        Transition("retry", _OPEN, DeliveryState.RETRYING, "an attempt failed; more are left"),
-        Transition("exhaust", _OPEN, DeliveryState.EXHAUSTED, "no attempt is left, or worth it"),
-        Transition("block", _OPEN, DeliveryState.BLOCKED, "the address is not allowed"),
-        Transition("cancel", _OPEN, DeliveryState.CANCELLED, "410, stop_on_4xx or disabled"),
+        Transition("deliver", OPEN, DeliveryState.DELIVERED, "the receiver answered 2xx"),
+        Transition("retry", OPEN, DeliveryState.RETRYING, "an attempt failed; more are left"),
+        Transition("exhaust", OPEN, DeliveryState.EXHAUSTED, "no attempt is left, or worth it"),
+        Transition("block", OPEN, DeliveryState.BLOCKED, "the address is not allowed"),
+        Transition("cancel", OPEN, DeliveryState.CANCELLED, "410, stop_on_4xx or disabled"),
         Transition("replay", _CLOSED, DeliveryState.PENDING, "a person asked for it again"),
     ),
 )

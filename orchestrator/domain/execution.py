@@ -29,7 +29,7 @@ class ExecutionState(StrEnum):
     """A person stopped it."""
 
 
-_OPEN = (
+OPEN = (
     ExecutionState.QUEUED,
     ExecutionState.RUNNING,
     ExecutionState.PENDING_HUMAN_INPUT,
@@ -65,11 +65,11 @@ EXECUTION = Machine(
         ),
         Transition(
             "fail",
-            _OPEN,
+            OPEN,
             ExecutionState.FAILED,
             "a task used up its attempts or could not go on",
         ),
-        Transition("stop", _OPEN, ExecutionState.STOPPED, "a person stopped it"),
+        Transition("stop", OPEN, ExecutionState.STOPPED, "a person stopped it"),
         Transition(
             "retry",
             (ExecutionState.FAILED,),
@@ -146,7 +146,7 @@ class Execution:
     @property
     def is_open(self) -> bool:
         """Whether it may still change without a person asking for that."""
-        return self.state in _OPEN
+        return self.state in OPEN
 
     def _end(self, now: datetime) -> datetime:
         """No earlier than it began, though the clock may have been set back meanwhile."""

@@ -231,7 +231,7 @@ class ForkBody(RewindBody):
     """
 
     inputs: dict[str, Any] | None = None
-    human_feedback: Annotated[StrictStr, Field(max_length=1_000_000)] = Field(
+    human_feedback: Annotated[StrictStr, Field(max_length=LONGEST_WORDS)] = Field(
         "", validation_alias=_either("human_feedback", "humanFeedback")
     )
     edited_output: StrictStr | None = Field(

@@ -14,9 +14,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from datetime import datetime
 
+from orchestrator.domain.endpoint import SECRET_PREFIX
 from orchestrator.errors import Invalid
 
-STANDARD_PREFIX = "whsec_"
 SHORTEST_KEY, LONGEST_KEY = 24, 64
 """Bytes, as the standard asks for."""
 
@@ -89,9 +89,9 @@ def _key(secret: str) -> bytes:
     """The standard's key: what follows its prefix, decoded; without it, the text itself."""
     if not secret:
         raise Invalid("A signing secret must not be empty.")
-    if not secret.startswith(STANDARD_PREFIX):
+    if not secret.startswith(SECRET_PREFIX):
         return secret.encode()
-    key = _decoded(secret.removeprefix(STANDARD_PREFIX))
+    key = _decoded(secret.removeprefix(SECRET_PREFIX))
     if not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
         raise Invalid(
             f"A signing secret has to hold {SHORTEST_KEY} to {LONGEST_KEY} bytes, not {len(key)}."
@@ -104,6 +104,6 @@ def _decoded(text: str) -> bytes:
         return b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise Invalid(
-            f"A signing secret is {STANDARD_PREFIX} and base64 (letters, digits, + and /). "
+            f"A signing secret is {SECRET_PREFIX} and base64 (letters, digits, + and /). "
             "Make one: openssl rand -base64 32"
         ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,15 +10,15 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Text, bindparam, delete, func, or_, select, update
 from sqlalchemy.sql.dml import Delete
 
-from orchestrator.adapters.sql.cipher import Cipher, WrongKey, is_encrypted
+from orchestrator.adapters.sql.cipher import Cipher, is_encrypted
 from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import inserting, selecting, values_of
 from orchestrator.adapters.sql.schema import calls
 from orchestrator.domain.calls import RecordedCall
-from orchestrator.domain.canonical import Json, decode, encode
+from orchestrator.domain.canonical import Json
 from orchestrator.domain.renaming import Renames
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.errors import Sealed, Unreadable, cause
+from orchestrator.errors import Sealed, Unreadable
 
 _c = calls.c
 _of_round = (
@@ -50,19 +49,22 @@ class SqlCalls:
         row = {
             **values_of(call),
             "id": str(uuid.uuid4()),
-            "arguments": self._packed(call.arguments),
+            "arguments": self._cipher.pack_json(call.arguments),
             "execution_id": run.execution_id,
             "path": run.path,
             "round": run.round,
             "task_run_id": run.id,
-            "answer": self._packed(answer),
+            "answer": self._cipher.pack_json(answer),
         }
         inserting(calls, tuple(row)).run_each(self._connection, [row])
 
     def save(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
         """Write what became of a call that has a line."""
         became = {name: getattr(call, name) for name in _CHANGES}
-        became |= {"arguments": self._packed(call.arguments), "answer": self._packed(answer)}
+        became |= {
+            "arguments": self._cipher.pack_json(call.arguments),
+            "answer": self._cipher.pack_json(answer),
+        }
         statement = update(calls).where(*_of_round, _c.number == call.number)
         statement = statement.values(became)
         self._connection.execute(statement, _key(run))
@@ -77,7 +79,7 @@ class SqlCalls:
         found = self._connection.execute(_ANSWER, {**_key(run), "of_number": number}).first()
         if found is None:
             raise Unreadable(f"Call {number} is gone from the journal")
-        return self._unpacked(found[0], f"The answer of call {number}")
+        return self._cipher.unpack_json(found[0], f"The answer of call {number}")
 
     def require_key(self, run: TaskRun) -> None:
         """Raise Sealed where the oldest answer of a task's round cannot be decrypted here."""
@@ -111,25 +113,12 @@ class SqlCalls:
         """Delete all of an execution's."""
         self._connection.execute(delete(calls).where(_c.execution_id == execution_id))
 
-    def _packed(self, value: Json) -> bytes | None:
-        if value is None:
-            return None
-        return self._cipher.pack(encode(value), secret=self._cipher.encrypts_outputs)
-
-    def _unpacked(self, stored: bytes | None, what: str) -> Json:
-        try:
-            return None if stored is None else decode(self._cipher.unpack(stored))
-        except WrongKey as error:
-            raise Sealed(what) from error
-        except (zlib.error, ValueError) as error:
-            raise Unreadable(f"{what} is damaged: {cause(error)}") from error
-
     def _readable(self, call: RecordedCall) -> RecordedCall:
         """It comes with its arguments as they lie there."""
         if not isinstance(call.arguments, bytes):
             return call
         what = f"What call {call.number} is given"
-        return replace(call, arguments=self._unpacked(call.arguments, what))
+        return replace(call, arguments=self._cipher.unpack_json(call.arguments, what))
 
     def _delete(self, statement: Delete, run: TaskRun) -> None:
         self._connection.execute(statement, _key(run))

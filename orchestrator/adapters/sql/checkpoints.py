@@ -15,16 +15,16 @@ from sqlalchemy import (
     update,
 )
 
-from orchestrator.adapters.sql.cipher import Cipher, WrongKey
+from orchestrator.adapters.sql.cipher import Cipher
 from orchestrator.adapters.sql.known import Known
 from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.rows import inserting, values_of
 from orchestrator.adapters.sql.schema import checkpoints
-from orchestrator.domain.canonical import Json, decode, encode
+from orchestrator.domain.canonical import decode
 from orchestrator.domain.checkpoint import FORMAT, FORMAT_OF_RENAMES, Cause, Checkpoint
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.renaming import migrations, named_as_now
-from orchestrator.errors import Sealed, Unreadable, WrittenByNewer, cause
+from orchestrator.errors import Unreadable, WrittenByNewer, cause
 
 _c = checkpoints.c
 _RAW = {"cause": Text, "usage": Text, "change": Text}
@@ -56,7 +56,7 @@ class SqlCheckpoints:
 
     def add(self, checkpoint: Checkpoint) -> None:
         """Insert."""
-        row = {**values_of(checkpoint), "state": self._packed(checkpoint.state)}
+        row = {**values_of(checkpoint), "state": self._cipher.pack_json(checkpoint.state)}
         inserting(checkpoints, tuple(row)).run_each(self._connection, [row])
         self._added.append(checkpoint)
 
@@ -101,28 +101,16 @@ class SqlCheckpoints:
             raise WrittenByNewer("The checkpoint", row["format"], FORMAT_OF_RENAMES)
         if row["format"] < FORMAT:
             raise Unreadable(f"The checkpoint has format {row['format']}, which no version reads")
+        what = f"Checkpoint {row['number']}"
         try:
             understood: dict[str, Any] = {
                 "cause": Cause(row["cause"]),
                 "usage": decode(row["usage"]),
-                "state": self._unpacked(row["state"]),
+                "state": self._cipher.unpack_json(row["state"], what),
                 "change": None if row["change"] is None else decode(row["change"]),
             }
             checkpoint = Checkpoint(**{**row, **understood})
             migrations([checkpoint])
         except (zlib.error, KeyError, TypeError, ValueError, AttributeError) as error:
-            raise Unreadable(f"Checkpoint {row['number']} is damaged: {cause(error)}") from error
+            raise Unreadable(f"{what} is damaged: {cause(error)}") from error
         return checkpoint
-
-    def _packed(self, state: Json) -> bytes | None:
-        if state is None:
-            return None
-        return self._cipher.pack(encode(state), secret=self._cipher.encrypts_outputs)
-
-    def _unpacked(self, stored: bytes | None) -> Json:
-        if stored is None:
-            return None
-        try:
-            return decode(self._cipher.unpack(stored))
-        except WrongKey as error:
-            raise Sealed("The checkpoint") from error

@@ -10,6 +10,9 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from orchestrator.domain.canonical import Json, decode, encode
+from orchestrator.errors import Sealed, Unreadable, cause
+
 _ENCRYPTED = b"gAAAA"
 """How Fernet's tokens begin, for a century yet; deflated bytes and JSON never do."""
 
@@ -59,6 +62,19 @@ class Cipher:
         Raises WrongKey when none of the keys fits, zlib.error for what is damaged.
         """
         return self.decrypt(stored) if is_encrypted(stored) else zlib.decompress(stored)
+
+    def pack_json(self, value: Json) -> bytes | None:
+        """Compress a value, and encrypt it where outputs are; None for none."""
+        return None if value is None else self.pack(encode(value), secret=self.encrypts_outputs)
+
+    def unpack_json(self, stored: bytes | None, what: str) -> Json:
+        """Read what ``pack_json`` gave. Raises Sealed and Unreadable, with ``what`` it is."""
+        try:
+            return None if stored is None else decode(self.unpack(stored))
+        except WrongKey as error:
+            raise Sealed(what) from error
+        except (zlib.error, ValueError) as error:
+            raise Unreadable(f"{what} is damaged: {cause(error)}") from error
 
     def repack(self, stored: bytes, *, secret: bool) -> bytes:
         """What lies there as ``pack`` would write it today; the same bytes where it does already.

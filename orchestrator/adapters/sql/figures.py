@@ -41,6 +41,7 @@ from orchestrator.adapters.sql.schema import (
 from orchestrator.adapters.sql.schema.base import in_state
 from orchestrator.adapters.sql.tallies import counted, fold
 from orchestrator.adapters.sql.values_along import values_along
+from orchestrator.domain import delivery, execution
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.endpoint import EndpointState
 from orchestrator.domain.execution import ExecutionState
@@ -57,16 +58,10 @@ from orchestrator.domain.figures import (
 )
 from orchestrator.domain.task_run import TaskRun
 
-_execution_is_open = in_state(
-    executions.c.state,
-    ExecutionState.QUEUED,
-    ExecutionState.RUNNING,
-    ExecutionState.PENDING_HUMAN_INPUT,
-)
+_execution_is_open = in_state(executions.c.state, *execution.OPEN)
 
 FOLDED_FROM, _FOLDED_AT_A_TIME = 1_000, 5_000
 _NEWEST_TRIES = 10_000
-_OPEN_DELIVERIES = (DeliveryState.PENDING, DeliveryState.RETRYING)
 _WITHIN = tuple(f"within_{bound:.0f}" for bound in DURATION_BUCKETS)
 _OF_TASKS = ("tasks", "runs", "seconds", "retries", *_WITHIN)
 
@@ -140,7 +135,7 @@ class SqlFigures:
         each = waiting_endpoints()
         kinds = [
             is_notice,
-            *(~is_notice & (deliveries.c.state == state) for state in _OPEN_DELIVERIES),
+            *(~is_notice & (deliveries.c.state == state) for state in delivery.OPEN),
         ]
         oldest = [
             select(

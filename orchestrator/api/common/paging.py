@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Query
 
+from orchestrator.domain.canonical import is_storable
 from orchestrator.errors import Invalid
 from orchestrator.ports import Position
 
@@ -29,7 +29,6 @@ class Listed(Protocol):
 
 L = TypeVar("L", bound=Listed)
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """What no text column of either database holds."""
 
 Cursor = Annotated[
@@ -61,7 +60,7 @@ def _aware(text: str) -> datetime:
 
 
 def _storable(text: object) -> str:
-    if not isinstance(text, str) or _UNSTORABLE.search(text):
+    if not isinstance(text, str) or not is_storable(text):
         raise TypeError("no id that a database has")
     return text
 

@@ -8,12 +8,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 
-from orchestrator.domain.canonical import digest
+from orchestrator.domain.canonical import MOST_LEVELS, digest, is_too_deep
 from orchestrator.errors import Malformed, TooLarge
 from orchestrator.usecases.idempotency import IdempotencyKey
-
-DEPTH = 100
-"""How deep objects and lists may lie in one another."""
 
 
 async def _read(request: Request) -> bytes:
@@ -71,24 +68,14 @@ def _finite(text: str) -> float:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
-        return f"it nests deeper than {DEPTH} levels"
+        return f"it nests deeper than {MOST_LEVELS} levels"
     return str(error)
 
 
 def _require_depth(value: Any) -> None:
     """Whoever handles the value later may recurse into it."""
-    level = [value]
-    for _ in range(DEPTH):
-        level = [inner for outer in level for inner in _children(outer)]
-        if not level:
-            return
-    raise Malformed(f"The body is not valid JSON: {_reason(RecursionError())}")
-
-
-def _children(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []
+    if is_too_deep(value):
+        raise Malformed(f"The body is not valid JSON: {_reason(RecursionError())}")
 
 
 def key_of(text: str | None, call: str, body: Any) -> IdempotencyKey | None:

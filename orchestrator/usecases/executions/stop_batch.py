@@ -7,14 +7,13 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from orchestrator.domain.execution import Execution, ExecutionState
+from orchestrator.domain.execution import OPEN, Execution, ExecutionState
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.errors import CannotStop
 from orchestrator.ports import ExecutionFilter, Ports, Position
 from orchestrator.usecases.executions.stop import stop
 
 AT_A_TIME = 200
-OPEN = (ExecutionState.PENDING_HUMAN_INPUT, ExecutionState.QUEUED, ExecutionState.RUNNING)
 
 
 class StopBody(BaseModel):

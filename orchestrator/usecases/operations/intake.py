@@ -7,14 +7,14 @@ deployment's first worker, or for a process that has the secret key. None loops.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
 
 from orchestrator import jobs
-from orchestrator.domain.canonical import JsonObject, digest, encode
+from orchestrator.domain.canonical import MOST_LEVELS, JsonObject, digest, encode, is_too_deep
 from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.errors import (
     DeploymentNotReady,
@@ -39,7 +39,6 @@ SECRET_KEYS = frozenset({"authentication", "token", "password"})
 
 ARGUMENTS = frozenset({"v", "deployment", "body"})
 
-MOST_LEVELS = 100
 LONGEST_NAME = 200
 
 
@@ -150,10 +149,7 @@ def _read(ports: Ports, message_id: str, message: Message) -> IntakeMessage:
 
 def _require_storable(body: JsonObject, most_bytes: int) -> None:
     """Raises Invalid for what is no JSON, too deep or too large."""
-    layer: list[Any] = [body]
-    for _ in range(MOST_LEVELS):
-        layer = [child for each in layer for child in _children(each)]
-    if layer:
+    if is_too_deep(body):
         raise Invalid(f"'body' is nested more than {MOST_LEVELS} levels deep.")
     try:
         size = len(encode(body))
@@ -161,12 +157,6 @@ def _require_storable(body: JsonObject, most_bytes: int) -> None:
         raise Invalid(f"'body' has a value that JSON does not have: {error}.") from None
     if size > most_bytes:
         raise Invalid(f"'body' has {size} bytes; {most_bytes} are accepted.")
-
-
-def _children(value: object) -> Iterable[object]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list | tuple) else ()
 
 
 def _refuse_secrets(body: Mapping[str, Any]) -> None:

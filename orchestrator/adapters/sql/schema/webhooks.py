@@ -23,7 +23,7 @@ from orchestrator.adapters.sql.schema.base import (
     metadata,
     partial_index,
 )
-from orchestrator.domain.delivery import DeliveryState
+from orchestrator.domain.delivery import OPEN, DeliveryState
 from orchestrator.domain.endpoint import EndpointState
 from orchestrator.domain.webhooks import WebhookKind
 
@@ -139,7 +139,7 @@ deliveries = Table(
     Index(None, "deployment", "state", "created_at"),
 )
 
-delivery_waits = in_state(deliveries.c.state, DeliveryState.PENDING, DeliveryState.RETRYING)
+delivery_waits = in_state(deliveries.c.state, *OPEN)
 
 delivery_failed = in_state(
     deliveries.c.state, DeliveryState.EXHAUSTED, DeliveryState.BLOCKED, DeliveryState.CANCELLED
