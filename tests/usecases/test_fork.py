@@ -8,13 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from policies import ANN, BEN, open_review, policy, recipients_of, says
 from world import World
 
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
 from orchestrator.domain.permission import EVERYWHERE
-from orchestrator.errors import CannotRewind, Invalid, UnknownCheckpoint
+from orchestrator.errors import CannotRewind, Invalid, NotEntitled, UnknownCheckpoint
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
@@ -88,6 +89,16 @@ def test_it_says_where_it_is_from(reviewed: tuple[World, str]) -> None:
     assert (found.inputs, found.meta) == ({"topic": "bees"}, {"who": "me"})
     created = timeline(world.ports, fork_id)[1][0]
     assert created.details == {"origin": "api", "forked_from": first, "checkpoint": COMMIT_LOOK}
+
+
+def test_whoever_wanted_the_first_does_not_decide_in_the_fork(a_world_of_each: AWorld) -> None:
+    world = a_world_of_each("write?", review_policy=policy(ANN, BEN, four_eyes=True))
+    fork_id = forked(world, world.halted(requester=ANN), 0)
+    world.work()
+    review = open_review(world, fork_id)
+    assert list(recipients_of(world, review)) == [BEN]
+    with pytest.raises(NotEntitled, match="four eyes"):
+        says(world, review, ANN, is_approve=True)
 
 
 def test_a_question_is_asked_anew_and_each_has_its_own_answer(reviewed: tuple[World, str]) -> None:

@@ -160,6 +160,7 @@ class _Branch:
             created_at=self.first.now,
             forked_from=first.id,
             forked_at=self.body.checkpoint,
+            requester=first.requester,
         )
 
     def _refuse_what_is_not_taken(self) -> None:
