@@ -327,6 +327,18 @@ def test_what_several_decide_on_is_changed_by_none_of_them(a_world: Make) -> Non
     )
 
 
+def test_an_option_that_several_choose_changes_the_text_for_none_of_them(a_flow: Make) -> None:
+    world = a_flow("loop", review_policy=policy(ANN, BEN, decisions=2))
+    review = halted(world)
+    with pytest.raises(Invalid) as refused:
+        says(world, review, ANN, outcome="go", edited_output="mine")
+    assert (refused.value.message, refused.value.details) == (
+        "Several people decide on this text, so nobody changes it alone: choose an option.",
+        {"edited_output": "several people decide on this text"},
+    )
+    assert recipients_of(world, review)[ANN].is_asked
+
+
 def test_one_who_alone_decides_says_it_in_their_own_words(a_world: Make) -> None:
     world = a_world("write?", "print", review_policy=policy(BEN, ANN))
     review = halted(world)

@@ -16,7 +16,7 @@ from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.reviews.notices import mail_again
 from orchestrator.wire.requests import ResumeBody
 
-_CHANGEABLE = (QuestionKind.JUDGE, QuestionKind.APPROVAL)
+_CHANGEABLE = (QuestionKind.JUDGE, QuestionKind.APPROVAL, QuestionKind.CHOICE)
 """What a person alone may approve in words of their own."""
 
 
@@ -81,10 +81,9 @@ def _require_votable(review: Review, feedback: Feedback | None, body: ResumeBody
         message = f"Several people decide here: name one of the options in 'outcome': {options}."
         raise Invalid(message, {"outcome": f"choose one of: {options}"})
     if body.edited_output is not None and review.kind in _CHANGEABLE:
-        message = (
-            "Several people decide on this text, so nobody changes it alone: ask for changes with "
-            "is_approve false."
-        )
+        is_choice = review.kind is QuestionKind.CHOICE
+        instead = "choose an option" if is_choice else "ask for changes with is_approve false"
+        message = f"Several people decide on this text, so nobody changes it alone: {instead}."
         raise Invalid(message, {"edited_output": "several people decide on this text"})
 
 
