@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from calling import LOOK, MODEL, PAY, Caller, Left, die_once, dies
+from policies import ANN, BEN, open_review, policy, recipients_of, says
 from world import World
 
 from orchestrator.adapters.deployment_file import DeploymentFile
@@ -80,6 +81,15 @@ def test_the_call_is_not_made_and_costs_no_attempt(held: Any) -> None:
     state = world.snapshot(execution_id).execution.state
     assert state is ExecutionState.PENDING_HUMAN_INPUT
     assert world.jobs == []
+
+
+def test_whoever_approved_a_call_did_not_answer_the_round_before(calling: Any) -> None:
+    world, _ = calling("write?", **APPROVAL, review_policy=policy(ANN, BEN, four_eyes=True))
+    call = open_review(world, world.halted())
+    says(world, call, ANN, **APPROVE)
+    world.work()
+    judged = open_review(world, call.execution_id)
+    assert (judged.kind, list(recipients_of(world, judged))) == (QuestionKind.JUDGE, [ANN, BEN])
 
 
 def test_the_tokens_of_recorded_calls_are_counted_once_they_are_served(calling: Any) -> None:

@@ -147,6 +147,15 @@ def test_four_eyes_exclude_who_kicked_off_and_who_answered_before(a_world: Make)
         delegate(world.ports, act(second), CAT, BEN)
 
 
+def test_four_eyes_exclude_who_answered_the_call_before_of_a_flow_s_method(a_flow: Make) -> None:
+    world = a_flow("loop", review_policy=policy(ANN, BEN, four_eyes=True))
+    review = halted(world)
+    says(world, review, ANN, outcome="revise")
+    world.work()
+    second = open_review(world, review.execution_id)
+    assert (second.path, list(recipients_of(world, second))) == ("review#2", [BEN])
+
+
 def test_a_token_of_a_mail_is_of_one_person_in_one_round(a_world_of_each: Make) -> None:
     world = a_world_of_each("write?", review_policy=policy(ANN, BEN))
     review = halted(world)

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from orchestrator.domain.checkpoint import uncounted
 from orchestrator.domain.deadlines import Deadlines, deadlines
 from orchestrator.domain.person import address_of
 from orchestrator.domain.question import Question
 from orchestrator.domain.recipient import RecipientState
-from orchestrator.domain.review import ReviewState
+from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.review_terms import Asked, Terms
 from orchestrator.domain.routing import resolve
 from orchestrator.usecases.deployment_settings import settings_of
@@ -35,22 +36,35 @@ def route(locked: LockedExecution, question: Question) -> Routing:
     if policy.asks_nobody:
         return Routing()
     four_eyes = policy.rule_for(question.name).four_eyes
-    excluded = frozenset(_involved(locked, question.path)) if four_eyes else frozenset()
+    excluded = frozenset(_involved(locked, question)) if four_eyes else frozenset()
     fields = {**locked.execution.inputs, **(question.state or {})}
     absences = locked.tx.absences.at(locked.now)
     return Routing(*resolve(policy, question.name, fields, excluded, absences))
 
 
-def _involved(locked: LockedExecution, path: str) -> Iterator[str]:
+def _involved(locked: LockedExecution, question: Question) -> Iterator[str]:
     """Who kicked off, and who answered the round before."""
     if locked.execution.requester is not None:
         yield locked.execution.requester
-    reviews = locked.reviews
-    before = [each for each in reviews if each.path == path and each.state is ReviewState.ANSWERED]
-    for last in before[-1:]:
+    for last in _answered_before(locked, question)[-1:]:
         answered_by = address_of(last.reviewer or "")
         if answered_by is not None:
             yield answered_by
         for recipient in locked.tx.recipients.of([last.id]):
             if recipient.state is RecipientState.VOTED:
                 yield recipient.address
+
+
+def _answered_before(locked: LockedExecution, question: Question) -> list[Review]:
+    """The answered rounds of the same task or method, oldest first.
+
+    What was said of a tool's call is no round of an output.
+    """
+    path = uncounted(question.path)
+    return [
+        each
+        for each in locked.reviews
+        if uncounted(each.path) == path
+        and each.state is ReviewState.ANSWERED
+        and (question.kind.is_about_call or not each.kind.is_about_call)
+    ]
