@@ -44,7 +44,7 @@ REVIEW = Machine(
             "undecided",
             (ReviewState.PENDING,),
             ReviewState.PENDING,
-            "the model failed, or named none of the options",
+            "the model failed or named none of the options, or others have to decide",
         ),
         Transition(
             "claim",
@@ -202,7 +202,7 @@ class Review:
         )
 
     def undecided(self, note: str) -> Review:
-        """The model failed, or named none of the options: a person is asked again."""
+        """Nothing came of what is weighed, as the note says: a person is asked again."""
         state = REVIEW.follow("undecided", self.state)
         return replace(self, state=state, weighing=False, note=note)
 

@@ -27,6 +27,7 @@ from policies import (
 from sqlalchemy.exc import IntegrityError
 from world import World
 
+from orchestrator.adapters.deployment_file import DeploymentFile
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.recipient import RecipientState
@@ -220,6 +221,61 @@ def test_reassigning_ends_the_rights_of_those_before(a_world: Make) -> None:
         says(world, review, BEN, is_approve=True)
     says(world, review, CAT, is_approve=True)
     assert says(world, review, DAN, is_approve=True)["status"] == "completed"
+
+
+CHANGES: dict[str, Callable[[World, Review], object]] = {
+    "reassigned": lambda world, review: reassign(world.ports, act(review), [BEN]),
+    "handed on": lambda world, review: delegate(world.ports, act(review), ANN, BEN),
+    "rerouted": lambda world, review: reroute(world.ports, act(review)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_words_that_are_weighed_decide_nothing_once_others_have_to(
+    a_flow_of_each: Make, change: str
+) -> None:
+    world = a_flow_of_each("loop", review_policy=policy(ANN))
+    world.runner.says = "go"
+    review = halted(world)
+    says(world, review, ANN, human_feedback="Well then.")
+    follows(world, policy(BEN))
+    CHANGES[change](world, review)
+    world.work()
+    asked = open_review(world, review.execution_id)
+    assert (asked.weighing, world.runner.asked) == (False, [])
+    assert says(world, asked, BEN, human_feedback="Not yet")["weighing"]
+
+
+def test_words_that_are_weighed_do_not_decide_alone_where_several_have_to(a_flow: Make) -> None:
+    world = a_flow("loop", review_policy=policy(ANN))
+    world.ports = replace(world.ports, mail=MailIdentity("crew@example.com"))
+    review = halted(world)
+    says(world, review, ANN, human_feedback="Well then.")
+    follows(world, policy(ANN, BEN, decisions=2))
+    reroute(world.ports, act(review))
+    assert "counts no more" in str(open_review(world, review.execution_id).note)
+    assert mails(world, review)[1:] == [(BEN, "request"), (ANN, "reminder")]
+
+
+@pytest.mark.parametrize("change", ["reassigned", "rerouted"])
+def test_words_that_are_weighed_decide_where_their_author_still_may(
+    a_flow: Make, change: str
+) -> None:
+    world = a_flow("loop", review_policy=policy(BEN))
+    world.runner.says = "go"
+    review = halted(world)
+    says(world, review, BEN, human_feedback="Well then.")
+    follows(world, policy(ANN, BEN))
+    CHANGES[change](world, review)
+    world.work()
+    (closed,) = reviews_of(world, review.execution_id)
+    assert (closed.outcome, closed.reviewer) == ("go", BEN)
+
+
+def follows(world: World, rules: ReviewPolicy) -> None:
+    """The deployment's file says this now."""
+    deployment = replace(world.ports.deployments.get("crew"), review_policy=rules)
+    world.ports = replace(world.ports, deployments=DeploymentFile({"crew": deployment}))
 
 
 def test_nobody_has_two_votes(a_world_of_each: Make) -> None:

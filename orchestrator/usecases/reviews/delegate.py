@@ -11,6 +11,7 @@ from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.ask import ask
 from orchestrator.usecases.reviews.locked_review import Act, LockedReview, with_open_review
 from orchestrator.usecases.reviews.notices import output_of
+from orchestrator.usecases.reviews.weigh import weigh_no_more
 from orchestrator.wire.notices import Notice
 
 
@@ -35,6 +36,7 @@ def delegate(ports: Ports, act: Act, who: str, to: str) -> Review:
             review = locked.save_review("release", review, review.release(), by=who)
         stand_in = [Asked(to, f"delegated by {who}")]
         ask(locked, review, output_of(locked, review), stand_in, Notice.DELEGATED)
+        weigh_no_more(locked, review)
 
     return with_open_review(ports, act, work)
 

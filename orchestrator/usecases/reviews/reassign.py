@@ -12,6 +12,7 @@ from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.ask import ask
 from orchestrator.usecases.reviews.locked_review import Act, LockedReview, with_open_review
 from orchestrator.usecases.reviews.notices import output_of
+from orchestrator.usecases.reviews.weigh import weigh_no_more
 
 
 def reassign(ports: Ports, act: Act, to: Sequence[str]) -> Review:
@@ -33,6 +34,7 @@ def reassign(ports: Ports, act: Act, to: Sequence[str]) -> Review:
         )
         asked_now = [Asked(address, "reassigned") for address in people]
         ask(locked, review, output_of(locked, review), asked_now)
+        weigh_no_more(locked, review)
 
     return with_open_review(ports, act, work)
 

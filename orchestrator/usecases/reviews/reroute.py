@@ -11,6 +11,7 @@ from orchestrator.usecases.reviews.locked_review import Act, LockedReview, with_
 from orchestrator.usecases.reviews.notices import output_of
 from orchestrator.usecases.reviews.reassign import relieve
 from orchestrator.usecases.reviews.route import route
+from orchestrator.usecases.reviews.weigh import weigh_no_more
 
 
 def reroute(ports: Ports, act: Act) -> Review:
@@ -31,5 +32,6 @@ def reroute(ports: Ports, act: Act) -> Review:
         saved = locked.save_review("reroute", review, rerouted, to=sorted(wanted))
         new = [each for each in routing.asked if each.address not in stay]
         ask(locked, saved, output_of(locked, review), new)
+        weigh_no_more(locked, saved)
 
     return with_open_review(ports, act, work)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.entitlement import refusal
+from orchestrator.domain.person import address_of
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import WEIGH, TaskRun
 from orchestrator.errors import FOREIGN, ClaimLost, UnknownReview, cause
@@ -68,17 +70,41 @@ def give_up_weighing(locked: LockedExecution, run: TaskRun, reason: str) -> None
         _conclude(locked, review, Weighed(None, note))
 
 
+def weigh_no_more(locked: LockedExecution, review: Review) -> None:
+    """Words that are being weighed decide nothing where their author may not decide alone any more.
+
+    For whoever has changed who may decide, or how many have to.
+    """
+    if not review.weighing or _may_decide_alone(locked, review):
+        return
+    locked.withdraw_weighing(review)
+    _leave_undecided(locked, review, "What was said before counts no more: who decides has changed")
+
+
+def _may_decide_alone(locked: LockedExecution, review: Review) -> bool:
+    """Whether the one whose words are weighed may, as the review stands now."""
+    if review.terms is None:
+        return True
+    author = address_of(review.reviewer or "")
+    recipients = locked.tx.recipients.of([review.id])
+    why_not = refusal(review.terms, recipients, None, None, author, locked.now)
+    return review.terms.decisions == 1 and why_not is None
+
+
 def _conclude(locked: LockedExecution, review: Review, weighed: Weighed) -> None:
     if weighed.outcome is None:
-        undecided = review.undecided(weighed.note or "")
-        saved = locked.save_review("undecided", review, undecided, note=weighed.note)
-        _tell_whose_words_they_are(locked, saved)
+        _leave_undecided(locked, review, weighed.note or "")
         return
     asked_by = locked.tx.task_runs.get(review.task_run_id)
     feedback = replace(review.weighed, outcome=weighed.outcome)
     close_review(locked, review, feedback, review.edited_output_id)
     if asked_by is not None:
         go_on(locked, asked_by.path)
+
+
+def _leave_undecided(locked: LockedExecution, review: Review, note: str) -> None:
+    saved = locked.save_review("undecided", review, review.undecided(note), note=note)
+    _tell_whose_words_they_are(locked, saved)
 
 
 def _tell_whose_words_they_are(locked: LockedExecution, review: Review) -> None:
