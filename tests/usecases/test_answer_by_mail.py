@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from policies import BEN, policy, token_of
 from replies import ANN, DOMAIN, TOKEN, ask, came, reply, take_all, takes_replies, told
 from world import WorkerDied, World
 
@@ -146,6 +147,38 @@ def test_a_review_that_was_answered_otherwise_is_said_to_be_closed(world: World)
     assert mail.state is REFUSED
     assert [body["notice"] for body in told(world, execution_id)] == ["closed"]
     assert review_of(world, execution_id).approved is True
+
+
+def test_another_verdict_after_one_that_counted_is_explained(world: World) -> None:
+    execution_id = world.halted()
+    ask(world, execution_id)
+    assert came(world, reply("Approve")).state is TAKEN
+    assert came(world, reply("Reject")).state is REFUSED
+    assert [body["notice"] for body in told(world, execution_id)] == ["closed"]
+    assert review_of(world, execution_id).approved is True
+
+
+def test_another_verdict_while_others_have_to_decide_is_explained(
+    a_world: Callable[..., World],
+) -> None:
+    world = takes_replies(a_world("write?", review_policy=policy(ANN, BEN, decisions=2)))
+    execution_id = world.halted()
+    token = token_of(world, review_of(world, execution_id), ANN)
+    assert came(world, reply("Approve", token=token)).state is TAKEN
+    assert came(world, reply("Reject", token=token)).state is REFUSED
+    [body] = told(world, execution_id)
+    assert body["reason"] == f"Nothing waits for {ANN} any more (voted)."
+
+
+def test_words_that_could_not_be_weighed_may_be_sent_again(a_flow: Callable[..., World]) -> None:
+    world = takes_replies(a_flow("loop", review_policy=policy(ANN)))
+    execution_id = world.halted()
+    token = token_of(world, review_of(world, execution_id), ANN)
+    for meant in (None, "go"):
+        world.runner.says = meant
+        assert came(world, reply("Well then.", token=token)).state is TAKEN
+        world.work()
+    assert review_of(world, execution_id).outcome == "go"
 
 
 def test_a_deadline_that_is_later_keeps_the_token_good(world: World) -> None:

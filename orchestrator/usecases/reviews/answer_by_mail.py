@@ -158,10 +158,18 @@ def _was_taken(asked: _Asked, decision: Decision) -> bool:
     A crash kept that from being noted, or another worker has the same mail at this moment.
     """
     review, recipient = asked.review, asked.recipient
-    said = (CHANNEL, decision.words)
-    by = review.reviewer == recipient.address
-    return (by and (review.channel, review.words) == said) or (
-        not recipient.is_asked and (recipient.channel, recipient.words) == said
+    is_theirs = review.reviewer == recipient.address and not review.is_unanswered
+    return (is_theirs and _says(review, decision)) or (
+        not recipient.is_asked and _says(recipient, decision)
+    )
+
+
+def _says(kept: Review | Recipient, decision: Decision) -> bool:
+    """Whether it came by mail, with these words and with the verdict or option, if it has one."""
+    return (
+        (kept.channel, kept.words) == (CHANNEL, decision.words)
+        and decision.approved in (None, kept.approved)
+        and decision.outcome in (None, kept.outcome)
     )
 
 
