@@ -37,6 +37,7 @@ from orchestrator.ports import MailIdentity, Transaction
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.absences import begin_absence, end_absence, list_absences
 from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.reroute import reroute
 from orchestrator.usecases.reviews.snooze import snooze
 from orchestrator.usecases.reviews.undeliverable import note_undeliverable
 
@@ -87,6 +88,19 @@ def test_the_ladder_asks_more_people_and_the_earlier_ones_may_still_answer(
     assert open_review(world, review.execution_id).escalate_at is None
     assert [each.rung for each in recipients_of(world, review).values()] == [0, 1, 2]
     assert says(world, review, ANN, is_approve=True)["status"] == "completed"
+
+
+def test_whoever_was_asked_before_a_reroute_is_asked_again_by_the_ladder(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN, ladder=(rung(1, BEN),))
+    later(HOUR)
+    sweep(world.ports)
+    reroute(world.ports, Act(review.id, EVERYWHERE, "tests"))
+    assert not recipients_of(world, review)[BEN].is_asked
+    sweep(world.ports)
+    assert mails(world, review) == [(ANN, "request"), *[(BEN, "escalation")] * 2]
+    assert says(world, review, BEN, is_approve=True)["status"] == "completed"
 
 
 def test_the_automatic_answer_is_given_once_whatever_number_of_sweeps_run(
@@ -178,6 +192,18 @@ def test_who_snoozes_is_reminded_when_they_said_and_not_before(
     later(HOUR / 2)
     sweep(world.ports)
     assert (ANN, "reminder") in mails(world, review)[3:]
+
+
+def test_a_reroute_keeps_the_reminder_that_a_snooze_promised(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN)
+    act = Act(review.id, EVERYWHERE, "tests")
+    snooze(world.ports, act, ANN, world.ports.clock.now() + timedelta(hours=1))
+    reroute(world.ports, act)
+    later(HOUR)
+    sweep(world.ports)
+    assert mails(world, review) == [(ANN, "request"), (ANN, "reminder")]
 
 
 def test_where_a_mail_cannot_arrive_the_next_ones_are_asked_at_once(

@@ -72,10 +72,11 @@ def _recipient(locked: LockedExecution, review: Review, asked: Asked, token: str
 
 
 def ask_more(locked: LockedExecution, review: Review, asked: Sequence[Asked]) -> list[Recipient]:
-    """Ask those of them who are here, and were not asked before."""
+    """Ask those of them who are here, and have not been asked; who was relieved is asked anew."""
     if review.terms is None or not asked:
         return []
-    before = {each.address for each in locked.tx.recipients.of([review.id])}
+    recipients = locked.tx.recipients.of([review.id])
+    before = {e.address for e in recipients if e.state is not RecipientState.RELIEVED}
     absences = locked.tx.absences.at(locked.now)
     found = present(asked, absences, {*review.terms.excluded, *before})
     if not found:

@@ -17,7 +17,8 @@ from orchestrator.usecases.reviews.weigh import weigh_no_more
 def reroute(ports: Ports, act: Act) -> Review:
     """Ask whom the policy says now, on its terms. Times are still counted from the opening.
 
-    Who is asked before and after keeps their place and their mail; a vote of theirs is void.
+    Who is asked before and after keeps their place, their mail and the reminder that a snooze
+    promises; a vote of theirs is void.
     """
 
     def work(asked: LockedReview) -> None:
@@ -25,10 +26,14 @@ def reroute(ports: Ports, act: Act) -> Review:
         question = replace(review.question, path=review.path, name=review.task_name)
         routing = route(locked, question)
         wanted = {each.address for each in routing.asked}
-        stay = {each.address for each in asked.recipients if each.is_asked} & wanted
+        staying = [e for e in asked.recipients if e.is_asked and e.address in wanted]
+        stay = {each.address for each in staying}
         relieve(asked, (each for each in asked.recipients if each.address not in stay))
         fresh = replace(review, rung=0)
         rerouted = fresh.reroute(routing.terms, routing.deadlines(review.created_at))
+        for each in staying:
+            if each.snoozed_until is not None and each.is_snoozed(locked.now):
+                rerouted = rerouted.remind_by(each.snoozed_until)
         saved = locked.save_review("reroute", review, rerouted, to=sorted(wanted))
         new = [each for each in routing.asked if each.address not in stay]
         ask(locked, saved, output_of(locked, review), new)
