@@ -24,7 +24,7 @@ def refusal(
     ``who`` is None for somebody with a token of the deployment who names nobody: good enough where
     one decision of anybody is wanted. The same goes, then, for a review in which nobody is asked.
     """
-    anybody = terms.decisions == 1 and not terms.four_eyes
+    anybody = not terms.needs_names
     if who is None:
         if not anybody:
             return "This review has to know who decides: say who you are, by your address"

@@ -49,6 +49,11 @@ class Terms:
     sla: Duration | None = None
     claim_timeout: timedelta | None = None
 
+    @property
+    def needs_names(self) -> bool:
+        """Whether it has to be known who decides: several have to, or not everybody may."""
+        return self.decisions > 1 or self.four_eyes
+
 
 @dataclass(frozen=True, slots=True)
 class Absence:

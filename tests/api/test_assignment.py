@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from links import Link
 from policies import ANN, BEN, CAT, approves, hours, policy
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
@@ -26,9 +27,10 @@ def service(serve: Callable[..., Service]) -> Service:
         ANN, BEN, remind_after=hours(1), automatic=approves(48), sla=hours(8), careful=True
     )
     eyes = policy(ANN, BEN, four_eyes=True)
+    both = policy(ANN, BEN, decisions=2)
     declared = {
         name: Deployment(name, RunnerKind.FUNCTIONS, "api_test_crews:article", review_policy=rules)
-        for name, rules in (("article", asked), ("eyes", eyes))
+        for name, rules in (("article", asked), ("eyes", eyes), ("both", both))
     }
     served = serve(DeploymentFile(declared, "article"), public_url="http://crew.test")
     served.load()
@@ -93,6 +95,21 @@ def test_the_token_of_a_mail_answers_as_its_recipient(
     assert service.client.post(f"{call}?token={token}", json=body).status_code == 409
     told = service.get(f"/v1/reviews/{review}").json()
     assert (told["reviewer"], told["approved"]) == (BEN, True)
+
+
+@pytest.mark.parametrize("deployment", ["eyes", "both"])
+def test_the_token_of_a_notice_is_nobody_s_where_it_has_to_be_known_who_decides(
+    service: Service, deployment: str
+) -> None:
+    link = Link(service, deployment, None, humanInputWebhookUrl="https://hooks.example/x")
+    url = service.notice(link.execution_id)["callback_url"]
+    link.path = f"/r/{url.rpartition('=')[2]}"
+    told = service.client.post(url, json={"is_approve": True, "reviewer": BEN})
+    assert (told.status_code, told.json()["error"]) == (403, "not_entitled")
+    assert link.send(choice="approve").status_code == 403
+    page = link.open().text
+    assert ("the link of your own mail" in page, "<form" in page) == (True, False)
+    assert {each["state"] for each in link.review["assigned_to"]} == {"ASKED"}
 
 
 def test_a_review_is_claimed_and_given_back(service: Service, review: str) -> None:

@@ -57,6 +57,8 @@ Chosen = Annotated[str, Query(max_length=1000)]
 
 CHANNEL = "link"
 
+_NOT_YOURS = "Not yours to decide"
+
 
 @answer_page.get("/{token}")
 def show(ports: World, token: Token, choice: Chosen = "") -> Response:
@@ -68,6 +70,8 @@ def show(ports: World, token: Token, choice: Chosen = "") -> Response:
         return _closed(ports, holder)
     if holder.recipient is not None and not holder.recipient.is_asked:
         return _not_asked(holder)
+    if holder.refusal is not None:
+        return message(_NOT_YOURS, holder.refusal)
     return _form(ports, holder, Said(choice=choice))
 
 
@@ -97,7 +101,7 @@ def _decide(ports: Ports, holder: Holder, token: str, said: Said) -> Response:
         return message("Already decided", lost.message, HTTPStatus.CONFLICT, said.written)
     except NotEntitled as refused:
         status = MEANINGS[NotEntitled].status
-        return message("Not yours to decide", refused.message, status, said.written)
+        return message(_NOT_YOURS, refused.message, status, said.written)
     except (Invalid, OutputChanged) as wrong:
         return _form(ports, holder, said, fault=wrong)
     return _back_to(token)
@@ -173,4 +177,4 @@ def _not_asked(holder: Holder) -> Response:
         return message("Thank you", "Your decision is taken. Others still have to decide.")
     to = recipient.delegated_to if recipient else None
     text = f"You handed this on to {to}." if to else "Others are asked instead of you."
-    return message("Not yours to decide", text)
+    return message(_NOT_YOURS, text)

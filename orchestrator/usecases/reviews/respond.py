@@ -47,6 +47,20 @@ class Holder:
         """As whom the record knows whoever has it."""
         return ACTOR if self.identity is None else person_actor(self.identity)
 
+    @property
+    def refusal(self) -> str | None:
+        """Why nobody in particular decides, as a sentence; None where that is no hindrance.
+
+        Whoever has the token of a notice could say to be anybody.
+        """
+        terms = self.review.terms
+        if self.identity is not None or terms is None or not terms.needs_names:
+            return None
+        return (
+            "This review has to know who decides, and the token of its notice is nobody's own: "
+            "answer by the link of your own mail, in the inbox, or with an API token of your own."
+        )
+
 
 def holder_of(ports: Ports, token: str) -> Holder | None:
     """Whose token that is; None where it is none."""
@@ -95,6 +109,8 @@ def respond_as(ports: Ports, holder: Holder, said: RespondBody, channel: str) ->
     review = holder.review
     if not review.is_open:
         raise AlreadyAnswered(review.summary(), review.winner())
+    if holder.refusal is not None:
+        raise NotEntitled(holder.refusal)
     body = resume_body(review, said)
     given = Answer(review.deployment, body, holder.actor, channel, identity=holder.identity)
     answer(ports, given)
