@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -73,6 +74,24 @@ def test_reminders_come_again_and_again_and_never_early(
         for _ in range(3):
             sweep(world.ports)
         assert mails(world, review) == [(ANN, "request"), *[(ANN, "reminder")] * times]
+
+
+@pytest.mark.parametrize(
+    ("rule", "has_tokens"), [({}, True), ({"four_eyes": True}, False), ({"decisions": 2}, False)]
+)
+def test_webhooks_have_people_s_tokens_only_where_anybody_may_decide(
+    a_world: Make, later: Later, rule: dict[str, Any], *, has_tokens: bool
+) -> None:
+    rules = policy(ANN, BEN, remind_after=hours(1), ladder=(rung(1, CAT),), **rule)
+    world = a_world("write?", review_policy=rules, review_webhook="https://hooks.example/x")
+    world.ports = replace(world.ports, public_url="https://crews.example")
+    execution_id = world.halted()
+    later(HOUR)
+    sweep(world.ports)
+    sent = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    (_, *again) = [json.loads(each.body or b"") for each in sent]
+    assert [each["assigned_to"] for each in again] == [CAT, ANN, BEN, CAT]
+    assert {"callback_url" in each for each in again} == {has_tokens}
 
 
 def test_the_ladder_asks_more_people_and_the_earlier_ones_may_still_answer(

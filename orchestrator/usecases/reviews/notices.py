@@ -79,12 +79,16 @@ def tell_webhooks(
 def tell_webhooks_again(
     locked: LockedExecution, review: Review, notice: Notice, recipients: Sequence[Recipient]
 ) -> None:
-    """Tell them of a reminder, or that others are asked as well: one webhook for each of these."""
+    """Tell them of a reminder, or that others are asked as well: one webhook for each of these.
+
+    Whoever kicked off may read them: where it has to be known who decides they have no token.
+    """
     if not recipients:
         return
+    is_secret = review.terms is not None and review.terms.needs_names
     asked = AskedReview(review, output_of(locked, review))
     for recipient in recipients:
-        token = locked.tx.recipients.token(recipient.id)
+        token = None if is_secret else locked.tx.recipients.token(recipient.id)
         body = later_notice_body(asked, notice.value, recipient, locked.ports.public_url, token)
         _announce(locked, body)
 
