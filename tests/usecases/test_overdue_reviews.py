@@ -30,7 +30,7 @@ from world import World
 
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE
-from orchestrator.domain.review import Review
+from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.review_policy import Automatic
 from orchestrator.domain.review_terms import Absence
 from orchestrator.errors import Invalid, NotFound
@@ -174,6 +174,31 @@ def test_an_answer_that_came_before_the_deadline_wins(
     later(2 * HOUR)
     sweep(world.ports)
     assert reviews_of(world, review.execution_id)[0].approved is False
+
+
+def test_an_automatic_answer_that_is_due_before_the_deadline_comes_before_it(
+    a_world: Make, later: Later
+) -> None:
+    rules = policy(ANN, automatic=approves(1))
+    world = a_world("write?", review_policy=rules, review_timeout=timedelta(hours=2))
+    review = open_review(world, world.halted())
+    later(3 * HOUR)
+    swept = sweep(world.ports)
+    assert (swept.expired_reviews, swept.overdue_reviews) == (0, 1)
+    (closed,) = reviews_of(world, review.execution_id)
+    assert (closed.state, closed.approved) == (ReviewState.ANSWERED, True)
+
+
+def test_where_the_automatic_answer_does_not_fit_the_deadline_counts(
+    a_world: Make, later: Later
+) -> None:
+    rules = policy(ANN, automatic=Automatic(hours(1), outcome="ship"))
+    world = a_world("write?", review_policy=rules, review_timeout=timedelta(hours=2))
+    review = open_review(world, world.halted())
+    later(3 * HOUR)
+    swept = [sweep(world.ports).expired_reviews for _ in range(2)]
+    assert swept == [0, 1]
+    assert reviews_of(world, review.execution_id)[0].state is ReviewState.EXPIRED
 
 
 def test_who_is_away_is_replaced_and_comes_back(a_world: Make, later: Later) -> None:
