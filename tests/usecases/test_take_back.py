@@ -19,9 +19,12 @@ from orchestrator.usecases.executions.claims import give_back_claims
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.operations.record import read_record
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.respond import ACTOR, Holder, take_back_as
 from orchestrator.usecases.reviews.take_back_words import TakeBack, take_back_words
-from orchestrator.wire.requests import ForkBody, parse
+from orchestrator.wire.requests import ForkBody, ResumeBody, parse
 
 Make = Callable[..., World]
 
@@ -229,6 +232,17 @@ def test_a_flow_that_went_on_has_read_all(a_flow: Make) -> None:
     with pytest.raises(AlreadyRead):
         take_back(world, second)
     assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
+
+
+def test_the_token_of_a_notice_takes_back_what_was_said_with_it_last(a_world: Make) -> None:
+    world = a_world("write?", "print", review_policy=policy(ANN, BEN, decisions=2))
+    execution_id = world.halted()
+    for who in (ANN, BEN):
+        said = {"execution_id": execution_id, "task_id": "write", "reviewer": who}
+        body = parse(ResumeBody, {**said, "is_approve": True, "human_feedback": f"Of {who}"})
+        answer(world.ports, Answer("crew", body, ACTOR, "callback"))
+    review = last_review(world, execution_id)
+    assert take_back_as(world.ports, Holder(review)).words == f"Of {ANN}"
 
 
 def test_words_that_a_model_weighed_were_read_by_one(a_flow: Make) -> None:

@@ -9,6 +9,7 @@ import hmac
 from dataclasses import dataclass
 
 from orchestrator.domain.permission import EVERYWHERE
+from orchestrator.domain.person import address_of
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import person_actor
@@ -124,8 +125,11 @@ def take_back_as(ports: Ports, holder: Holder) -> Review:
     """
     if not _may_have_said_it(holder):
         raise NotEntitled("Somebody else answered: people take back what they said")
-    act = Act(holder.review.id, EVERYWHERE, holder.actor)
-    return take_back_words(ports, TakeBack(act, holder.identity))
+    review = holder.review
+    act = Act(review.id, EVERYWHERE, holder.actor)
+    several = review.terms is not None and review.terms.decisions > 1
+    said_by = address_of(review.reviewer or "") if several else None
+    return take_back_words(ports, TakeBack(act, holder.identity, said_by))
 
 
 def may_take_back_as(ports: Ports, holder: Holder) -> bool:
