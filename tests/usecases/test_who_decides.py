@@ -33,10 +33,12 @@ from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.recipient import RecipientState
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.review_policy import ReviewPolicy, Rule
+from orchestrator.domain.review_terms import Absence
 from orchestrator.errors import AlreadyAnswered, Invalid, InvalidResponseToken, NotEntitled
 from orchestrator.ports import MailIdentity
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.purge import purge
+from orchestrator.usecases.reviews.absences import begin_absence
 from orchestrator.usecases.reviews.claim import claim, release
 from orchestrator.usecases.reviews.delegate import delegate
 from orchestrator.usecases.reviews.find import list_pending
@@ -208,6 +210,29 @@ def test_a_review_is_handed_on_and_never_in_a_circle(a_world: Make) -> None:
         delegate(world.ports, act(review), BEN, ANN)
     assert recipients_of(world, review)[BEN].reason == f"delegated by {ANN}"
     assert says(world, review, BEN, is_approve=True)["status"] == "completed"
+
+
+def test_what_is_handed_on_to_somebody_away_is_for_whoever_stands_in(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN))
+    review = halted(world)
+    away(world, BEN, CAT)
+    delegate(world.ports, act(review), ANN, BEN)
+    asked = recipients_of(world, review)
+    assert (list(asked), asked[ANN].delegated_to) == ([ANN, CAT], CAT)
+    assert asked[CAT].reason == f"in place of {BEN} (delegated by {ANN})"
+
+
+def test_a_review_does_not_come_back_by_way_of_somebody_away(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN))
+    review = halted(world)
+    away(world, BEN, ANN)
+    with pytest.raises(NotEntitled, match="has the review already"):
+        delegate(world.ports, act(review), ANN, BEN)
+
+
+def away(world: World, who: str, to: str) -> None:
+    until = world.ports.clock.now() + timedelta(days=1)
+    begin_absence(world.ports, Absence(who, until, to), "tests")
 
 
 def test_reassigning_ends_the_rights_of_those_before(a_world: Make) -> None:

@@ -18,30 +18,39 @@ from orchestrator.wire.notices import Notice
 def delegate(ports: Ports, act: Act, who: str, to: str) -> Review:
     """One of those who are asked hands the review on; their own right to decide ends.
 
-    Raises NotEntitled, also for somebody who may not have it: who handed it on before, is asked
-    already, or is excluded by four eyes.
+    Where the other is away, whoever stands in for them has it. Raises NotEntitled, also for
+    somebody who may not have it: who handed it on before, is asked already, or is excluded by four
+    eyes.
     """
 
     def work(asked: LockedReview) -> None:
         locked, review = asked.locked, asked.review
         giver = asked.recipient(who)
         terms = review.terms or Terms()
-        why_not = may_delegate(terms, asked.recipients, who, to)
-        if why_not is not None:
-            raise NotEntitled(why_not)
-        _require_here(asked, terms, to)
-        given = locked.tx.recipients.save(giver, giver.delegate(to))
-        locked.record("recipient.delegate", given.id, review, by=who, to=to)
+        _require_free(asked, terms, who, to)
+        stand_in = _who_is_here(asked, terms, Asked(to, f"delegated by {who}"))
+        _require_free(asked, terms, who, stand_in.address)
+        given = locked.tx.recipients.save(giver, giver.delegate(stand_in.address))
+        locked.record("recipient.delegate", given.id, review, by=who, to=stand_in.address)
         if review.claimed_by == who:
             review = locked.save_review("release", review, review.release(), by=who)
-        stand_in = [Asked(to, f"delegated by {who}")]
-        ask(locked, review, output_of(locked, review), stand_in, Notice.DELEGATED)
+        ask(locked, review, output_of(locked, review), [stand_in], Notice.DELEGATED)
         weigh_no_more(locked, review)
 
     return with_open_review(ports, act, work)
 
 
-def _require_here(asked: LockedReview, terms: Terms, to: str) -> None:
+def _require_free(asked: LockedReview, terms: Terms, who: str, to: str) -> None:
+    why_not = may_delegate(terms, asked.recipients, who, to)
+    if why_not is not None:
+        raise NotEntitled(why_not)
+
+
+def _who_is_here(asked: LockedReview, terms: Terms, meant: Asked) -> Asked:
+    """Whoever is meant, or who stands in for them while they are away. Raises NotEntitled."""
     absences = asked.locked.tx.absences.at(asked.locked.now)
-    if not present([Asked(to, "")], absences, terms.excluded):
-        raise NotEntitled(f"{to} is away until {absences[to].until.isoformat()}")
+    found = present([meant], absences, terms.excluded)
+    if not found:
+        until = absences[meant.address].until.isoformat()
+        raise NotEntitled(f"{meant.address} is away until {until}")
+    return found[0]
