@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.machine import Machine, Transition
+
+REPLIES_COUNT_FOR = timedelta(days=7)
+"""For so long a mail can be answered in any case; longer where its review's deadline is later."""
 
 
 class RecipientState(StrEnum):
@@ -121,6 +124,10 @@ class Recipient:
     def is_snoozed(self, now: datetime) -> bool:
         """Whether the person is left in peace now."""
         return self.snoozed_until is not None and self.snoozed_until > now
+
+    def may_reply(self, now: datetime, expires_at: datetime | None) -> bool:
+        """Whether a reply to the person's mails counts; ``expires_at`` is the review's deadline."""
+        return now <= max(self.created_at + REPLIES_COUNT_FOR, expires_at or self.created_at)
 
     def undeliverable(self, why: str) -> Recipient:
         """A mail did not arrive, and will not."""

@@ -117,7 +117,7 @@ def change(world: World, asked: Recipient, how: Callable[[Recipient], Recipient]
     [
         ({"sender": "eve@example.com"}, "refused", "A reply from eve@example.com was not taken"),
         ({"text": QUOTE}, "refused", "says nothing above what it quotes"),
-        ({"asked": older(7.1)}, "refused", "too old to be answered by mail"),
+        ({"asked": older(7.1)}, "refused", "Replies count for 7 days"),
         ({"asked": lambda who: who.delegate("bob@example.com")}, "closed", "(delegated)"),
     ],
 )

@@ -76,6 +76,17 @@ def test_reminders_come_again_and_again_and_never_early(
         assert mails(world, review) == [(ANN, "request"), *[(ANN, "reminder")] * times]
 
 
+def test_a_reminder_offers_no_reply_that_would_come_too_late(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN, remind_after=hours(6 * 24))
+    for _ in range(2):
+        later(6 * 24 * HOUR)
+        sweep(world.ports)
+    sent = world.ports.store.read(lambda tx: tx.deliveries.of(review.execution_id))
+    assert [json.loads(each.body or b"")["takes_replies"] for each in sent] == [True, True, False]
+
+
 @pytest.mark.parametrize(
     ("rule", "has_tokens"), [({}, True), ({"four_eyes": True}, False), ({"decisions": 2}, False)]
 )

@@ -88,9 +88,10 @@ def notice_message(head: Letterhead, notice: Notice, envelope: Envelope) -> Emai
     thread = thread_id(notice.execution_id, notice.task_name, head.domain)
     written["In-Reply-To"] = thread
     written["References"] = thread
-    may_reply = notice.token is not None and head.identity.reply_domain is not None
+    domain = head.identity.reply_domain if notice.takes_replies else None
+    may_reply = notice.token is not None and domain is not None
     if may_reply:
-        written["Reply-To"] = reply_address(str(notice.token), str(head.identity.reply_domain))
+        written["Reply-To"] = reply_address(str(notice.token), str(domain))
     page = (
         f"{head.public_url}{ANSWER_PAGES}/{notice.token}"
         if head.public_url and notice.token

@@ -49,7 +49,8 @@ class Notice:
     """One mail's content. Lines are lines, texts are bounded; times are sentences, or None.
 
     ``notice`` is why it comes: ``request``, ``reminder``, ``escalation``, ``delegated`` or
-    ``closed``. ``token`` is None where nothing can be answered.
+    ``closed``. ``token`` is None where nothing can be answered. ``takes_replies`` is False where a
+    reply would come too late.
     """
 
     notice: str
@@ -72,6 +73,7 @@ class Notice:
     automatic: str | None
     escalate_at: str | None
     earlier: tuple[Earlier, ...]
+    takes_replies: bool = True
 
 
 def read_notice(body: bytes) -> Notice:
@@ -114,6 +116,7 @@ def _read(said: Mapping[str, Any]) -> Notice:
         automatic=_line(due.get("automatic")),
         escalate_at=moment(due.get("escalate_at")),
         earlier=tuple(map(_earlier, (said.get("earlier") or ())[-MOST_EARLIER:])),
+        takes_replies=bool(said.get("takes_replies", True)),
     )
 
 

@@ -10,7 +10,7 @@ import structlog
 
 from orchestrator.domain.inbound_mail import StoredMail, WhyRefused
 from orchestrator.domain.mail_reply import Decision, Reply, SenderProof, decision_of
-from orchestrator.domain.recipient import Recipient
+from orchestrator.domain.recipient import REPLIES_COUNT_FOR, Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import person_actor
 from orchestrator.domain.token import hash_of
@@ -32,9 +32,6 @@ from orchestrator.wire.requests import RespondBody
 log = structlog.get_logger()
 
 CHANNEL = "mail"
-
-TOKEN_LIVES = timedelta(days=7)
-"""For so long a mail can be answered in any case; longer where its review's deadline is later."""
 
 MOST_EXPLANATIONS = 3
 """Mails an hour that explain to one address why nothing was decided: no two servers that answer
@@ -146,8 +143,9 @@ def _lateness(asked: _Asked, now: datetime) -> _Objection | None:
         state = recipient.state.lower()
         said = f"Nothing waits for {recipient.address} any more ({state})."
         return _Objection(WhyRefused.CLOSED, said, Notice.CLOSED)
-    if now > max(recipient.created_at + TOKEN_LIVES, review.expires_at or recipient.created_at):
-        said = "The mail that this answers is too old to be answered by mail."
+    if not recipient.may_reply(now, review.expires_at):
+        days = REPLIES_COUNT_FOR.days
+        said = f"Replies count for {days} days, or until the review's deadline where that is later."
         return _Objection(WhyRefused.TOO_OLD, said)
     return None
 

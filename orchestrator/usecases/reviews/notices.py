@@ -29,7 +29,7 @@ def mail(
     reviews = locked.reviews if review.round > 1 else ()
     earlier = [each for each in reviews if each.words and each.came_before(review)]
     for recipient, token in tokens.items():
-        _write(locked, recipient, mail_body(asked, recipient, token, notice, earlier))
+        _write(locked, review, recipient, mail_body(asked, recipient, token, notice, earlier))
 
 
 def mail_again(locked: LockedExecution, review: Review, recipients: Sequence[Recipient]) -> None:
@@ -48,7 +48,8 @@ def explain(
     It has no token: that of the first mail is as good as it was.
     """
     asked = AskedReview(review, output_of(locked, review))
-    _write(locked, recipient, {**mail_body(asked, recipient, None, notice, ()), "reason": reason})
+    body = {**mail_body(asked, recipient, None, notice, ()), "reason": reason}
+    _write(locked, review, recipient, body)
 
 
 def output_of(locked: LockedExecution, review: Review) -> Output:
@@ -56,9 +57,10 @@ def output_of(locked: LockedExecution, review: Review) -> Output:
     return locked.tx.outputs.get([review.output_id])[review.output_id]
 
 
-def _write(locked: LockedExecution, recipient: Recipient, body: JsonObject) -> None:
+def _write(locked: LockedExecution, review: Review, recipient: Recipient, body: JsonObject) -> None:
     deployment, url = recipient.deployment, mail_url(recipient.address)
     endpoint = locked.tx.endpoints.ensure(deployment, url, None, locked.now)
+    body = {**body, "takes_replies": recipient.may_reply(locked.now, review.expires_at)}
     locked.announce_to(endpoint, WebhookKind.HUMAN_INPUT, body)
 
 

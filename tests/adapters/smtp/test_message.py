@@ -104,6 +104,25 @@ def test_without_a_reply_domain_nobody_is_told_to_reply() -> None:
     assert DELIMITER not in text(mail) + html(mail)
 
 
+def test_a_mail_to_which_a_reply_would_come_too_late_offers_none() -> None:
+    mail = written(notice="reminder", takes_replies=False)
+    assert mail["Reply-To"] is None
+    assert "reply to this mail" not in text(mail) + html(mail)
+    assert PAGE in text(mail)
+
+
+@pytest.mark.parametrize(
+    ("takes_replies", "still"),
+    [(True, "can still be answered"), (False, "answer by the link in the mail that asked")],
+)
+def test_whose_reply_was_not_taken_is_told_how_to_answer(
+    *, takes_replies: bool, still: str
+) -> None:
+    mail = written(notice="refused", token=None, takes_replies=takes_replies)
+    assert still in text(mail)
+    assert still in html(mail)
+
+
 def test_without_a_public_url_there_are_no_links() -> None:
     mail = written(head=letterhead(public_url=None))
     assert "http" not in text(mail)
