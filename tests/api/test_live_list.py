@@ -17,7 +17,7 @@ from policies import ANN, BEN, articles, policy
 from orchestrator.api.pages import live
 from orchestrator.domain.session import IDLE
 from orchestrator.domain.token import hash_of
-from orchestrator.usecases.operations.sessions import sign_out
+from orchestrator.usecases.operations.sessions import sign_in_person, sign_out
 from orchestrator.usecases.operations.tokens import revoke_token
 
 if TYPE_CHECKING:
@@ -112,6 +112,25 @@ def test_another_deployment_is_not_heard_of(service: Service, server: Server) ->
 
     told = server.hear(drawn(limited), halt, "row", **cookie(limited))
     assert (told.events, " of article," in told.data[0]["html"]) == (["row"], True)
+
+
+def test_whoever_came_by_their_address_hears_of_what_is_theirs_alone(
+    service: Service, server: Server
+) -> None:
+    ann = Browser(service)
+    ann.begin(sign_in_person(service.ports, ANN))
+
+    def halt() -> None:
+        service.halted("other")
+        service.halted()
+
+    told = server.hear(drawn(ann), halt, "row", **cookie(ann))
+    assert told.events == ["row"]
+    path = f"/v1/reviews/{told.data[0]['id']}/reassign"
+    reassign = partial(service.post, path, {"to": [BEN]})
+    assert server.hear(drawn(ann), reassign, "gone", **cookie(ann)).data[-1] == {
+        "id": told.data[0]["id"]
+    }
 
 
 @pytest.mark.parametrize("how", ["signed out", "revoked", "idle"])

@@ -26,6 +26,7 @@ from orchestrator.api.pages.rows import waiting_row
 from orchestrator.api.pages.signed_in import Perhaps, SignedIn
 from orchestrator.api.v1.events import MEDIA_TYPE, MOST_LISTENERS, SECONDS_BETWEEN_SIGNS
 from orchestrator.api.v1.feed import Feed, Listener, Right
+from orchestrator.domain.permission import Permission
 from orchestrator.domain.timeline import Entry
 from orchestrator.domain.token import hash_of
 from orchestrator.errors import Transient
@@ -207,8 +208,14 @@ class _ListStream(Stream):
                 if self._is_wanted(each):
                     row = reading.row(each, self._signed.person)
                     yield event("row", {"id": each.id, "html": row}, number)
-                elif each.review.is_open or each.id in told_of:
+                elif (each.review.is_open or each.id in told_of) and self._is_theirs(each):
                     yield event("gone", {"id": each.id}, number)
+
+    def _is_theirs(self, found: ListedReview) -> bool:
+        """Whether they may know of it: they see its deployment, or are asked in it, or were."""
+        visitor = self._signed.visitor
+        is_known = any(each.address == self._signed.person for each in found.recipients)
+        return is_known or visitor.may(Permission.VIEW, found.review.deployment)
 
     def _is_wanted(self, found: ListedReview) -> bool:
         is_theirs = self._wanted.waits_for(found.recipients)
