@@ -208,6 +208,16 @@ def test_only_oneself_or_who_may_all_says_that_a_person_is_away(service: Service
         assert told.status_code == status
 
 
+def test_who_is_away_is_told_to_whoever_may_all_and_to_oneself(service: Service) -> None:
+    service.call("PUT", f"/v1/absences/{ANN}", json={"until": TOMORROW})
+    of_one, anns, bens = (
+        create_token(service.ports, "one", "article", person=who)[1] for who in (None, ANN, BEN)
+    )
+    assert service.call("GET", "/v1/absences", of_one).status_code == 401
+    told = [service.call("GET", "/v1/absences", each).json()["absences"] for each in (anns, bens)]
+    assert [[each["address"] for each in absences] for absences in told] == [[ANN], []]
+
+
 def test_another_deployment_s_token_finds_no_review(service: Service, review: str) -> None:
     elsewhere = create_token(service.ports, "elsewhere", "eyes")[1]
     for call in ("claim", "release", "delegate", "snooze", "reassign", "withdraw", "reroute"):

@@ -69,7 +69,7 @@ CALLS: dict[str, tuple[Any, Any]] = {
     "POST /v1/reviews/{review_id}/reassign": (MANAGE, {"to": [BEN]}),
     "POST /v1/reviews/{review_id}/reroute": (MANAGE, None),
     "GET /v1/analytics": ((ANY_TOKEN, MANAGE), None),
-    "GET /v1/absences": (ANY_TOKEN, None),
+    "GET /v1/absences": ((EVERYWHERE, VIEW), None),
     "PUT /v1/absences/{address}": ((EVERYWHERE, RESPOND), {"until": LATER}),
     "DELETE /v1/absences/{address}": ((EVERYWHERE, RESPOND), None),
     "GET /v1/deliveries": (ANY_TOKEN, None),

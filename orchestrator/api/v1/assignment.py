@@ -168,8 +168,12 @@ def reroute_review(visitor: Manager, review_id: Id) -> JsonResponse:
 
 @absences.get("", responses=documented(AbsenceList), summary="Who is away")
 def list_away(visitor: Viewer) -> JsonResponse:
-    """By address."""
+    """By address. For tokens of all deployments; a person's own shows that person alone."""
     found = away.list_absences(visitor.ports)
+    if visitor.scope.names is not None:
+        if visitor.person is None:
+            raise Unauthorized
+        found = tuple(each for each in found if each.address == visitor.person)
     return JsonResponse({"absences": [_absence(each) for each in found]})
 
 
