@@ -14,8 +14,7 @@ class ClosedReview:
 
     ``tokens`` are those of the run, or the step of a flow, whose output was rejected. ``automatic``
     says that a rule answered, and nobody in person. ``before`` are the tokens of the round before
-    this one where that ended with an option by which a flow's method came to be asked about again:
-    None where it did not.
+    this one, where that round ended with an option that led the flow back to the same method.
     """
 
     id: str

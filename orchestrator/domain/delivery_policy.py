@@ -168,12 +168,12 @@ def stops_batch(result: SendResult, endpoint: Endpoint) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """How many deliveries a drain may claim; with none, one of two says when to come again.
+    """How many deliveries a drain may claim; where that is none, when it comes again.
 
-    ``quiet_until``: the receiver is to be left in peace until then. ``waits_until``: others have
-    the room; whoever leaves wakes it, and then at the latest it asks again. ``probes`` says that
-    the one try finds out whether the host is there again, ``unproven`` that the receiver is not
-    known to be well.
+    ``quiet_until``: nothing is sent to this receiver before then. ``waits_until``: the host is
+    full; another drain wakes this one when it ends, or it asks again at that time. ``probes``: the
+    one try tests whether the host is back. ``unproven``: the receiver has not shown yet that it
+    works.
     """
 
     limit: int

@@ -21,8 +21,8 @@ def refusal(
 ) -> str | None:
     """Why that person may not decide the review.
 
-    ``who`` is None for somebody with a token of the deployment who names nobody: good enough where
-    one decision of anybody is wanted. The same goes, then, for a review in which nobody is asked.
+    ``who`` is None for a caller with a token of the deployment who names nobody. That is enough
+    where one decision by anybody will do, and so it is where the review asks nobody by name.
     """
     anybody = not terms.needs_names
     if who is None:

@@ -11,8 +11,8 @@ from orchestrator.domain.question import Question
 Scope: TypeAlias = tuple[str, ...] | None
 """Which tasks besides the reviewed one read the words: those of these names; None for all later.
 
-Whoever names none has them read by the next retry of the task itself, and by nothing after that.
-A task's own retry reads what was said of it whatever the names are.
+With an empty tuple only the next retry of the reviewed task reads them, and no later task. A retry
+always reads what was said about its own task.
 """
 
 RETRY: Scope = ()

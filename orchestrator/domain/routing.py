@@ -26,7 +26,8 @@ def resolve(
     who may not decide where the rule wants four eyes. ``absences`` are those that hold now, by
     address; the people of the ladder are the ones that it names, until ``present`` is asked.
 
-    Where nobody is found the creator is asked, also one who is away and named nobody; else nobody.
+    Where no rule finds anybody the creator is asked, even one who is away and named no deputy.
+    Where the policy names no creator, nobody is asked.
     """
     rule = policy.rule_for(name)
     barred = tuple(sorted(map(_compared, excluded))) if rule.four_eyes else ()

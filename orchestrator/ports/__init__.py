@@ -50,8 +50,8 @@ from orchestrator.ports.webhooks import (
 )
 from orchestrator.ports.work import (
     EVERY_ENTRY,
-    Asked,
     Checkpoints,
+    Deferred,
     EntryFilter,
     ExecutionFilter,
     Executions,
@@ -66,7 +66,6 @@ __all__ = [
     "EVERY_ENTRY",
     "Absences",
     "Analytics",
-    "Asked",
     "Attempt",
     "Audit",
     "CallJournal",
@@ -75,6 +74,7 @@ __all__ = [
     "Checkpoints",
     "Claim",
     "Clock",
+    "Deferred",
     "Deliveries",
     "DeliveryFilter",
     "Deployments",

@@ -115,7 +115,7 @@ class FailingStep:
 class Sweeps(Protocol):
     """When sweeps saw the database take a write, and what they could not do, in one transaction.
 
-    Leases lapse by the former.
+    Leases lapse by the last write that a sweep saw, not by the time itself.
     """
 
     def step_failed(self, step: str, error: str) -> None:

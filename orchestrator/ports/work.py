@@ -15,11 +15,11 @@ from orchestrator.domain.timeline import REVIEW_EVENTS, Entry
 
 T = TypeVar("T")
 
-Asked: TypeAlias = Callable[[], T]
-"""What was asked of the database, and is read when it is called.
+Deferred: TypeAlias = Callable[[], T]
+"""A query whose answer is had by calling this.
 
-A database that is far away is asked together with the next question, which saves an exchange with
-it. It sees what was written before it was asked; nothing that it reads is written before the call.
+It goes to the database with the next statement, which saves a round trip. It sees every write made
+before it was deferred. Write nothing that it reads until you have called it.
 """
 
 
@@ -65,7 +65,7 @@ class Executions(Protocol):
         """Read and hold the row until the transaction ends: nobody else changes the execution."""
         ...
 
-    def ask_lock(self, execution_id: str) -> Asked[Execution | None]:
+    def defer_lock(self, execution_id: str) -> Deferred[Execution | None]:
         """The same, asked together with what is read next: that is read behind the lock."""
         ...
 
@@ -106,7 +106,7 @@ class TaskRuns(Protocol):
         """Read."""
         ...
 
-    def ask(self, task_run_id: str) -> Asked[TaskRun | None]:
+    def defer(self, task_run_id: str) -> Deferred[TaskRun | None]:
         """The same, asked together with what is read next."""
         ...
 
@@ -114,7 +114,7 @@ class TaskRuns(Protocol):
         """All of an execution's, in the order in which they were made."""
         ...
 
-    def ask_of(self, execution_id: str) -> Asked[tuple[TaskRun, ...]]:
+    def defer_of(self, execution_id: str) -> Deferred[tuple[TaskRun, ...]]:
         """The same, asked together with what is read next."""
         ...
 
@@ -122,7 +122,7 @@ class TaskRuns(Protocol):
         """Those that are not committed, whether they still may be or not, in the same order."""
         ...
 
-    def ask_uncommitted(self, execution_id: str) -> Asked[tuple[TaskRun, ...]]:
+    def defer_uncommitted(self, execution_id: str) -> Deferred[tuple[TaskRun, ...]]:
         """The same, asked together with what is read next."""
         ...
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, DateTime, Engine, Select, func
 
 from orchestrator.adapters.sql.column_types import Utc
 from orchestrator.adapters.sql.prepared import Prepared
-from orchestrator.ports import Asked, Clock
+from orchestrator.ports import Clock, Deferred
 
 
 def keeping_time_by(engine: Engine, clock: Clock) -> Engine:
@@ -74,19 +74,20 @@ class Moment:
 class Timed:
     """A SELECT that tells the time as well, where the database has to be asked for that.
 
-    The clock stands outside: it is read once a row is locked, after whoever held it.
+    The clock is selected outside the sub-query, so that it is read after the row's lock was had:
+    it is later than anything that whoever held the row before wrote.
     """
 
     def __init__(self, query: Select[Any]) -> None:
         self._plain = Prepared(query)
         self._timed = Prepared(select(query.subquery("found"), clock_of_database()))
 
-    def ask(
+    def defer(
         self, connection: Connection, moment: Moment, values: Mapping[str, Any]
-    ) -> Asked[Sequence[Any] | None]:
+    ) -> Deferred[Sequence[Any] | None]:
         """The first row, asked together with what is read next; the moment is when it was found."""
         tells_time = known_time(connection) is None
-        asked = (self._timed if tells_time else self._plain).ask(connection, values)
+        asked = (self._timed if tells_time else self._plain).defer(connection, values)
 
         def read() -> Sequence[Any] | None:
             found = next(iter(asked()), None)

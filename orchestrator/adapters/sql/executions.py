@@ -22,7 +22,7 @@ from orchestrator.adapters.sql.rows import MOST, Rows, insert_new, save, selecti
 from orchestrator.adapters.sql.schema import deliveries, delivery_waits, executions
 from orchestrator.domain.canonical import storable
 from orchestrator.domain.execution import Execution
-from orchestrator.ports import Asked, ExecutionFilter, Position
+from orchestrator.ports import Deferred, ExecutionFilter, Position
 
 _LOCKED = Timed(
     selecting(executions, Execution)
@@ -65,11 +65,11 @@ class SqlExecutions:
         FOR NO KEY UPDATE keeps out every other lock of ours, but not the inserts of rows that
         refer to the execution (FOR UPDATE would make these wait).
         """
-        return self.ask_lock(execution_id)()
+        return self.defer_lock(execution_id)()
 
-    def ask_lock(self, execution_id: str) -> Asked[Execution | None]:
+    def defer_lock(self, execution_id: str) -> Deferred[Execution | None]:
         """The same, asked together with what is read next: that is read behind the lock."""
-        asked = _LOCKED.ask(self._connection, self._moment, {"id": execution_id})
+        asked = _LOCKED.defer(self._connection, self._moment, {"id": execution_id})
 
         def read() -> Execution | None:
             row = asked()

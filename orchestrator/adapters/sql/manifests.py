@@ -51,7 +51,7 @@ class SqlManifests:
 
     def get(self, deployment: str) -> Manifest | None:
         """The newest one."""
-        row = _NEWEST.ask(self._connection, self._moment, {"of_deployment": deployment})()
+        row = _NEWEST.defer(self._connection, self._moment, {"of_deployment": deployment})()
         if row is None:
             return None
         error, written_at, worker, settings, body = row

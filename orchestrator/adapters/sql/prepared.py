@@ -14,7 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.dml import UpdateBase
 
 from orchestrator.errors import StaleWrite
-from orchestrator.ports import Asked
+from orchestrator.ports import Deferred
 
 T = TypeVar("T")
 
@@ -52,12 +52,11 @@ class Prepared:
 
         return compiled.read(run_on_cursor(connection, compiled.sql, fetch))
 
-    def ask(self, connection: Connection, values: Values) -> Asked[list[Sequence[Any]]]:
-        """Every row that a SELECT finds, for whoever calls what this returns.
+    def defer(self, connection: Connection, values: Values) -> Deferred[list[Sequence[Any]]]:
+        """Every row that a SELECT finds, once what this returns is called.
 
-        A driver that can sends it with the next statement; others run it when it is called. So
-        nothing that it reads is written in between. What comes behind it comes behind a lock that
-        it takes.
+        psycopg sends it with the next statement, other drivers when it is called. What is read
+        after it is read behind any lock that it takes.
         """
         later = _later(connection)
         if later is None:  # SQLite: the transaction has its only lock already

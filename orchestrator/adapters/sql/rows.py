@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestrator.adapters.sql.prepared import Prepared
-from orchestrator.ports import Asked, Position
+from orchestrator.ports import Deferred, Position
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -72,9 +72,9 @@ class Rows(Generic[D]):
             return tuple(self.noun(*row) for row in query.all(self.connection, bound))
         return tuple(self.noun(*row) for row in self.connection.execute(query, bound))
 
-    def ask(self, query: Prepared, bound: Mapping[str, Any]) -> Asked[tuple[D, ...]]:
+    def defer(self, query: Prepared, bound: Mapping[str, Any]) -> Deferred[tuple[D, ...]]:
         """The same, asked together with what is read next."""
-        asked = query.ask(self.connection, bound)
+        asked = query.defer(self.connection, bound)
         return lambda: tuple(self.noun(*row) for row in asked())
 
     def first(self, query: Select[Any] | Prepared, bound: Mapping[str, Any] = _NOTHING) -> D | None:
@@ -113,18 +113,18 @@ class Rows(Generic[D]):
         """Read the noun with this id."""
         return self.first(_by_id(self.table, self.noun), {"id": noun_id})
 
-    def ask_by_id(self, noun_id: str) -> Asked[D | None]:
+    def defer_by_id(self, noun_id: str) -> Deferred[D | None]:
         """The same, asked together with what is read next."""
-        asked = self.ask(_by_id(self.table, self.noun), {"id": noun_id})
+        asked = self.defer(_by_id(self.table, self.noun), {"id": noun_id})
         return lambda: next(iter(asked()), None)
 
     def of_execution(self, execution_id: str) -> tuple[D, ...]:
         """Read all nouns of an execution, in the order in which they were made."""
         return self.all(_of_execution(self.table, self.noun), {"execution_id": execution_id})
 
-    def ask_of_execution(self, execution_id: str) -> Asked[tuple[D, ...]]:
+    def defer_of_execution(self, execution_id: str) -> Deferred[tuple[D, ...]]:
         """The same, asked together with what is read next."""
-        return self.ask(_of_execution(self.table, self.noun), {"execution_id": execution_id})
+        return self.defer(_of_execution(self.table, self.noun), {"execution_id": execution_id})
 
 
 # Building a statement costs more than running it on SQLite: those that every job runs are built

@@ -20,7 +20,7 @@ from orchestrator.adapters.sql.schema import (
 from orchestrator.adapters.sql.sweeps import last_beat
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import StaleWrite
-from orchestrator.ports import Asked
+from orchestrator.ports import Deferred
 
 _c = task_runs.c
 
@@ -44,25 +44,25 @@ class SqlTaskRuns:
         """Read."""
         return self._rows.by_id(task_run_id)
 
-    def ask(self, task_run_id: str) -> Asked[TaskRun | None]:
+    def defer(self, task_run_id: str) -> Deferred[TaskRun | None]:
         """The same, asked together with what is read next."""
-        return self._rows.ask_by_id(task_run_id)
+        return self._rows.defer_by_id(task_run_id)
 
     def of(self, execution_id: str) -> tuple[TaskRun, ...]:
         """All of an execution's, in the order in which they were made."""
         return self._rows.of_execution(execution_id)
 
-    def ask_of(self, execution_id: str) -> Asked[tuple[TaskRun, ...]]:
+    def defer_of(self, execution_id: str) -> Deferred[tuple[TaskRun, ...]]:
         """The same, asked together with what is read next."""
-        return self._rows.ask_of_execution(execution_id)
+        return self._rows.defer_of_execution(execution_id)
 
     def uncommitted(self, execution_id: str) -> tuple[TaskRun, ...]:
         """Those that are not committed, in the same order."""
         return self._rows.all(_UNCOMMITTED, {"execution_id": execution_id})
 
-    def ask_uncommitted(self, execution_id: str) -> Asked[tuple[TaskRun, ...]]:
+    def defer_uncommitted(self, execution_id: str) -> Deferred[tuple[TaskRun, ...]]:
         """The same, asked together with what is read next."""
-        return self._rows.ask(_UNCOMMITTED, {"execution_id": execution_id})
+        return self._rows.defer(_UNCOMMITTED, {"execution_id": execution_id})
 
     def save(self, before: TaskRun, after: TaskRun) -> TaskRun:
         """Write over the state and version of ``before``. Raises StaleWrite."""

@@ -35,8 +35,9 @@ class SqlTimeline:
     def settled(self) -> int:
         """A number up to which no entry will be added any more, 0 where there is none.
 
-        On PostgreSQL neither what is asked here nor the locks belong to the transaction's snapshot,
-        and their order matters: whoever took one of these numbers has the lock already, or is done.
+        On PostgreSQL neither the newest number nor the locks belong to the transaction's snapshot.
+        The order matters: first the newest number that was taken, then who holds a lock. Whoever
+        took a smaller number holds its lock still, or has committed.
         """
         if self._connection.dialect.name == "postgresql":
             newest = self._connection.execute(_NEWEST_TAKEN).scalar_one()

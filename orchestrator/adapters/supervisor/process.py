@@ -21,9 +21,9 @@ class Child:
     """One process to keep running.
 
     ``env`` is added to the supervisor's own. On a stop it gets ``stop_signal`` and ``grace``
-    seconds. Where ``ready`` is given, the children after it lean on it: they are started only when
-    it returns True, and have ended before this one is stopped. Before ``waits_for`` returns True
-    neither this child is started nor those after it. What it prints goes to the end of the file
+    seconds. With ``ready``, the children listed after it depend on it: they start once it returns
+    True, and stop before this one does. With ``waits_for``, neither this child nor those after it
+    start until it returns True. What it prints goes to the end of the file
     ``output``, or where the supervisor's own goes.
     """
 

@@ -30,7 +30,7 @@ def begin_due_tasks(locked: LockedExecution, plan: Plan, *, resumes: bool = Fals
     A task whose run was withdrawn or failed starts in the same round again. Where every task is
     committed instead, the execution has succeeded.
     """
-    asked = locked.tx.task_runs.ask_uncommitted(locked.execution.id)
+    asked = locked.tx.task_runs.defer_uncommitted(locked.execution.id)
     committed = committed_outputs(locked.checkpoints)
     if plan.is_whole(committed):
         _succeed(locked, plan, committed)
@@ -208,7 +208,7 @@ def _withdraw_open_reviews(locked: LockedExecution) -> None:
 
 def _succeed(locked: LockedExecution, plan: Plan, committed: Mapping[str, str]) -> None:
     ordered = [committed[name] for name in _results(plan)]
-    runs = locked.tx.task_runs.ask_of(locked.execution.id)
+    runs = locked.tx.task_runs.defer_of(locked.execution.id)
     outputs = locked.tx.outputs.get(ordered)
     result = next((id_ for id_ in reversed(ordered) if outputs[id_].raw), ordered[-1])
     locked.turn("succeed", locked.execution.succeed(locked.now, result))

@@ -52,8 +52,8 @@ def is_for_other_code(
 ) -> bool:
     """Whether the run's code is that of other live workers, and not this one's.
 
-    So it is while somebody holds a claim of the execution who has not been seen for a while, and
-    with this worker's code it would be migrated: what is written by the old names comes before.
+    True as well while a worker that has not been seen lately holds a claim of the execution, and
+    this worker's code would migrate it: what that one writes by the old names has to come first.
 
     ``knows_who_lives`` is False for a process that the database was away from: others may not have
     given their sign yet. Raises Unreadable.

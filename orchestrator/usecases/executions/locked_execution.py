@@ -287,7 +287,7 @@ def lock_and_read(
     scope: Scope = EVERYWHERE,
 ) -> tuple[LockedExecution, T]:
     """The same, and read something behind the lock in one exchange with the database."""
-    asked = tx.executions.ask_lock(execution_id)
+    asked = tx.executions.defer_lock(execution_id)
     found = read()
     execution = asked()
     if execution is None:

@@ -34,7 +34,7 @@ def decide(
     """
     if feedback.rework_from is not None:
         require_reworkable(locked, review, feedback.rework_from)
-    asked = locked.tx.task_runs.ask(review.task_run_id)
+    asked = locked.tx.task_runs.defer(review.task_run_id)
     output = locked.tx.outputs.get([review.output_id])[review.output_id]
     run = asked()
     if run is None:

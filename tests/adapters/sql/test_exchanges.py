@@ -146,7 +146,7 @@ def test_what_is_asked_is_sent_with_what_is_read_next(
 
     def work(tx: Transaction) -> tuple[Execution | None, TaskRun | None]:
         backend = backend_of(tx)
-        asked = tx.executions.ask_lock(execution.id)
+        asked = tx.executions.defer_lock(execution.id)
         told.append(told_of(database, backend))
         found = tx.task_runs.get(run.id)
         told.append(told_of(database, backend))
@@ -163,19 +163,19 @@ def test_what_is_asked_is_sent_with_what_is_read_next(
 def test_what_is_asked_and_read_at_once_goes_alone(
     store: SqlStore, execution: Execution, run: TaskRun
 ) -> None:
-    assert store.transact(lambda tx: tx.executions.ask_lock(execution.id)()) == execution
-    assert store.read(lambda tx: tx.task_runs.ask(run.id)()) == run
-    assert store.read(lambda tx: tx.task_runs.ask_of(execution.id)()) == (run,)
-    assert store.transact(lambda tx: tx.executions.ask_lock("nobody's")()) is None
+    assert store.transact(lambda tx: tx.executions.defer_lock(execution.id)()) == execution
+    assert store.read(lambda tx: tx.task_runs.defer(run.id)()) == run
+    assert store.read(lambda tx: tx.task_runs.defer_of(execution.id)()) == (run,)
+    assert store.transact(lambda tx: tx.executions.defer_lock("nobody's")()) is None
 
 
 def test_what_is_asked_sees_what_was_written_before_it(
     store: SqlStore, execution: Execution, run: TaskRun, now: datetime
 ) -> None:
     def work(tx: Transaction) -> tuple[TaskRun, ...]:
-        asked_before = tx.task_runs.ask_of(execution.id)
+        asked_before = tx.task_runs.defer_of(execution.id)
         tx.task_runs.save(run, run.claim("w", now, now))
-        asked_after = tx.task_runs.ask_of(execution.id)
+        asked_after = tx.task_runs.defer_of(execution.id)
         tx.executions.get(execution.id)
         return (*asked_before(), *asked_after())
 
@@ -189,7 +189,7 @@ def test_what_is_asked_and_never_read_is_nobodys_trouble(
     written = new_execution()
 
     def work(tx: Transaction) -> None:
-        tx.executions.ask_lock(execution.id)
+        tx.executions.defer_lock(execution.id)
         tx.executions.add_new([written])
 
     store.transact(work)
@@ -210,7 +210,7 @@ def test_what_is_read_with_a_lock_is_read_behind_it(
         event.listen(store._writer, "before_cursor_execute", lambda *_: None)
 
     def work(tx: Transaction) -> tuple[Execution | None, TaskRun | None]:
-        asked = tx.executions.ask_lock(execution.id)
+        asked = tx.executions.defer_lock(execution.id)
         found = tx.task_runs.get(run.id)
         return asked(), found
 
