@@ -77,6 +77,11 @@ def put_state(flow: AnyFlow, state: Any) -> None:
     flow._state = state
 
 
+def put_id(flow: AnyFlow, id_: str) -> None:
+    """Have the state be of this id, as the engine has it at a kickoff."""
+    flow._stamp_state_id(id_)
+
+
 def last_output(flow: AnyFlow, method: str) -> Mapping[str, Any]:
     """What the engine wrote down of the latest call of this method, whatever ended since."""
     entries = reversed(flow._method_outputs)

@@ -125,12 +125,17 @@ class RunningFlow:
         return codec.encode_fields_or_lose(state, "state")
 
     def restore_state(self) -> None:
-        """Have the state of the journal's end. Raises TaskFailed, not to be retried."""
+        """Have the state of the journal's end. Raises TaskFailed, not to be retried.
+
+        A fork begins with the state of another execution: the id is this one's in any case.
+        """
         stored = self.journal.last_state(self.prefix)
         if stored is None:
             return
         try:
             self._put_state(stored)
+            if not self.prefix:
+                internals.put_id(self.flow, self.run.execution_id)
         except (Unstorable, Unreadable) as error:
             raise TaskFailed(f"The flow cannot go on: {error}", retryable=False) from error
 
