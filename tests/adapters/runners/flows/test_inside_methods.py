@@ -201,6 +201,157 @@ def test_ask_waits_for_a_person(flow: Begin, log: list[str]) -> None:
     assert log == ["talk"] * 3
 
 
+TOOLS = (
+    CREW
+    + """
+from crewai.tools import tool
+
+class F(Flow):
+    def asks(self, name, question):
+        @tool("ask")
+        def ask(about: str) -> str:
+            \"\"\"Ask a person.\"\"\"
+            return "told " + self.ask(question)
+
+        def reply(prompt):
+            ran(name)
+            if "Observation: told " in prompt:
+                told = prompt.rpartition("Observation: told ")[2].split()[0]
+                return f"Thought: ok\\nFinal Answer: {name} of {told}"
+            return 'Thought: ?\\nAction: ask\\nAction Input: {"about": "it"}'
+
+        return Agent(role="Clerk", goal="g", backstory="b", llm=Scripted(reply), tools=[ask])
+"""
+)
+GATHERS_AND_PRICES = (
+    TOOLS
+    + """
+    @start()
+    def team(self):
+        clerks = self.asks("gather", "Which product?"), self.asks("price", "Which budget?")
+        tasks = [job(clerks[0], "gather", "gather"), job(clerks[1], "price", "price")]
+        return [t.raw for t in Crew(agents=clerks, tasks=tasks).kickoff().tasks_output]
+"""
+)
+ASKED = ["team#1/task:gather~1/ask:1", "team#1/task:price~1/ask:1"]
+
+
+def test_tools_of_two_tasks_get_the_answers_to_their_own_questions(flow: Begin) -> None:
+    execution = flow(GATHERS_AND_PRICES)
+    for path, words in zip(ASKED, ("bikes", "500"), strict=True):
+        assert isinstance(execution.run(), Halted)
+        assert list(execution.open) == [path]
+        execution.answer(path, words)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.json == ["gather of bikes", "price of 500"]
+
+
+@pytest.mark.parametrize("renamed", [1, 2])
+def test_questions_of_tools_that_were_kept_below_the_method_are_still_known(
+    flow: Begin, log: list[str], renamed: int
+) -> None:
+    execution = flow(GATHERS_AND_PRICES)
+    for number, (path, words) in enumerate(zip(ASKED, ("bikes", "500"), strict=True), 1):
+        assert isinstance(execution.run(), Halted)
+        if number <= renamed:  # as an earlier version kept it
+            kept = f"team#1/ask:{number}"
+            execution.lines[:] = [line.replace(path, kept) for line in execution.lines]
+        (asked,) = execution.open
+        execution.answer(asked, words)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.json == ["gather of bikes", "price of 500"]
+    assert len(log) == 3 + 3
+
+
+IN_A_TOOL = (
+    CREW
+    + """
+from crewai.tools import tool
+
+class Child(Flow):
+    @start()
+    @human_feedback(message="Right?")
+    def check(self):
+        ran("inner")
+        return "right"
+
+@tool("crew")
+def crew(about: str) -> str:
+    \"\"\"Have a crew do it.\"\"\"
+    who = person(lambda _: ran("inner") or "right")
+    inner = job(who, "inner", "inner", human_input=True)
+    return "told " + Crew(agents=[who], tasks=[inner]).kickoff().raw
+
+@tool("flow")
+def flow(about: str) -> str:
+    \"\"\"Have a flow do it.\"\"\"
+    return "told " + Child().kickoff().output
+
+def reply(prompt):
+    if "Observation: told right" in prompt:
+        return "Thought: ok\\nFinal Answer: done"
+    return 'Thought: ?\\nAction: TOOL\\nAction Input: {"about": "it"}'
+
+class F(Flow):
+    @start()
+    def team(self):
+        who = Agent(role="Clerk", goal="g", backstory="b", llm=Scripted(reply), tools=[TOOL])
+        return Crew(agents=[who], tasks=[job(who, "outer", "outer")]).kickoff().raw
+"""
+)
+
+
+@pytest.mark.parametrize("tool", ["crew", "flow"])
+@pytest.mark.parametrize("kept", ["team#1/task:outer~1/", "team#1/"])
+def test_what_a_tool_runs_is_kept_below_its_task(
+    flow: Begin, log: list[str], tool: str, kept: str
+) -> None:
+    execution = flow(IN_A_TOOL.replace("TOOL", tool))
+    execution.run()
+    (path,) = execution.open
+    assert path.startswith("team#1/task:outer~1/")
+    # The second is what an earlier version kept.
+    execution.lines[:] = [line.replace("team#1/task:outer~1/", kept) for line in execution.lines]
+    (path,) = execution.open
+    execution.answer(path, "yes", approved=True)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "done"
+    assert log.count("inner") == 1
+
+
+def test_what_a_task_does_again_is_told_once(flow: Begin) -> None:
+    execution = flow(GATHERS_AND_PRICES)
+    for path in ASKED:
+        execution.run()
+        execution.answer(path, "x")
+    execution.run()
+    told = [kind for context in execution.contexts for kind, _ in context.events]
+    assert told.count("crew_kickoff_started") == 1
+    assert told.count("flow_input_requested") == len(ASKED)
+
+
+def test_questions_of_a_method_are_known_by_what_they_ask(flow: Begin) -> None:
+    execution = flow("""
+        from flow_log import LOG
+
+        class F(Flow):
+            @start()
+            def talk(self):
+                ran("talk")
+                order = ["Name?", "Colour?"] if len(LOG) < 3 else ["Colour?", "Name?"]
+                return {question: self.ask(question) for question in order}
+    """)
+    for number, words in enumerate(("Ann", "red"), 1):
+        execution.run()
+        execution.answer(f"talk#1/ask:{number}", words)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.json == {"Name?": "Ann", "Colour?": "red"}
+
+
 ASKS_FOR_DATA = """
 class Seat(BaseModel):
     row: int

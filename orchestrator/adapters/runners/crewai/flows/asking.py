@@ -8,8 +8,9 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from orchestrator.adapters.runners.crewai.flows import reviews
+from orchestrator.adapters.runners.crewai.flows.journal import Record
 from orchestrator.adapters.runners.crewai.flows.nested import ask_inside
-from orchestrator.adapters.runners.crewai.flows.scope import Interrupted, Paused, current
+from orchestrator.adapters.runners.crewai.flows.scope import ALIKE, Interrupted, Paused, current
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import ANSWER_SCHEMA, Question, QuestionKind
 from orchestrator.errors import TaskFailed
@@ -27,7 +28,7 @@ class Inputs:
         if scope is None:
             raise RuntimeError("ask() was called outside the methods of the flow")
         scope.check()
-        record = scope.claim("ask:")
+        record = scope.claim("ask:", lambda noted: ALIKE if _asks(noted, message) else 1)
         if record.answer is not None:
             return record.answer.words
         if not record.is_open:
@@ -37,6 +38,10 @@ class Inputs:
             )
             ask_inside(scope, question, Output(message))
         raise Paused
+
+
+def _asks(record: Record, message: str) -> bool:
+    return record.asked is not None and record.asked.question.message == message
 
 
 def _with_schema(path: str, metadata: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -2,7 +2,8 @@
 
 A step's path is ``method#n``, the n-th call of that method. Below it stand what its body did:
 ``draft#1/task:write~1`` (a crew's task), ``draft#1/ask:2`` (``ask()``),
-``draft#1/flow:Child~1/read#1`` (a step of a flow inside it).
+``draft#1/flow:Child~1/read#1`` (a step of a flow inside it); below a task what its tools did, as
+``draft#1/task:write~1/ask:1``.
 """
 
 from __future__ import annotations
@@ -52,6 +53,11 @@ class Record:
         if self.asked is None or self.answer is None or not self.answer.approved:
             return None
         return self.answer.edited or self.asked.output
+
+    @property
+    def final(self) -> Output | None:
+        """The output that is final, None where the step or task has to run."""
+        return self.committed.output if self.committed else self.approved
 
     @property
     def outputs(self) -> Iterator[Output]:

@@ -24,6 +24,7 @@ from orchestrator.adapters.runners.crewai.flows.journal import Record
 from orchestrator.adapters.runners.crewai.flows.replay import conduct
 from orchestrator.adapters.runners.crewai.flows.reporting import of_task, report_steps_of
 from orchestrator.adapters.runners.crewai.flows.scope import (
+    ALIKE,
     Paused,
     Scope,
     current,
@@ -116,11 +117,12 @@ class _TaskRun:
 
     def _claim(self) -> Record:
         """The record of this task: crews side by side are told apart by what they are asked."""
-        asked = self._task.description
-        return self._scope.claim(
-            f"task:{self._name}~",
-            lambda record: any(o.description == asked for o in record.outputs),
-        )
+        return self._scope.claim(f"task:{self._name}~", self._likeness)
+
+    def _likeness(self, record: Record) -> int:
+        """Of one that has come no further than to what its tools did, nothing else is known."""
+        asked = [output.description for output in record.outputs]
+        return ALIKE if self._task.description in asked else int(not asked)
 
     @property
     def path(self) -> str:
@@ -134,9 +136,7 @@ class _TaskRun:
         """
         self._scope.check()
         self._run.check()
-        committed = self._record.committed
-        final = committed.output if committed else self._record.approved
-        if final is not None:
+        if (final := self._record.final) is not None:
             self._task.output = outputs.to_task(final, self._task)
             return self._task.output
         if self._record.is_open:
@@ -156,7 +156,7 @@ class _TaskRun:
         beside = [
             record
             for record in journal.records_below(self._scope.path)
-            if record.path.rpartition("/")[0] == self._scope.path and "/task:" in record.path
+            if _is_task_of(self._scope, record.path)
         ]
         others = [
             words_on_other(_as_said(record.path, number, asked, answer))
@@ -199,6 +199,12 @@ def _name_of(task: Task, agent: Any) -> str:
         if own is task:
             return name
     return task.name or task.key[:8]
+
+
+def _is_task_of(scope: Scope, path: str) -> bool:
+    """Whether this is a task of the body itself, or of a crew inside one; not of a flow's there."""
+    parts = path.removeprefix(f"{scope.path}/").split("/")
+    return all(part.startswith("task:") for part in parts)
 
 
 def _short(path: str) -> str:

@@ -29,6 +29,9 @@ class Interrupted(BaseException):
         self.why = why
 
 
+ALIKE = 2
+"""The likeness of a record from which on it is surely that of what is done."""
+
 _current: ContextVar[Scope | None] = ContextVar("_current", default=None)
 
 
@@ -51,30 +54,57 @@ class Scope:
     @property
     def again(self) -> bool:
         """Whether what the body does was done in an earlier run, as far as it has come."""
-        return self.answering or any(
-            entry.path.removeprefix(f"{self.path}/").partition("/")[0] not in self._claimed
-            for entry in self.running.run.journal.below(self.path)
-        )
+        below = self.running.run.journal.below(self.path)
+        return self.answering or any(not self._has_reached(entry.path) for entry in below)
 
-    def claim(self, name: str, fits: Callable[[Record], bool] = lambda _: True) -> Record:
-        """The record of the next thing of this name inside the body, ``name`` and a number.
+    def _has_reached(self, path: str) -> bool:
+        """Whether the body has come to what stands at a path, or to what that is a part of.
 
-        What was noted comes first, in its order; of that, what fits. Else it gets a new number.
+        A task that is not final does again what is inside it.
         """
+        around = path
+        while len(around) > len(self.path):
+            if around in self._claimed and (around == path or not self._is_done_again(around)):
+                return True
+            around = around.rpartition("/")[0]
+        return False
+
+    def _is_done_again(self, path: str) -> bool:
+        is_task = path.rpartition("/")[2].startswith("task:")
+        return is_task and self.running.run.journal.of(path).final is None
+
+    @property
+    def here(self) -> str:
+        """Where what the body does now is kept: the crew's task in which it does it, or its own."""
+        return task_path() or self.path
+
+    def claim(self, name: str, likeness: Callable[[Record], int] = lambda _: ALIKE) -> Record:
+        """The record of the next thing of this name ``here``, ``name`` and a number.
+
+        Of what was noted, and is not this at all (0), what is most like it comes first, in its
+        order. Else it gets a new number. Earlier versions noted what was done inside a task below
+        the method: of that, what is ``ALIKE``.
+        """
+        here = self.here
         with self._lock:
-            number, free = 1, []
-            while (segment := f"{name}{number}") in self._claimed or self._is_noted(segment):
-                if segment not in self._claimed:
-                    free.append(segment)
-                number += 1
-            records = [self.running.run.journal.of(join(self.path, one)) for one in free]
-            found = next((record for record in records if fits(record)), None)
-            record = found or Record(join(self.path, segment))
-            self._claimed.add(record.path.rpartition("/")[2])
+            noted, new = self._noted(here, name)
+            before = self._noted(self.path, name)[0] if here != self.path else []
+            fitting = [record for record in before if likeness(record) >= ALIKE]
+            fitting += [record for record in noted if likeness(record)]
+            record = max(fitting, key=likeness, default=new)
+            self._claimed.add(record.path)
             return record
 
-    def _is_noted(self, segment: str) -> bool:
-        path = join(self.path, segment)
+    def _noted(self, here: str, name: str) -> tuple[list[Record], Record]:
+        """What was noted and not claimed, in order, and the record of a new number."""
+        journal, free, number = self.running.run.journal, [], 1
+        while (path := join(here, f"{name}{number}")) in self._claimed or self._is_noted(path):
+            if path not in self._claimed:
+                free.append(journal.of(path))
+            number += 1
+        return free, Record(path)
+
+    def _is_noted(self, path: str) -> bool:
         journal = self.running.run.journal
         return bool(journal.of(path).rounds or journal.of(path).committed or journal.below(path))
 
