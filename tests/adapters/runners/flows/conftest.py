@@ -22,7 +22,7 @@ from typing import Any
 from crewai import Agent, Crew, Flow, Process, Task
 from crewai.flow import and_, human_feedback, listen, or_, persist, router, start
 from pydantic import BaseModel, PrivateAttr
-from flow_log import ran
+from flow_log import LOG, ran
 from scripted_model import PROMPTS, Scripted, counts, says
 """
 

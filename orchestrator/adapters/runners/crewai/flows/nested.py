@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager, nullcontext
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
@@ -20,11 +21,11 @@ from crewai.utilities.formatter import DIVIDERS
 
 from orchestrator.adapters.runners.crewai import outputs
 from orchestrator.adapters.runners.crewai.flows import internals
+from orchestrator.adapters.runners.crewai.flows.identity import Identity
 from orchestrator.adapters.runners.crewai.flows.journal import Record
 from orchestrator.adapters.runners.crewai.flows.replay import conduct
 from orchestrator.adapters.runners.crewai.flows.reporting import of_task, report_steps_of
 from orchestrator.adapters.runners.crewai.flows.scope import (
-    ALIKE,
     Paused,
     Scope,
     current,
@@ -66,7 +67,7 @@ def _kickoff(original: Callable[..., Any]) -> Callable[..., Any]:
         _prepare(crew, scope)
         scope.running.working(+1)
         try:
-            with internals.without_terminal():
+            with internals.without_terminal(), scope.crew_at_work(_inputs(scope, args, kwargs)):
                 return original(crew, *args, **kwargs)
         finally:
             scope.running.working(-1)
@@ -83,7 +84,7 @@ def _akickoff(original: Callable[..., Any]) -> Callable[..., Any]:
         _prepare(crew, scope)
         scope.running.working(+1)
         try:
-            with internals.without_terminal():
+            with internals.without_terminal(), scope.crew_at_work(_inputs(scope, args, kwargs)):
                 return await original(crew, *args, **kwargs)
         finally:
             scope.running.working(-1)
@@ -100,29 +101,36 @@ def _prepare(crew: Crew, scope: Scope) -> None:
         report_steps_of(agent, crew.step_callback)
 
 
+def _inputs(scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """The digest of what a crew is kicked off with."""
+    inputs = kwargs.get("inputs", args[0] if args else None)
+    return digest(scope.running.run.codec.encode_or_lose(inputs or {}, "inputs"))
+
+
 # Tasks of crews --------------------------------------------------------------------------------
 
 
 class _TaskRun:
     """One task of a crew inside the body of a method."""
 
-    def __init__(self, scope: Scope, task: Task, agent: Any) -> None:
+    def __init__(self, scope: Scope, task: Task, agent: Any, context: str | None) -> None:
         self._scope = scope
         self._run = scope.running.run
         self._task = task
         self._agent = agent or task.agent
         self._name = _name_of(task, self._agent)
-        self._record = self._claim()
+        self._here = scope.here
+        inputs = scope.crew.inputs if scope.crew else ""
+        self._identity = Identity.of(inputs, task.description, context)
+        self._record = scope.claim(f"task:{self._name}~", self._likeness)
         self._since = 0.0
 
-    def _claim(self) -> Record:
-        """The record of this task: crews side by side are told apart by what they are asked."""
-        return self._scope.claim(f"task:{self._name}~", self._likeness)
-
     def _likeness(self, record: Record) -> int:
-        """Of one that has come no further than to what its tools did, nothing else is known."""
-        asked = [output.description for output in record.outputs]
-        return ALIKE if self._task.description in asked else int(not asked)
+        return self.identity().likeness(record, self._run.journal)
+
+    def identity(self) -> Identity:
+        """What tells it apart from others of its name, by what is known now."""
+        return replace(self._identity, beside=self._scope.is_beside(self._here))
 
     @property
     def path(self) -> str:
@@ -184,6 +192,19 @@ class _TaskRun:
         raise Paused
 
 
+@contextmanager
+def _at_work(scope: Scope, task: Task, agent: Any, context: str | None) -> Iterator[_TaskRun]:
+    """Execute a task of the crew that is at work, or one on its own."""
+    with nullcontext() if scope.crew else scope.crew_at_work():
+        one = _TaskRun(scope, task, agent, context)
+        tasks = scope.running.run.tasks
+        tasks[one.path] = one.identity
+        try:
+            yield one
+        finally:
+            tasks.pop(one.path, None)
+
+
 def ask_inside(scope: Scope, question: Question, output: Output) -> None:
     """Have a person asked in the middle of a body, which will run again.
 
@@ -219,13 +240,13 @@ def _execute_sync(original: Callable[..., TaskOutput]) -> Callable[..., Any]:
         scope = current()
         if scope is None:
             return original(task, agent, context, tools)
-        one = _TaskRun(scope, task, agent)
-        if (output := one.earlier()) is not None:
-            return output
-        context = one.begin(context)
-        with of_task(scope.running.run, task.description), inside_task(one.path):
-            output = original(task, agent, context, tools)
-        return one.end(output)
+        with _at_work(scope, task, agent, context) as one:
+            if (output := one.earlier()) is not None:
+                return output
+            context = one.begin(context)
+            with of_task(scope.running.run, task.description), inside_task(one.path):
+                output = original(task, agent, context, tools)
+            return one.end(output)
 
     return execute_sync
 
@@ -238,13 +259,13 @@ def _aexecute_sync(original: Callable[..., Awaitable[TaskOutput]]) -> Callable[.
         scope = current()
         if scope is None:
             return await original(task, agent, context, tools)
-        one = _TaskRun(scope, task, agent)
-        if (output := one.earlier()) is not None:
-            return output
-        context = one.begin(context)
-        with of_task(scope.running.run, task.description), inside_task(one.path):
-            output = await original(task, agent, context, tools)
-        return one.end(output)
+        with _at_work(scope, task, agent, context) as one:
+            if (output := one.earlier()) is not None:
+                return output
+            context = one.begin(context)
+            with of_task(scope.running.run, task.description), inside_task(one.path):
+                output = await original(task, agent, context, tools)
+            return one.end(output)
 
     return aexecute_sync
 

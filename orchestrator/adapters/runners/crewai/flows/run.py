@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrator.adapters.runners.crewai.calls import journalled
 from orchestrator.adapters.runners.crewai.flows.codec import Codec
+from orchestrator.adapters.runners.crewai.flows.identity import Identity, known_by
 from orchestrator.adapters.runners.crewai.flows.journal import Journal
 from orchestrator.adapters.runners.crewai.flows.scope import Interrupted, current, task_path
 from orchestrator.adapters.runners.crewai.flows.spending import Spending
@@ -45,6 +46,8 @@ class Run:
     codec: Codec
     options: Options
     spending: Spending = field(default_factory=Spending)
+    tasks: dict[str, Callable[[], Identity]] = field(default_factory=dict)
+    """What tells the tasks apart that are at work inside methods, by their paths."""
     _open: dict[str, bool] = field(default_factory=dict)
     """What may be cut, and whether its answer has still to come."""
 
@@ -87,7 +90,7 @@ class Run:
         """Commit a step. Raises Interrupted."""
         seconds = None if since is None else time.monotonic() - since
         details = {"state": state, "seconds": seconds, "may_wait": may_wait}
-        self._through(self.context.commit, path, output, **details)
+        self._through(self.context.commit, path, self._known_by_tasks(path, output), **details)
         self._open.pop(path, None)
 
     def ask(
@@ -99,8 +102,14 @@ class Run:
         may_wait: bool = False,
     ) -> None:
         """Have a person asked. Raises Interrupted."""
+        output = self._known_by_tasks(question.path, output)
         self._through(self.context.ask, question, output, state=state, may_wait=may_wait)
         self._open[question.path] = True
+
+    def _known_by_tasks(self, path: str, output: Output) -> Output:
+        tasks = dict(self.tasks)
+        around = [task for task in tasks if f"{path}/".startswith(f"{task}/")]
+        return known_by(output, [tasks[task]() for task in sorted(around, key=len)])
 
     def write_waiting(self) -> None:
         """Write what may wait. Raises Interrupted."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.adapters.runners.crewai.flows.codec import Unstorable
@@ -49,6 +51,8 @@ class Scope:
     answering: bool = False
     cut: bool = False
     _claimed: set[str] = field(default_factory=set)
+    _at_work: Counter[str] = field(default_factory=Counter)
+    _beside: set[str] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -82,31 +86,69 @@ class Scope:
         """The record of the next thing of this name ``here``, ``name`` and a number.
 
         Of what was noted, and is not this at all (0), what is most like it comes first, in its
-        order. Else it gets a new number. Earlier versions noted what was done inside a task below
-        the method: of that, what is ``ALIKE``.
+        order; else it gets a new number. Where nothing was noted of a number it may be this one's:
+        what comes after has to be ``ALIKE``. So has what earlier versions noted below the method,
+        though it was done inside a task.
         """
         here = self.here
         with self._lock:
-            noted, new = self._noted(here, name)
-            before = self._noted(self.path, name)[0] if here != self.path else []
-            fitting = [record for record in before if likeness(record) >= ALIKE]
-            fitting += [record for record in noted if likeness(record)]
-            record = max(fitting, key=likeness, default=new)
-            self._claimed.add(record.path)
-            return record
+            before = {} if here == self.path else self._free(self.path, name)[0]
+            fitting = [record for record in before.values() if likeness(record) >= ALIKE]
+            free, new = self._free(here, name)
+            for number, record in free.items():
+                if likeness(record) >= (1 if number < new else ALIKE):
+                    fitting.append(record)
+            found = max(fitting, key=likeness, default=Record(join(here, f"{name}{new}")))
+            self._claimed.add(found.path)
+            return found
 
-    def _noted(self, here: str, name: str) -> tuple[list[Record], Record]:
-        """What was noted and not claimed, in order, and the record of a new number."""
-        journal, free, number = self.running.run.journal, [], 1
-        while (path := join(here, f"{name}{number}")) in self._claimed or self._is_noted(path):
-            if path not in self._claimed:
-                free.append(journal.of(path))
-            number += 1
-        return free, Record(path)
+    def _free(self, here: str, name: str) -> tuple[dict[int, Record], int]:
+        """What was noted and not claimed, by its number, and the first number that is neither."""
+        journal, beginning = self.running.run.journal, join(here, name)
+        ends = (
+            entry.path.removeprefix(beginning).partition("/")[0]
+            for entry in journal.below(here)
+            if entry.path.startswith(beginning)
+        )
+        noted = {int(end) for end in ends if end.isdecimal()}
+        claimed = self._claimed
+        new = next(n for n in count(1) if n not in noted and f"{beginning}{n}" not in claimed)
+        free = (n for n in sorted(noted) if f"{beginning}{n}" not in claimed)
+        return {n: journal.of(f"{beginning}{n}") for n in free}, new
 
-    def _is_noted(self, path: str) -> bool:
-        journal = self.running.run.journal
-        return bool(journal.of(path).rounds or journal.of(path).committed or journal.below(path))
+    @contextmanager
+    def crew_at_work(self, inputs: str = "") -> Iterator[None]:
+        """A crew is at work here, or a task on its own; one that waits for a person still is."""
+        here, waits = self.here, False
+        token = _crew.set(_Crew(here, inputs))
+        self._count(here, +1)
+        try:
+            yield
+        except Paused:
+            waits = True
+            raise
+        finally:
+            _crew.reset(token)
+            if not waits:
+                self._count(here, -1)
+
+    def _count(self, here: str, by: int) -> None:
+        with self._lock:
+            self._at_work[here] += by
+            if self._at_work[here] > 1:
+                self._beside.add(here)
+            elif not self._at_work[here]:
+                self._beside.discard(here)
+
+    @property
+    def crew(self) -> _Crew | None:
+        """The crew that is at work here and does what is done now."""
+        crew = _crew.get()
+        return crew if crew is not None and crew.here == self.here else None
+
+    def is_beside(self, here: str) -> bool:
+        """Whether several crews are at work, or were while those that are have been."""
+        return here in self._beside
 
     def storable_state(self, path: str) -> Any:
         """The flow's state, stored, so that the body can run again once a person has answered.
@@ -132,6 +174,15 @@ def current() -> Scope | None:
     return _current.get()
 
 
+@dataclass(frozen=True, slots=True)
+class _Crew:
+    """A crew at work: where, and the digest of what it was kicked off with."""
+
+    here: str
+    inputs: str
+
+
+_crew: ContextVar[_Crew | None] = ContextVar("_crew", default=None)
 _task: ContextVar[str] = ContextVar("_task", default="")
 
 
