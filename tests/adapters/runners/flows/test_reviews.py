@@ -387,6 +387,38 @@ def test_a_state_that_cannot_be_stored_is_refused_before_anybody_is_asked(flow: 
     assert not execution.open
 
 
+ASKS_INSIDE = """
+class Child(Flow):
+    @start()
+    @human_feedback(message="Good?")
+    def review(self):
+        return "draft"
+
+class Asking(Flow):
+    @start()
+    def talk(self):
+        return self.ask("Name?")
+
+class F(Flow):
+    @start()
+    def begin(self):
+        self.state["lock"] = threading.Lock()
+
+    @listen(begin)
+    def parent(self):
+        return BODY
+"""
+
+
+@pytest.mark.parametrize("body", ["Child().kickoff()", "Asking().kickoff()", "self.ask('Name?')"])
+def test_nobody_is_asked_inside_a_method_whose_flow_could_not_go_on(flow: Begin, body: str) -> None:
+    execution = flow(ASKS_INSIDE.replace("BODY", body))
+    with pytest.raises(TaskFailed, match=r"state\.lock is a lock") as failed:
+        execution.run()
+    assert not failed.value.retryable
+    assert not execution.open
+
+
 def test_an_output_that_cannot_be_stored_is_refused_by_its_field(flow: Begin) -> None:
     execution = flow("""
         class F(Flow):

@@ -208,7 +208,7 @@ def _at_work(scope: Scope, task: Task, agent: Any, context: str | None) -> Itera
 def ask_inside(scope: Scope, question: Question, output: Output) -> None:
     """Have a person asked in the middle of a body, which will run again.
 
-    Raises TaskFailed, not to be retried, where it could not, since something cannot be stored.
+    Raises Interrupted where it could not, since something cannot be stored.
     """
     scope.running.run.ask(question, output, scope.storable_state(question.path))
 
@@ -310,7 +310,7 @@ def _flow_kickoff_async(original: Callable[..., Any]) -> Callable[..., Any]:
         scope.check()
         record = scope.claim(f"flow:{type(flow).__name__}{_mark(scope, inputs)}~")
         kickoff = functools.partial(original, flow, inputs, *args, **kwargs)
-        return await conduct(scope.running.run, flow, kickoff, record.path)
+        return await conduct(scope.running.run, flow, kickoff, record.path, scope)
 
     return kickoff_async
 

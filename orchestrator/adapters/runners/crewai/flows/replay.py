@@ -22,7 +22,7 @@ from orchestrator.adapters.runners.crewai.flows.internals import AnyFlow
 from orchestrator.adapters.runners.crewai.flows.loop import leave, settle
 from orchestrator.adapters.runners.crewai.flows.run import Run
 from orchestrator.adapters.runners.crewai.flows.running_flow import RunningFlow
-from orchestrator.adapters.runners.crewai.flows.scope import Paused
+from orchestrator.adapters.runners.crewai.flows.scope import Paused, Scope
 from orchestrator.adapters.runners.crewai.flows.steps import Step, Steps
 from orchestrator.domain.history import Answered, Asked, Committed
 from orchestrator.errors import TaskFailed
@@ -34,14 +34,20 @@ CHANGED = (
 
 
 async def conduct(
-    run: Run, flow: AnyFlow, kickoff: Callable[[], Awaitable[Any]], prefix: str = ""
+    run: Run,
+    flow: AnyFlow,
+    kickoff: Callable[[], Awaitable[Any]],
+    prefix: str = "",
+    around: Scope | None = None,
 ) -> Any:
-    """Run a flow to its end, and return its result. ``prefix`` is its own path.
+    """Run a flow to its end, and return its result.
+
+    ``prefix`` is its own path, ``around`` the step inside whose body it runs.
 
     Raises Paused when nothing is left to do until a person answers, Interrupted, TaskFailed, or
     what a method raised.
     """
-    running = RunningFlow(run, flow, prefix)
+    running = RunningFlow(run, flow, prefix, around)
     internals.allow_calls(flow, run.options.max_method_calls)
     steps = Steps(running)
     replay = _Replay(running, steps, asyncio.create_task(_awaited(kickoff)))

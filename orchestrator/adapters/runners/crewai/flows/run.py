@@ -130,6 +130,8 @@ class Run:
     def _through(self, write: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return write(*args, **kwargs)
+        except Interrupted:
+            raise
         except BaseException as error:
             raise Interrupted(error) from error
 
@@ -143,7 +145,7 @@ class Run:
         return journalled(self.context.journal, self._step, self._through, self._before_hold)
 
     def _before_hold(self, step: str) -> None:
-        """See to it that the flow can go on later from where it is. Raises TaskFailed."""
+        """See to it that the flow can go on later from where it is. Raises Interrupted."""
         scope = current()
         if scope is not None:
             scope.storable_state(step)

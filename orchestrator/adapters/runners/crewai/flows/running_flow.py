@@ -12,7 +12,7 @@ from orchestrator.adapters.runners.crewai.flows.codec import TAG, Unreadable, Un
 from orchestrator.adapters.runners.crewai.flows.internals import AnyFlow
 from orchestrator.adapters.runners.crewai.flows.journal import Journal
 from orchestrator.adapters.runners.crewai.flows.run import Run
-from orchestrator.adapters.runners.crewai.flows.scope import Interrupted
+from orchestrator.adapters.runners.crewai.flows.scope import Interrupted, Scope
 from orchestrator.errors import TaskFailed
 
 _LONGEST_WAIT = 0.1
@@ -23,14 +23,15 @@ _LONGEST_WAIT = 0.1
 class RunningFlow:
     """The execution's flow, or one inside another. Made by the event loop that it runs in.
 
-    ``prefix`` is the flow's own path, ``""`` for the execution's. ``failing`` says that the engine
-    has given it up, ``interrupted`` why its run cannot go on, ``ended`` that nobody waits for it
-    any more.
+    ``prefix`` is the flow's own path, ``""`` for the execution's; ``around`` is the step inside
+    whose body it runs. ``failing`` says that the engine has given it up, ``interrupted`` why its
+    run cannot go on, ``ended`` that nobody waits for it any more.
     """
 
     run: Run
     flow: AnyFlow
     prefix: str = ""
+    around: Scope | None = None
     failing: bool = False
     interrupted: Interrupted | None = None
     ended: bool = False
@@ -116,10 +117,13 @@ class RunningFlow:
     def stored_state(self, *, must_be_stored: bool = False) -> Any:
         """The state as it is stored now. While anybody is asked, all of it must have a form.
 
-        Raises Unstorable.
+        Where it must, so must what the flows around this one need, to come here again. Raises
+        Unstorable.
         """
         state = internals.state_value(self.flow)
         codec = self.run.codec
+        if must_be_stored and self.around is not None:
+            self.around.stored_state()
         if must_be_stored or self.run.anybody_is_asked:
             return codec.encode_fields(state, "state")
         return codec.encode_fields_or_lose(state, "state")

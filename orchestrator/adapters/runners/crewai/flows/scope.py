@@ -153,15 +153,19 @@ class Scope:
     def storable_state(self, path: str) -> Any:
         """The flow's state, stored, so that the body can run again once a person has answered.
 
-        Raises TaskFailed, not to be retried, where something that it needs cannot be stored.
+        Raises Interrupted, not to be retried, where something that it needs cannot be stored.
         """
         try:
-            arguments = [*self.args, self.kwargs]
-            self.running.run.codec.encode(arguments, f"the argument of {self.path}")
-            return self.running.stored_state(must_be_stored=True)
+            return self.stored_state()
         except Unstorable as error:
             message = f"Nobody can be asked about {path}: {error}"
-            raise TaskFailed(message, retryable=False) from error
+            raise Interrupted(TaskFailed(message, retryable=False)) from error
+
+    def stored_state(self) -> Any:
+        """The same. Raises Unstorable."""
+        arguments = [*self.args, self.kwargs]
+        self.running.run.codec.encode(arguments, f"the argument of {self.path}")
+        return self.running.stored_state(must_be_stored=True)
 
     def check(self) -> None:
         """Leave the body where its step lost a race, or where the run has ended."""
