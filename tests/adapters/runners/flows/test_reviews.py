@@ -387,6 +387,56 @@ def test_a_state_that_cannot_be_stored_is_refused_before_anybody_is_asked(flow: 
     assert not execution.open
 
 
+ANSWERED_AT_ONCE = """
+class Mine:
+    def request_feedback(self, context, flow):
+        ran("mine")
+        return "go"
+
+class F(Flow):
+    @start()
+    @human_feedback(message="Good?", EMITprovider=Mine())
+    def report(self):
+        return {"lock": threading.Lock()}
+
+    @listen(TRIGGER)
+    def after(self, feedback):
+        ran("after")
+
+    @listen(after)
+    @human_feedback(message="Last words?")
+    def end(self):
+        return "end"
+"""
+
+
+WITH_OPTIONS = ANSWERED_AT_ONCE.replace("EMIT", "emit=['go', 'stay'], ").replace("TRIGGER", "'go'")
+WITHOUT = ANSWERED_AT_ONCE.replace("EMIT", "").replace("TRIGGER", "report")
+
+
+@pytest.mark.parametrize("code", [WITH_OPTIONS, WITHOUT], ids=["options", "words"])
+def test_an_answer_about_what_could_not_be_stored_is_no_matter_once_it_was_used(
+    flow: Begin, log: list[str], code: str
+) -> None:
+    execution = flow(code)
+    halted(execution)
+    execution.answer("end#1", "fine")
+    assert ended(execution).json["feedback"] == "fine"
+    assert log == ["mine", "after"]
+
+
+@pytest.mark.parametrize("code", [WITH_OPTIONS, WITHOUT], ids=["options", "words"])
+def test_an_answer_about_what_could_not_be_stored_is_missed_by_its_field(
+    flow: Begin, code: str
+) -> None:
+    execution = flow(code)
+    with pytest.raises(Crash):
+        execution.run(crash_at=2)
+    with pytest.raises(TaskFailed, match=r"after#1 cannot run: output\.output\.lock was") as failed:
+        execution.run()
+    assert not failed.value.retryable
+
+
 ASKS_INSIDE = """
 class Child(Flow):
     @start()

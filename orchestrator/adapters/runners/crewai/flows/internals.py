@@ -20,7 +20,7 @@ from crewai.events.listeners.tracing.utils import set_tui_mode
 from crewai.execution import begin_execution, end_execution
 from crewai.flow.dsl._utils import is_flow_method
 from crewai.flow.flow_definition import FlowDefinition, FlowHumanFeedbackDefinition
-from crewai.flow.human_feedback import HumanFeedbackResult, _resolve_llm_instance
+from crewai.flow.human_feedback import _resolve_llm_instance
 from crewai.flow.types import FlowMethodName
 from crewai.hooks.dispatch import InterceptionPoint
 from crewai.llms.base_llm import BaseLLM
@@ -88,8 +88,11 @@ def last_output(flow: AnyFlow, method: str) -> Mapping[str, Any]:
     return next(entry for entry in entries if entry.get("method") == method)
 
 
-def put_back(flow: AnyFlow, method: str, output: Any, feedback: HumanFeedbackResult | None) -> None:
-    """Have the engine know of a call of a method that ended in an earlier run."""
+def put_back(flow: AnyFlow, method: str, output: Any, feedback: Any) -> None:
+    """Have the engine know of a call of a method that ended in an earlier run.
+
+    ``feedback`` is what a person said, what stands for it where it was lost, or None.
+    """
     entry: dict[str, Any] = {"method": method, "output": output}
     if feedback is not None:
         flow.human_feedback_history.append(feedback)

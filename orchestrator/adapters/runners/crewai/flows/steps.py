@@ -132,8 +132,11 @@ class Steps:
         if feedback is None:
             internals.put_back(flow, name, value, None)
             return value, None
-        feedback = replace(feedback, method_name=name)  # it may have been renamed since
         routes = values.routes(committed.output)
+        if isinstance(feedback, Lost):  # what was committed after it needs it no more
+            internals.put_back(flow, name, feedback, feedback)
+            return (value if routes else feedback), None
+        feedback = replace(feedback, method_name=name)  # it may have been renamed since
         internals.put_back(flow, name, feedback.output if routes else feedback, feedback)
         return (value if routes else feedback), None
 

@@ -11,7 +11,7 @@ from crewai.flow.human_feedback import HumanFeedbackResult
 from crewai.tasks.task_output import TaskOutput
 from pydantic import BaseModel, ValidationError
 
-from orchestrator.adapters.runners.crewai.flows.codec import TAG, Codec, plain
+from orchestrator.adapters.runners.crewai.flows.codec import TAG, Codec, Lost, plain
 from orchestrator.domain.canonical import Json, encode
 from orchestrator.domain.output import Output
 from orchestrator.errors import TaskFailed, cause
@@ -65,8 +65,8 @@ def edited_value(codec: Codec, output: Output, edited: Output, path: str) -> Any
     return data
 
 
-def feedback_of(codec: Codec, output: Output) -> HumanFeedbackResult | None:
-    """What a person said of the output of a reviewed method."""
+def feedback_of(codec: Codec, output: Output) -> HumanFeedbackResult | Lost | None:
+    """What a person said of the output of a reviewed method, with that output."""
     stored = output.extra.get(FEEDBACK)
     return None if stored is None else codec.decode(stored)
 
