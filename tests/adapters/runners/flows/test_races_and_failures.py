@@ -385,6 +385,38 @@ def test_one_by_one_methods_do_not_overlap_and_what_repeats_is_undone(
     assert result.output.json == 3
 
 
+ONE_FAILS_FIRST = """
+from flow_log import LOG
+
+class F(Flow):
+    @start()
+    async def flaky(self):
+        ran("flaky")
+        self.state["n"] = self.state.get("n", 0) + 1
+        if len(LOG) == 1:
+            raise ValueError("not yet")
+
+    @start()
+    async def steady(self):
+        ran("steady")
+        return "steady"
+
+    @listen(and_(flaky, steady))
+    def total(self):
+        return self.state["n"]
+"""
+
+
+def test_one_by_one_what_a_failed_method_wrote_is_undone(flow: Begin, log: list[str]) -> None:
+    execution = flow(ONE_FAILS_FIRST, options={"one_by_one": True})
+    with pytest.raises(TaskFailed, match="not yet"):
+        execution.run()
+    assert (log, execution.committed) == (["flaky", "steady"], ["steady#1"])
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.json == 1
+
+
 def test_events_are_told_once(flow: Begin) -> None:
     execution = flow("""
         class F(Flow):

@@ -188,8 +188,10 @@ class Steps:
             )
         except HumanFeedbackPending as pending:
             step.failure = reviews.ask(self.running, step.path, pending.context)
+            if step.failure is None:
+                return None
         except Paused:
-            self.running.put_state_back(before)
+            pass
         except asyncio.CancelledError as error:
             if asyncio.current_task().cancelling():  # type: ignore[union-attr]  # this is a task
                 raise
@@ -198,6 +200,7 @@ class Steps:
             step.failure = error
         except FOREIGN as error:  # such as sys.exit(), which would end the event loop
             step.failure = TaskFailed(cause(error))
+        self.running.put_state_back(before)
         return None
 
     def _ending_in_turn(self, step: Step, method: Callable[..., Any]) -> Callable[..., Any]:
