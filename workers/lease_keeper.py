@@ -73,6 +73,7 @@ class RunningTask:
         self._stream = stream
         self._hurry = hurry
         self._steps_end_at: dict[str, float] = {}
+        self._beginning = threading.Lock()
         self._limit = limit.total_seconds()
         self._ends_at = time.monotonic() + self._limit
         self._renewed_at = time.monotonic()
@@ -88,14 +89,27 @@ class RunningTask:
             raise ClaimLost
 
     def begin(self, path: str) -> None:
-        """A step of a flow begins: it has the time limit from now on."""
-        self._ends_at = self._steps_end_at[path] = time.monotonic() + self._limit
+        """A step of a flow begins: it has the time limit from now on, as all that it stands in."""
+        with self._beginning:
+            self._steps_end_at[path] = 0.0
+            self._limit_anew(path)
 
     def end(self, path: str) -> None:
-        """Neither the step at this path runs any more, nor those that it stands in."""
-        for begun in list(self._steps_end_at):
+        """Neither the step at this path runs any more, nor what is inside it.
+
+        Those that it stands in go on, and have the time limit from now on.
+        """
+        with self._beginning:
+            for begun in list(self._steps_end_at):
+                if begun == path or begun.startswith(f"{path}/"):
+                    del self._steps_end_at[begun]
+            self._limit_anew(path)
+
+    def _limit_anew(self, path: str) -> None:
+        self._ends_at = time.monotonic() + self._limit
+        for begun in self._steps_end_at:
             if path == begun or path.startswith(f"{begun}/"):
-                self._steps_end_at.pop(begun, None)
+                self._steps_end_at[begun] = self._ends_at
 
     @property
     def current_step(self) -> str | None:
@@ -105,10 +119,10 @@ class RunningTask:
 
     @property
     def overdue_step(self) -> str | None:
-        """A step that has run for longer than it may; None where there is none."""
+        """A step that has run for longer than it may, the innermost; None where there is none."""
         now = time.monotonic()
-        overdue = (path for path, at in dict(self._steps_end_at).items() if now > at)
-        return next(overdue, None)
+        overdue = [path for path, at in dict(self._steps_end_at).items() if now > at]
+        return max(overdue, key=lambda path: path.count("/"), default=None)
 
     def step(self, step: Step) -> None:
         """Note a thought or tool call of an agent."""

@@ -72,11 +72,14 @@ class StepWatch(Progress, Protocol):
     """Progress that also sees how long each step of a flow takes, and ends what hangs."""
 
     def begin(self, path: str) -> None:
-        """The step at this path begins: it has the time limit from now on."""
+        """The step at this path begins: it has the time limit from now on, as all around it."""
         ...
 
     def end(self, path: str) -> None:
-        """Neither the step at this path runs any more, nor those that it stands in."""
+        """Neither the step at this path runs any more, nor what is inside it.
+
+        Those that it stands in go on, and have the time limit from now on.
+        """
         ...
 
 
@@ -92,7 +95,11 @@ class RunContext(Progress, Protocol):
         ...
 
     def begin(self, path: str) -> None:
-        """A step begins: it has the time limit from now on, until it commits or asks."""
+        """A step begins: it has the time limit from now on, until it is left, commits or asks."""
+        ...
+
+    def leave(self, path: str) -> None:
+        """The body of a step is left, whatever came of it: it has no time limit any more."""
         ...
 
     def commit(

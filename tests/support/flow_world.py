@@ -54,7 +54,7 @@ def _entry(stored: dict[str, Any]) -> Entry:
 class Context:
     """A RunContext over lines of JSON. ``crash_at`` counts writes: that one is not made.
 
-    What may wait for the next write waits for it.
+    What may wait for the next write waits for it. ``beside`` is what was at work as a step began.
     """
 
     lines: list[str]
@@ -64,6 +64,8 @@ class Context:
     steps: list[Step] = field(default_factory=list)
     events: list[tuple[str, Any]] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
+    at_work: set[str] = field(default_factory=set)
+    beside: dict[str, set[str]] = field(default_factory=dict)
     journal: None = None
     waiting: dict[str, Any] | None = None
 
@@ -81,6 +83,11 @@ class Context:
         self.check()
         self.write_waiting()
         self.begun.append(path)
+        self.beside[path] = self.at_work.copy()
+        self.at_work.add(path)
+
+    def leave(self, path: str) -> None:
+        self.at_work = {one for one in self.at_work if not f"{one}/".startswith(f"{path}/")}
 
     def commit(
         self,
@@ -91,12 +98,14 @@ class Context:
         may_wait: bool = False,
         **_: Any,
     ) -> None:
+        self.leave(path)
         said = {"entry": "committed", "path": path, "output": output.to_json(), "state": state}
         self._write(said, may_wait=may_wait)
 
     def ask(
         self, question: Question, output: Output, state: Any = None, *, may_wait: bool = False
     ) -> None:
+        self.leave(question.path)
         review = f"r-{len(self.lines)}"
         asked = {"path": question.path, "review": review, "question": asdict(question)}
         said = {"entry": "asked", **asked, "output": output.to_json(), "state": state}

@@ -31,6 +31,10 @@ class Watched:
         self._watch("begin", path)
         self._context.begin(path)
 
+    def leave(self, path: str) -> None:
+        self._watch("leave", path)
+        self._context.leave(path)
+
     def commit(self, path: str, output: Output, **how: Any) -> None:
         self._watch("commit", path)
         self._context.commit(path, output, **how)
@@ -43,8 +47,8 @@ class Watched:
 class FlowRunner(FunctionsRunner):
     """Runs functions as in production; its model says what the test wants.
 
-    ``watch`` is told of what a run is about to do ("begin", "commit" or "ask") at which path. What
-    it raises, nothing of ours catches where it is no Exception: the worker dies there.
+    ``watch`` is told of what a run is about to do ("begin", "leave", "commit" or "ask") at which
+    path. What it raises, nothing of ours catches where it is no Exception: the worker dies there.
     """
 
     def __init__(self) -> None:

@@ -192,6 +192,15 @@ def test_a_step_that_fails_lets_others_ask_first_and_a_retry_goes_on(
     assert user_flows.RAN == ["breaks", "works", "breaks", "end"]
 
 
+def test_a_step_that_failed_is_left_before_another_begins(a_flow: Make) -> None:
+    user_flows.FAILING["breaks"] = ValueError("not today")
+    world = a_flow("failing", max_attempts=1)
+    told: list[tuple[str, str]] = []
+    world.runner.watch = lambda *what: told.append(what)
+    world.halted()
+    assert told[:3] == [("begin", "breaks#1"), ("leave", "breaks#1"), ("begin", "works#1")]
+
+
 def test_a_rejected_step_runs_again_with_the_words(a_flow: Make) -> None:
     world = a_flow("judged")
     execution_id = world.halted()

@@ -334,6 +334,7 @@ def test_whoever_watches_learns_which_steps_run_and_what_happens_in_them(doing: 
         context.commit("first#1", Output("1"))
         context.ask(question("second#1"), Output("2"))
         context.cut("second#1")
+        context.leave("third#1")
         return DONE
 
     world, watch = doing(run), Watch()
@@ -349,4 +350,5 @@ def test_whoever_watches_learns_which_steps_run_and_what_happens_in_them(doing: 
         ("end", "first#1"),
         ("end", "second#1"),
         ("end", "second#1"),
+        ("end", "third#1"),
     ]

@@ -62,6 +62,7 @@ class FlowRun:
             except ClaimLost:
                 raise
             except Exception as error:  # noqa: BLE001 - it is raised in its turn
+                self.context.leave(path)
                 failure = failure or error
         if failure is not None:
             raise failure

@@ -82,6 +82,10 @@ class ClaimedRun:
         self.write_waiting()
         self._watch.begin(path)
 
+    def leave(self, path: str) -> None:
+        """The body of a step is left: it has no time limit any more."""
+        self._watch.end(path)
+
     def commit(
         self,
         path: str,

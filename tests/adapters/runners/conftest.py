@@ -57,6 +57,8 @@ class Told:
 
     def begin(self, path: str) -> None: ...
 
+    def leave(self, path: str) -> None: ...
+
     def commit(self, *_: object, **__: object) -> None:
         raise AssertionError("a crew's task commits no steps of its own")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeAlias
 
 import pytest
@@ -342,6 +343,89 @@ def test_a_hanging_method_does_not_keep_a_run_that_has_to_end(flow: Begin) -> No
     """)
     with pytest.raises(Crash):
         execution.run(crash_at=1)
+
+
+CAUGHT = """
+def job(reply, name):
+    who = Agent(role=name, goal="g", backstory="b", llm=Scripted(reply))
+    return Task(name=name, description="d", expected_output="e", agent=who)
+
+def fails(_):
+    raise ValueError("no")
+
+class F(Flow):
+    @start()
+    def team(self):
+        first, last = job(fails, "first"), job(lambda _: "Final Answer: x", "last")
+        try:
+            Crew(agents=[first.agent], tasks=[first]).kickoff()
+        except ValueError:
+            return Crew(agents=[last.agent], tasks=[last]).kickoff().raw
+"""
+LOST = """
+GONE = asyncio.Event()
+
+class F(Flow):
+    @start()
+    def begin(self):
+        return "go"
+
+    @listen(begin)
+    async def left(self):
+        try:
+            await asyncio.sleep(600)
+        finally:
+            GONE.set()
+
+    @listen(begin)
+    async def right(self):
+        return "right"
+
+    @listen(or_(left, right))
+    def winner(self):
+        return "winner"
+
+    @start()
+    async def waits(self):
+        await GONE.wait()
+
+    @listen(waits)
+    def after(self):
+        return "after"
+"""
+FAILED = """
+class F(Flow):
+    @start()
+    async def bad(self):
+        raise ValueError("no")
+
+    @start()
+    async def good(self):
+        await asyncio.sleep(0.05)
+
+    @listen(good)
+    def after(self):
+        return "after"
+"""
+ASKS = FAILED.replace('raise ValueError("no")', 'self.ask("?")')
+
+
+@pytest.mark.parametrize(
+    ("code", "step", "beside"),
+    [
+        pytest.param(CAUGHT, "team#1/task:last~1", {"team#1"}, id="a task whose error was caught"),
+        pytest.param(LOST, "after#1", set(), id="lost a race"),
+        pytest.param(FAILED, "after#1", set(), id="failed"),
+        pytest.param(ASKS, "after#1", set(), id="waits for a person"),
+    ],
+)
+def test_a_body_that_was_left_has_no_time_limit_any_more(
+    flow: Begin, code: str, step: str, beside: set[str]
+) -> None:
+    execution = flow(code)
+    with suppress(TaskFailed):
+        execution.run()
+    assert execution.contexts[0].beside[step] == beside
 
 
 ONE_BY_ONE = """

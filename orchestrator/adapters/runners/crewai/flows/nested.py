@@ -180,6 +180,15 @@ class _TaskRun:
         ]
         return (*others, *map(own_round, still_told(own)))
 
+    @contextmanager
+    def body(self) -> Iterator[None]:
+        """Surround the task while it runs: it is left whatever comes of it."""
+        try:
+            with of_task(self._run, self._task.description), inside_task(self.path):
+                yield
+        finally:
+            self._run.leave(self.path)
+
     def end(self, output: TaskOutput) -> TaskOutput:
         """Commit the output, or have a person judge it. Raises Paused."""
         self._scope.check()
@@ -244,7 +253,7 @@ def _execute_sync(original: Callable[..., TaskOutput]) -> Callable[..., Any]:
             if (output := one.earlier()) is not None:
                 return output
             context = one.begin(context)
-            with of_task(scope.running.run, task.description), inside_task(one.path):
+            with one.body():
                 output = original(task, agent, context, tools)
             return one.end(output)
 
@@ -263,7 +272,7 @@ def _aexecute_sync(original: Callable[..., Awaitable[TaskOutput]]) -> Callable[.
             if (output := one.earlier()) is not None:
                 return output
             context = one.begin(context)
-            with of_task(scope.running.run, task.description), inside_task(one.path):
+            with one.body():
                 output = await original(task, agent, context, tools)
             return one.end(output)
 

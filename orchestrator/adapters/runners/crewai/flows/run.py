@@ -78,6 +78,10 @@ class Run:
         self.begin(path)
         return time.monotonic()
 
+    def leave(self, path: str) -> None:
+        """Say that the body of a step is left, whatever came of it."""
+        self.context.leave(path)
+
     def commit(
         self,
         path: str,

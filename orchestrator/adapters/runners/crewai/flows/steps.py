@@ -164,6 +164,7 @@ class Steps:
             self.running.interrupt(error)
             executed = None
         finally:
+            self.running.run.leave(step.path)
             if step.ends:
                 step.ends = False
                 self._loop.create_task(self._open_turnstile())
