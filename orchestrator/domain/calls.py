@@ -1,6 +1,8 @@
 """The calls of models and tools inside a task, as they are journalled, and how they are served.
 
-A journal belongs to one task in one round: the next round asks other things, and has its own. When
+A journal belongs to one task in one round: the next round asks other things, and has its own. Where
+a flow halts, its next round runs bodies again that were left in their middle: of these it has the
+calls of tools that run once, or need approval. When
 the task runs again after a crash, each call is looked for in what was recorded of its step, by its
 digest: of several with one digest the one that was recorded first. So calls that run side by side
 find theirs in whatever order they come. A call that is not found goes live, and so does whatever
@@ -133,10 +135,14 @@ class ToolRules:
         """Whether either holds for a tool of this name."""
         return _matches(tool, (*self.once, *self.approval))
 
+    def outlive_halt(self, call: RecordedCall) -> bool:
+        """Whether the next round of a flow has to know of a call that was made, too."""
+        return call.kind is CallKind.TOOL and self.guard(call.name) and not call.waits
+
     def unknown(self, calls: Iterable[RecordedCall]) -> RecordedCall | None:
         """The first call that must not run again, and whose answer nobody has."""
-        unsure = (call for call in calls if call.kind is CallKind.TOOL and call.is_unknown)
-        return next((call for call in unsure if self.guard(call.name)), None)
+        unsure = (call for call in calls if call.is_unknown)
+        return next((call for call in unsure if self.outlive_halt(call)), None)
 
 
 def _matches(tool: str, patterns: Sequence[str]) -> bool:
@@ -174,21 +180,26 @@ def _counted(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
+_ONLY_ONCE = "only tools that run once are served"
+
+
 class StepCalls:
     """The calls of one step in one attempt, against what earlier attempts recorded of it.
 
-    Not safe for several threads: whoever uses it holds a lock.
+    ``only_once`` says that of what was before only tools that run once are left. Not safe for
+    several threads: whoever uses it holds a lock.
     """
 
-    def __init__(self, recorded: Iterable[RecordedCall] = ()) -> None:
+    def __init__(self, recorded: Iterable[RecordedCall] = (), *, only_once: bool = False) -> None:
         self._waiting = list(recorded)
-        self._live = not self._waiting
+        self._live = only_once or not self._waiting
         self._made = 0
         self._turn = 0  # how many calls of a model were made
         self._open_turn = 0
         self._turns: dict[int, int] = {}
         self._missing: dict[int, str] = {}
-        self.served = Served()
+        self.served = Served(live_from=1, why=_ONLY_ONCE) if only_once else Served()
+        self._is_noted = False
         self.closed = False
         """Nothing more is recorded: a call could not be, and those after it would not be served."""
         self.failed_last = False
@@ -252,6 +263,7 @@ class StepCalls:
         self._live = True
         self._open_turn = self._turns[made] or -1  # none where code called the tool by itself
         self.served.live_from, self.served.why = made, why
+        self._is_noted = True
         return self.served.note()
 
     def serve(self, call: RecordedCall) -> None:
@@ -267,8 +279,8 @@ class StepCalls:
 
     @property
     def final_note(self) -> str | None:
-        """What to note at the end where all was served."""
-        return None if self._live or not self.served.anything else self.served.note()
+        """What to note at the end where that was not done as calls went live."""
+        return None if self._is_noted or not self.served.anything else self.served.note()
 
     def _take(self, asked: AskedCall, *, answered: bool = False) -> RecordedCall | None:
         """The first that is like it; one that has its answer, where such a one is wanted."""

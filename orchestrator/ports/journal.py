@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -104,7 +104,8 @@ class CallJournal(Protocol):
 class Calls(Protocol):
     """The journalled calls of models and tools, in one transaction.
 
-    They belong to an execution's task in a round: to every run of it that a retry may bring.
+    They belong to an execution's task in a round: to every run of it that a retry may bring. What
+    is left of a round once the next begins is of no use, save what that takes over.
     """
 
     def add(self, run: TaskRun, call: RecordedCall, answer: Json = None) -> None:
@@ -121,6 +122,17 @@ class Calls(Protocol):
         Raises Sealed where arguments are encrypted with a key that is not here, Unreadable where
         they are damaged.
         """
+        ...
+
+    def left_before(self, run: TaskRun) -> tuple[RecordedCall, ...]:
+        """What is left of the newest of the task's earlier rounds that left any.
+
+        Raises as ``of`` does.
+        """
+        ...
+
+    def take_over(self, run: TaskRun, numbers: Collection[int]) -> None:
+        """Have these of what was left before be the round's own, and delete the rest."""
         ...
 
     def answer(self, run: TaskRun, number: int) -> Json:

@@ -209,3 +209,22 @@ def test_a_model_that_is_asked_asynchronously_is_served(deployed: Deployed, erra
     world.work()
     assert errands.MADE.count("model") == 4
     gone.goes_on()
+
+
+def test_a_tool_that_runs_once_is_not_called_again_after_a_halt(
+    deployed: Deployed, errands: Any
+) -> None:
+    world = deployed("errands:AskingFlow", **FLOW, **ONCE)
+    execution_id = world.halted(inputs={})
+    (pending,) = world.snapshot(execution_id).pending
+    world.say(execution_id, pending.review.id, human_feedback="no")
+    world.work()
+    assert (errands.MADE.count("pay"), errands.MADE.count("model")) == (1, 4)
+    assert world.result(execution_id).raw == "all 1 done, no"
+    assert notes(world, execution_id) == [
+        (
+            "served 0 model calls and 1 tool call from the journal; live from call 1: "
+            "only tools that run once are served"
+        )
+    ]
+    assert journal_of(world, execution_id) == ()

@@ -255,3 +255,28 @@ def test_what_was_found_without_an_answer_says_why_all_goes_live(
     found = calls.find(asked("p", TOOL, "pay"), once=True)
     assert found == (recorded_call if is_found else None)
     assert str(calls.ended(1)).endswith(f"; live from call 1: {why}")
+
+
+@pytest.mark.parametrize(
+    ("call", "outlives"),
+    [
+        (RecordedCall(1, "write", TOOL, "pay", "a"), True),
+        (RecordedCall(1, "write", TOOL, "pay", "a", ended=False), True),
+        (RecordedCall(1, "write", TOOL, "pay", "a", ended=False, approval=Approval.GIVEN), False),
+        (RecordedCall(1, "write", TOOL, "look", "a"), False),
+        (RecordedCall(1, "write", MODEL, "pay", "a"), False),
+    ],
+)
+def test_what_guarded_tools_did_outlives_a_halt(call: RecordedCall, *, outlives: bool) -> None:
+    assert ToolRules(approval=("pay",)).outlive_halt(call) is outlives
+
+
+def test_where_only_tools_that_run_once_are_left_all_else_is_live_from_the_beginning() -> None:
+    calls = StepCalls(recorded("a", kind=TOOL, name="pay"), only_once=True)
+    assert serve(calls, asked("q")) is None
+    assert calls.ended(1) is None
+    assert serve(calls, asked("a", TOOL, "pay"), once=True) == 1
+    assert calls.final_note == (
+        "served 0 model calls and 1 tool call from the journal; live from call 1: "
+        "only tools that run once are served"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,13 @@ _of_round = (
     _c.round == bindparam("of_round"),
 )
 _OF = Prepared(selecting(calls, RecordedCall).where(*_of_round).order_by(_c.number))
+_newest = select(func.max(_c.round)).where(
+    _c.execution_id == bindparam("of_execution"),
+    _c.path == bindparam("of_path"),
+    _c.round < bindparam("of_round"),
+)
+_left_before = (*_of_round[:2], _c.round == _newest.scalar_subquery())
+_LEFT = Prepared(selecting(calls, RecordedCall).where(*_left_before).order_by(_c.number))
 _CHANGES = ("ended", "note", "arguments", "usage", "approval")
 _ANSWER = select(_c.answer).where(*_of_round, _c.number == bindparam("of_number"))
 _OLDEST_ANSWER = (
@@ -73,6 +80,17 @@ class SqlCalls:
         """All of a task's round, in order. Raises Sealed, and Unreadable for damaged arguments."""
         found = (RecordedCall(*row) for row in _OF.all(self._connection, _key(run)))
         return tuple(self._readable(call) for call in found)
+
+    def left_before(self, run: TaskRun) -> tuple[RecordedCall, ...]:
+        """What is left of the newest earlier round that left any. Raises as ``of`` does."""
+        found = (RecordedCall(*row) for row in _LEFT.all(self._connection, _key(run)))
+        return tuple(self._readable(call) for call in found)
+
+    def take_over(self, run: TaskRun, numbers: Collection[int]) -> None:
+        """Have these of what was left before be the round's own, and delete the rest."""
+        taken = update(calls).where(*_left_before, _c.number.in_(numbers))
+        self._connection.execute(taken.values(round=run.round, task_run_id=run.id), _key(run))
+        self._delete(delete(calls).where(*_of_round[:2], _c.round < bindparam("of_round")), run)
 
     def answer(self, run: TaskRun, number: int) -> Json:
         """The answer of one. Raises Sealed and Unreadable."""

@@ -213,6 +213,16 @@ class ClaimedJournal:
         ]
         return lines + [Void(call, _NOT_MADE) for _, step in left for call in step.void_approvals()]
 
+    def halt(self, tx: Transaction, run: TaskRun) -> None:
+        """Delete the round's calls, save those that the next round has to know of."""
+        if not self._tools or (self._was_empty and not self._rows.wrote):
+            self.purge(tx, run)
+            return
+        calls = tx.calls.of(run)
+        stale = [call.number for call in calls if not self._tools.outlive_halt(call)]
+        if stale:
+            tx.calls.drop(run, stale)
+
     def purge(self, tx: Transaction, run: TaskRun, step: str | None = None) -> JsonObject:
         """Delete the round's calls, or those of one step and of what is inside it.
 
@@ -300,8 +310,12 @@ class ClaimedJournal:
             self._steps = {}
         if name not in self._steps:
             own = [call for call in self._recorded if call.step == name]
-            self._steps[name] = StepCalls(own)
+            self._steps[name] = StepCalls(own, only_once=self._is_only_once(own))
         return self._steps[name]
+
+    def _is_only_once(self, own: Sequence[RecordedCall]) -> bool:
+        """Whether a run that nobody claimed before has, of a step, but such calls as outlive it."""
+        return bool(own) and self._run.claim_no == 1 and all(map(self._tools.outlive_halt, own))
 
     def _next_number(self) -> int:
         self._number += 1

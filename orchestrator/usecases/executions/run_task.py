@@ -142,8 +142,8 @@ def _accept(
         if waiting is not None:
             run = waiting(locked, run)
         saved = _save(locked, run, claimed, ran.result, ran.seconds)
-        if journal is not None and not isinstance(ran.result, Paused):
-            journal.purge(tx, run)
+        if journal is not None:
+            _forget_calls(journal, tx, run, ran.result)
         locked.close()
         return saved.state
 
@@ -158,6 +158,16 @@ def _accept(
             with suppress(TaskFailed, ClaimLost):  # what it is that fails is said below
                 ran.context.write(waiting)
         return fail_attempt(ports, claimed.run, actor, error.message, error)
+
+
+def _forget_calls(
+    journal: ClaimedJournal, tx: Transaction, run: TaskRun, result: Result | Weighed | Paused
+) -> None:
+    """Delete what of the journal nothing can come back to."""
+    if isinstance(result, Halted):
+        journal.halt(tx, run)
+    elif not isinstance(result, Paused):
+        journal.purge(tx, run)
 
 
 def _save(

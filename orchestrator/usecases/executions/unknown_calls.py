@@ -1,18 +1,20 @@
-"""Calls of tools that must not run twice, and of which nobody knows what they did: a person says.
+"""Calls of tools that must not run twice: none is forgotten where its body runs again after a halt.
 
+Of those of which nobody knows what they did, a person says.
 Where such a call was begun, and nobody wrote down its end, its task is not run again: the execution
 halts before a worker claims it.
 """
 
 from __future__ import annotations
 
-from orchestrator.domain.calls import Approval, RecordedCall
+from orchestrator.domain.calls import Approval, RecordedCall, ToolRules
 from orchestrator.domain.canonical import encode
 from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Effect, Question, QuestionKind
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.errors import Unreadable
 from orchestrator.usecases.executions.advance import fail_execution, wake
 from orchestrator.usecases.executions.approvals import (
     CALL,
@@ -33,6 +35,7 @@ def halt_for_unknown_call(locked: LockedExecution, run: TaskRun) -> bool:
         void_without_journal(locked, run)
     if run.weighs or not (deployment.journal and deployment.tools):
         return False
+    _take_over_calls(locked, run, deployment.tools)
     call = deployment.tools.unknown(locked.tx.calls.of(run))
     if call is None:
         return False
@@ -46,6 +49,29 @@ def halt_for_unknown_call(locked: LockedExecution, run: TaskRun) -> bool:
     open_review(locked, doubted, _question(run, call), run.round, output_id, output)
     locked.close()
     return True
+
+
+def _take_over_calls(locked: LockedExecution, run: TaskRun, tools: ToolRules) -> None:
+    """Have a flow's new round know what such tools did in bodies that will run again.
+
+    These are the ones that were left in their middle: what was asked or committed inside them
+    stands. So a rewind to before a body has its tools called again.
+    """
+    if run.claim_no or run.round == 1 or not locked.is_flow:
+        return
+    left = locked.tx.calls.left_before(run)
+    if not left:
+        return
+    try:
+        bodies = {_body_of(each.path) for each in locked.checkpoints}
+    except Unreadable:
+        return  # whoever claims it says so
+    taken = [call for call in left if tools.outlive_halt(call) and _body_of(call.step) in bodies]
+    locked.tx.calls.take_over(run, [call.number for call in taken])
+
+
+def _body_of(path: str) -> str:
+    return path.partition("/")[0]
 
 
 def _question(run: TaskRun, call: RecordedCall) -> Question:

@@ -328,6 +328,24 @@ class AgentFlow(Flow[Any]):
         return "both"
 
 
+class AskingFlow(Flow[Any]):
+    """An agent that pays, in a method that then asks a person."""
+
+    @start()
+    def errands(self) -> str:
+        """Two calls of a model, one of a tool, a question."""
+        clerk = Agent(
+            role="Clerk",
+            goal="do errands",
+            backstory="-",
+            llm=Clerk(("pay",)),
+            tools=[pay],
+            cache=False,
+        )
+        done = clerk.kickoff("Pay the rent.").raw
+        return f"{done}, {self.ask('Anything else?')}"
+
+
 def forget() -> None:
     """Forget what was made and what hangs."""
     MADE.clear()
