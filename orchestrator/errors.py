@@ -31,6 +31,7 @@
     ├── DeploymentBroken          the user's code does not load
     ├── DeploymentNotReady        no crew worker has loaded the deployment yet
     ├── TaskFailed                a task could not be run; says whether trying again helps
+    │   └── OutOfTime             or was ended at its time limit
     ├── ClaimLost                 the result came from a run that no longer holds its task run
     ├── Unreadable                what is stored is damaged or gone
     │   └── UnreadableHere        or another process of the service can read it
@@ -312,6 +313,10 @@ class TaskFailed(OrchestratorError):
     def __init__(self, message: str, *, retryable: bool = True) -> None:
         super().__init__(message)
         self.retryable = retryable
+
+
+class OutOfTime(TaskFailed):
+    """A task was ended at its time limit: that says nothing of what it had been answered."""
 
 
 class ClaimLost(OrchestratorError):

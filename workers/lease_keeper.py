@@ -21,7 +21,7 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import Stream
-from orchestrator.errors import ClaimLost, TaskFailed
+from orchestrator.errors import ClaimLost, OutOfTime
 from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.claims import is_current, renew_claim
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
@@ -233,7 +233,7 @@ class ThreadLeaseKeeper:
     def keep(self, run: TaskRun, stream: Stream | None = None) -> Iterator[StepWatch]:
         """Renew the lease until the context ends, or until the claim turns out to be lost.
 
-        Raises TaskFailed when the time limit ended the task, ChildEnds when a shutdown did.
+        Raises OutOfTime when the time limit ended the task, ChildEnds when a shutdown did.
         """
         limit = self._ports.deployments.get(run.deployment).task_time_limit
         running = RunningTask(run, limit + self._grace, stream, self._hurry.set)
@@ -246,7 +246,7 @@ class ThreadLeaseKeeper:
         except BaseException as error:
             if _is_out_of_time(error):
                 seconds = f"{limit.total_seconds():g}"
-                raise TaskFailed(f"The task ran over its time limit of {seconds} s") from None
+                raise OutOfTime(f"The task ran over its time limit of {seconds} s") from None
             if terminate_handler_fired():
                 raise ChildEnds from error
             raise

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 INTERNAL = {
     "OrchestratorError",
     "TaskFailed",
+    "OutOfTime",
     "ClaimLost",
     "IllegalTransition",
     "InvalidSettings",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from calling import LOOK, MODEL, PAY, Caller, ask, die_once, dies
+from celery.exceptions import SoftTimeLimitExceeded
 from world import WorkerDied, World
 
 from orchestrator.api.v1.records import execution_record
@@ -16,10 +17,13 @@ from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.work import Work
 from orchestrator.errors import Invalid, TaskFailed
 from orchestrator.ports import RunContext
+from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.claims import end_claims_of_lost_child, give_back_claims
 from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.executions.snapshot import history
 from orchestrator.usecases.executions.stop import stop
+from workers.lease_keeper import ThreadLeaseKeeper
 
 ONCE = {"tools": ToolRules(once=("pay*",))}
 
@@ -30,6 +34,10 @@ def fails() -> None:
 
 def rejects() -> None:
     raise TaskFailed("not good enough")
+
+
+def out_of_time() -> None:
+    raise SoftTimeLimitExceeded
 
 
 def crash(world: World, **body: Any) -> str:
@@ -146,6 +154,19 @@ def test_after_a_call_that_failed_the_next_attempt_goes_on_from_there(calling: A
     world.kickoff()
     job = world.jobs[0]
     world.work()
+    world.hurry()
+    world.run(job)
+    assert caller.made == [MODEL, LOOK, MODEL, PAY, MODEL]
+
+
+def test_after_its_time_limit_a_task_goes_on_from_there(calling: Any) -> None:
+    world, caller = calling()
+    caller.at = {5: out_of_time}
+    execution_id = world.kickoff()
+    job = world.jobs[0]
+    keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
+    run_task(world.ports, Worker("w-1", keeper, world.runner.plan), **job.arguments)
+    assert "over its time limit" in str(run_of(world, execution_id).error)
     world.hurry()
     world.run(job)
     assert caller.made == [MODEL, LOOK, MODEL, PAY, MODEL]

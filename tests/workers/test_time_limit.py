@@ -10,7 +10,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from world import World, make_world, migrated, plan_of
 
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.errors import TaskFailed
+from orchestrator.errors import OutOfTime, TaskFailed
 from workers.lease_keeper import RunningTask, ThreadLeaseKeeper
 
 
@@ -42,7 +42,7 @@ def test_a_task_that_is_out_of_time_is_told_so_whoever_caught_it(
     world: World, run: TaskRun, task: Callable[[], None]
 ) -> None:
     keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
-    with pytest.raises(TaskFailed, match="over its time limit of 1800 s"), keeper.keep(run):
+    with pytest.raises(OutOfTime, match="over its time limit of 1800 s"), keeper.keep(run):
         task()
 
 

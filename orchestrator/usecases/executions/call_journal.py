@@ -22,7 +22,7 @@ from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import LIMIT
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
-from orchestrator.errors import FOREIGN, ClaimLost, TaskFailed, Unreadable, cause
+from orchestrator.errors import FOREIGN, ClaimLost, OutOfTime, TaskFailed, Unreadable, cause
 from orchestrator.ports import HeldCall, LiveCall, Ports, ServedAnswer, Transaction
 from orchestrator.usecases.executions.approvals import ask_for_approval
 from orchestrator.usecases.executions.journal_notes import Line, Note, Void, saved_by
@@ -240,12 +240,13 @@ class ClaimedJournal:
         tx.calls.purge(run, step)
         return spent
 
-    def close(self, *, failed: bool) -> None:
+    def close(self, *, failed: bool, forgets: bool = True) -> None:
         """The attempt has ended: say what was served, and forget what led to a failure.
 
         Where the call that was made last has failed, the answers before it are kept: the next
         attempt goes on from there. Else they are what the task failed on, so models and tools are
-        asked anew, save tools that run once.
+        asked anew, save tools that run once. Unless it ``forgets`` nothing: where the time limit
+        ended the attempt, no answer is to blame.
         """
         self.is_open = False
         with self._lock:
@@ -258,7 +259,7 @@ class ClaimedJournal:
             if not failed and not self._held:
                 notes += [Void(call, _NOT_MADE) for call in self._approvals(steps)]
             saved = saved_by(self._all_served())
-            stale = self._stale(steps) if failed else []
+            stale = self._stale(steps) if failed and forgets else []
         if stale:
             text = f"{len(stale)} calls are made anew: the attempt failed on their answers"
             notes.append(Note(self._run.path, "journal.forget", text, Served()))
@@ -344,9 +345,9 @@ def closing(journal: ClaimedJournal | None) -> Iterator[None]:
         yield
     except ClaimLost:
         raise
-    except FOREIGN:
+    except FOREIGN as error:
         if journal is not None:
-            journal.close(failed=True)
+            journal.close(failed=True, forgets=not isinstance(error, OutOfTime))
         raise
     if journal is not None:
         journal.close(failed=False)
