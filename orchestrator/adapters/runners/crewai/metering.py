@@ -1,7 +1,8 @@
 """Counts the tokens of one task run.
 
-CrewAI's own sums count a model twice when two agents share the object. Here each model counts once,
-by the difference that the run made to it; runs side by side in threads of one process, on one model
+CrewAI's own sums count a model twice when two agents share the object, or have copies of one, which
+count in one place (``kickoff_for_each`` makes such copies). Here each place counts once, by the
+difference that the run made to it; runs side by side in threads of one process, on one model
 object, would count each other's tokens (worker processes run one task at a time).
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from crewai import Crew
 from crewai.llms.base_llm import BaseLLM
 
+from orchestrator.adapters.runners.crewai.internals import counter_of
 from orchestrator.adapters.runners.crewai.retries import models_of
 
 COUNTED = (
@@ -29,7 +31,8 @@ class TokenMeter:
     """Measures what a crew's models, and others that are named, spend from now on."""
 
     def __init__(self, crew: Crew, *others: object) -> None:
-        self._models = list(models_of(crew, *others))
+        models = models_of(crew, *others)
+        self._models = list({counter_of(model): model for model in models}.values())
         self._before = self._counts()
 
     def spent(self) -> dict[str, int]:
@@ -45,8 +48,8 @@ class TokenMeter:
 class CallMeter:
     """Measures what single calls of models spend. Safe to call from several threads.
 
-    Of calls of one model that run side by side, the one that ends takes what was counted up to
-    then: their sum is right, whichever spent it.
+    Of calls of one model, or of copies of it, that run side by side, the one that ends takes what
+    was counted up to then: their sum is right, whichever spent it.
     """
 
     def __init__(self) -> None:
@@ -56,16 +59,18 @@ class CallMeter:
     def begin(self, model: BaseLLM) -> None:
         """A call of a model begins."""
         with self._lock:
-            calls, seen = self._under_way.get(id(model)) or (0, counts_of(model))
-            self._under_way[id(model)] = (calls + 1, seen)
+            counter = counter_of(model)
+            calls, seen = self._under_way.get(counter) or (0, counts_of(model))
+            self._under_way[counter] = (calls + 1, seen)
 
     def end(self, model: BaseLLM) -> dict[str, int]:
         """It has ended: the tokens that were counted since, by CrewAI's names."""
         with self._lock:
-            calls, seen = self._under_way.pop(id(model))
+            counter = counter_of(model)
+            calls, seen = self._under_way.pop(counter)
             now = counts_of(model)
             if calls > 1:
-                self._under_way[id(model)] = (calls - 1, now)
+                self._under_way[counter] = (calls - 1, now)
         spent = {name: now[name] - seen[name] for name in COUNTED}
         return {name: count for name, count in spent.items() if count > 0}
 

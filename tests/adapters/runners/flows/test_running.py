@@ -7,11 +7,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 from flow_world import Crash, FlowExecution
+from model_server import ModelServer
 
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question, QuestionKind
@@ -201,6 +203,39 @@ def test_a_crew_inside_tells_its_events_and_steps(flow: Begin) -> None:
     assert ("write", "look") in [(step.prompt, step.tool) for step in context.steps]
     assert context.begun == ["team#1", "team#1/task:write~1"]
     assert result.usage["total_tokens"] == 30
+
+
+FOR_EACH = """
+from crewai import LLM
+
+class F(Flow):
+    @start()
+    def team(self):
+        who = Agent(role="Writer", goal="g", backstory="b", llm={llm})
+        task = Task(description="write on {topic}", expected_output="text", agent=who, name="write")
+        crew = Crew(agents=[who], tasks=[task])
+        return [out.raw for out in crew.kickoff_for_each([{"topic": "tea"}, {"topic": "ale"}])]
+"""
+
+
+def test_a_crew_that_is_kicked_off_for_each_of_several_counts_each_token_once(
+    flow: Begin,
+) -> None:
+    with ModelServer() as server:
+        llm = f"LLM(model='gpt-4o', base_url='{server.url}', api_key='k')"
+        result = flow(FOR_EACH.replace("{llm}", llm)).run()
+    assert isinstance(result, Ended)
+    assert (len(server.requests), result.usage["total_tokens"]) == (2, 30)
+
+
+def test_of_copies_of_a_model_that_are_called_side_by_side_each_token_counts_once() -> None:
+    metering = importlib.import_module("orchestrator.adapters.runners.crewai.metering")
+    one = importlib.import_module("scripted_model").says("x")
+    meter, models = metering.CallMeter(), (one, copy(one))
+    for act in (meter.begin, lambda model: model.call("?")):
+        for model in models:
+            act(model)
+    assert [meter.end(model).get("total_tokens", 0) for model in models] == [30, 0]
 
 
 def test_the_model_of_a_decorator_is_asked_and_never_guessed_for(

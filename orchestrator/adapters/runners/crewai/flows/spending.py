@@ -8,6 +8,7 @@ from collections import Counter
 from crewai import Crew
 from crewai.llms.base_llm import BaseLLM
 
+from orchestrator.adapters.runners.crewai.internals import counter_of
 from orchestrator.adapters.runners.crewai.metering import COUNTED, counts_of
 from orchestrator.adapters.runners.crewai.retries import models_of
 
@@ -20,10 +21,10 @@ class Spending:
         self._lock = threading.Lock()
 
     def watch(self, crew: Crew, *others: object) -> None:
-        """Count the models of a crew from here on, each once, whoever else has it."""
+        """Count the models of a crew from here on, each once, whoever else has it or a copy."""
         with self._lock:
             for model in models_of(crew, *others):
-                self._watched.setdefault(id(model), (model, counts_of(model)))
+                self._watched.setdefault(counter_of(model), (model, counts_of(model)))
 
     def so_far(self) -> dict[str, int]:
         """Token counts by CrewAI's names."""
