@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -139,7 +140,8 @@ class TaskRun:
     ``claim_no`` counts the claims: a result is accepted only with the current one. ``attempts``
     counts the claims that used up one of the allowed runs. ``wake_at`` is when the sweep publishes
     the row again, ``published_at`` when that last happened (``publishes`` times in all).
-    ``execution_time`` is in seconds; ``usage`` are token counts of the accepted result.
+    ``execution_time`` is in seconds; ``usage`` are token counts of the accepted result, and of a
+    flow's steps that were committed, whatever became of their attempt.
     ``resumes`` says that the run follows from a person's answer. ``trace`` has the ``traceparent``
     of what caused the run, and for the first after an answer that of the trace ``before``.
     ``current_step`` is the path of a step of a flow that was at work when the lease was renewed.
@@ -319,7 +321,20 @@ class TaskRun:
 
     def advanced(self) -> TaskRun:
         """A step of it was committed: the next one has all its attempts."""
-        return replace(self, attempts=1)
+        return self if self.attempts == 1 else replace(self, attempts=1)
+
+    def paid(self, usage: Mapping[str, Json]) -> TaskRun:
+        """A step of it cost this, and never runs again: it counts whatever becomes of the rest."""
+        return replace(self, usage=_sum(self.usage, usage)) if usage else self
+
+    def unpaid(self, usage: Mapping[str, int], claimed: TaskRun) -> dict[str, int]:
+        """What an attempt cost, without what its steps have added since it was ``claimed``."""
+        left = Counter(usage)
+        for run, sign in ((claimed, 1), (self, -1)):
+            for name, count in (run.usage or {}).items():
+                if isinstance(count, int):
+                    left[name] += sign * count
+        return dict(left)
 
     def metered(self, usage: JsonObject, seconds: float) -> TaskRun:
         """Note what the accepted run cost, beside what it had cost up to a pause."""

@@ -222,6 +222,12 @@ WROTE: list[tuple[str, Any, Callable[[Any], Any], dict[str, Any]]] = [
     ),
     ("a committed step", CLAIMED, lambda it: it.advanced(), {"attempts": 1}),
     (
+        "a step that cost tokens",
+        replace(CLAIMED, usage=USAGE),
+        lambda it: it.paid(USAGE),
+        {"usage": {name: 2 * count for name, count in USAGE.items()}},
+    ),
+    (
         "a rejected run",
         ASKED,
         lambda it: it.reject(LATER),

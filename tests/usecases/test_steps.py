@@ -22,6 +22,7 @@ from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import Entry
 from orchestrator.domain.webhooks import Stream, WebhookKind
 from orchestrator.domain.work import Work
+from orchestrator.errors import TaskFailed
 from orchestrator.ports import Ended, Halted, LiveCall, Result, RunContext, Step
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
@@ -110,6 +111,56 @@ def test_a_step_costs_what_its_calls_did_unless_its_runner_says(doing: Make) -> 
 
     world = doing(run)
     assert checkpoints(world, world.halted())[0].usage == {"total_tokens": 30}
+
+
+def spends(context: RunContext, path: str = "draft#1") -> None:
+    """A step that calls a model, for 15 tokens."""
+    call(context, path)
+    context.commit(path, Output("a draft"))
+
+
+def test_what_committed_steps_cost_counts_though_the_worker_died(doing: Make) -> None:
+    def run(context: RunContext) -> Result:
+        spends(context)
+        dies()
+        return DONE
+
+    def again(context: RunContext) -> Result:
+        spends(context, "check#1")
+        return Ended(Output("done"), {"total_tokens": 15})
+
+    world = doing(run, again)
+    execution_id = world.kickoff()
+    die_once(world)
+    assert world.snapshot(execution_id).usage["total_tokens"] == 15
+    world.work()
+    assert world.snapshot(execution_id).usage["total_tokens"] == 30
+
+
+def test_what_a_step_cost_that_a_person_is_asked_about_counts_as_well(doing: Make) -> None:
+    def run(context: RunContext) -> Result:
+        call(context, "draft#1")
+        context.ask(question("draft#1"), Output("a draft"))
+        raise TaskFailed("not today", retryable=False)
+
+    world = doing(run)
+    found = world.snapshot(world.halted())
+    assert found.execution.state is ExecutionState.FAILED
+    assert found.usage["total_tokens"] == 15
+
+
+@pytest.mark.parametrize("result", [Ended, lambda *of: Halted(of[1])], ids=["ends", "halts"])
+def test_an_attempt_that_comes_to_its_end_says_itself_what_it_cost(
+    doing: Make, result: Callable[[Output, dict[str, int]], Result]
+) -> None:
+    def run(context: RunContext) -> Result:
+        spends(context)
+        call(context, "check#1")
+        context.ask(question("check#1"), Output("checked"))
+        return result(Output("done"), {"total_tokens": 35})
+
+    world = doing(run)
+    assert world.snapshot(world.halted()).usage["total_tokens"] == 35
 
 
 def test_a_step_is_written_at_once_unless_it_may_wait(doing: Make) -> None:

@@ -42,6 +42,7 @@ class ClaimedRun:
         self._ports = ports
         self._actor = worker_actor(worker)
         self._run = run
+        self._as_written = run
         self._watch = watch
         self._journal = journal
         self._waiting: Write | None = None
@@ -112,7 +113,8 @@ class ClaimedRun:
                 usage=dict(usage or spent),
                 seconds=seconds,
             )
-            saved = locked.tx.task_runs.save(run, run.advanced()) if run.attempts > 1 else run
+            after = run.advanced().paid(spent)
+            saved = run if after is run else locked.tx.task_runs.save(run, after)
             locked.record("step.commit", run.id, step=path)
             body = webhook_bodies.task_body(path, checkpoint.name, output, seconds)
             locked.announce(WebhookKind.TASK, body)
@@ -139,7 +141,7 @@ class ClaimedRun:
             within = inside(locked.checkpoints, question.path)
             cost = added_up([spent, *(each.usage for each in within)])
             ask_person(locked, run, question, output_id, output, state, spent=cost)
-            return run
+            return locked.tx.task_runs.save(run, run.paid(spent)) if spent else run
 
         self._write(write, may_wait=may_wait)
 
@@ -174,8 +176,16 @@ class ClaimedRun:
             for write in writes:
                 run = write(locked, run)
             locked.close()
+            written.append(run)
 
+        written: list[TaskRun] = []
         retry_through_outage(lambda: self._ports.store.transact(work))
+        self._as_written = written[-1]
+
+    @property
+    def as_written(self) -> TaskRun:
+        """The run as it was last written here."""
+        return self._as_written
 
     def take_waiting(self) -> Write | None:
         """What waits for the next write: whoever takes it writes it, with theirs."""

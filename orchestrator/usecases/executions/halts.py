@@ -39,9 +39,17 @@ def halt(
 
 
 def pause(
-    locked: LockedExecution, run: TaskRun, seen: int, result: Paused, seconds: float
+    locked: LockedExecution,
+    run: TaskRun,
+    claimed: TaskRun,
+    seen: int,
+    result: Paused,
+    seconds: float,
 ) -> TaskRun:
-    """Wait in the middle of a round, its journal kept; or go on at once, as after a halt."""
+    """Wait in the middle of a round, its journal kept; or go on at once, as after a halt.
+
+    ``claimed`` is the run as the attempt began.
+    """
     kept = locked.tx.calls.of(run)
     waiting = {call.number for call in kept if call.approval is Approval.ASKED}
     answered = _is_answered(locked, seen) or not waiting.issuperset(result.calls)
@@ -50,7 +58,8 @@ def pause(
     for call in kept:
         spent.subtract({name: n for name, n in call.usage.items() if isinstance(n, int)})
     uncounted = {name: n for name, n in spent.items() if n > 0}
-    saved = locked.save_run("pause", run, run.pause(uncounted, seconds))
+    unpaid = run.unpaid(uncounted, claimed)
+    saved = locked.save_run("pause", run, run.pause(unpaid, seconds))
     if answered:
         wake(locked, saved)
     return saved

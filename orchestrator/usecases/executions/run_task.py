@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -134,14 +134,14 @@ def _accept(
     actor = worker_actor(worker.name)
 
     waiting = ran.context.take_waiting()
-    as_claimed = [claimed.run]  # nothing but a lost claim changes it, as a rule: not read again
+    known = [ran.context.as_written]  # nobody else changes it, as a rule: not read again
 
     def save(tx: Transaction) -> TaskRunState:
         locked = lock_execution(ports, tx, claimed.run.execution_id, actor)
-        run = as_claimed.pop() if as_claimed else still_held(locked, claimed.run)
+        run = known.pop() if known else still_held(locked, claimed.run)
         if waiting is not None:
             run = waiting(locked, run)
-        saved = _save(locked, run, claimed, ran.result, ran.seconds)
+        saved = _save(locked, run, claimed, _unpaid(ran.result, run, claimed), ran.seconds)
         if journal is not None:
             _forget_calls(journal, tx, run, ran.result)
         locked.close()
@@ -158,6 +158,15 @@ def _accept(
             with suppress(TaskFailed, ClaimLost):  # what it is that fails is said below
                 ran.context.write(waiting)
         return fail_attempt(ports, claimed.run, actor, error.message, error)
+
+
+def _unpaid(
+    result: Result | Weighed | Paused, run: TaskRun, claimed: Claimed
+) -> Result | Weighed | Paused:
+    """The result with that of its cost which the run does not have yet."""
+    if not isinstance(result, Ended | Halted) or run.usage == claimed.run.usage:
+        return result
+    return replace(result, usage=run.unpaid(result.usage, claimed.run))
 
 
 def _forget_calls(
@@ -185,7 +194,7 @@ def _save(
         case Halted():
             return halt(locked, run, claimed.seen, result, seconds)
         case Paused():
-            return pause(locked, run, claimed.seen, result, seconds)
+            return pause(locked, run, claimed.run, claimed.seen, result, seconds)
         case Weighed():
             return conclude_weighing(locked, run, result, seconds)
 
