@@ -14,13 +14,14 @@ from orchestrator.domain.canonical import digest
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.ports import Ended, Halted, LiveCall, Result, RunContext
+from orchestrator.ports import Ended, Halted, HeldCall, LiveCall, Result, RunContext
 from orchestrator.usecases.executions.rewind import Rewind, rewind
 
 Make = Callable[..., World]
 Run = Callable[[RunContext], Result]
 
 STEP, BESIDE = "draft#1", "check#1"
+ONCE = ToolRules(once=("pay*",))
 ENDS = Ended(Output("done"), {})
 
 
@@ -28,8 +29,8 @@ ENDS = Ended(Output("done"), {})
 def doing(a_flow_of_each: Make) -> Make:
     """Makes a world in which the runs of a flow do what is given, one after another."""
 
-    def make(*runs: Run) -> World:
-        world = a_flow_of_each("loop", tools=ToolRules(once=("pay*",)))
+    def make(*runs: Run, tools: ToolRules = ONCE) -> World:
+        world = a_flow_of_each("loop", tools=tools)
         left = list(runs)
         world.runner.run = lambda _deployment, _work, context: left.pop(0)(context)
         return world
@@ -41,6 +42,9 @@ def call(context: RunContext, name: str, step: str = STEP, *, ends: bool = True)
     """A call inside a step; returns the answer that was served, None where it was made."""
     kind = CallKind.MODEL if name == MODEL else CallKind.TOOL
     live = ask(context, AskedCall(step, kind, name, digest([step, name]), {"what": "rent"}))
+    if isinstance(live, HeldCall) and context.journal:
+        context.journal.hold(live, None)
+        return live
     if not isinstance(live, LiveCall):
         return live.value
     if ends and context.journal:
@@ -161,3 +165,24 @@ def test_the_end_leaves_no_calls(doing: Make) -> None:
     answered(world, execution_id)
     for run in world.snapshot(execution_id).runs:
         assert world.ports.store.read(lambda tx, run=run: tx.calls.of(run)) == ()
+
+
+def test_a_tool_that_only_needs_approval_is_asked_about_once_more(doing: Make) -> None:
+    def run(context: RunContext) -> Result:
+        call(context, MODEL)
+        return Halted({}) if call(context, PAY) else asks(context)
+
+    world = doing(run, run, run, tools=ToolRules(approval=("pay*",)))
+    execution_id = world.halted()
+    asked = []
+    for said in ({"outcome": "approve"}, {"human_feedback": "no"}):
+        (pending,) = world.snapshot(execution_id).pending
+        asked.append(pending.review.kind)
+        world.say(execution_id, pending.review.id, **said)
+        world.work()
+    (pending,) = world.snapshot(execution_id).pending
+    assert [*asked, pending.review.kind] == [
+        QuestionKind.APPROVAL,
+        QuestionKind.INPUT,
+        QuestionKind.APPROVAL,
+    ]
