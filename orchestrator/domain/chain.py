@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from orchestrator.domain.canonical import Json, JsonObject, decode, encode, storable
-from orchestrator.domain.timeline import sealed
+from orchestrator.domain.timeline import redacted
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -69,7 +69,7 @@ def digest_of(previous: str | None, place: int, says: JsonObject, salt: str | No
     With a salt, it is that of what a purge leaves of the entry: it stays the same after one.
     """
     if salt is not None:
-        says = {**says, "details": sealed(cast("JsonObject", says["details"]), salt)}
+        says = {**says, "details": redacted(cast("JsonObject", says["details"]), salt)}
     text = encode({**says, "previous": previous, "place": place})
     if _ODD.search(text):
         text = encode({**_as_kept(says), "previous": previous, "place": place})

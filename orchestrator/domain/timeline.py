@@ -93,7 +93,7 @@ class Entry:
         }
 
 
-def sealed(details: JsonObject, salt: str) -> JsonObject:
+def redacted(details: JsonObject, salt: str) -> JsonObject:
     """What a purge leaves of details: a digest in the place of what a person said.
 
     The salt goes with the words, so that nobody guesses them.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from orchestrator.domain.canonical import decode, encode, storable
 from orchestrator.domain.chain import Head, chained, digest_of
 from orchestrator.domain.record import Counts, StreamEnd, What, check, end_line, entry_line
-from orchestrator.domain.timeline import Entry, sealed
+from orchestrator.domain.timeline import Entry, redacted
 
 TEXT = st.text(st.characters(exclude_categories=()))  # surrogates and NUL among them
 DETAILS = st.dictionaries(
@@ -64,7 +64,7 @@ def stored(entry: Entry, number: int) -> Entry:
 def purged(entry: Entry) -> Entry:
     if entry.salt is None:
         return entry
-    return replace(entry, details=sealed(entry.details, entry.salt), salt=None)
+    return replace(entry, details=redacted(entry.details, entry.salt), salt=None)
 
 
 def found(entries: list[Entry], head: Head, *, is_purged: bool = False) -> list[What]:

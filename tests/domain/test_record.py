@@ -24,7 +24,7 @@ from orchestrator.domain.record import (
     end_line,
     entry_line,
 )
-from orchestrator.domain.timeline import Entry, sealed
+from orchestrator.domain.timeline import Entry, redacted
 
 Line = dict[str, Any]
 
@@ -52,7 +52,7 @@ def audit_log(count: int) -> list[AuditEntry]:
 
 
 def purged(entry: Entry) -> Entry:
-    return replace(entry, details=sealed(entry.details, entry.salt or ""), salt=None)
+    return replace(entry, details=redacted(entry.details, entry.salt or ""), salt=None)
 
 
 def lines_of(entries: Sequence[Entry | AuditEntry]) -> list[Line]:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from orchestrator.domain.canonical import JsonObject, digest
-from orchestrator.domain.timeline import Entry, person_actor, sealed, token_actor, worker_actor
+from orchestrator.domain.timeline import Entry, person_actor, redacted, token_actor, worker_actor
 
 AT = datetime(2026, 11, 22, 13, tzinfo=timezone(timedelta(hours=1)))
 ENTRY = Entry(
@@ -62,4 +62,4 @@ def test_an_entry_of_an_endpoint_stands_in_that_ones_stream() -> None:
 def test_a_purge_leaves_a_digest_of_what_a_person_said(
     details: JsonObject, left: JsonObject
 ) -> None:
-    assert sealed(details, "salt") == left
+    assert redacted(details, "salt") == left

@@ -64,7 +64,7 @@ def _the_timeline_names_the_transition_that_was_gone_through(
 ) -> None:
     """By the tables of the machines: what the timeline says has led from the one to the other."""
     save_run, save_review = LockedExecution.save_run, LockedExecution.save_review
-    turn = LockedExecution.turn
+    transition = LockedExecution.transition
 
     def run_saved(
         locked: LockedExecution, transition: str, before: TaskRun, after: TaskRun, **details: Any
@@ -78,13 +78,13 @@ def _the_timeline_names_the_transition_that_was_gone_through(
         assert REVIEW.follow(transition, before.state) is after.state
         return save_review(locked, transition, before, after, **details)
 
-    def turned(locked: LockedExecution, transition: str, after: Execution, **details: Any) -> None:
-        assert EXECUTION.follow(transition, locked.execution.state) is after.state
-        turn(locked, transition, after, **details)
+    def through(locked: LockedExecution, name: str, after: Execution, **details: Any) -> None:
+        assert EXECUTION.follow(name, locked.execution.state) is after.state
+        transition(locked, name, after, **details)
 
     monkeypatch.setattr(LockedExecution, "save_run", run_saved)
     monkeypatch.setattr(LockedExecution, "save_review", review_saved)
-    monkeypatch.setattr(LockedExecution, "turn", turned)
+    monkeypatch.setattr(LockedExecution, "transition", through)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from orchestrator.domain.audit import ADMINISTRATION
 from orchestrator.domain.chain import Head, chained
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.record import Counts, Fault, What, check
-from orchestrator.domain.timeline import sealed
+from orchestrator.domain.timeline import redacted
 from orchestrator.ports import DeliveryFilter
 from orchestrator.usecases.executions.locked_execution import lock_execution
 from orchestrator.usecases.operations import record as reading
@@ -212,7 +212,7 @@ def test_words_that_no_purge_took_are_missed(scene: Scene) -> None:
         for row in scene.rows[timeline]
         if row["salt"] and row["execution_id"] == scene.execution_id
     ]
-    left = sealed(answered["details"], answered["salt"])
+    left = redacted(answered["details"], answered["salt"])
     with writing(scene.world) as connection:
         this = timeline.c.number == answered["number"]
         connection.execute(update(timeline).where(this).values(details=left, salt=None))

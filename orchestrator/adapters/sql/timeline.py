@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, func, select, text, up
 from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.rows import Rows, inserting, values_of
 from orchestrator.adapters.sql.schema import tells_of_review, timeline
-from orchestrator.domain.timeline import WORDS, Entry, sealed
+from orchestrator.domain.timeline import WORDS, Entry, redacted
 from orchestrator.ports import EVERY_ENTRY, EntryFilter
 
 
@@ -63,7 +63,7 @@ class SqlTimeline:
         for entry in self.of(execution_id):
             if any(key in entry.details for key in WORDS):
                 # One from before there were chains has no salt, and nobody needs its digest.
-                left = sealed(entry.details, entry.salt or secrets.token_hex())
+                left = redacted(entry.details, entry.salt or secrets.token_hex())
                 this = update(timeline).where(timeline.c.number == entry.number)
                 self._connection.execute(this.values(details=left, salt=None))
 

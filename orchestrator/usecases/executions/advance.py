@@ -170,12 +170,12 @@ def carry_on_unless_asked(locked: LockedExecution, reviews: Iterable[Review]) ->
     if locked.execution.state is not ExecutionState.PENDING_HUMAN_INPUT:
         return
     if not any(review.is_open for review in reviews):
-        locked.turn("carry_on", locked.execution.carry_on())
+        locked.transition("carry_on", locked.execution.carry_on())
 
 
 def fail_execution(locked: LockedExecution, error: str) -> None:
     """The execution cannot go on: withdraw what is open, and tell the crew webhook why."""
-    locked.turn("fail", locked.execution.fail(locked.now, error), error=error)
+    locked.transition("fail", locked.execution.fail(locked.now, error), error=error)
     announce_end(locked, None, withdraw_open(locked))
 
 
@@ -211,7 +211,7 @@ def _succeed(locked: LockedExecution, plan: Plan, committed: Mapping[str, str]) 
     runs = locked.tx.task_runs.defer_of(locked.execution.id)
     outputs = locked.tx.outputs.get(ordered)
     result = next((id_ for id_ in reversed(ordered) if outputs[id_].raw), ordered[-1])
-    locked.turn("succeed", locked.execution.succeed(locked.now, result))
+    locked.transition("succeed", locked.execution.succeed(locked.now, result))
     announce_end(locked, outputs[result], runs())
 
 

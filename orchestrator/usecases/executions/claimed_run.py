@@ -16,7 +16,7 @@ from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.call_journal import ClaimedJournal
-from orchestrator.usecases.executions.claims import still_held
+from orchestrator.usecases.executions.claims import require_claim
 from orchestrator.usecases.executions.journal_notes import Line
 from orchestrator.usecases.executions.journal_rows import added_up
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
@@ -172,7 +172,7 @@ class ClaimedRun:
 
         def work(tx: Transaction) -> None:
             locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
-            run = still_held(locked, self._run)
+            run = require_claim(locked, self._run)
             for write in writes:
                 run = write(locked, run)
             locked.close()

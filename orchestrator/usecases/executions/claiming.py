@@ -149,7 +149,7 @@ def _claim(
         "claim", run, run.claim(worker.name, locked.now, lease_until), claim_no=run.claim_no + 1
     )
     if locked.execution.state is ExecutionState.QUEUED:
-        locked.turn("start", locked.execution.start(locked.now))
+        locked.transition("start", locked.execution.start(locked.now))
         emit_started(locked)
     work = _rehydrated(locked, claimed)
     execution = locked.close()

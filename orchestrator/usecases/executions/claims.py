@@ -35,7 +35,7 @@ def _holds(found: TaskRun, claimed: TaskRun) -> bool:
     return found.state is TaskRunState.RUNNING and found.claim_no == claimed.claim_no
 
 
-def still_held(locked: LockedExecution, claimed: TaskRun) -> TaskRun:
+def require_claim(locked: LockedExecution, claimed: TaskRun) -> TaskRun:
     """Return the row of a claimed run as it is now.
 
     Raises ClaimLost when another claim was made since, or the run was withdrawn or given back.

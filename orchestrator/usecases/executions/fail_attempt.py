@@ -7,7 +7,7 @@ import structlog
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import ClaimLost, TaskFailed
 from orchestrator.ports import Ports, Transaction
-from orchestrator.usecases.executions.claims import end_attempt, still_held
+from orchestrator.usecases.executions.claims import end_attempt, require_claim
 from orchestrator.usecases.executions.locked_execution import lock_execution
 from orchestrator.usecases.outage import retry_through_outage
 
@@ -34,7 +34,7 @@ def fail_attempt(
 
     def decide(tx: Transaction) -> TaskRunState:
         locked = lock_execution(ports, tx, claimed.execution_id, actor)
-        ended = end_attempt(locked, still_held(locked, claimed), reason, retryable=retryable)
+        ended = end_attempt(locked, require_claim(locked, claimed), reason, retryable=retryable)
         locked.close()
         return ended.state
 

@@ -104,7 +104,7 @@ def _write(ports: Ports, tx: Transaction, branch: _Branch) -> None:
         checkpoint=begun.forked_at,
     )
     if legacy.entries:
-        locked.turn("start", locked.execution.start(locked.now))
+        locked.transition("start", locked.execution.start(locked.now))
         emit_started(locked)
     ask_again(locked)
     begin_due_tasks(locked, plan)

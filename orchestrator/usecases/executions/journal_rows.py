@@ -11,7 +11,7 @@ from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import ClaimLost
 from orchestrator.ports import Ports, Transaction
-from orchestrator.usecases.executions.claims import still_held
+from orchestrator.usecases.executions.claims import require_claim
 from orchestrator.usecases.executions.journal_notes import Line
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.outage import retry_through_outage
@@ -67,7 +67,7 @@ class JournalRows:
 
         def locking(tx: Transaction) -> None:
             locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
-            work(locked, still_held(locked, self._run))
+            work(locked, require_claim(locked, self._run))
             locked.close()
 
         self._transact(locking)

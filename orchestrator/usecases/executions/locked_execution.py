@@ -94,10 +94,10 @@ class LockedExecution:
             )
         )
 
-    def turn(self, transition: str, after: Execution, **details: Json) -> None:
+    def transition(self, name: str, after: Execution, **details: Json) -> None:
         """The execution goes through a transition."""
         self.execution = after
-        self.record(f"execution.{transition}", after.id, None, **details)
+        self.record(f"execution.{name}", after.id, None, **details)
 
     def save_run(
         self, transition: str, before: TaskRun, after: TaskRun, **details: Json

@@ -25,7 +25,7 @@ def retry_execution(ports: Ports, scope: Scope, execution_id: str, actor: str) -
         _require_retryable(locked.execution)
         ports.deployments.get(locked.execution.deployment)
         migrate_to_deployed(locked)
-        locked.turn("retry", locked.execution.retry())
+        locked.transition("retry", locked.execution.retry())
         ask_again(locked)
         begin_due_tasks(locked, locked.plan)
         return locked.close()

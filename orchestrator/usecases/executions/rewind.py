@@ -51,7 +51,7 @@ def rewind(ports: Ports, asked: Rewind) -> JsonObject:
         migrate_to_deployed(locked)
         numbers = _superseded(locked.execution, locked.all_checkpoints, asked.number)
         left = as_of(locked.all_checkpoints, asked.number)
-        locked.turn(
+        locked.transition(
             "rewind", locked.execution.rewind(), checkpoint=asked.number, superseded=len(numbers)
         )
         take_back(locked, numbers, left[-1].path if left else "")

@@ -24,7 +24,7 @@ from orchestrator.usecases.executions.call_journal import ClaimedJournal, closin
 from orchestrator.usecases.executions.changed_code import require_same_code
 from orchestrator.usecases.executions.claimed_run import ClaimedRun
 from orchestrator.usecases.executions.claiming import Claimed, Worker, claim
-from orchestrator.usecases.executions.claims import still_held
+from orchestrator.usecases.executions.claims import require_claim
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
 from orchestrator.usecases.executions.halts import Paused, halt, pause
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
@@ -138,7 +138,7 @@ def _accept(
 
     def save(tx: Transaction) -> TaskRunState:
         locked = lock_execution(ports, tx, claimed.run.execution_id, actor)
-        run = known.pop() if known else still_held(locked, claimed.run)
+        run = known.pop() if known else require_claim(locked, claimed.run)
         if waiting is not None:
             run = waiting(locked, run)
         saved = _save(locked, run, claimed, _unpaid(ran.result, run, claimed), ran.seconds)

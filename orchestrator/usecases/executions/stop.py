@@ -21,7 +21,7 @@ def stop(ports: Ports, scope: Scope, execution_id: str, actor: str) -> Execution
         locked = lock_execution(ports, tx, execution_id, actor, scope)
         if not locked.execution.is_open:
             raise CannotStop(STOP_REFUSED[locked.execution.state])
-        locked.turn("stop", locked.execution.stop(locked.now))
+        locked.transition("stop", locked.execution.stop(locked.now))
         runs = withdraw_open(locked)
         tx.calls.purge_execution(execution_id)
         announce_end(locked, None, runs)

@@ -17,7 +17,7 @@ MEND = (
 )
 
 
-def sealed(ports: Ports) -> int:
+def undecryptable(ports: Ports) -> int:
     """How many rows of those looked at cannot be decrypted with the present keys."""
     return ports.store.read(lambda tx: tx.secrets.keys_in_use(LOOKED_AT)).get(None, 0)
 
@@ -25,7 +25,7 @@ def sealed(ports: Ports) -> int:
 def sealed_warning(ports: Ports) -> str | None:
     """What a service says at its start, None where nothing is wrong; it starts all the same."""
     try:
-        count = sealed(ports)
+        count = undecryptable(ports)
     except Exception:
         log.exception("the secret key could not be checked")
         return None

@@ -87,7 +87,7 @@ def open_review(
     locked.add_review(review)
     locked.record("review.open", review.id, review, **_typed(review, output))
     if locked.execution.state is ExecutionState.RUNNING:
-        locked.turn("halt", locked.execution.halt())
+        locked.transition("halt", locked.execution.halt())
     recipients = ask(locked, review, output, routing.asked)
     tell_webhooks(locked, review, output, token, recipients)
     return review
