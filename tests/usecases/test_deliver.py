@@ -17,6 +17,7 @@ from standardwebhooks import Webhook
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
 from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.webhooks import deliver
 from orchestrator.usecases.webhooks.deliver import drain
 
 
@@ -305,6 +306,19 @@ def test_several_workers_deliver_each_once(post: Post) -> None:
         post.work()
 
         assert sorted(receiver.ids) == sorted(sent)
+
+
+def test_what_a_slow_receiver_left_no_time_for_is_sent_by_the_next_drain(
+    any_post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with MoodyReceiver() as receiver:
+        _known_well(any_post, receiver)
+        monkeypatch.setattr(deliver, "BATCH_SECONDS", 0.0)
+        monkeypatch.setattr(deliver, "MOST_SECONDS", 0.0)
+        any_post.commit(receiver.url, 3)
+        any_post.work()
+
+    assert any_post.states() == {"DELIVERED": 1 + 3}
 
 
 def test_a_schedule_comes_to_its_end(post: Post) -> None:

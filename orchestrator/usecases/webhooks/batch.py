@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +32,10 @@ class Batch:
     deliveries: tuple[Delivery, ...]
     is_full: bool
     unproven: bool
+
+    def leaves_some(self, tried: Sequence[Tried]) -> bool:
+        """Whether more may be due than these: not claimed, or claimed and given back untried."""
+        return self.is_full or len(tried) < len(self.deliveries)
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class _Round:
         self.loaded_host = self.host = self._lock_host(loaded)
         if last:
             self._record(last, tried)
-        batch = self._claim(last, limit)
+        batch = self._claim(last, tried, limit)
         if self.host != self.loaded_host:
             self.tx.endpoints.save_host(self.host)
         head, entries = chained(self.endpoint.head, self.entries)
@@ -161,7 +161,7 @@ class _Round:
             )
         )
 
-    def _claim(self, last: Batch | None, limit: int) -> Batch | None:
+    def _claim(self, last: Batch | None, tried: Sequence[Tried], limit: int) -> Batch | None:
         if not self.endpoint.is_enabled:
             self._cancel_due(last)
             return None
@@ -182,7 +182,7 @@ class _Round:
             self.tx.drains.waits_no_more(self.endpoint.id)
         if last or not admission.waits_until:
             self._make_room(unproven=last is not None and last.unproven)
-        if last and last.is_full and not limit:
+        if last and not limit and last.leaves_some(tried):
             self._publish_again()
         return None
 
