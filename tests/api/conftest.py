@@ -122,8 +122,8 @@ class Service:
         """The body of the last notice that waits to be sent."""
         lines = self.get(f"/v1/deliveries?execution_id={execution_id}").json()["deliveries"]
         line = next(each for each in lines if each["kind"] == "human_input")
-        found = self.get(f"/v1/deliveries/{line['delivery_id']}").json()
-        body: dict[str, Any] = json.loads(found["body"])
+        found = self.ports.store.read(lambda tx: tx.deliveries.get(line["delivery_id"]))
+        body: dict[str, Any] = json.loads(found.body)
         return body
 
     def resume(

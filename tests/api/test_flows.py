@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import user_flows
+
+from orchestrator.domain.permission import Permission
+from orchestrator.usecases.operations.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service
@@ -102,6 +106,19 @@ def test_a_notice_of_a_flow_speaks_both_generations(published: Service) -> None:
     assert body["request"]["emit_options"] == body["emit"] == ["go", "revise"]
     assert body["request"]["id"] == body["id"] == body["task_id"]
     assert body["callback_url"].startswith("https://crews.example.test/crewai_plus/api/v1/")
+
+
+def test_who_may_only_look_reads_a_notice_without_the_right_to_answer(published: Service) -> None:
+    execution_id = published.halted("flow", humanInputWebhookUrl=HOOK)
+    secret = create_token(published.ports, "watcher", permission=Permission.VIEW)[1]
+    (line,) = published.get(f"/v1/deliveries?execution_id={execution_id}").json()["deliveries"]
+    shown = published.get(f"/v1/deliveries/{line['delivery_id']}", secret).json()["body"]
+
+    notice = published.notice(execution_id)
+    assert notice["response_token"] not in shown
+    address = notice["callback_url"].partition("?")[0]
+    hidden = {"response_token": "…", "callback_url": f"{address}?…"}
+    assert json.loads(shown) == {**notice, **hidden}
 
 
 def respond(service: Service, url: str, **body: Any) -> Any:

@@ -54,7 +54,8 @@ class AttemptRecord(BaseModel):
 class DeliveryRecord(DeliveryLine):
     """A delivery with the body that is sent and all its tries, those before a replay too.
 
-    In the body of a mail, ``token`` is hidden: whoever has it answers in that person's name.
+    In the body of a mail ``token`` is hidden, in that of a notice ``response_token`` and the query
+    of ``callback_url``: whoever has them answers the review.
     ``body`` is null where it was encrypted with a secret key that was taken away.
     """
 

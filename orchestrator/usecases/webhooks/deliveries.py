@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from orchestrator.domain.canonical import decode, encode
+from orchestrator.domain.canonical import Json, JsonObject, decode, encode
 from orchestrator.domain.chain import chained
 from orchestrator.domain.delivery import DELIVERY, Delivery, DeliveryAttempt
 from orchestrator.domain.permission import EVERYWHERE, Scope
@@ -26,6 +26,9 @@ MOST_COUNTED = 1_000
 
 HIDDEN = "…"
 """What stands in place of a token."""
+
+_RIGHTS_TO_ANSWER = frozenset({"token", "response_token", "callback_url"})
+"""The keys of a mail's body, and of a notice's, by which whoever has them answers."""
 
 
 def list_deliveries(
@@ -154,7 +157,7 @@ def _told(replayed: Delivery, now: datetime, actor: str) -> Entry:
 def shown_body(delivery: Delivery) -> str | None:
     """The body of a delivery as people may see it; None where it cannot be read here.
 
-    That of a mail has the token of the one person whom it is for.
+    It is without what gives the right to answer: to see a review is not to decide it.
     """
     if delivery.body is None:
         return None
@@ -162,9 +165,18 @@ def shown_body(delivery: Delivery) -> str | None:
         said = decode(delivery.body)
     except ValueError:
         said = None
-    if isinstance(said, dict) and {"recipient_id", "token"} <= said.keys():
-        return encode({**said, "token": HIDDEN}).decode()
+    if isinstance(said, dict) and _RIGHTS_TO_ANSWER & said.keys():
+        return encode({**said, **_hidden(said)}).decode()
     return delivery.body.decode(errors="replace")
+
+
+def _hidden(said: JsonObject) -> JsonObject:
+    """What stands in place of each right to answer: of an address, only of its query."""
+    rights = {key: value for key, value in said.items() if key in _RIGHTS_TO_ANSWER and value}
+    hidden: dict[str, Json] = dict.fromkeys(rights, HIDDEN)
+    if "callback_url" in rights:
+        hidden["callback_url"] = f"{str(rights['callback_url']).partition('?')[0]}?{HIDDEN}"
+    return hidden
 
 
 def _visible(tx: Transaction, delivery_id: str, scope: Scope) -> Delivery:
