@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 MAILTO = "mailto:"
 
@@ -33,6 +34,17 @@ def mail_url(address: str) -> str:
 def mail_address(url: str) -> str:
     """The address of such an endpoint."""
     return url.removeprefix(MAILTO)
+
+
+def shown_url(url: str) -> str:
+    """A URL without what may be secret in it: user, query and fragment."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(not a URL)"
+    host = parts.netloc.rpartition("@")[2]
+    more = "?…" if parts.query else ""
+    return parts._replace(netloc=host, query="", fragment="").geturl() + more
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 from requests import Response
 from urllib3.exceptions import HTTPError
 
+from orchestrator.domain.transport import shown_url
+
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _SHOWN_OF_LOCATION = 200
 
@@ -37,10 +39,13 @@ def _part(response: Response, most: int) -> bytes:
 
 
 def redirect(response: Response) -> str | None:
-    """The sentence about a redirect that is not followed; None for any other answer."""
+    """The sentence about a redirect that is not followed; None for any other answer.
+
+    Many people read it: where the redirect leads is told without what may be secret in it.
+    """
     if response.status_code // 100 != 3:  # noqa: PLR2004 - the class 3xx
         return None
-    location = printable(response.headers.get("Location", ""))[:_SHOWN_OF_LOCATION]
+    location = printable(shown_url(response.headers.get("Location", "")))[:_SHOWN_OF_LOCATION]
     return f"redirect to {location or 'nowhere'} not followed"
 
 

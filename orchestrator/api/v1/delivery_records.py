@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
 from orchestrator.api.platform.status import given
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState, SendResult
 from orchestrator.domain.endpoint import EndpointState
-from orchestrator.domain.transport import Transport, transport_of
+from orchestrator.domain.transport import Transport, shown_url, transport_of
 from orchestrator.usecases.webhooks.deliveries import shown_body
 from orchestrator.usecases.webhooks.endpoints import EndpointReport, Rotated
 from orchestrator.wire.moment import iso
@@ -191,14 +190,7 @@ def endpoint_record(report: EndpointReport) -> dict[str, Any]:
 
 def shown(url: str) -> str:
     """A URL without its query: that may be a secret. A mail address is shown whole."""
-    if transport_of(url) is Transport.MAIL:
-        return url
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(not a URL)"
-    more = "?…" if parts.query else ""
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}{more}"
+    return url if transport_of(url) is Transport.MAIL else shown_url(url)
 
 
 def new_secret(rotated: Rotated) -> dict[str, Any]:

@@ -137,6 +137,24 @@ def test_a_redirect_is_not_followed(
     assert (result.status, kept_alive.accepted) == (status, 0)
 
 
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://ann:word@login.example:8443/in?token=t#part", "https://login.example:8443/in?…"),
+        ("/in?token=t", "/in?…"),
+        ("?token=t", "?…"),
+        ("/in#token", "/in"),
+        ("http://[", "(not a URL)"),
+        ("", "nowhere"),
+    ],
+)
+def test_where_a_redirect_leads_is_told_without_what_may_be_secret(
+    result_of: Callable[..., SendResult], location: str, told: str
+) -> None:
+    result = result_of(answered(302, f"Location: {location}"))
+    assert result.error == f"redirect to {told} not followed"
+
+
 @pytest.mark.parametrize("location", ["http://[", "http://\u20ac:x/", "//", "\x01", "x" * 5000])
 def test_a_redirect_to_nonsense_is_an_answer_like_any_other(
     result_of: Callable[..., SendResult], location: str
