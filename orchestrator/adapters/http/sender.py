@@ -9,6 +9,7 @@ from http.client import HTTPException
 from pathlib import Path
 from time import monotonic
 
+import structlog
 from requests import PreparedRequest, Response
 from urllib3.exceptions import HTTPError
 
@@ -20,6 +21,8 @@ from orchestrator.adapters.http.headers import authorization, check_header_value
 from orchestrator.adapters.http.response import read_text, redirect, retry_after
 from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.errors import BlockedAddress, Invalid, timed_out
+
+log = structlog.get_logger()
 
 HEADERS_AT_MOST = 64 * 1024
 
@@ -101,6 +104,10 @@ class GuardedSender:
         except (OSError, HTTPError, HTTPException) as error:
             reason, late = self._reason(error, began), timed_out(error)
             return SendResult(None, monotonic() - began, reason, timed_out=late)
+        except Exception as error:
+            log.exception("a request failed by a fault of ours")
+            reason = f"a fault of ours ({type(error).__name__}), which the log has"
+            return SendResult(None, monotonic() - began, reason)
 
     def close(self) -> None:
         """Close the connections that are kept alive."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 import time_machine
 from pytest_httpserver import HTTPServer
 
@@ -176,6 +177,7 @@ def test_a_redirect_to_nonsense_is_an_answer_like_any_other(
         ("\u0661", None),
         ("9" * 400, None),
         ("Thu, 99 Foo 2026 99:99:99 GMT", None),
+        ("Mon, 01 Jan 99999999999 00:00:00 GMT", None),
     ],
 )
 def test_retry_after_is_told_in_seconds_from_now(
@@ -239,6 +241,20 @@ def test_cookies_are_not_kept(sender: Callable[..., GuardedSender], httpserver: 
     one.send(httpserver.url_for("/"), b"{}", {})
     one.send(httpserver.url_for("/"), b"{}", {})
     assert "Cookie" not in httpserver.log[1][0].headers
+
+
+def test_a_fault_of_ours_is_a_failure_which_the_log_has(
+    sender: Callable[..., GuardedSender],
+) -> None:
+    def broken(*_: object) -> list[str]:
+        raise RuntimeError("no answer of the network")
+
+    with structlog.testing.capture_logs() as logs:
+        result = sender(resolver=broken).send("http://hooks.example/", b"{}", {})
+
+    told = "a fault of ours (RuntimeError), which the log has"
+    assert (result.status, result.error, result.blocked) == (None, told, False)
+    assert [(line["log_level"], line["exc_info"]) for line in logs] == [("error", True)]
 
 
 def test_a_guard_of_its_own_is_used_for_vetting() -> None:
