@@ -59,13 +59,13 @@ class Health:
     last_error: str | None = None
 
     def succeeded(self, now: datetime, result: SendResult) -> Health:
-        """The receiver took something."""
+        """The receiver took something. A pause that it asked for meanwhile goes on to its end."""
         if self._knows_of_success(now, result):
             return self
         return replace(
             self,
             slowness=self.slowness // 2,
-            quiet_until=None,
+            quiet_until=self.quiet_until if self.is_quiet(now) else None,
             failing_since=None,
             last_success_at=now,
             last_status=result.status,

@@ -226,6 +226,15 @@ def test_slowness_fades_with_each_success() -> None:
     assert (health.slowness, health.failing_since, health.quiet_until) == (2, None, None)
 
 
+@pytest.mark.parametrize(("seconds", "goes_on"), [(-1, False), (0, False), (1, True)])
+def test_a_success_ends_no_pause_that_is_still_to_come(seconds: int, *, goes_on: bool) -> None:
+    until = NOW + seconds * SECOND
+    paused = replace(ENDPOINT, health=Health(quiet_until=until))
+
+    health = judged(answer(200), endpoint=paused).endpoint.health
+    assert (health.quiet_until, health.last_success_at) == (until if goes_on else None, NOW)
+
+
 @pytest.mark.parametrize(
     "trouble",
     [
