@@ -379,6 +379,26 @@ def test_the_sweep_leaves_quiet_endpoints_in_peace(post: Post) -> None:
         assert post.jobs == []
 
 
+def test_a_pause_that_is_over_is_told_to_workers_that_are_away_in_doubling_times(
+    any_post: Post,
+) -> None:
+    post = any_post
+    with MoodyReceiver((503, {"Retry-After": "120"}), 200) as receiver:
+        post.commit(receiver.url)
+        post.work()
+        post.clock.turn(seconds=120)
+        told: list[int] = []
+        for second in range(0, 600, 10):
+            sweep(post.ports)
+            told += [second] * len(post.jobs)
+            post.jobs.clear()
+            post.clock.turn(seconds=10)
+        assert told == [0, 60, 180, 420]
+
+        post.pass_time(minutes=15)
+        assert post.states() == {"DELIVERED": 1}
+
+
 def _until(condition: Callable[[], bool]) -> None:
     give_up = threading.Event()
     timer = threading.Timer(30, give_up.set)

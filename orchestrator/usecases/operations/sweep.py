@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import takewhile
 from typing import TypeVar
 
@@ -191,8 +191,7 @@ def _publish_drains(ports: Ports) -> int:
     )
     if abandoned:
         ports.store.transact(lambda tx: _take_over(tx, abandoned))
-    if resumed:
-        ports.store.transact(lambda tx: wake_endpoints(tx, resumed, tx.now()))
+    _each(ports, _while_jobs_go_out(ports, resumed), lambda id_: _end_pause(ports, id_))
     return _each(
         ports,
         _while_jobs_go_out(ports, asleep),
@@ -204,6 +203,21 @@ def _take_over(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
     """What a dead worker's drain held, or one waited with, is for another one."""
     tx.drains.forget_lapsed(endpoint_ids)
     wake_endpoints(tx, endpoint_ids, tx.now())
+
+
+def _end_pause(ports: Ports, endpoint_id: str) -> bool:
+    """A pause is over once: where its drain is lost, what is due there is published again."""
+
+    def decide(tx: Transaction) -> bool:
+        now = tx.now()
+        before = tx.endpoints.lock(endpoint_id)
+        if before is None or before.health.quiet_until is None or before.health.is_quiet(now):
+            return False
+        tx.endpoints.save(before, replace(before, health=before.health.resume(now)))
+        wake_endpoints(tx, [endpoint_id], now)
+        return True
+
+    return ports.store.transact(decide)
 
 
 def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
