@@ -223,7 +223,7 @@ def admit(  # noqa: PLR0913 - all that it depends on
         return Admission(0, quiet_until=endpoint.health.quiet_until)
     if host.is_open(now):
         return Admission(0, quiet_until=host.open_until)
-    unproven = not _is_known_well(endpoint, host)
+    unproven = not is_known_well(endpoint, host)
     taken_at_host = others.at_host + (0 if has_notice else others.notices_waiting)
     if unproven:
         most = limits.unproven + (ROOM_FOR_NOTICES if has_notice else 0)
@@ -237,7 +237,8 @@ def admit(  # noqa: PLR0913 - all that it depends on
     return Admission(1, probes=host.needs_probe, unproven=True) if unproven else Admission(batch)
 
 
-def _is_known_well(endpoint: Endpoint, host: Host) -> bool:
+def is_known_well(endpoint: Endpoint, host: Host) -> bool:
+    """Whether a receiver took something, or its host answered, and nothing went wrong since."""
     health = endpoint.health
     seen = health.last_success_at is not None or host.has_answered
     return seen and not (host.is_suspect or health.slowness or health.failing_since)

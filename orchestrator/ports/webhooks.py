@@ -151,6 +151,13 @@ class Drains(Protocol):
         """How many other drains there are, where this one would send."""
         ...
 
+    def lock_unproven(self) -> None:
+        """Have others who count the drains at unproven receivers wait for this transaction's end.
+
+        Those at one endpoint or host are counted under the locks of these.
+        """
+        ...
+
     def hold(
         self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, unproven: bool
     ) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from post import MoodyReceiver, Post
 
+from orchestrator.usecases.webhooks.batch import DrainWork
 from orchestrator.usecases.webhooks.deliver import drain
+from orchestrator.usecases.webhooks.deliver_batch import next_batch
 
 pytestmark = pytest.mark.postgres
 
@@ -30,3 +33,20 @@ def test_commits_and_drains_side_by_side_lose_nothing(postgres_post: Post, tmp_p
         sent = [delivery_id for each in committing for delivery_id in each.result()]
         assert post.states() == {"DELIVERED": len(sent)}
         assert sorted(receiver.ids) == sorted(sent)
+
+
+def test_drains_that_race_try_no_more_unproven_receivers_than_the_limit(
+    postgres_post: Post,
+) -> None:
+    ports, begins = postgres_post.ports, threading.Barrier(8)
+    for number in range(8):
+        postgres_post.commit(f"http://127.0.0.{number + 1}/")
+
+    def is_admitted(endpoint_id: str) -> bool:
+        begins.wait()
+        work = DrainWork(ports.ids.new(), endpoint_id, "w")
+        return next_batch(ports, work, None, (), 20) is not None
+
+    with ThreadPoolExecutor(8) as threads:
+        ids = [job.arguments["endpoint_id"] for job in postgres_post.jobs]
+        assert sum(threads.map(is_admitted, ids)) == ports.send_limits.unproven

@@ -18,6 +18,9 @@ from orchestrator.domain.delivery_policy import OtherDrains
 
 _c = drains.c
 
+_UNPROVEN = 0x756E7072
+"""Any number that all drains agree on."""
+
 WAKEUP_HOLDS = timedelta(seconds=10)
 """How long an announced drain keeps others from being announced; it should have begun by then."""
 
@@ -58,6 +61,14 @@ class SqlDrains:
         statement = _others(by_database=now is None)
         found = statement.first(self._connection, bound | {"now": now})
         return OtherDrains(*found or (0, 0, 0, 0))
+
+    def lock_unproven(self) -> None:
+        """Have others who count the drains at unproven receivers wait for this transaction's end.
+
+        On SQLite they wait for it anyway.
+        """
+        if self._connection.dialect.name == "postgresql":
+            self._connection.execute(select(func.pg_advisory_xact_lock(_UNPROVEN)))
 
     def hold(
         self, drain_id: str, endpoint_id: str, host_id: str, lease: timedelta, *, unproven: bool

@@ -15,6 +15,7 @@ from orchestrator.domain.delivery_policy import (
     Admission,
     admit,
     host_after,
+    is_known_well,
     judge,
 )
 from orchestrator.domain.endpoint import SEALED, SEALED_REST, Endpoint
@@ -236,6 +237,8 @@ class _Round:
     def _admitted(self, limit: int) -> Admission:
         if not limit:
             return Admission(0)
+        if not is_known_well(self.endpoint, self.host):
+            self.tx.drains.lock_unproven()
         others = self.tx.drains.others(self.work.id, self.endpoint.id, self.endpoint.host_id)
         about = (self.endpoint, self.host, others, self.ports.send_limits, self.now, limit)
         admission = admit(*about)
