@@ -35,20 +35,20 @@ class SqlDrains:
         """Note that a drain is to be published; False when one is on its way already.
 
         The row that says so is held in share: the drain cannot begin before this transaction has
-        ended, and so sees what it commits.
+        ended, and so sees what it commits. One that is lost is held by none but who renews it:
+        two that shared it would wait for each other.
         """
-        query = select(wakeups.c.at).where(wakeups.c.endpoint_id == endpoint_id)
-        at = self._connection.execute(query.with_for_update(read=True)).scalar_one_or_none()
-        if at is None:
-            row = {"endpoint_id": endpoint_id, "at": now}
-            insert_new(self._connection, wakeups, row, ["endpoint_id"])
-            return True
-        return abs(now - at) > WAKEUP_HOLDS and self._renewed(endpoint_id, at, now)
-
-    def _renewed(self, endpoint_id: str, at: datetime, now: datetime) -> bool:
-        lost = (wakeups.c.endpoint_id == endpoint_id) & (wakeups.c.at == at)
-        self._connection.execute(update(wakeups).where(lost).values(at=now))
-        return True
+        its = wakeups.c.endpoint_id == endpoint_id
+        counts = wakeups.c.at.between(now - WAKEUP_HOLDS, now + WAKEUP_HOLDS)
+        on_its_way = select(wakeups.c.at).where(its, counts).with_for_update(read=True)
+        renewal = update(wakeups).where(its, ~counts).values(at=now)
+        row = {"endpoint_id": endpoint_id, "at": now}
+        while self._connection.execute(on_its_way).first() is None:
+            if insert_new(self._connection, wakeups, row, ["endpoint_id"]):
+                return True
+            if self._connection.execute(renewal).rowcount:
+                return True
+        return False
 
     def begun(self, endpoint_id: str) -> None:
         """A drain has begun."""

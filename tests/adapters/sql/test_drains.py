@@ -12,6 +12,7 @@ from databases import beat
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.domain.delivery_policy import OtherDrains
 from orchestrator.domain.endpoint_host import Host
+from orchestrator.ports import Transaction
 
 SECOND = timedelta(seconds=1)
 E, H = "11111111-0000-4000-8000-000000000000", "22222222-0000-4000-8000-000000000000"
@@ -115,6 +116,21 @@ def test_simultaneous_nudges_publish_hardly_more_than_one(
 ) -> None:
     assert 1 <= sum(race(lambda: wake_endpoints(store, now))) <= 8
     assert not wake_endpoints(store, now)
+
+
+def test_a_lost_nudge_is_renewed_by_one_of_many_and_none_begins_anew(
+    store: SqlStore, now: datetime, race: Callable[..., list[bool]]
+) -> None:
+    """Of those that wait for each other the database ends one, which then begins anew."""
+    race(lambda: wake_endpoints(store, now))
+    begun: list[int] = []
+
+    def announce(tx: Transaction) -> bool:
+        begun.append(1)
+        return tx.drains.announce(E, now + 11 * SECOND)
+
+    told = race(lambda: store.transact(announce))
+    assert (sum(told), len(begun)) == (1, len(told))
 
 
 def test_a_drain_whose_worker_is_gone_is_told_by_its_endpoint_and_forgotten(
