@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from post import MoodyReceiver, Post
 
+from orchestrator.errors import NotReplayable
+from orchestrator.ports import DeliveryFilter
 from orchestrator.usecases.webhooks.batch import DrainWork
 from orchestrator.usecases.webhooks.deliver import drain
 from orchestrator.usecases.webhooks.deliver_batch import next_batch
+from orchestrator.usecases.webhooks.deliveries import replay_deliveries, replay_delivery
 
 pytestmark = pytest.mark.postgres
 
@@ -50,3 +53,33 @@ def test_drains_that_race_try_no_more_unproven_receivers_than_the_limit(
     with ThreadPoolExecutor(8) as threads:
         ids = [job.arguments["endpoint_id"] for job in postgres_post.jobs]
         assert sum(threads.map(is_admitted, ids)) == ports.send_limits.unproven
+
+
+def test_of_replays_that_race_one_is_told_that_it_was(postgres_post: Post) -> None:
+    (sent,) = postgres_post.commit("nonsense")
+    postgres_post.work()
+    begins = threading.Barrier(8)
+
+    def is_told(number: int) -> bool:
+        begins.wait()
+        try:
+            replay_delivery(postgres_post.ports, sent, f"cli:{number}")
+        except NotReplayable:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(is_told, range(8))) == 1
+
+
+def test_replays_of_many_that_race_count_each_once(postgres_post: Post) -> None:
+    postgres_post.commit("nonsense", 20)
+    postgres_post.work()
+    begins = threading.Barrier(8)
+
+    def count(number: int) -> int:
+        begins.wait()
+        return replay_deliveries(postgres_post.ports, DeliveryFilter(), f"cli:{number}")
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(count, range(8))) == 20

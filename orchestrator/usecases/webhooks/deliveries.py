@@ -59,7 +59,8 @@ def replay_delivery(
     """
 
     def decide(tx: Transaction) -> Delivery:
-        found = _visible(tx, delivery_id, scope)
+        tx.endpoints.lock(_visible(tx, delivery_id, scope).endpoint_id)
+        found = _visible(tx, delivery_id, scope)  # another replay may have come first
         if not DELIVERY.allows("replay", found.state):
             raise NotReplayable(found.state)
         _replay(ports, tx, [found], actor)
@@ -78,11 +79,11 @@ def replay_deliveries(
     replayed, after = 0, None
     while most is None or replayed < most:
         limit = REPLAYED_AT_A_TIME if most is None else min(REPLAYED_AT_A_TIME, most - replayed)
-        batch = _replay_some(ports, wanted, after, limit, actor)
-        if not batch:
+        found, count = _replay_some(ports, wanted, after, limit, actor)
+        if not found:
             break
-        replayed += len(batch)
-        after = Position(batch[-1].created_at, batch[-1].id)
+        replayed += count
+        after = Position(found[-1].created_at, found[-1].id)
     return replayed
 
 
@@ -113,16 +114,17 @@ def replay_failed(ports: Ports, endpoint_id: str, actor: str, scope: Scope = EVE
 
 def _replay_some(
     ports: Ports, wanted: DeliveryFilter, after: Position | None, limit: int, actor: str
-) -> Sequence[Delivery]:
-    def decide(tx: Transaction) -> Sequence[Delivery]:
+) -> tuple[Sequence[Delivery], int]:
+    """What the filter means, and how many of these are sent again: others may have come first."""
+
+    def decide(tx: Transaction) -> tuple[Sequence[Delivery], int]:
         found = tx.deliveries.closed(wanted, after, limit)
-        _replay(ports, tx, found, actor)
-        return found
+        return found, _replay(ports, tx, found, actor)
 
     return ports.store.transact(decide)
 
 
-def _replay(ports: Ports, tx: Transaction, found: Sequence[Delivery], actor: str) -> None:
+def _replay(ports: Ports, tx: Transaction, found: Sequence[Delivery], actor: str) -> int:
     now = tx.now()
     # As drains do: first the endpoint, which has the chain of these entries, then its deliveries.
     endpoints = {
@@ -139,6 +141,7 @@ def _replay(ports: Ports, tx: Transaction, found: Sequence[Delivery], actor: str
             told = {"deliveries": len(entries)}
             note(ports, tx, actor, "endpoint.replay", endpoint_id, endpoint.deployment, **told)
     wake_endpoints(tx, {each.endpoint_id for each in replayed}, now)
+    return len(replayed)
 
 
 def _told(replayed: Delivery, now: datetime, actor: str) -> Entry:
