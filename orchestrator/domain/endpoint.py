@@ -18,7 +18,7 @@ class EndpointState(StrEnum):
     ENABLED = "ENABLED"
     """What is due there is sent."""
     DISABLED = "DISABLED"
-    """Nothing is sent; what is due there, or comes later, is cancelled. A person enables it."""
+    """Nothing is sent; what waits there, or comes later, is cancelled. A person enables it."""
 
 
 ENDPOINT = Machine(

@@ -6,7 +6,7 @@ from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from post import DEFAULT_SECRET, MoodyReceiver, Post
+from post import DEFAULT_SECRET, START, MoodyReceiver, Post
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from orchestrator.domain.delivery import DeliveryState
@@ -108,6 +108,19 @@ def test_a_disabled_endpoint_gets_nothing_and_an_enabled_one_does(post: Post) ->
         post.commit(receiver.url)
         post.work()
         assert len(receiver.received) == 1
+
+
+def test_what_is_due_again_in_an_hour_is_cancelled_at_once(any_post: Post) -> None:
+    with MoodyReceiver((503, {"Retry-After": "3600"})) as receiver:
+        (sent,) = any_post.commit(receiver.url)
+        any_post.work()
+        assert any_post.get(sent).due_at == START + timedelta(hours=1)
+
+        disable_endpoint(any_post.ports, any_post.endpoint(receiver.url).id, "cli:alice", "moved")
+        any_post.work()
+
+    after = any_post.get(sent)
+    assert (after.state, after.finished_at) == ("CANCELLED", START)
 
 
 def test_disabling_twice_keeps_the_first_reason(post: Post) -> None:

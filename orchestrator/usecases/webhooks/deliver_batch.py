@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -37,6 +37,9 @@ TIME_TO_RECORD = timedelta(seconds=10)
 """What the lease of a batch has beyond its longest try."""
 
 CANCELLED_AT_A_TIME = 200
+
+_WHENEVER = datetime.max.replace(tzinfo=UTC)
+"""A time by which all that waits is due."""
 
 _USUAL = ("deliver", "retry")
 """What of a stream, which is a flood, stands with the deliveries alone."""
@@ -164,7 +167,7 @@ class _Round:
 
     def _claim(self, last: Batch | None, tried: Sequence[Tried], limit: int) -> Batch | None:
         if not self.endpoint.is_enabled:
-            self._cancel_due(last)
+            self._cancel_waiting(last)
             return None
         secrets = self._secrets() if limit else ()
         if secrets is None:
@@ -291,22 +294,22 @@ class _Round:
         health = self.endpoint.health.quiet(self.now + SEALED_REST)
         self.endpoint = replace(self.endpoint, health=health)
 
-    def _cancel_due(self, last: Batch | None) -> None:
+    def _cancel_waiting(self, last: Batch | None) -> None:
         """Nothing is sent to a disabled endpoint: what waits there ends, a batch at a time."""
         reason = f"Its endpoint is disabled: {self.endpoint.reason}"
-        due = self.tx.deliveries.claim_due(
+        waiting = self.tx.deliveries.claim_due(
             self.endpoint.id,
             self.work.worker,
-            self.now,
+            _WHENEVER,
             self._lease,
             CANCELLED_AT_A_TIME,
             bodies=False,
         )
-        for one in due.deliveries:
+        for one in waiting.deliveries:
             self._note("delivery.cancel", one, one.id, {"kind": one.kind, "error": reason})
-        dropped = [Outcome(one, one.drop(self.now, reason)) for one in due.deliveries]
+        dropped = [Outcome(one, one.drop(self.now, reason)) for one in waiting.deliveries]
         self.tx.deliveries.record(dropped)
         self._note_mails([each.after for each in dropped])
         self._leave(last)
-        if due.is_full:
+        if waiting.is_full:
             self._publish_again()
