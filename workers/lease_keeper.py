@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TypeVar
@@ -21,7 +21,7 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import Stream
-from orchestrator.errors import ClaimLost, OutOfTime
+from orchestrator.errors import ClaimLost, OutOfTime, Transient
 from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.claims import is_current, renew_claim
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
@@ -43,7 +43,8 @@ REALTIME = 0.05
 """The same for a stream that wants its events one by one, as they happen."""
 
 MOST_KEPT = 10_000
-"""Events of one task that wait to be written while the database is away; the oldest go first."""
+"""Events of one task, and steps, that wait to be written while the database is away; the oldest go
+first."""
 
 
 GOODBYE = 3.0
@@ -80,7 +81,7 @@ class RunningTask:
         self._noted_step: str | None = None
         self._noted_at = -float("inf")
         self._lost = threading.Event()
-        self._steps: deque[Step] = deque()
+        self._steps: deque[Step] = deque(maxlen=MOST_KEPT)
         self._events: deque[RunnerEvent] = deque(maxlen=MOST_KEPT)
 
     def check(self) -> None:
@@ -144,6 +145,14 @@ class RunningTask:
         """The events noted since the last call."""
         return _taken(self._events)
 
+    def put_back_steps(self, steps: Sequence[Step]) -> None:
+        """Note these again: they were taken, and could not be written."""
+        _put_back(self._steps, steps)
+
+    def put_back_events(self, events: Sequence[RunnerEvent]) -> None:
+        """Note these again: they were taken, and could not be written."""
+        _put_back(self._events, events)
+
     def keep(self, ports: Ports) -> None:
         """See whether the claim still holds, and renew it when it is time to, up to its end.
 
@@ -166,8 +175,18 @@ class RunningTask:
 
 
 def _taken(noted: deque[T]) -> list[T]:
-    """Empty it, while others go on appending."""
-    return [noted.popleft() for _ in range(len(noted))]
+    """Empty it, while others go on appending, or empty it as well."""
+    taken: list[T] = []
+    with suppress(IndexError):
+        while noted:
+            taken.append(noted.popleft())
+    return taken
+
+
+def _put_back(noted: deque[T], taken: Sequence[T]) -> None:
+    """Before what was noted meanwhile; where there is no room for all, the oldest go."""
+    room = MOST_KEPT - len(noted)
+    noted.extendleft(reversed(taken[max(0, len(taken) - room) :]))
 
 
 def _is_out_of_time(error: BaseException | None) -> bool:
@@ -314,13 +333,23 @@ class ThreadLeaseKeeper:
 
     def _pass_on(self, running: RunningTask) -> None:
         """Write what was told; where that fails, the task's result is worth more than its steps."""
-        steps, events = running.taken_steps(), running.taken_events()
+        self._write(running, running.taken_steps(), emit_steps, running.put_back_steps)
+        self._write(running, running.taken_events(), emit_events, running.put_back_events)
+
+    def _write(
+        self,
+        running: RunningTask,
+        told: Sequence[T],
+        emit: Callable[[Ports, TaskRun, str, Sequence[T]], None],
+        put_back: Callable[[Sequence[T]], None],
+    ) -> None:
+        """What a database that is away does not take waits for the next look."""
         try:
-            if steps:
-                emit_steps(self._ports, running.run, self._worker, steps)
-            if events:
-                emit_events(self._ports, running.run, self._worker, events)
+            if told:
+                emit(self._ports, running.run, self._worker, told)
         except Exception as error:  # noqa: BLE001 - logged
+            if isinstance(error, Transient):
+                put_back(told)
             log_failure(log, "steps could not be written", error, task_run_id=running.run.id)
 
     def _say_that_it_lives(self) -> None:

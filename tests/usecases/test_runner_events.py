@@ -12,8 +12,11 @@ from world import World
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.task_run import TaskRun
+from orchestrator.errors import DatabaseAway
+from orchestrator.ports import Step
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.webhooks.stream_events import LARGEST_BODY, RunnerEvent, emit_events
+from workers import lease_keeper
 from workers.lease_keeper import ThreadLeaseKeeper
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -153,3 +156,45 @@ def test_what_a_task_told_is_written_when_it_ends(a_world: Callable[..., World])
         assert told(world, execution_id) == []
 
     assert kinds(world, execution_id) == [["task_started"]]
+
+
+def away(*_: object) -> None:
+    raise DatabaseAway
+
+
+def test_what_a_database_that_is_away_does_not_take_is_written_later(
+    a_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(stepWebhookUrl=HOOK, **stream("a", "b"))
+    keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
+    listening = world.snapshot(execution_id).execution.subscriptions.stream
+    with keeper.keep(first_run(world, execution_id), listening) as progress:
+        progress.step(Step(thought="first"))
+        progress.event("a", dict)
+        monkeypatch.setattr(world.ports.store, "transact", away)
+        keeper._pass_on(progress)
+        monkeypatch.undo()
+        progress.event("b", dict)
+
+    assert kinds(world, execution_id) == [["a", "b"]]
+    deliveries = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    assert [each.kind for each in deliveries].count("step") == 1
+
+
+def test_of_too_much_that_waits_for_the_database_the_oldest_goes(
+    a_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(**stream())
+    monkeypatch.setattr(lease_keeper, "MOST_KEPT", 3)
+    keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
+    listening = world.snapshot(execution_id).execution.subscriptions.stream
+    with keeper.keep(first_run(world, execution_id), listening) as progress:
+        for kind in "abc":
+            progress.event(kind, dict)
+        taken = progress.taken_events()
+        progress.event("d", dict)
+        progress.put_back_events(taken)
+
+    assert kinds(world, execution_id) == [["b", "c", "d"]]
