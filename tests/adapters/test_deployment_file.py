@@ -231,7 +231,13 @@ def test_webhooks_have_rules_of_their_own(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("written", ["[]", '"5s"', '["soon"]', "[-1]"])
+@pytest.mark.parametrize("key", ["webhook_delays", "human_input_webhook_delays"])
+def test_the_first_attempt_is_made_at_once(tmp_path: Path, key: str) -> None:
+    said = refusal(tmp_path, f'{SMALLEST}{key} = ["10s", "1m"]')
+    assert f"{key}: must begin with '0s': the first attempt is made at once" in said
+
+
+@pytest.mark.parametrize("written", ["[]", '"5s"', '[0, "soon"]', "[0, -1]", '["soon"]'])
 def test_delays_are_a_list_of_durations(tmp_path: Path, written: str) -> None:
     assert "webhook_delays" in refusal(tmp_path, f"{SMALLEST}webhook_delays = {written}")
 

@@ -84,11 +84,16 @@ def _queue(value: object) -> object:
     return value
 
 
+_NOTHING = (0, "0", "0s")
+
+
 def _delays(value: object) -> object:
-    """Read the delay before each attempt; the first may be nothing."""
+    """Read the delay before each attempt. Before the first there is none: it is made at once."""
     if not isinstance(value, list) or not value:
         raise ValueError("must be a list of durations, one for each attempt")
-    return tuple(timedelta() if one in (0, "0", "0s") else _length(one) for one in value)
+    if value[0] not in _NOTHING:
+        raise ValueError("must begin with '0s': the first attempt is made at once")
+    return tuple(timedelta() if one in _NOTHING else _length(one) for one in value)
 
 
 def _renamed(value: object) -> dict[str, str]:
