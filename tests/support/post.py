@@ -207,10 +207,13 @@ def let_leases_lapse(post: Post) -> None:
 class MoodyReceiver:
     """A real server on a free port; ``answers`` says what the next requests get, the last for ever.
 
-    An answer is a status, or a status with headers.
+    An answer is a status, or a status with headers. With ``echoes`` it sends back what it got.
     """
 
-    def __init__(self, *answers: int | tuple[int, dict[str, str]], port: int = 0) -> None:
+    def __init__(
+        self, *answers: int | tuple[int, dict[str, str]], port: int = 0, echoes: bool = False
+    ) -> None:
+        self.echoes = echoes
         self.answers: list[int | tuple[int, dict[str, str]]] = list(answers or (200,))
         self.received: list[tuple[dict[str, str], bytes]] = []
         self.most_at_once = 0
@@ -262,9 +265,10 @@ class MoodyReceiver:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "4")
+                says = body if receiver.echoes else b"said"
+                self.send_header("Content-Length", str(len(says)))
                 self.end_headers()
-                self.wfile.write(b"said")
+                self.wfile.write(says)
 
             def log_message(self, *_: object) -> None: ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from standardwebhooks import Webhook
 
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
+from orchestrator.domain.canonical import encode
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.webhooks import deliver
 from orchestrator.usecases.webhooks.deliver import drain
@@ -46,6 +48,19 @@ def test_a_try_is_recorded_with_what_was_answered(post: Post) -> None:
         (2, 200, "said"),
     ]
     assert [one.at for one in tries] == [START, START + timedelta(seconds=5)]
+
+
+def test_what_a_receiver_sends_back_of_a_notice_gives_nobody_the_right_to_answer(
+    post: Post,
+) -> None:
+    notice = {"response_token": "s3cret", "callback_url": "https://us.example/r?token=t0ken"}
+    with MoodyReceiver(200, echoes=True) as receiver:
+        (sent,) = post.commit(receiver.url, kind="human_input", body=encode(notice))
+        post.work()
+
+    hidden = {"response_token": "…", "callback_url": "https://us.example/r?token=…"}
+    (tried,) = post.attempts(sent)
+    assert json.loads(str(tried.response)) == hidden
 
 
 def test_every_try_has_the_same_id_and_a_fresh_signature(post: Post) -> None:

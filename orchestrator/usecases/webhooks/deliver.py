@@ -13,9 +13,11 @@ from dataclasses import dataclass, replace
 from orchestrator.domain.delivery import Delivery, SendResult
 from orchestrator.domain.delivery_policy import stops_batch
 from orchestrator.domain.endpoint import Endpoint
+from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Ports
 from orchestrator.usecases.webhooks.batch import Batch, DrainWork, Tried
 from orchestrator.usecases.webhooks.deliver_batch import next_batch
+from orchestrator.usecases.webhooks.rights import hide_rights
 
 MOST_ROWS = 500
 MOST_SECONDS = 2.0
@@ -96,7 +98,14 @@ def _try(ports: Ports, endpoint: Endpoint, secrets: Sequence[str], delivery: Del
     at = ports.clock.now()
     result = send_signed(ports, endpoint, secrets, delivery.id, delivery.body or b"")
     ports.crash_point("after-send")
-    return Tried(_without_body(delivery), at, result)
+    return Tried(_without_body(delivery), at, _without_rights(result, delivery))
+
+
+def _without_rights(result: SendResult, delivery: Delivery) -> SendResult:
+    """What is kept of the answer is shown to whoever may look."""
+    if not result.response or delivery.kind != WebhookKind.HUMAN_INPUT:
+        return result
+    return replace(result, response=hide_rights(result.response, delivery.body or b""))
 
 
 def _without_body(delivery: Delivery) -> Delivery:

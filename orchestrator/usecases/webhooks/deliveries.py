@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from orchestrator.domain.canonical import Json, JsonObject, decode, encode
 from orchestrator.domain.chain import chained
 from orchestrator.domain.delivery import DELIVERY, Delivery, DeliveryAttempt
 from orchestrator.domain.permission import EVERYWHERE, Scope
@@ -14,6 +13,7 @@ from orchestrator.errors import Invalid, NotReplayable, UnknownDelivery
 from orchestrator.ports import DeliveryFilter, Outcome, Ports, Position, Transaction
 from orchestrator.usecases.operations.audit import note
 from orchestrator.usecases.webhooks.endpoints import EndpointReport, read_endpoint
+from orchestrator.usecases.webhooks.rights import without_rights
 from orchestrator.usecases.webhooks.wake import wake_endpoints
 
 REPLAYED_AT_A_TIME = 200
@@ -23,12 +23,6 @@ REPLAYED_AT_ONCE = 5_000
 
 MOST_COUNTED = 1_000
 """Of those that failed, more are not counted."""
-
-HIDDEN = "…"
-"""What stands in place of a token."""
-
-_RIGHTS_TO_ANSWER = frozenset({"token", "response_token", "callback_url"})
-"""The keys of a mail's body, and of a notice's, by which whoever has them answers."""
 
 
 def list_deliveries(
@@ -162,24 +156,7 @@ def shown_body(delivery: Delivery) -> str | None:
 
     It is without what gives the right to answer: to see a review is not to decide it.
     """
-    if delivery.body is None:
-        return None
-    try:
-        said = decode(delivery.body)
-    except ValueError:
-        said = None
-    if isinstance(said, dict) and _RIGHTS_TO_ANSWER & said.keys():
-        return encode({**said, **_hidden(said)}).decode()
-    return delivery.body.decode(errors="replace")
-
-
-def _hidden(said: JsonObject) -> JsonObject:
-    """What stands in place of each right to answer: of an address, only of its query."""
-    rights = {key: value for key, value in said.items() if key in _RIGHTS_TO_ANSWER and value}
-    hidden: dict[str, Json] = dict.fromkeys(rights, HIDDEN)
-    if "callback_url" in rights:
-        hidden["callback_url"] = f"{str(rights['callback_url']).partition('?')[0]}?{HIDDEN}"
-    return hidden
+    return None if delivery.body is None else without_rights(delivery.body)
 
 
 def _visible(tx: Transaction, delivery_id: str, scope: Scope) -> Delivery:
