@@ -27,6 +27,7 @@ INTERNAL = {
     "CannotBackUp",
     "CannotLookUp",
     "CannotRestore",
+    "MailboxAway",
 }
 """Errors that no call should end in; if one does, it is a 500."""
 
