@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from orchestrator.adapters.runners.function_crew import FunctionCrew, TaskCall, task
-    from orchestrator.adapters.runners.function_flow import FunctionFlow, step
+    from orchestrator.adapters.runners.functions.crew import FunctionCrew, TaskCall, task
+    from orchestrator.adapters.runners.functions.flow import FunctionFlow, step
     from orchestrator.client import CallRefused, Client
 
 __all__ = ["CallRefused", "Client", "FunctionCrew", "FunctionFlow", "TaskCall", "step", "task"]
@@ -17,11 +17,11 @@ __all__ = ["CallRefused", "Client", "FunctionCrew", "FunctionFlow", "TaskCall", 
 _HOMES = {
     "CallRefused": "orchestrator.client",
     "Client": "orchestrator.client",
-    "FunctionCrew": "orchestrator.adapters.runners.function_crew",
-    "FunctionFlow": "orchestrator.adapters.runners.function_flow",
-    "TaskCall": "orchestrator.adapters.runners.function_crew",
-    "step": "orchestrator.adapters.runners.function_flow",
-    "task": "orchestrator.adapters.runners.function_crew",
+    "FunctionCrew": "orchestrator.adapters.runners.functions.crew",
+    "FunctionFlow": "orchestrator.adapters.runners.functions.flow",
+    "TaskCall": "orchestrator.adapters.runners.functions.crew",
+    "step": "orchestrator.adapters.runners.functions.flow",
+    "task": "orchestrator.adapters.runners.functions.crew",
 }
 
 

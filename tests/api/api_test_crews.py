@@ -8,7 +8,7 @@ from typing import Literal
 from browser import HOSTILE
 from pydantic import BaseModel, Field
 
-from orchestrator.adapters.runners.function_crew import FunctionCrew, TaskCall, task
+from orchestrator.adapters.runners.functions.crew import FunctionCrew, TaskCall, task
 from orchestrator.domain.canonical import Json
 from orchestrator.errors import TaskFailed
 

@@ -21,8 +21,8 @@ from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.adapters.system import SystemChance, SystemClock, Uuid7Ids
 from orchestrator.api import create_app
+from orchestrator.api.common.feed import Feed
 from orchestrator.api.pages.live import LiveRows
-from orchestrator.api.v1.feed import Feed
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Deployment, StatusForm
 from orchestrator.jobs import CREWS, RESUME, RUN_TASK, Job

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from listening import Server, Told, read
 
-from orchestrator.api.v1.feed import Feed, Listener, Right
+from orchestrator.api.common.feed import Feed, Listener, Right
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import EVERY_ENTRY
 from orchestrator.usecases.operations.tokens import create_token, revoke_token

@@ -15,7 +15,7 @@ import httpx
 import uvicorn
 
 from orchestrator.api import create_app
-from orchestrator.api.v1.feed import Feed
+from orchestrator.api.common.feed import Feed
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -15,7 +15,7 @@ Deploy: TypeAlias = Callable[..., Deployment]
 Begin: TypeAlias = Callable[..., Any]
 
 ARTICLE = """
-    from orchestrator.adapters.runners.function_crew import task
+    from orchestrator.adapters.runners.functions.crew import task
 
     def research(call):
         return f"facts about {call.inputs['topic']}"
@@ -56,7 +56,7 @@ def test_inputs_are_those_that_the_crew_names(deploy: Deploy) -> None:
     plan = planned(
         deploy,
         """
-        from orchestrator.adapters.runners.function_crew import FunctionCrew
+        from orchestrator.adapters.runners.functions.crew import FunctionCrew
         crew = FunctionCrew(tasks=[lambda call: "x"], inputs=("topic",))
         """,
     )
@@ -83,7 +83,7 @@ def test_a_retry_sees_the_previous_answer_and_the_words(run: Begin) -> None:
 def test_words_reach_a_task_that_names_its_context(run: Begin) -> None:
     running = run(
         """
-        from orchestrator.adapters.runners.function_crew import task
+        from orchestrator.adapters.runners.functions.crew import task
         one = lambda: "first"
         two = lambda: "second"
         @task(context=["task-2"])
@@ -101,7 +101,7 @@ def test_words_reach_a_task_that_names_its_context(run: Begin) -> None:
 def test_tasks_side_by_side_do_not_see_each_other(run: Begin) -> None:
     running = run(
         """
-        from orchestrator.adapters.runners.function_crew import task
+        from orchestrator.adapters.runners.functions.crew import task
         start = lambda: "start"
         @task(asynchronous=True)
         def left(call): return call.context
@@ -127,7 +127,7 @@ def test_what_has_no_json_form_fails_for_good(run: Begin) -> None:
 
 TYPED = """
     from pydantic import BaseModel
-    from orchestrator.adapters.runners.function_crew import task
+    from orchestrator.adapters.runners.functions.crew import task
 
     class Quote(BaseModel):
         price: float
@@ -223,7 +223,7 @@ def test_a_context_that_does_not_come_before_is_refused(deploy: Deploy) -> None:
         planned(
             deploy,
             """
-            from orchestrator.adapters.runners.function_crew import task
+            from orchestrator.adapters.runners.functions.crew import task
             crew = [task(name="early", context=["late"])(str), task(name="late")(str)]
             """,
         )

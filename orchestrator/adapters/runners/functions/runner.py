@@ -9,15 +9,15 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from orchestrator.adapters.runners.function_crew import (
+from orchestrator.adapters.runners.functions.crew import (
     FunctionCrew,
     FunctionTask,
     Schema,
     TaskCall,
     json_schema,
 )
-from orchestrator.adapters.runners.function_flow import FlowStep, FunctionFlow
-from orchestrator.adapters.runners.function_flow_run import FlowRun
+from orchestrator.adapters.runners.functions.flow import FlowStep, FunctionFlow
+from orchestrator.adapters.runners.functions.flow_run import FlowRun
 from orchestrator.adapters.runners.loading import broken, kind_of, load
 from orchestrator.domain.canonical import JsonObject, decode, digest, encode
 from orchestrator.domain.deployment import Deployment

@@ -29,7 +29,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestrator.adapters.runners.function_crew import Schema
+from orchestrator.adapters.runners.functions.crew import Schema
 from orchestrator.domain.canonical import Json
 from orchestrator.domain.question import Question, QuestionKind
 

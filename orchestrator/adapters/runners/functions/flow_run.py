@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from orchestrator.adapters.runners.function_crew import TaskCall
-from orchestrator.adapters.runners.function_flow import FlowStep, FunctionFlow
+from orchestrator.adapters.runners.functions.crew import TaskCall
+from orchestrator.adapters.runners.functions.flow import FlowStep, FunctionFlow
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.checkpoint import name_of
 from orchestrator.domain.history import Answered, Asked, Committed
