@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 from orchestrator.api.common.access import path_names_deployment
 from orchestrator.api.common.admission import Admission
 from orchestrator.api.common.errors import HANDLERS
+from orchestrator.api.common.feed import Feed
 from orchestrator.api.common.head import HeadAsGet
 from orchestrator.api.common.lenient_path import LenientPath
 from orchestrator.api.common.openapi import DescribedApp
@@ -32,7 +33,6 @@ from orchestrator.api.v1.deployments import deployments
 from orchestrator.api.v1.endpoints import endpoints, secrets
 from orchestrator.api.v1.events import events
 from orchestrator.api.v1.executions import executions
-from orchestrator.api.v1.feed import Feed
 from orchestrator.api.v1.inbound import inbound
 from orchestrator.api.v1.mails import mails
 from orchestrator.api.v1.messages import messages

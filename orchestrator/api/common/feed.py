@@ -14,6 +14,12 @@ from orchestrator.ports import EVERY_ENTRY, EntryFilter, Ports, Transaction
 
 log = structlog.get_logger()
 
+MEDIA_TYPE = "text/event-stream"
+MOST_LISTENERS = 2000
+
+SECONDS_BETWEEN_SIGNS = 15.0
+"""A line that means nothing goes out that often, so that nobody on the way hangs up."""
+
 SECONDS_BETWEEN_LOOKS = 0.5
 PAGE = 500
 

@@ -26,6 +26,11 @@ class JsonResponse(Response):
         return _bytes(_text(content))
 
 
+def without_nones(body: dict[str, Any]) -> dict[str, Any]:
+    """What of a body has a value."""
+    return {key: value for key, value in body.items() if value is not None}
+
+
 def written_as_it_goes(content: Any) -> Response:
     """A JSON response whose parts may be functions, called when their turn comes.
 

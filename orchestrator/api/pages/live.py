@@ -18,14 +18,20 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response, StreamingResponse
 
+from orchestrator.api.common.feed import (
+    MEDIA_TYPE,
+    MOST_LISTENERS,
+    SECONDS_BETWEEN_SIGNS,
+    Feed,
+    Listener,
+    Right,
+)
 from orchestrator.api.common.head import is_head
 from orchestrator.api.pages.inbox import Asked
 from orchestrator.api.pages.page_route import PageRoute
 from orchestrator.api.pages.rendering import fragment
 from orchestrator.api.pages.rows import waiting_row
 from orchestrator.api.pages.signed_in import Perhaps, SignedIn
-from orchestrator.api.v1.events import MEDIA_TYPE, MOST_LISTENERS, SECONDS_BETWEEN_SIGNS
-from orchestrator.api.v1.feed import Feed, Listener, Right
 from orchestrator.domain.permission import Permission
 from orchestrator.domain.timeline import Entry
 from orchestrator.domain.token import hash_of

@@ -12,13 +12,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from orchestrator.api.common.access import World
+from orchestrator.api.common.feed import Listener
 from orchestrator.api.pages.live import LiveRows, Stream, event, streamed
 from orchestrator.api.pages.page_route import PageRoute
 from orchestrator.api.pages.rendering import fragment
 from orchestrator.api.pages.review_page import ReviewId
 from orchestrator.api.pages.review_state import shown_state
 from orchestrator.api.pages.signed_in import Perhaps, SignedIn
-from orchestrator.api.v1.feed import Listener
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import EntryFilter, Ports

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrator.api.common.json_response import without_nones
 from orchestrator.domain.deployment import StatusForm
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
@@ -33,12 +34,7 @@ def status_body(snapshot: Snapshot, form: StatusForm) -> dict[str, Any]:
         "meta": execution.meta,
         "pending": [_pending(each) for each in snapshot.pending],
     }
-    return given(body)
-
-
-def given(body: dict[str, Any]) -> dict[str, Any]:
-    """What of a body has a value."""
-    return {key: value for key, value in body.items() if value is not None}
+    return without_nones(body)
 
 
 def _progress(snapshot: Snapshot) -> dict[str, Any]:
@@ -50,7 +46,7 @@ def _progress(snapshot: Snapshot) -> dict[str, Any]:
             "completed": completed,
             "current": snapshot.current_task,
         }
-        return given(progress)
+        return without_nones(progress)
     total = len(snapshot.plan.names)
     progress = {
         "completed_tasks": completed,
@@ -61,7 +57,7 @@ def _progress(snapshot: Snapshot) -> dict[str, Any]:
         "remaining": total - completed,
         "current": snapshot.current_task,
     }
-    return given(progress)
+    return without_nones(progress)
 
 
 def _live(snapshot: Snapshot) -> dict[str, Any]:
@@ -94,7 +90,7 @@ def _result_of(snapshot: Snapshot) -> Output:
 
 
 def _task(committed: CommittedStep) -> dict[str, Any]:
-    return given(
+    return without_nones(
         {
             "task_id": committed.path,
             "name": committed.name,

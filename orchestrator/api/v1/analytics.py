@@ -10,9 +10,8 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from orchestrator.api.common.access import Manager
-from orchestrator.api.common.json_response import JsonResponse
+from orchestrator.api.common.json_response import JsonResponse, without_nones
 from orchestrator.api.common.openapi import documented
-from orchestrator.api.platform.status import given
 from orchestrator.api.v1.executions import OneDeployment
 from orchestrator.domain.analytics import Kept, Outcomes, Rejected, Rounds, Volume
 from orchestrator.usecases.reviews.analytics import asked, figures
@@ -73,7 +72,8 @@ def read_analytics(
     wanted = asked(visitor.ports.clock.now(), since, until, visitor.narrowed(deployment))
     found = figures(visitor.ports, wanted)
     told = {
-        name: [given(each) for each in lines] for name, lines in asdict(found.analytics).items()
+        name: [without_nones(each) for each in lines]
+        for name, lines in asdict(found.analytics).items()
     }
     days = {"since": found.since.isoformat(), "until": found.until.isoformat()}
     return JsonResponse({**days, **told, **({"behind": True} if found.is_behind else {})})

@@ -6,10 +6,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from orchestrator.api.common.access import Manager, Responder, Viewer, Visitor
-from orchestrator.api.common.json_response import JsonResponse
+from orchestrator.api.common.json_response import JsonResponse, without_nones
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.request_body import RawBody, parse_json
-from orchestrator.api.platform.status import given
 from orchestrator.api.v1.record_models import ReviewRecord
 from orchestrator.api.v1.records import review_record
 from orchestrator.domain.review import Review
@@ -210,4 +209,6 @@ def _may_say(visitor: Visitor, address: str) -> str:
 
 
 def _absence(absence: Absence) -> dict[str, str]:
-    return given({"address": absence.address, "until": iso(absence.until), "to": absence.to})
+    return without_nones(
+        {"address": absence.address, "until": iso(absence.until), "to": absence.to}
+    )

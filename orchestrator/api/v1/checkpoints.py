@@ -8,10 +8,9 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from orchestrator.api.common.access import Manager, Viewer
-from orchestrator.api.common.json_response import JsonResponse
+from orchestrator.api.common.json_response import JsonResponse, without_nones
 from orchestrator.api.common.openapi import BODY, body_of, documented
 from orchestrator.api.common.request_body import KeyHeader, RawBody, key_of, parse_json
-from orchestrator.api.platform.status import given
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.usecases.executions.checkpoints import ListedCheckpoint, list_checkpoints
 from orchestrator.usecases.executions.fork import Fork, fork
@@ -123,7 +122,7 @@ def fork_execution(
 
 def _record(listed: ListedCheckpoint) -> dict[str, Any]:
     each = listed.checkpoint
-    return given(
+    return without_nones(
         {
             "number": each.number,
             "cause": each.cause.value,

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from orchestrator.api.platform.status import given
+from orchestrator.api.common.json_response import without_nones
 from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState, SendResult
 from orchestrator.domain.endpoint import EndpointState
 from orchestrator.domain.transport import Transport, shown_url, transport_of
@@ -120,7 +120,7 @@ class Pinged(BaseModel):
 
 def delivery_line(delivery: Delivery) -> dict[str, Any]:
     """A delivery as lists show it."""
-    return given(
+    return without_nones(
         {
             "delivery_id": delivery.id,
             "execution_id": delivery.execution_id,
@@ -148,7 +148,7 @@ def delivery_record(delivery: Delivery, tries: tuple[DeliveryAttempt, ...]) -> d
 
 
 def _attempt(one: DeliveryAttempt) -> dict[str, Any]:
-    return given(
+    return without_nones(
         {
             "number": one.number,
             "at": iso(one.at),
@@ -164,7 +164,7 @@ def endpoint_record(report: EndpointReport) -> dict[str, Any]:
     """An endpoint and how it does."""
     endpoint, health = report.endpoint, report.endpoint.health
     how = endpoint.authentication
-    return given(
+    return without_nones(
         {
             "endpoint_id": endpoint.id,
             "deployment": endpoint.deployment,
@@ -200,7 +200,7 @@ def new_secret(rotated: Rotated) -> dict[str, Any]:
 
 def pinged(result: SendResult) -> dict[str, Any]:
     """What came of one test request."""
-    return given(
+    return without_nones(
         {
             "succeeded": result.succeeded,
             "status": result.status,

@@ -7,9 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from orchestrator.api.common.access import Viewer, base_url
-from orchestrator.api.common.json_response import JsonResponse
+from orchestrator.api.common.json_response import JsonResponse, without_nones
 from orchestrator.api.common.openapi import documented
-from orchestrator.api.platform.status import given
 from orchestrator.api.v1.record_models import DeploymentList
 from orchestrator.usecases.operations.manifests import Described, described
 
@@ -38,7 +37,7 @@ def _condition(found: Described) -> dict[str, Any]:
     if manifest is None:
         return {"health": "not loaded", "inputs": [], "tasks": []}
     plan = manifest.plan
-    return given(
+    return without_nones(
         {
             "health": "ready" if plan else "broken",
             "error": manifest.error,

@@ -14,21 +14,21 @@ from fastapi import APIRouter, Header, Request
 from starlette.responses import Response, StreamingResponse
 
 from orchestrator.api.common.access import Viewer, Visitor
+from orchestrator.api.common.feed import (
+    MEDIA_TYPE,
+    MOST_LISTENERS,
+    SECONDS_BETWEEN_SIGNS,
+    Feed,
+    Right,
+)
 from orchestrator.api.common.head import is_head
 from orchestrator.api.common.openapi import documented_as
-from orchestrator.api.v1.feed import Feed, Right
 from orchestrator.api.v1.records import entry_record
 from orchestrator.domain.timeline import Entry
 from orchestrator.errors import Transient
 from orchestrator.ports import EntryFilter
 from orchestrator.usecases.executions.find import find_execution
 from orchestrator.wire.ids import Id
-
-SECONDS_BETWEEN_SIGNS = 15.0
-"""A line that means nothing goes out that often, so that nobody on the way hangs up."""
-
-MOST_LISTENERS = 2000
-MEDIA_TYPE = "text/event-stream"
 
 events = APIRouter(prefix="/v1", tags=["events"])
 

@@ -8,10 +8,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from orchestrator.api.common.access import Manager
-from orchestrator.api.common.json_response import JsonResponse
+from orchestrator.api.common.json_response import JsonResponse, without_nones
 from orchestrator.api.common.openapi import documented
 from orchestrator.api.common.paging import Cursor, Limit, cut, position_of
-from orchestrator.api.platform.status import given
 from orchestrator.api.v1.executions import OneDeployment
 from orchestrator.domain.inbound_mail import MailState, StoredMail, WhyRefused
 from orchestrator.domain.person import LONGEST_ADDRESS
@@ -77,7 +76,7 @@ def list_page(  # noqa: PLR0913 - one parameter for each that the query takes
 
 def _record(mail: StoredMail) -> dict[str, Any]:
     """Without what the mail says."""
-    return given(
+    return without_nones(
         {
             "mail_id": mail.id,
             "message_id": mail.message_id,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from orchestrator.api.common.json_response import Later
-from orchestrator.api.platform.status import given
+from orchestrator.api.common.json_response import Later, without_nones
 from orchestrator.domain.audit import AuditEntry
 from orchestrator.domain.execution import Execution
 from orchestrator.domain.feedback import said_scope
@@ -26,7 +25,7 @@ from orchestrator.wire.words import STATUS
 
 def execution_line(execution: Execution) -> dict[str, Any]:
     """An execution as lists show it."""
-    return given(
+    return without_nones(
         {
             "execution_id": execution.id,
             "deployment": execution.deployment,
@@ -57,7 +56,7 @@ def execution_record(snapshot: Snapshot, timeline: Iterable[Entry]) -> dict[str,
         "saved": snapshot.saved or None,
         "timeline": [entry_record(entry) for entry in timeline],
     }
-    return given(record)
+    return without_nones(record)
 
 
 def _task(snapshot: Snapshot, task: PlannedTask) -> dict[str, Any]:
@@ -72,19 +71,19 @@ def _task(snapshot: Snapshot, task: PlannedTask) -> dict[str, Any]:
 
 
 def _step(step: CommittedStep) -> dict[str, Any]:
-    return given(
+    return without_nones(
         {
             "path": step.path,
             "name": step.name,
             "at": iso(step.at),
             "execution_time": step.seconds,
-            "output": lambda: given({"text": step.output.raw, "json": step.output.json}),
+            "output": lambda: without_nones({"text": step.output.raw, "json": step.output.json}),
         }
     )
 
 
 def _round(snapshot: Snapshot, run: TaskRun) -> dict[str, Any]:
-    return given(
+    return without_nones(
         {
             "round": run.round,
             "state": run.state.value,
@@ -108,14 +107,14 @@ def _output(snapshot: Snapshot, output_id: str | None) -> Later | None:
 
     def read() -> dict[str, Any]:
         output = snapshot.outputs[output_id]
-        return given({"text": output.raw, "json": output.json})
+        return without_nones({"text": output.raw, "json": output.json})
 
     return read
 
 
 def review_record(review: Review, asked: Sequence[Recipient] = ()) -> dict[str, Any]:
     """A review, and its decision where it has one; who is asked, and what follows from silence."""
-    return given(
+    return without_nones(
         {
             "review_id": review.id,
             "execution_id": review.execution_id,
@@ -171,7 +170,7 @@ def _policy(review: Review) -> dict[str, Any]:
 
 def recipient_record(recipient: Recipient) -> dict[str, Any]:
     """One person who is asked, or was."""
-    return given(
+    return without_nones(
         {
             "address": recipient.address,
             "state": recipient.state.value,
@@ -203,7 +202,7 @@ def preview(name: str, shown: Preview | None) -> dict[str, Any]:
 
 def entry_record(entry: Entry) -> dict[str, Any]:
     """One line of a timeline."""
-    return given(
+    return without_nones(
         {
             "number": entry.number,
             "at": iso(entry.at),
@@ -234,7 +233,7 @@ def audit_record(entry: AuditEntry) -> dict[str, Any]:
 
 def message_record(message: IntakeMessage) -> dict[str, Any]:
     """A producer's message; without its body, which may be large."""
-    return given(
+    return without_nones(
         {
             "message_id": message.id,
             "job": message.job,
