@@ -213,6 +213,10 @@ class Outputs(Protocol):
         """
         ...
 
+    def one(self, output_id: str) -> Output:
+        """Read one. Raises Unreadable where it is damaged or gone."""
+        ...
+
     def committed(self, execution_id: str, output_ids: Collection[str]) -> dict[str, Output]:
         """The same for outputs that an execution goes by and an earlier transaction committed.
 

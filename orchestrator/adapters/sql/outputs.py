@@ -74,6 +74,10 @@ class SqlOutputs:
         """Read several at a time, by id. Raises Unreadable for one that is damaged or gone."""
         return _readable(self._read(output_ids))
 
+    def one(self, output_id: str) -> Output:
+        """Read one. Raises Unreadable where it is damaged or gone."""
+        return self.get([output_id])[output_id]
+
     def committed(self, execution_id: str, output_ids: Collection[str]) -> dict[str, Output]:
         """The same for outputs that an execution goes by and an earlier transaction committed.
 

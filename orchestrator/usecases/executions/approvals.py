@@ -37,8 +37,7 @@ def ask_for_approval(
         json=call.arguments,
         extra={EDITS_FIT: _form_of_edits(fits)},
     )
-    output_id = locked.ports.ids.new()
-    locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
+    output_id = locked.store_output(output)
     open_review(locked, run, _question(run, call), run.round, output_id, output)
 
 

@@ -34,6 +34,6 @@ def _open_again(locked: LockedExecution, review: Review, checkpoint: Checkpoint)
     if run.path == review.path and TASK_RUN.allows("ask_again", run.state):
         run = locked.save_run("ask_again", run, run.ask_again())
     output_id = str(checkpoint.output_id)
-    output = locked.tx.outputs.get([output_id])[output_id]
+    output = locked.tx.outputs.one(output_id)
     question = replace(review.question, path=review.path, name=review.task_name)
     ask_person(locked, run, question, output_id, output, checkpoint.state, spent=checkpoint.usage)

@@ -103,8 +103,7 @@ class ClaimedRun:
 
         def write(locked: LockedExecution, run: TaskRun) -> TaskRun:
             spent = self._purge_calls(locked, run, path, notes)
-            output_id = self._ports.ids.new()
-            locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
+            output_id = locked.store_output(output)
             checkpoint = locked.checkpoint(
                 Cause.COMMIT,
                 path,
@@ -136,8 +135,7 @@ class ClaimedRun:
 
         def write(locked: LockedExecution, run: TaskRun) -> TaskRun:
             spent = self._purge_calls(locked, run, question.path, notes)
-            output_id = self._ports.ids.new()
-            locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
+            output_id = locked.store_output(output)
             within = inside(locked.checkpoints, question.path)
             cost = added_up([spent, *(each.usage for each in within)])
             ask_person(locked, run, question, output_id, output, state, spent=cost)

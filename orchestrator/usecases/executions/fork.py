@@ -207,7 +207,7 @@ class _Branch:
         asks = [e for e in self.entries if e.path == last.path and e.cause is Cause.ASK]
         replaced = asks[-1] if asks else last
         output_id = str(replaced.output_id)
-        output = self.first.tx.outputs.get([output_id])[output_id]
+        output = self.first.tx.outputs.one(output_id)
         if self._is_flow and not asks and output.extra:
             message = (
                 f"What '{last.name}' gave is more than text or data: edit it in a review, or fork "

@@ -14,6 +14,7 @@ from orchestrator.domain.chain import chained
 from orchestrator.domain.checkpoint import Cause, Checkpoint, name_of, standing
 from orchestrator.domain.delivery import Delivery, DeliveryState
 from orchestrator.domain.execution import Execution
+from orchestrator.domain.output import Output
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.review import Review
@@ -98,6 +99,12 @@ class LockedExecution:
         """The execution goes through a transition."""
         self.execution = after
         self.record(f"execution.{name}", after.id, None, **details)
+
+    def store_output(self, output: Output) -> str:
+        """Write an output of the execution; returns its id. Raises as ``Outputs.add`` does."""
+        output_id = self.ports.ids.new()
+        self.tx.outputs.add(output_id, self.execution.id, output, self.now)
+        return output_id
 
     def save_run(
         self, transition: str, before: TaskRun, after: TaskRun, **details: Json

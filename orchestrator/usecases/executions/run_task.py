@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import structlog
 
 from orchestrator.domain.deployment import Deployment
-from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import worker_actor
@@ -202,22 +201,16 @@ def _save(
 def _put_before_person(
     locked: LockedExecution, run: TaskRun, result: Ended, question: Question, seconds: float
 ) -> TaskRun:
-    output_id = _store(locked, run, result.output)
+    output_id = locked.store_output(result.output)
     saved = locked.save_run("ask", run, run.ask(output_id, dict(result.usage), seconds))
     ask_person(locked, saved, question, output_id, result.output)
     return saved
 
 
 def _commit(locked: LockedExecution, run: TaskRun, result: Ended, seconds: float) -> TaskRun:
-    output_id = _store(locked, run, result.output)
+    output_id = locked.store_output(result.output)
     metered = run.metered(dict(result.usage), seconds)
     withdraw_reviews(locked)
     saved = commit_task(locked, locked.plan, run, output_id, result.output, metered)
     begin_due_tasks(locked, locked.plan)
     return saved
-
-
-def _store(locked: LockedExecution, run: TaskRun, output: Output) -> str:
-    output_id = locked.ports.ids.new()
-    locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
-    return output_id

@@ -44,8 +44,7 @@ def halt_for_unknown_call(locked: LockedExecution, run: TaskRun) -> bool:
         locked.close()
         return True
     output = Output(_described(call), description=f"The call {call.number} of {call.name}")
-    output_id = locked.ports.ids.new()
-    locked.tx.outputs.add(output_id, run.execution_id, output, locked.now)
+    output_id = locked.store_output(output)
     open_review(locked, doubted, _question(run, call), run.round, output_id, output)
     locked.close()
     return True

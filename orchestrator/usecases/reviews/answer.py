@@ -130,8 +130,8 @@ def _resubscribe(locked: LockedExecution, body: ResumeBody) -> list[str]:
 
 def _weigh(locked: LockedExecution, review: Review, given: Answer) -> str:
     """The words name no option: a model has to weigh them, in a worker."""
-    output = locked.tx.outputs.get([review.output_id])[review.output_id]
-    edited_id = store_edited(locked, review, output, given.body.edited_output)
+    output = locked.tx.outputs.one(review.output_id)
+    edited_id = store_edited(locked, output, given.body.edited_output)
     feedback = given.feedback()
     said = locked.save_review(
         "weigh",

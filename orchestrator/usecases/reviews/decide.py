@@ -35,11 +35,11 @@ def decide(
     if feedback.rework_from is not None:
         require_reworkable(locked, review, feedback.rework_from)
     asked = locked.tx.task_runs.defer(review.task_run_id)
-    output = locked.tx.outputs.get([review.output_id])[review.output_id]
+    output = locked.tx.outputs.one(review.output_id)
     run = asked()
     if run is None:
         raise LookupError(f"review {review.id} has no task run")
-    edited_id = store_edited(locked, review, output, edited)
+    edited_id = store_edited(locked, output, edited)
     if review.kind.is_about_call:
         arguments = (edited_id, output.edited(edited)) if edited_id and edited else None
         return settle_call(locked, review, run, feedback, arguments)
@@ -77,14 +77,10 @@ def _commit_judged(
     locked.announce(WebhookKind.TASK, body)
 
 
-def store_edited(
-    locked: LockedExecution, review: Review, output: Output, edited: str | None
-) -> str | None:
+def store_edited(locked: LockedExecution, output: Output, edited: str | None) -> str | None:
     """Store what a person made of an output; returns its id. Raises Invalid."""
     if edited is None:
         return None
-    edited_id = locked.ports.ids.new()
     rewritten = output.edited(edited)
     require_fitting_output(output.extra.get(EDITS_FIT), rewritten)
-    locked.tx.outputs.add(edited_id, review.execution_id, rewritten, locked.now)
-    return edited_id
+    return locked.store_output(rewritten)

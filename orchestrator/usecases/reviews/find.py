@@ -100,7 +100,7 @@ def _is_known_to(tx: Transaction, review: Review, person: str | None) -> bool:
 
 def reviewed_output(ports: Ports, review: Review) -> Output:
     """The output that a review is about."""
-    return ports.store.read(lambda tx: tx.outputs.get([review.output_id]))[review.output_id]
+    return ports.store.read(lambda tx: tx.outputs.one(review.output_id))
 
 
 def earlier_rounds(ports: Ports, review: Review) -> tuple[Review, ...]:

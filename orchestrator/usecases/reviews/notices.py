@@ -54,7 +54,7 @@ def explain(
 
 def output_of(locked: LockedExecution, review: Review) -> Output:
     """The output that a review is about."""
-    return locked.tx.outputs.get([review.output_id])[review.output_id]
+    return locked.tx.outputs.one(review.output_id)
 
 
 def _write(locked: LockedExecution, review: Review, recipient: Recipient, body: JsonObject) -> None:

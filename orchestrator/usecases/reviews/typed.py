@@ -27,7 +27,7 @@ def typed(tx: Transaction, review: Review, given: Answer) -> Answer:
     is_input = review.kind is QuestionKind.INPUT
     if body.answer is None and not is_input:
         return given
-    output = tx.outputs.get([review.output_id])[review.output_id]
+    output = tx.outputs.one(review.output_id)
     schema = answer_schema(review, output)
     if is_input:
         return given if schema is None and body.answer is None else _input(given, schema)

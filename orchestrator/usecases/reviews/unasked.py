@@ -14,7 +14,7 @@ def answered_unasked(
     locked: LockedExecution, path: str, name: str, output_id: str, feedback: Feedback
 ) -> Review:
     """The review, yet to be written. It is of round 1, and of no task run, until that is said."""
-    output = locked.tx.outputs.get([output_id])[output_id]
+    output = locked.tx.outputs.one(output_id)
     review = Review(
         id=locked.ports.ids.new(),
         execution_id=locked.execution.id,

@@ -37,7 +37,7 @@ def weigh(ports: Ports, runner: Runner, deployment: Deployment, review_id: str) 
     review = ports.store.read(lambda tx: tx.reviews.get([review_id])).get(review_id)
     if review is None:
         raise UnknownReview(review_id)
-    output = ports.store.read(lambda tx: tx.outputs.get([review.output_id]))[review.output_id]
+    output = ports.store.read(lambda tx: tx.outputs.one(review.output_id))
     ask_again = f"Name one of: {', '.join(review.question.options)}"
     try:
         outcome = runner.weigh(deployment, review.question, review.words or "", output)
