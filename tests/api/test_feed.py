@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from orchestrator.api.common import feed as feeding
 from orchestrator.api.common.feed import Feed, Listener, Right
-from orchestrator.api.v1 import feed as feeding
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import EVERY_ENTRY
 
