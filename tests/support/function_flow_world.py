@@ -52,7 +52,7 @@ class FlowRunner(FunctionsRunner):
     """
 
     def __init__(self) -> None:
-        self.says: str | Exception | None = None
+        self.says: str | BaseException | None = None
         self.asked: list[str] = []
         self.watch: Watch = lambda *_: None
 
@@ -63,7 +63,7 @@ class FlowRunner(FunctionsRunner):
     def weigh(self, *asked: Any) -> str | None:
         _deployment, _question, words, _output = asked
         self.asked.append(words)
-        if isinstance(self.says, Exception):
+        if isinstance(self.says, BaseException):
             raise self.says
         return self.says
 

@@ -21,6 +21,7 @@ from orchestrator.usecases.executions.claims import end_lapsed_claim
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.respond import respond_with
 from orchestrator.wire.requests import RespondBody
 
@@ -294,9 +295,46 @@ def test_words_that_cannot_be_weighed_leave_the_review_open_with_a_note(
     (pending,) = world.snapshot(execution_id).pending
     assert not pending.review.weighing
     assert "go, revise" in (pending.review.note or "")
+    assert told_undecided(world, execution_id) == [pending.review.note]
     world.say(execution_id, "review", outcome="go")
     world.work()
     assert state(world, execution_id) is SUCCEEDED
+
+
+def told_undecided(world: World, execution_id: str) -> list[object]:
+    """The notes with which reviews were left undecided, as the timeline has them."""
+    entries = timeline(world.ports, execution_id)[1]
+    return [each.details["note"] for each in entries if each.event == "review.undecided"]
+
+
+def test_words_whose_worker_died_leave_the_review_open_with_a_note(
+    a_flow: Make, lapse: Callable[[World], None]
+) -> None:
+    world = a_flow("loop", max_attempts=1)
+    world.runner.says = WorkerDied()
+    execution_id = world.halted()
+    world.say(execution_id, "review", human_feedback="hmm")
+    with pytest.raises(WorkerDied):
+        world.work()
+    lapse(world)
+    sweep(world.ports)
+    (pending,) = world.snapshot(execution_id).pending
+    why = "The words could not be weighed (The lease of worker w-1 lapsed)"
+    assert (pending.review.weighing, pending.review.note) == (
+        False,
+        f"{why}. Name one of: go, revise",
+    )
+    assert told_undecided(world, execution_id) == [pending.review.note]
+
+
+def test_words_are_weighed_each_time_in_a_round_that_resumes(a_flow: Make) -> None:
+    world = a_flow("loop")
+    execution_id = world.halted()
+    for words in ("hmm", "well"):
+        world.say(execution_id, "review", human_feedback=words)
+        world.work()
+    weighed = [each for each in world.snapshot(execution_id).runs if each.weighs]
+    assert [(each.round, each.resumes) for each in weighed] == [(1, True), (2, True)]
 
 
 def test_an_explicit_outcome_wins_over_words_that_are_being_weighed(a_flow: Make) -> None:

@@ -177,6 +177,41 @@ def test_an_answer_that_fits_no_question_leaves_it_to_people(
     assert says(world, review, ANN, is_approve=True)["status"] == "completed"
 
 
+def test_an_automatic_outcome_chooses_an_option(a_flow: Make, later: Later) -> None:
+    world = a_flow("loop", review_policy=policy(ANN, automatic=Automatic(hours(1), outcome="Go.")))
+    review = open_review(world, world.halted())
+    later(HOUR)
+    sweep(world.ports)
+    (closed,) = reviews_of(world, review.execution_id)
+    assert (closed.outcome, closed.approved, closed.channel) == ("go", None, "automatic")
+
+
+@pytest.mark.parametrize(
+    ("asked", "automatic", "why"),
+    [
+        ("a choice", Automatic(hours(1), outcome="ship"), "it is none of the options"),
+        (
+            "a judgement",
+            Automatic(hours(1), outcome="ship"),
+            "it is of another kind than the question",
+        ),
+        ("a judgement", Automatic(hours(1), approved=False), "the deployment allows 1 rounds"),
+    ],
+)
+def test_why_an_automatic_answer_does_not_fit_is_said(
+    a_world: Make, a_flow: Make, later: Later, asked: str, automatic: Automatic, why: str
+) -> None:
+    rules = {"review_policy": policy(ANN, automatic=automatic), "max_rounds": 1}
+    world = a_flow("loop", **rules) if asked == "a choice" else a_world("write?", **rules)
+    review = open_review(world, world.halted())
+    later(HOUR)
+    sweep(world.ports)
+    note = f"The automatic answer does not fit: {why}. A person has to decide"
+    assert open_review(world, review.execution_id).note == note
+    said = events(world, review.execution_id, "review.undecided")
+    assert said == [("review.undecided", {"note": note})]
+
+
 def test_an_answer_that_came_before_the_deadline_wins(
     halted: Callable[..., tuple[World, Review]], later: Later
 ) -> None:
@@ -187,10 +222,11 @@ def test_an_answer_that_came_before_the_deadline_wins(
     assert reviews_of(world, review.execution_id)[0].approved is False
 
 
-def test_an_automatic_answer_that_is_due_before_the_deadline_comes_before_it(
-    a_world: Make, later: Later
+@pytest.mark.parametrize("after", [1, 2])
+def test_an_automatic_answer_that_is_due_by_the_deadline_comes_before_it(
+    a_world: Make, later: Later, after: int
 ) -> None:
-    rules = policy(ANN, automatic=approves(1))
+    rules = policy(ANN, automatic=approves(after))
     world = a_world("write?", review_policy=rules, review_timeout=timedelta(hours=2))
     review = open_review(world, world.halted())
     later(3 * HOUR)
@@ -198,6 +234,14 @@ def test_an_automatic_answer_that_is_due_before_the_deadline_comes_before_it(
     assert (swept.expired_reviews, swept.overdue_reviews) == (0, 1)
     (closed,) = reviews_of(world, review.execution_id)
     assert (closed.state, closed.approved) == (ReviewState.ANSWERED, True)
+
+
+def test_where_no_answer_is_automatic_the_deadline_counts(a_world: Make, later: Later) -> None:
+    world = a_world("write?", review_policy=policy(ANN), review_timeout=timedelta(hours=2))
+    execution_id = world.halted()
+    later(3 * HOUR)
+    assert sweep(world.ports).expired_reviews == 1
+    assert reviews_of(world, execution_id)[0].state is ReviewState.EXPIRED
 
 
 def test_where_the_automatic_answer_does_not_fit_the_deadline_counts(

@@ -150,6 +150,24 @@ def test_four_eyes_exclude_who_kicked_off_and_who_answered_before(a_world: Make)
         delegate(world.ports, act(second), CAT, BEN)
 
 
+def test_four_eyes_exclude_nobody_for_what_they_answered_two_rounds_before(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN, BEN, four_eyes=True))
+    review = halted(world)
+    for who in (ANN, BEN):
+        says(world, review, who, is_approve=False, human_feedback="shorter")
+        world.work()
+        review = open_review(world, review.execution_id)
+    assert list(recipients_of(world, review)) == [ANN]
+
+
+def test_four_eyes_exclude_nobody_for_what_they_answered_of_another_task(a_world: Make) -> None:
+    world = a_world("research?", "write?", review_policy=policy(ANN, BEN, four_eyes=True))
+    review = halted(world)
+    says(world, review, ANN, is_approve=True)
+    world.work()
+    assert list(recipients_of(world, open_review(world, review.execution_id))) == [ANN, BEN]
+
+
 def test_four_eyes_exclude_who_answered_the_call_before_of_a_flow_s_method(a_flow: Make) -> None:
     world = a_flow("loop", review_policy=policy(ANN, BEN, four_eyes=True))
     review = halted(world)
@@ -295,6 +313,18 @@ def test_words_that_are_weighed_decide_where_their_author_still_may(
     world.work()
     (closed,) = reviews_of(world, review.execution_id)
     assert (closed.outcome, closed.reviewer) == ("go", BEN)
+
+
+def test_words_that_are_weighed_decide_once_nobody_in_particular_is_asked(a_flow: Make) -> None:
+    world = a_flow("loop", review_policy=policy(ANN))
+    world.runner.says = "go"
+    review = halted(world)
+    says(world, review, ANN, human_feedback="Well then.")
+    follows(world, ReviewPolicy())
+    reroute(world.ports, act(review))
+    world.work()
+    (closed,) = reviews_of(world, review.execution_id)
+    assert (closed.outcome, closed.reviewer) == ("go", ANN)
 
 
 def follows(world: World, rules: ReviewPolicy) -> None:

@@ -22,7 +22,7 @@ class Weighed:
     """What a model said: one of the options; or a note why nothing is decided."""
 
     outcome: str | None
-    note: str | None = None
+    note: str = ""
 
 
 def begin_weighing(locked: LockedExecution, review: Review) -> None:
@@ -93,7 +93,7 @@ def _may_decide_alone(locked: LockedExecution, review: Review) -> bool:
 
 def _conclude(locked: LockedExecution, review: Review, weighed: Weighed) -> None:
     if weighed.outcome is None:
-        _leave_undecided(locked, review, weighed.note or "")
+        _leave_undecided(locked, review, weighed.note)
         return
     asked_by = locked.tx.task_runs.get(review.task_run_id)
     feedback = replace(review.weighed, outcome=weighed.outcome)
