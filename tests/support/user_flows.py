@@ -49,6 +49,9 @@ two_reviews = FunctionFlow(
 judged = FunctionFlow(
     [step(noting("write"), judge=True), step(noting("print"), after="write")], name="judged"
 )
+judged_twice = FunctionFlow(
+    [step(noting("write"), judge=True), step(noting("print"), after="write", judge=True)]
+)
 failing = FunctionFlow(
     [
         step(noting("breaks")),

@@ -69,6 +69,16 @@ def test_rounds_are_counted_and_capped(a_flow: Make) -> None:
     assert "round 2" in (failed.error or "")
 
 
+def test_rounds_are_counted_for_each_step(a_flow: Make) -> None:
+    world = a_flow("judged_twice")
+    execution_id = world.halted()
+    for approve in (False, True):
+        world.say(execution_id, "write", is_approve=approve)
+        world.work()
+    rounds = [(each.task_name, each.round) for each in world.snapshot(execution_id).reviews]
+    assert rounds == [("write", 1), ("write", 2), ("print", 1)]
+
+
 def test_two_reviews_are_open_at_a_time_and_a_join_fires_once(a_flow_of_each: Make) -> None:
     world = a_flow_of_each("two_reviews")
     execution_id = world.halted()

@@ -17,6 +17,7 @@ from policies import (
     DAN,
     approves,
     events,
+    group_policy,
     hours,
     mails,
     open_review,
@@ -37,7 +38,9 @@ from orchestrator.errors import Invalid, NotFound
 from orchestrator.ports import MailIdentity, Transaction
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.absences import begin_absence, end_absence, list_absences
+from orchestrator.usecases.reviews.claim import claim
 from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.overdue import see_to_overdue
 from orchestrator.usecases.reviews.reroute import reroute
 from orchestrator.usecases.reviews.snooze import snooze
 from orchestrator.usecases.reviews.undeliverable import note_undeliverable
@@ -117,7 +120,30 @@ def test_the_ladder_asks_more_people_and_the_earlier_ones_may_still_answer(
     assert mails(world, review)[2:] == [(CAT, "escalation")]
     assert open_review(world, review.execution_id).escalate_at is None
     assert [each.rung for each in recipients_of(world, review).values()] == [0, 1, 2]
+    climbed = [details for _, details in events(world, review.execution_id, "review.escalate")]
+    assert climbed == [{"rung": 1}, {"rung": 2}]
     assert says(world, review, ANN, is_approve=True)["status"] == "completed"
+
+
+def test_a_claim_that_has_run_out_is_released(a_world: Make, later: Later) -> None:
+    world = a_world("write?", review_policy=group_policy(ANN, BEN))
+    review = open_review(world, world.halted())
+    claim(world.ports, Act(review.id, EVERYWHERE, "tests"), ANN)
+    later(2 * HOUR)
+    assert sweep(world.ports).overdue_reviews == 1
+    assert open_review(world, review.execution_id).claimed_by is None
+    released = events(world, review.execution_id, "review.release")
+    assert released == [("review.release", {"by": ANN})]
+
+
+def test_a_review_that_is_not_due_or_was_answered_is_left_alone(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN, remind_after=hours(1))
+    assert not see_to_overdue(world.ports, review)
+    says(world, review, ANN, is_approve=True)
+    later(HOUR)
+    assert not see_to_overdue(world.ports, review)
 
 
 def test_whoever_was_asked_before_a_reroute_is_asked_again_by_the_ladder(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from world import World
 
+from orchestrator.adapters.deployment_file import DeploymentFile
 from orchestrator.domain.checkpoint import FORMAT_OF_CHANGES, Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE
@@ -274,6 +276,20 @@ def test_rounds_that_a_rewind_began_are_not_counted_against_the_cap(a_world: AWo
     back_to(world, execution_id, 1)
     world.work()
     assert [each.review.round for each in world.snapshot(execution_id).pending] == [2]
+
+
+def test_rounds_that_people_asked_for_are_counted_against_a_cap_that_came_later(
+    a_world: AWorld,
+) -> None:
+    world = a_world("write?")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=False)
+    capped = replace(world.ports.deployments.get("crew"), max_rounds=1)
+    world.ports = replace(world.ports, deployments=DeploymentFile({"crew": capped}))
+    world.work()
+    failed = world.snapshot(execution_id).execution
+    assert failed.error is not None
+    assert "'write' asks a person for round 2, and the deployment allows 1" in failed.error
 
 
 def test_parallel_tasks_run_anew_where_they_had_not_ended(a_world: AWorld) -> None:

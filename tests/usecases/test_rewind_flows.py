@@ -53,6 +53,19 @@ def state(world: World, execution_id: str) -> ExecutionState:
     return world.snapshot(execution_id).execution.state
 
 
+def test_a_rejection_that_was_rewound_counts_as_no_round(a_flow: Make) -> None:
+    world = a_flow("judged")
+    execution_id = world.halted()
+    world.say(execution_id, "write", is_approve=False)
+    world.work()
+    back_to(world, execution_id, 1)
+    world.work()
+    world.say(execution_id, "write", is_approve=False)
+    world.work()
+    rounds = [each.round for each in world.snapshot(execution_id).reviews]
+    assert rounds == [1, 2, 1, 2]
+
+
 def test_what_stands_is_not_run_again(a_flow_of_each: Make) -> None:
     world = a_flow_of_each("loop")
     execution_id = finished(world)

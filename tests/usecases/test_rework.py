@@ -103,6 +103,21 @@ def test_what_was_asked_for_in_earlier_rounds_still_counts(a_world: AWorld) -> N
     assert [each.words for each in write.previous_rounds] == ["shorter"]
 
 
+def test_words_that_come_back_from_later_tasks_count_as_no_rounds_of_asking(
+    a_world: AWorld,
+) -> None:
+    world = a_world("research?", "outline?", "write?", max_rounds=2)
+    execution_id = world.halted()
+    for task in ("outline", "write"):
+        while (asked := world.snapshot(execution_id).pending[0].review).task_name != task:
+            world.answer(execution_id, asked.id, approve=True)
+            world.work()
+        world.say(execution_id, task, is_approve=False, rework_from="research")
+        world.work()
+    (pending,) = world.snapshot(execution_id).pending
+    assert (pending.review.task_name, pending.review.round) == ("research", 3)
+
+
 def test_a_neighbour_that_does_not_follow_goes_on(a_world: AWorld) -> None:
     world = a_world("research")
     plan = seeing(plan_of("research", "~aside", "~write?", "join"), aside=())

@@ -11,8 +11,10 @@ import pytest
 from policies import ANN, hours, policy
 from world import World
 
+from orchestrator.domain.canonical import encode
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question, QuestionKind
+from orchestrator.domain.review import judge
 from orchestrator.domain.work import Work
 from orchestrator.errors import Invalid
 from orchestrator.ports import Ended, Halted
@@ -139,8 +141,23 @@ def test_the_notice_of_a_flow_and_its_reminder_have_the_schema(
     assert [each["answer_schema"] for each in bodies] == [SEAT, SEAT]
 
 
-def test_a_schema_that_is_large_is_not_kept_in_the_timeline(asking: Any) -> None:
-    assert opened(*asking(answer_schema={**SEAT, "description": "x" * LARGEST_SCHEMA})) == {}
+@pytest.mark.parametrize(("over", "is_kept"), [(0, True), (1, False)])
+def test_a_schema_that_is_large_is_not_kept_in_the_timeline(
+    asking: Any, over: int, *, is_kept: bool
+) -> None:
+    rest = LARGEST_SCHEMA - len(encode({**SEAT, "description": ""}))
+    schema = {**SEAT, "description": "x" * (rest + over)}
+    assert opened(*asking(answer_schema=schema)) == ({"answer_schema": schema} if is_kept else {})
+
+
+def test_an_edited_output_that_does_not_fit_is_refused(a_world: Make) -> None:
+    world = a_world("write?")
+    seat = Output('{"row":1}', json={"row": 1}, extra={"edits_fit": SEAT})
+    world.runner.run = lambda *_: Ended(seat, {}, judge("write", "write"))
+    execution_id = world.halted()
+    with pytest.raises(Invalid) as refused:
+        world.say(execution_id, "write", edited_output='{"row":0}')
+    assert list(refused.value.details) == ["edited_output.row"]
 
 
 def test_an_output_keeps_what_edits_have_to_fit() -> None:

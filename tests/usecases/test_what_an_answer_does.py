@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,8 +14,22 @@ from world import World
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.output import Output
+from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.review import Review
-from orchestrator.errors import AlreadyAnswered, Invalid, NotPending, OutputChanged, UnknownTask
+from orchestrator.errors import (
+    AlreadyAnswered,
+    Invalid,
+    NotPending,
+    OutputChanged,
+    UnknownExecution,
+    UnknownTask,
+)
+from orchestrator.ports import Halted
+from orchestrator.usecases.reviews.answer import answer
+from orchestrator.usecases.reviews.feedback import Answer
+from orchestrator.usecases.reviews.respond import respond_with
+from orchestrator.wire.requests import RespondBody, ResumeBody, parse
 
 Make = Callable[..., World]
 HOOK = "https://93.184.215.14/hook"
@@ -55,6 +70,45 @@ def test_whoever_decides_is_told_what_follows(a_world: Make) -> None:
     review = open_review(world, review.execution_id)
     complete = "Feedback taken; the execution is complete."
     assert says(world, review, None, is_approve=True) == told(review, "completed", complete)
+
+
+def test_what_follows_an_answer_resumes(a_world: Make) -> None:
+    world = a_world("write?", "print")
+    review = halted(world)
+    says(world, review, None, is_approve=False)
+    world.work()
+    says(world, open_review(world, review.execution_id), None, is_approve=True)
+    runs = world.snapshot(review.execution_id).runs
+    assert [(each.path, each.resumes) for each in runs] == [
+        ("write", False),
+        ("write", True),
+        ("print", True),
+    ]
+
+
+def test_a_step_that_is_judged_runs_again_where_it_is_not_approved(a_flow: Make) -> None:
+    world = a_flow("judged")
+    review = halted(world)
+    assert says(world, review, None, is_approve=False) == told(review, "retrying", RUNS_AGAIN)
+
+
+def test_a_task_inside_a_step_keeps_the_name_by_which_people_know_it(a_flow: Make) -> None:
+    world = a_flow("judged")
+    question = Question(QuestionKind.JUDGE, "write#1/task:1", "The tide")
+
+    def ask(_deployment: Any, _work: Any, context: Any) -> Halted:
+        context.ask(question, Output("high"))
+        return Halted({})
+
+    world.runner.run = ask
+    review = halted(world)
+    says(world, review, None, is_approve=True)
+    checkpoints = world.ports.store.read(lambda tx: tx.checkpoints.of(review.execution_id))
+    assert [(each.cause, each.name) for each in checkpoints] == [
+        (Cause.ASK, "The tide"),
+        (Cause.ANSWER, "The tide"),
+        (Cause.COMMIT, "The tide"),
+    ]
 
 
 def test_a_step_that_is_judged_is_final_and_told_once_it_is_approved(a_flow: Make) -> None:
@@ -119,6 +173,10 @@ def test_an_answer_has_to_say_what_it_answers(a_world: Make) -> None:
     ("named", "message"),
     [
         (
+            {"review_id": None, "task_id": ""},
+            "No task or review '' in this execution. Its tasks: write, print",
+        ),
+        (
             {"review_id": None, "task_id": "draw"},
             "No task or review 'draw' in this execution. Its tasks: write, print",
         ),
@@ -137,6 +195,15 @@ def test_what_names_no_review_is_told_what_there_is(
     with pytest.raises(UnknownTask) as unknown:
         says(world, review, None, is_approve=True, **named)
     assert unknown.value.message == message
+
+
+def test_an_answer_for_another_deployment_finds_no_execution(a_world: Make) -> None:
+    world = a_world("write?")
+    review = halted(world)
+    said = {"execution_id": review.execution_id, "task_id": "write", "is_approve": True}
+    with pytest.raises(UnknownExecution):
+        answer(world.ports, Answer("other", parse(ResumeBody, said), "tests", "api"))
+    assert open_review(world, review.execution_id) == review
 
 
 @pytest.mark.parametrize("named", [{}, {"task_id": "write"}])
@@ -301,6 +368,19 @@ def test_what_several_decided_is_one_decision_in_their_words(a_world: Make) -> N
     ((_, details),) = events(world, review.execution_id, "review.answer")
     assert details["rework_from"] == "research"
     assert "newer figures" in str(details["feedback"])
+    votes = [details for _, details in events(world, review.execution_id, "recipient.vote")]
+    assert votes == [
+        {"by": ANN, "approved": True},
+        {"by": BEN, "approved": False, "feedback": "newer figures"},
+    ]
+
+
+def test_the_option_that_several_chose_is_chosen(a_flow: Make) -> None:
+    world = a_flow("loop", review_policy=policy(ANN, BEN, decisions=2))
+    review = halted(world)
+    says(world, review, ANN, outcome="go")
+    says(world, review, BEN, outcome="go")
+    assert world.snapshot(review.execution_id).reviews[0].outcome == "go"
 
 
 def test_what_several_decide_on_is_never_weighed(a_flow: Make) -> None:
@@ -361,6 +441,16 @@ def test_one_who_alone_decides_is_weighed_and_may_change_the_text(a_flow: Make) 
 
 
 # Asked ------------------------------------------------------------------------------------------
+
+
+def test_the_token_of_the_notice_answers_the_review(a_world: Make) -> None:
+    world = a_world("write?")
+    world.ports = replace(world.ports, public_url="https://crews.example")
+    review = halted(world, humanInputWebhook={"url": HOOK, "strategy": "fire_and_forget"})
+    (body,) = bodies(world, review.execution_id, "human_input")
+    token = body["callback_url"].partition("?token=")[2]
+    answered = respond_with(world.ports, token, RespondBody(is_approve=True), "callback")
+    assert (answered.id, answered.approved) == (review.id, True)
 
 
 def test_a_review_that_is_opened_is_told_and_expires_when_the_deployment_says(

@@ -10,6 +10,7 @@ from orchestrator.domain.feedback import Feedback
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review
+from orchestrator.domain.review_terms import Terms
 from orchestrator.domain.votes import Verdict, tally
 from orchestrator.errors import Invalid, NotEntitled
 from orchestrator.usecases.executions.locked_execution import LockedExecution
@@ -53,8 +54,8 @@ def count_vote(
     None, and nothing is written, where a model has to weigh the words first. Raises Invalid for
     what several cannot decide on together.
     """
-    needed = 1 if review.terms is None else review.terms.decisions
-    if needed > 1:
+    terms = review.terms or Terms()
+    if terms.decisions > 1:
         _require_votable(review, feedback, body)
     if feedback is None:
         return None
@@ -62,13 +63,13 @@ def count_vote(
     decided = {"approved": feedback.approved, "outcome": feedback.outcome}
     words = feedback.words or None
     locked.record("recipient.vote", voted.id, review, by=voted.address, feedback=words, **decided)
-    if needed == 1 or review.terms is None:
+    if terms.decisions == 1:
         return feedback
     recipients = locked.tx.recipients.of([review.id])
-    verdict = tally(review.terms, recipients, review.kind)
+    verdict = tally(terms, recipients, review.kind)
     if verdict is None:
         votes = [each for each in recipients if each.state is RecipientState.VOTED]
-        return Undecided(max(1, needed - len(votes)))
+        return Undecided(max(1, terms.decisions - len(votes)))
     if verdict.undecided:
         _ask_again(locked, review, recipients)
         return Undecided(0)
