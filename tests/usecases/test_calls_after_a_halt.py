@@ -186,3 +186,19 @@ def test_a_tool_that_only_needs_approval_is_asked_about_once_more(doing: Make) -
         QuestionKind.INPUT,
         QuestionKind.APPROVAL,
     ]
+
+
+def test_what_a_step_asked_is_answered_while_the_call_of_another_is_held(doing: Make) -> None:
+    def run(context: RunContext) -> Result:
+        asks(context)
+        call(context, PAY, BESIDE)
+        return Halted({})
+
+    world = doing(run, tools=ToolRules(approval=("pay*",)))
+    execution_id = world.halted()
+    paused = world.snapshot(execution_id).runs[-1]
+    assert paused.state is TaskRunState.UNDER_REVIEW
+    told = world.say(execution_id, f"{STEP}/ask:1", human_feedback="No.")
+    assert told["status"] == "resumed"
+    (run_of_it,) = world.snapshot(execution_id).runs
+    assert (run_of_it.id, run_of_it.state) == (paused.id, TaskRunState.DUE)
