@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from orchestrator.domain.delivery import Delivery, DeliveryState
@@ -48,6 +49,21 @@ def test_a_committed_run_is_over() -> None:
     committed = RUN.claim("w-1", AT, LATER).commit(LATER, "o-1")
 
     assert (committed.is_open, committed.finished_at) == (False, LATER)
+
+
+def test_a_run_whose_step_cost_nothing_and_that_has_all_its_attempts_needs_no_write() -> None:
+    claimed = RUN.claim("w-1", AT, LATER)
+
+    assert claimed.advanced().paid({}) is claimed
+    assert replace(claimed, attempts=2).advanced().attempts == 1
+
+
+def test_what_steps_have_paid_since_the_claim_is_not_paid_again_at_the_end() -> None:
+    claimed = replace(RUN.claim("w-1", AT, LATER), usage={"total_tokens": 5})
+    now = claimed.paid({"total_tokens": 30}).paid({"total_tokens": 4})
+
+    assert now.usage == {"total_tokens": 39}
+    assert now.unpaid({"total_tokens": 50}, claimed) == {"total_tokens": 16}
 
 
 def test_a_delivery_that_failed_is_free_again_at_its_time() -> None:
