@@ -16,7 +16,7 @@ from orchestrator.errors import DatabaseAway
 from orchestrator.ports import Step
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.webhooks.stream_events import LARGEST_BODY, RunnerEvent, emit_events
-from workers import lease_keeper
+from workers import running_task
 from workers.lease_keeper import ThreadLeaseKeeper
 
 AT = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -187,7 +187,7 @@ def test_of_too_much_that_waits_for_the_database_the_oldest_goes(
 ) -> None:
     world = a_world("write")
     execution_id = world.kickoff(**stream())
-    monkeypatch.setattr(lease_keeper, "MOST_KEPT", 3)
+    monkeypatch.setattr(running_task, "MOST_KEPT", 3)
     keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
     listening = world.snapshot(execution_id).execution.subscriptions.stream
     with keeper.keep(first_run(world, execution_id), listening) as progress:

@@ -12,8 +12,8 @@ from function_flow_world import flow_over
 from world import World, migrated
 
 from orchestrator.domain.execution import ExecutionState
-from workers import lease_keeper
-from workers.lease_keeper import RunningTask
+from workers import running_task
+from workers.running_task import RunningTask
 
 
 @pytest.fixture
@@ -66,14 +66,14 @@ def test_a_step_that_runs_is_current(world: World) -> None:
 def test_of_two_the_one_that_has_run_for_longer(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease_keeper, "BEAT", 0.0)
+    monkeypatch.setattr(running_task, "BEAT", 0.0)
     assert watched(world, "draft#1", "check#1", ended="draft#1").current == ["draft", "check"]
 
 
 def test_however_often_the_keeper_looks_a_step_is_noted_once_in_a_beat(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lease_keeper, "BEAT", 3600.0)
+    monkeypatch.setattr(running_task, "BEAT", 3600.0)
     assert watched(world, "draft#1", "check#1", ended="draft#1").current == ["draft", "draft"]
 
 

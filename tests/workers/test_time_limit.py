@@ -11,7 +11,8 @@ from world import World, make_world, migrated, plan_of
 
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import OutOfTime, TaskFailed
-from workers.lease_keeper import RunningTask, ThreadLeaseKeeper
+from workers.lease_keeper import ThreadLeaseKeeper
+from workers.running_task import RunningTask
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_a_method_has_its_limit_anew_after_a_task_inside_it(
     run: TaskRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
-    monkeypatch.setattr("workers.lease_keeper.time", SimpleNamespace(monotonic=lambda: now))
+    monkeypatch.setattr("workers.running_task.time", SimpleNamespace(monotonic=lambda: now))
     running = RunningTask(run, timedelta(seconds=30), None, lambda: None)
     running.begin(METHOD)
     now = 20.0
