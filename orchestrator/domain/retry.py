@@ -14,7 +14,8 @@ LIVES_WITHIN = timedelta(seconds=25)
 """A worker process that gave no sign for that long is dead: two of its signs are missing."""
 
 SHOWN_WITHIN = timedelta(seconds=45)
-"""People are told later that it is gone: on a busy machine signs come late."""
+"""People are told later that it is gone: on a busy machine signs come late. After an outage leases
+of those seen so lately begin anew."""
 
 HEARTBEAT = timedelta(seconds=3)
 """How often the sweeps see whether the database takes a write."""

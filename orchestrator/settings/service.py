@@ -51,10 +51,12 @@ def _scheme_among(*known: str) -> BeforeValidator:
 
 BrokerUrl = Annotated[
     str,
-    _scheme_among("redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "memory"),
+    _scheme_among(
+        "redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp", "memory"
+    ),
 ]
 DatabaseUrl = Annotated[
-    str, _scheme_among("sqlite", "postgresql", "postgresql+psycopg", "postgres")
+    str, _scheme_among("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgres")
 ]
 Networks = Annotated[
     tuple[Annotated[Network, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(_parts)

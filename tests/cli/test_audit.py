@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 from pathlib import Path
@@ -58,6 +59,18 @@ def test_an_export_is_verified_without_the_service(
     assert "are whole" in command("audit", "verify", "--file", str(file))
     file.write_text(file.read_text() + "this is no line\n")
     assert "cannot be read" in command("audit", "verify", "--file", str(file), status=1)
+
+
+def test_an_export_that_breaks_off_leaves_no_file(
+    command: Command, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("orchestrator.cli.audit._write_lines", full)
+    ended = command.run("audit", "export", "--output", str(tmp_path / "export.jsonl"))
+    assert isinstance(ended.exception, OSError)
+    assert not (tmp_path / "export.jsonl").exists()
 
 
 def test_neither_keys_nor_deployments_are_needed(command: Command, told: str) -> None:

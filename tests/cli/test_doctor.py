@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,9 @@ import pytest
 from faults_of_machines import fill
 from pytest_httpserver import HTTPServer
 from redis import Redis
+from sqlalchemy import text
 
+from orchestrator.adapters.sql.engine import make_engine
 from orchestrator.adapters.sql.migrate import downgrade
 from orchestrator.adapters.valkey import EmbeddedBroker
 from orchestrator.jobs import QUEUES
@@ -117,6 +120,26 @@ def test_a_disk_that_is_full(
 def test_a_database_of_another_version(command: Command) -> None:
     downgrade(command.settings.resolved_database_url, "base")
     assert "orchestrator migrate" in wrong(command)["database"]["mend"]
+
+
+def test_a_database_that_a_newer_version_upgraded_is_looked_into_all_the_same(
+    command: Command,
+) -> None:
+    engine = make_engine(command.settings.resolved_database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    found = {each["check"]: each for each in command.json("doctor", status=1)}
+    assert found["database"]["says"] == "is at revision 9999, of a newer version than this one"
+    assert (found["database"]["mend"], "tokens" in found) == (None, True)
+
+
+def test_a_database_whose_driver_is_missing(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", "postgresql://localhost:1/none")
+    monkeypatch.setitem(sys.modules, "psycopg", None)  # as where it is not installed
+    assert "install crew-orchestrator[postgres]" in wrong(command)["database"]["says"]
 
 
 def test_a_database_that_is_away(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

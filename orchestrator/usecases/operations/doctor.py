@@ -33,7 +33,7 @@ NO_SWEEP_AFTER = timedelta(seconds=15)
 """A sweep writes its heartbeat every three seconds."""
 
 MOST_ENDPOINTS = 500
-"""How many of the endpoints are looked at, those that fail first."""
+"""How many of the endpoints are looked at, the newest."""
 
 SHOWN = 5
 """How many troubled task runs are named."""
