@@ -38,11 +38,11 @@ def _without_end_slash(value: object) -> object:
     return value.rstrip("/") if isinstance(value, str) else value
 
 
-def _scheme_among(*known: str) -> BeforeValidator:
+def _scheme_among(*known: str, for_tests: str = "") -> BeforeValidator:
     """Refuse a URL that nothing here can use: said at the start, not by whoever connects."""
 
     def check(value: object) -> object:
-        if isinstance(value, str) and value.partition("://")[0] not in known:
+        if isinstance(value, str) and value.partition("://")[0] not in (*known, for_tests):
             raise ValueError(f"it begins with none of: {', '.join(f'{each}://' for each in known)}")
         return value
 
@@ -52,7 +52,7 @@ def _scheme_among(*known: str) -> BeforeValidator:
 BrokerUrl = Annotated[
     str,
     _scheme_among(
-        "redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp", "memory"
+        "redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp", for_tests="memory"
     ),
 ]
 DatabaseUrl = Annotated[
