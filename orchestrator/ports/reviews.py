@@ -107,6 +107,10 @@ class Recipients(Protocol):
         """Insert, each with the token of its mails, which is encrypted."""
         ...
 
+    def add_votes(self, votes: Sequence[Recipient]) -> None:
+        """Insert what people said in reviews that are closed."""
+        ...
+
     def token(self, recipient_id: str) -> str | None:
         """The token of that person's mails; None once the review is closed."""
         ...

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from policies import ANN, BEN, open_review, policy, recipients_of, says
+from policies import ANN, BEN, CAT, open_review, policy, recipients_of, says
 from world import World
 
 from orchestrator.domain.deployment import Manifest
@@ -99,6 +99,19 @@ def test_whoever_wanted_the_first_does_not_decide_in_the_fork(a_world_of_each: A
     assert list(recipients_of(world, review)) == [BEN]
     with pytest.raises(NotEntitled, match="four eyes"):
         says(world, review, ANN, is_approve=True)
+
+
+def test_whoever_of_several_decided_in_the_first_is_kept_out_in_the_fork(
+    a_world_of_each: AWorld,
+) -> None:
+    rule = policy(ANN, BEN, CAT, four_eyes=True, decisions=2)
+    world = a_world_of_each("write?", review_policy=rule)
+    first = world.halted()
+    says(world, open_review(world, first), ANN, is_approve=True)
+    says(world, open_review(world, first), BEN, is_approve=False, human_feedback="no")
+    fork_id = forked(world, first, 2)
+    world.work()
+    assert list(recipients_of(world, open_review(world, fork_id))) == [CAT]
 
 
 def test_a_question_is_asked_anew_and_each_has_its_own_answer(reviewed: tuple[World, str]) -> None:

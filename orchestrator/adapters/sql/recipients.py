@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, false, null, select, update
 
@@ -36,6 +37,13 @@ class SqlRecipients:
             {**values_of(each), "token": self._cipher.encrypt(token.encode())}
             for each, token in asked.items()
         ]
+        self._insert(rows)
+
+    def add_votes(self, votes: Sequence[Recipient]) -> None:
+        """Insert what people said in reviews that are closed."""
+        self._insert([{**values_of(each), "waits": False} for each in votes])
+
+    def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
             inserting(recipients, tuple(rows[0])).run_each(self._connection, rows)
 

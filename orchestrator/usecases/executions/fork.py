@@ -84,13 +84,15 @@ def _write(ports: Ports, tx: Transaction, branch: _Branch) -> None:
     plan = branch.plan
     reviews = tx.reviews.get([each.review_id for each in branch.entries if each.review_id])
     runs = tx.task_runs.of(str(branch.execution.forked_from))
-    before = Before(branch.entries, runs, reviews | branch.told, branch.edited)
+    asked = tx.recipients.of(list(reviews))
+    before = Before(branch.entries, runs, reviews | branch.told, asked, branch.edited)
     _take_words_along(tx, branch, [reviews[str(id_)] for id_ in before.answered - set(branch.told)])
     legacy = inherited(ports, branch.execution, before, is_flow=plan.is_flow)
     tx.outputs.share(legacy.shared, branch.execution.id)
     tx.task_runs.add(legacy.runs)
     for review in legacy.reviews:
         tx.reviews.add(review)
+    tx.recipients.add_votes(legacy.votes)
     for entry in legacy.entries:
         tx.checkpoints.add(entry)
     begun = replace(branch.execution, checkpoints=len(legacy.entries))

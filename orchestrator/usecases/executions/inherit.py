@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.execution import Execution
+from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.ports import Ports
@@ -22,12 +23,14 @@ class Before:
     """What stood at the checkpoint of the first execution.
 
     ``edited`` are the ids of outputs that are the fork's own, by those that they stand in for; the
-    entries have them already. ``reviews`` are by id, and as they were decided then.
+    entries have them already. ``reviews`` are by id, and as they were decided then; ``asked`` are
+    the people who were asked in these.
     """
 
     entries: Sequence[Checkpoint]
     runs: Sequence[TaskRun]
     reviews: Mapping[str, Review]
+    asked: Sequence[Recipient]
     edited: Mapping[str, str]
 
     @property
@@ -38,11 +41,15 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Inheritance:
-    """The same as the fork has it. ``shared`` are the ids of the outputs that are not its own."""
+    """The same as the fork has it.
+
+    ``votes`` are of those who decided; ``shared`` are the ids of the outputs that are not its own.
+    """
 
     entries: tuple[Checkpoint, ...]
     runs: tuple[TaskRun, ...]
     reviews: tuple[Review, ...]
+    votes: tuple[Recipient, ...]
     shared: tuple[str, ...]
 
 
@@ -76,10 +83,16 @@ def inherited(ports: Ports, fork: Execution, before: Before, *, is_flow: bool) -
         )
         for number, each in enumerate(before.entries, 1)
     )
+    votes = tuple(
+        _copied_vote(each, ports.ids.new(), reviews[each.review_id])
+        for each in before.asked
+        if each.review_id in before.answered and each.state is RecipientState.VOTED
+    )
     return Inheritance(
         entries,
         tuple(runs.values()),
         tuple(reviews.values()),
+        votes,
         _shared(entries, tuple(reviews.values()), set(before.edited.values())),
     )
 
@@ -142,6 +155,20 @@ def _copied_review(
         edited_output_id=None,
         channel=None,
         reviewer=None,
+    )
+
+
+def _copied_vote(recipient: Recipient, id_: str, review: Review) -> Recipient:
+    """Four eyes look for it. It cannot be cast again: its mail is the first execution's."""
+    return replace(
+        recipient,
+        id=id_,
+        review_id=review.id,
+        execution_id=review.execution_id,
+        version=1,
+        token_hash=None,
+        trouble=None,
+        snoozed_until=None,
     )
 
 
