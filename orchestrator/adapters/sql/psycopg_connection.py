@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
+from psycopg.generators import send
 
 from orchestrator.errors import StaleWrite
 
@@ -20,8 +22,8 @@ T = TypeVar("T")
 class Statement(NamedTuple):
     """One that is sent together with the next.
 
-    ``prepare`` None leaves it to psycopg whether the server keeps it; ``on_one_row`` is that
-    exactly one row is meant; ``cursor`` is where its rows are fetched, if it has any.
+    ``prepare`` None leaves it to psycopg whether the server keeps it; ``on_one_row`` is that it
+    fails where it writes no row; ``cursor`` is where its rows are fetched, if it has any.
     """
 
     sql: str
@@ -29,6 +31,33 @@ class Statement(NamedTuple):
     prepare: bool | None = None
     on_one_row: bool = False
     cursor: psycopg.Cursor[Any] | None = None
+
+
+_NO_ROW = psycopg.errors.DivisionByZero
+
+
+def _failing_on_no_row(update: str) -> str:
+    """Have the server itself see that a row was written, so that COMMIT can go along."""
+    return f"WITH saved AS ({update} RETURNING 1) SELECT 1 / count(*) FROM saved"  # noqa: S608 - SQLAlchemy's
+
+
+class OneExchange(psycopg.Pipeline):
+    """A pipeline that is sent as it ends, all in one, however many statements were run in it.
+
+    psycopg's own asks the kernel twice for each of them. Both methods are its own; in a version
+    without them a statement would cost that again.
+    """
+
+    def _communicate_gen(self) -> PQGen[None]:
+        while self.command_queue:
+            self.command_queue.popleft()()  # writes to a buffer of libpq's
+        yield from ()
+
+    def _exit_gen(self) -> PQGen[None]:
+        self._enqueue_sync()
+        yield from self._communicate_gen()
+        yield from send(self.pgconn)  # what the kernel did not take at once
+        yield from self._fetch_gen(flush=False)  # the end of a pipeline has all answers sent
 
 
 class LimitedConnection(psycopg.Connection[Any]):
@@ -77,9 +106,11 @@ class LimitedConnection(psycopg.Connection[Any]):
     ) -> None:
         """Send a statement together with the next, in this transaction.
 
-        With a cursor its rows can be fetched there; whoever fetches them before that sends it.
+        ``on_one_row`` is for an UPDATE that is in vain where it finds no row. With a cursor its
+        rows can be fetched there; whoever fetches them before that sends it.
         """
-        self._unsent.append(Statement(sql, values, on_one_row=on_one_row, cursor=cursor))
+        sent = _failing_on_no_row(sql) if on_one_row else sql
+        self._unsent.append(Statement(sent, values, on_one_row=on_one_row, cursor=cursor))
 
     def kept_cursor(self) -> psycopg.Cursor[Any]:
         """A cursor for one statement after the other, until the transaction ends."""
@@ -105,16 +136,21 @@ class LimitedConnection(psycopg.Connection[Any]):
         ]
         meant = [cursor for each, cursor in zip(waiting, cursors, strict=True) if each.on_one_row]
         try:
-            with self.pipeline() if psycopg.Pipeline.is_supported() else nullcontext():
+            with self._pipelined():
                 for each, cursor in zip(waiting, cursors, strict=True):
                     psycopg.Cursor.execute(cursor, each.sql, each.values, prepare=each.prepare)
                 yield
-        except psycopg.Error as error:
-            if any(cursor.rowcount == 0 for cursor in meant):
-                raise StaleWrite from error  # what came behind may have failed for that
+        except _NO_ROW as error:
+            if any(cursor.rowcount != 1 for cursor in meant):
+                raise StaleWrite from error
             raise
-        if any(cursor.rowcount != 1 for cursor in meant):
-            raise StaleWrite
+
+    def _pipelined(self) -> AbstractContextManager[object]:
+        """What is run in it is sent as it ends; at once by a libpq from before PostgreSQL 14."""
+        if not psycopg.Pipeline.is_supported():
+            return nullcontext()
+        self._pipeline = OneExchange(self)  # psycopg makes its own where there is none
+        return self.pipeline()
 
     def waits(self, cursor: psycopg.Cursor[Any]) -> bool:
         """Whether what the cursor asked has not been sent yet."""
@@ -123,11 +159,7 @@ class LimitedConnection(psycopg.Connection[Any]):
     def commit(self) -> None:
         """Commit, together with what waits."""
         self._kept = None  # with the rows that it read last
-        if any(each.on_one_row for each in self._unsent):
-            with self.exchange():
-                pass  # whether they were there is seen before anything is final
-            super().commit()
-        elif self._unsent:
+        if self._unsent:
             with self.exchange():
                 psycopg.Cursor(self).execute("COMMIT", prepare=False)
         else:  # nothing where nothing was said

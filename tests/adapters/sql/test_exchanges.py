@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -183,6 +183,41 @@ def test_what_is_asked_sees_what_was_written_before_it(
     assert (before, after.state) == (run, TaskRunState.RUNNING)
 
 
+def test_what_is_too_much_for_the_network_at_once_goes_both_ways(
+    store: SqlStore, new_execution: Callable[..., Execution]
+) -> None:
+    first, second = (new_execution(inputs={"topic": "tides " * 2_000_000}) for _ in range(2))
+    store.transact(lambda tx: tx.executions.add_new([first]))
+
+    def work(tx: Transaction) -> Execution | None:
+        asked = tx.executions.defer_lock(first.id)
+        tx.executions.add_new([second])
+        tx.executions.get("x")
+        return asked()
+
+    assert store.transact(work) == first
+    assert read(store, second.id) == second
+
+
+def test_what_waits_is_not_waited_for_one_by_one(
+    store: SqlStore, new_execution: Callable[..., Execution], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[object] = []
+
+    def wait(connection: Any, gen: Generator[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
+        return usual(connection, counted(gen, waited), *args, **kwargs)
+
+    def waits_for(number: int) -> int:
+        waited.clear()
+        store.transact(lambda tx: tx.executions.add_new([new_execution() for _ in range(number)]))
+        return len(waited)
+
+    usual = psycopg.Connection.wait
+    monkeypatch.setattr(psycopg.Connection, "wait", wait)
+    waits_for(10)  # psycopg prepares what comes often
+    assert (waits_for(1) == waits_for(10)) is psycopg.Pipeline.is_supported()
+
+
 def test_what_is_asked_and_never_read_is_nobodys_trouble(
     store: SqlStore, execution: Execution, new_execution: Callable[..., Execution]
 ) -> None:
@@ -251,6 +286,17 @@ def test_the_time_comes_with_what_is_read_first(
     read_at, told_at, at = store.transact(work)
     assert told_at == read_at, "it was asked for"
     assert at >= read_at
+
+
+def counted(gen: Generator[Any, Any, Any], waited: list[object]) -> Generator[Any, Any, Any]:
+    """The same, and each time that it waits for the network."""
+    ready = None
+    try:
+        while True:
+            waited.append(gen.send(ready))
+            ready = yield waited[-1]
+    except StopIteration as done:
+        return done.value
 
 
 def somebody_waits(database: str) -> bool:
