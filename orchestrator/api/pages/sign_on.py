@@ -11,11 +11,11 @@ import json
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from orchestrator.api.common.access import World, base_url
 from orchestrator.api.pages.page_route import PageRoute, told
-from orchestrator.api.pages.rendering import HEADERS_OF_FORMS
+from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
 from orchestrator.api.pages.sign_in import Next, led_to, signed_in
 from orchestrator.api.pages.signed_in import is_secure, require_own_origin, session_secret
 from orchestrator.errors import NotFound, Unauthorized
@@ -34,10 +34,14 @@ _BACK = "/back"
 
 @sign_on.post("", dependencies=[Depends(require_own_origin)])
 def go(request: Request, ports: World, next_: Next = "") -> Response:
-    """Lead to the issuer, and remember what was begun."""
-    attempt = _issuer(ports).begin(_back_to(request, ports))
+    """Lead to the issuer, and remember what was begun.
+
+    By a page: browsers do not follow a redirect of a form to where ``form-action`` forbids forms.
+    """
+    issuer = _issuer(ports)
+    attempt = issuer.begin(_back_to(request, ports))
     kept = [attempt.state, attempt.nonce, attempt.verifier, led_to(next_)]
-    response = RedirectResponse(attempt.url, 303, HEADERS_OF_FORMS)
+    response = page("to_issuer.html", headers=HEADERS_OF_FORMS, url=attempt.url, issuer=issuer.name)
     response.set_cookie(
         _name(request, ports),
         json.dumps(kept).encode().hex(),
