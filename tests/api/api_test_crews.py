@@ -31,8 +31,8 @@ def decide() -> Json:
     return {"price": 3}
 
 
-def give_up() -> str:
-    raise TaskFailed("The archive is closed", retryable=False)
+def give_up(call: TaskCall) -> str:
+    raise TaskFailed(str(call.inputs.get("why", "The archive is closed")), retryable=False)
 
 
 article = FunctionCrew([research, write, publish], inputs=["topic"])

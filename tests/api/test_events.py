@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from listening import Server, Told, read
+from structlog.testing import capture_logs
 
 from orchestrator.api.common.feed import Feed, Listener, Right
 from orchestrator.domain.timeline import Entry
@@ -70,6 +71,16 @@ def test_numbers_rise(service: Service, server: Server) -> None:
     path = "/v1/deployments/article/events"
     told = server.hear(path, service.halted, "execution.halt", **{"Last-Event-ID": "0"})
     assert told.ids == sorted(set(told.ids))
+
+
+def test_half_a_character_ends_no_stream(service: Service, server: Server) -> None:
+    """Else whoever comes back ends at the same entry for ever."""
+    execution_id = service.start("doomed", inputs={"why": "half \ud800"})
+    with capture_logs():
+        service.work()
+    path = f"/v1/executions/{execution_id}/events"
+    told = server.hear(path, nothing, "execution.fail", **{"Last-Event-ID": "0"})
+    assert told.data[-1]["details"]["error"].endswith("half \ud800")
 
 
 def test_a_limited_token_hears_its_own_reviews_only(service: Service, server: Server) -> None:

@@ -355,6 +355,17 @@ def test_hostile_texts_do_nothing(service: Service) -> None:
         assert "\u202e" not in shown
 
 
+def test_a_text_with_half_a_character_is_shown_and_decided(service: Service) -> None:
+    """A model may well put one out; it has no form in UTF-8."""
+    desk = Desk(service)
+    desk.execution_id = service.start(inputs={"topic": "owls \ud800"})
+    service.work()
+    desk.review_id = service.pending(desk.execution_id)["task_id"]
+    assert "Facts about owls \ufffd" in desk.text(desk.path)
+    desk.send(desk.path, choice="approve", output_digest=desk.review["output_digest"])
+    assert desk.review["approved"] is True
+
+
 @pytest.mark.parametrize(
     ("since", "said"),
     [

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from orchestrator.api.pages.assets import asset
+from orchestrator.domain.canonical import storable
 
 _STYLE = files(__package__).joinpath("style.css").read_text(encoding="utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -61,16 +62,13 @@ def page(
     **shown: Any,
 ) -> HTMLResponse:
     """Render a page."""
-    html = _environment.get_template(template).render(
-        style=Markup(_STYLE),  # noqa: S704 - our own file
-        **shown,
-    )
+    html = fragment(template, style=Markup(_STYLE), **shown)  # noqa: S704 - our own file
     return HTMLResponse(html, status, headers)
 
 
 def fragment(template: str, **shown: Any) -> str:
-    """A part of a page."""
-    return _environment.get_template(template).render(**shown)
+    """A part of a page; what has no form in UTF-8 is replaced."""
+    return storable(_environment.get_template(template).render(**shown))
 
 
 def message(title: str, text: str, status: int = HTTPStatus.OK, written: str = "") -> HTMLResponse:

@@ -91,17 +91,19 @@ def _stream(request: Request, visitor: Visitor, wanted: EntryFilter, last: int |
 
 async def _lines(
     feed: Feed, wanted: EntryFilter, token_id: str, last: int | None
-) -> AsyncIterator[str]:
+) -> AsyncIterator[bytes]:
     async with feed.listen(wanted, Right(token_id)) as (listener, now):
-        yield ": listening\n\n"
+        yield b": listening\n\n"
         async for entry in feed.replay(listener, now if last is None else last, now):
             yield _event(entry)
         while not listener.is_cut_off:
             heard = await listener.next(SECONDS_BETWEEN_SIGNS)
-            yield _event(heard) if heard else ": still here\n\n"
+            yield _event(heard) if heard else b": still here\n\n"
 
 
-def _event(entry: Entry) -> str:
+def _event(entry: Entry) -> bytes:
+    """A lone surrogate, which has no UTF-8 form, goes out as its escape."""
     whose = {"execution_id": entry.execution_id, "deployment": entry.deployment}
     data = json.dumps({**whose, **entry_record(entry)}, ensure_ascii=False)
-    return f"id: {entry.number}\nevent: {entry.event}\ndata: {data}\n\n"
+    event = f"id: {entry.number}\nevent: {entry.event}\ndata: {data}\n\n"
+    return event.encode("utf-8", "backslashreplace")
