@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -168,6 +169,18 @@ def test_a_text_that_is_too_long_for_a_page_is_not_edited_there(
     assert "Edit the text" in link.open().text
     monkeypatch.setattr("orchestrator.api.pages.answer_form.LONGEST_OUTPUT", 3)
     assert "Edit the text" not in link.open().text
+
+
+def test_a_text_that_no_form_could_send_is_not_edited_there(service: Service) -> None:
+    """A form has nine bytes for a Chinese character, and a browser sends all of its fields."""
+    limited = replace(service.ports, max_request_bytes=service.limit)
+    service.clients[0].app.state.ports = limited  # type: ignore[attr-defined]
+    link = Link(service, inputs={"topic": "文" * 2_500})
+    fields = re.findall(
+        r'<textarea[^>]* name="(\w+)".*?>\n(.*?)</textarea>', link.open().text, re.DOTALL
+    )
+    assert link.send(**dict(fields), choice="approve").status_code == 303
+    assert link.review["approved"] is True
 
 
 @pytest.mark.parametrize("token", ["x", "a" * 32, "a" * 201, "%00", "..%2f..", HOSTILE])

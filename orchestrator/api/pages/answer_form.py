@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 from orchestrator.api.pages.reach_form import readers_in, scope_in, shown_reach
 from orchestrator.api.pages.shown_output import LONGEST_OUTPUT, shown_output
@@ -163,12 +163,11 @@ def _typed_fields(review: Review, output: Output) -> tuple[Field, ...] | None:
 
 
 def _shown_typed(
-    review: Review, output: Output, said: Said, details: Mapping[str, Any]
+    review: Review, output: Output, said: Said, details: Mapping[str, Any], *, may_edit: bool
 ) -> dict[str, Any] | None:
-    fields = _typed_fields(review, output)
-    if fields is None:
+    fields, is_input = _typed_fields(review, output), review.kind is QuestionKind.INPUT
+    if fields is None or not (is_input or may_edit):
         return None
-    is_input = review.kind is QuestionKind.INPUT
     return {
         "fields": filled(fields, None if is_input else output.json, said.typed, details),
         "alone": is_input,
@@ -218,34 +217,42 @@ def _may_edit(review: Review, output: Output) -> bool:
     return review.kind in _EDITABLE and alone and len(output.raw) <= LONGEST_OUTPUT
 
 
-def shown_form(
+def _fits_a_form(text: str, most_bytes: int) -> bool:
+    """Whether a form with that text is small enough to be sent, with as much of other fields."""
+    sent = quote_plus(text.replace("\n", "\r\n"), errors="replace")
+    return len(sent) <= most_bytes // 2
+
+
+def shown_form(  # noqa: PLR0913 - all that it shows
     review: Review,
     output: Output,
     said: Said,
     reach: Reach | None,
     fault: OrchestratorError | None = None,
     *,
+    most_bytes: int,
     confirm: bool = False,
 ) -> dict[str, Any]:
     """What the templates show of a review, of its output, and of the form that answers it.
 
     With ``confirm`` the form shows what an edited text changes, and asks for a last yes.
+    ``most_bytes`` may be sent: a browser sends all of a form, whether the text was edited or not.
     """
     terms = review.terms
+    may_edit = _may_edit(review, output) and _fits_a_form(output.raw, most_bytes)
+    faults = fault.details if isinstance(fault, Invalid) else {}
     return {
         "fault": fault and fault.message,
-        "typed": _shown_typed(
-            review, output, said, fault.details if isinstance(fault, Invalid) else {}
-        ),
+        "typed": _shown_typed(review, output, said, faults, may_edit=may_edit),
         "confirm": _edit(output, said) if confirm and not (said.again or said.only_looks) else None,
         "review": _shown(review),
         "output": shown_output(output.raw),
-        "text": output.raw if _may_edit(review, output) else "",
+        "text": output.raw if may_edit else "",
         "said": said,
         "chosen": said.choice,
         "choices": offered(review),
         "words_button": _words_button(review),
-        "may_edit": _may_edit(review, output),
+        "may_edit": may_edit,
         "careful": terms is not None and terms.careful,
         "word": _word(review),
         "decisions": 1 if terms is None else terms.decisions,

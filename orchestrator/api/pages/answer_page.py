@@ -138,6 +138,7 @@ def _form(
             said,
             reach_of(ports, review),
             fault,
+            most_bytes=ports.max_request_bytes,
             confirm=confirm,
         ),
         earlier=[shown_earlier(each) for each in earlier_rounds(ports, review)],
