@@ -127,6 +127,7 @@ def test_a_token_that_is_revoked_while_it_is_told_what_it_missed_hears_no_more(
         ("/v1/executions/none/events", 404),
         ("/v1/deployments/none/events", 404),
         ("/v1/deployments/article/events", 401),
+        ("/v1/deployments/nowhere/events", 401),
     ],
 )
 def test_what_may_not_be_heard(service: Service, path: str, status: int) -> None:

@@ -61,7 +61,8 @@ def of_deployment(
     request: Request, visitor: Viewer, name: str, last: LastEventId = None
 ) -> Response:
     """What happens to the executions of one deployment."""
-    scope = visitor.narrowed(visitor.ports.deployments.get(name).name)
+    scope = visitor.narrowed(name)
+    visitor.ports.deployments.get(name)
     return _stream(request, visitor, EntryFilter(deployments=scope.names), last)
 
 
