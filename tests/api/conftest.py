@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +70,13 @@ class Service:
     def __post_init__(self) -> None:
         self.secret = create_token(self.ports, "tests")[1]
         self.clients.append(TestClient(APPS.lend(self.ports, self.limit)))
+
+    def lose_database(self) -> None:
+        """From now on the API finds no database."""
+        nowhere = make_store(
+            "sqlite:////nowhere/none.db", publish=self.jobs.append, cipher=Cipher("key")
+        )
+        self.client.app.state.ports = replace(self.ports, store=nowhere)  # type: ignore[attr-defined]
 
     def load(self) -> None:
         """A crew worker starts: it writes the manifests and is seen."""

@@ -117,6 +117,15 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_lost(
     assert link.review["state"] == "PENDING"
 
 
+def test_what_was_written_is_given_back_while_the_database_is_away(service: Service) -> None:
+    link = Link(service)
+    service.lose_database()
+    told = link.send(choice="reject", feedback="My long thoughts.")
+    assert told.status_code == 503
+    assert "cannot be used just now" in told.text
+    assert '<pre dir="auto" tabindex="0">My long thoughts.</pre>' in told.text
+
+
 def test_a_careful_review_wants_a_typed_word(service: Service) -> None:
     link = Link(service, "careful")
     text = link.open().text

@@ -221,6 +221,15 @@ def test_what_cannot_be_taken_is_said_and_nothing_is_lost(service: Service) -> N
     assert desk.review["state"] == "PENDING"
 
 
+def test_what_was_written_is_given_back_while_the_database_is_away(service: Service) -> None:
+    desk = Desk(service)
+    service.lose_database()
+    told = desk.send(desk.path, choice="reject", feedback="My long thoughts.")
+    assert told.status_code == 503
+    assert "cannot be used just now" in told.text
+    assert '<pre dir="auto" tabindex="0">My long thoughts.</pre>' in told.text
+
+
 def test_a_careful_review_wants_a_typed_word(service: Service) -> None:
     desk = Desk(service, "careful")
     assert desk.send(desk.path, choice="approve").status_code == 422

@@ -13,9 +13,13 @@ from orchestrator.errors import Malformed, TooLarge
 from orchestrator.usecases.idempotency import IdempotencyKey
 
 
-async def _read(request: Request) -> bytes:
-    limit: int = request.app.state.max_request_bytes
-    return await read_up_to(request, limit)
+async def read_body(request: Request) -> bytes:
+    """Read the body, up to the limit of calls; once it was read, it is there. Raises TooLarge."""
+    if not hasattr(request.state, "body"):
+        limit: int = request.app.state.max_request_bytes
+        request.state.body = await read_up_to(request, limit)
+    body: bytes = request.state.body
+    return body
 
 
 async def read_up_to(request: Request, limit: int) -> bytes:
@@ -31,7 +35,7 @@ async def read_up_to(request: Request, limit: int) -> bytes:
     return bytes(body)
 
 
-RawBody = Annotated[bytes, Depends(_read)]
+RawBody = Annotated[bytes, Depends(read_body)]
 """Stands after the caller among a handler's parameters: they are resolved in that order."""
 
 KeyHeader = Annotated[

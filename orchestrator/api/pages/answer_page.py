@@ -25,6 +25,7 @@ from orchestrator.api.pages.answer_form import (
     shown_earlier,
     shown_form,
 )
+from orchestrator.api.pages.page_route import LinkRoute
 from orchestrator.api.pages.rendering import HEADERS, message, page
 from orchestrator.api.pages.review_state import shown_closing
 from orchestrator.domain.review import ReviewState
@@ -50,7 +51,7 @@ from orchestrator.usecases.reviews.take_back_words import reader_of
 from orchestrator.wire.paths import ANSWER_PAGES
 from orchestrator.wire.shown import one_line
 
-answer_page = APIRouter(prefix=ANSWER_PAGES, include_in_schema=False)
+answer_page = APIRouter(prefix=ANSWER_PAGES, include_in_schema=False, route_class=LinkRoute)
 
 Token = Annotated[str, Path(max_length=200)]
 Chosen = Annotated[str, Query(max_length=1000)]
