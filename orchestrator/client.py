@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
+from requests.auth import AuthBase
 from urllib3.util import Retry
 
 from orchestrator.errors import OrchestratorError
@@ -20,8 +21,10 @@ ENDED = frozenset({"completed", "error", "stopped"})
 
 MOST_IN_A_PAGE = 100
 
-_READS_AGAIN = Retry(total=2, allowed_methods={"GET"})
+_READS_AGAIN = Retry(total=2, allowed_methods={"GET"}, respect_retry_after_header=False)
 """What reads is repeated when its connection breaks; a kept one may be closed as it is used."""
+
+_BUSY = 503
 
 
 class CallRefused(OrchestratorError):
@@ -105,6 +108,17 @@ def _is_here(url: str) -> bool:
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
+class _Bearer(AuthBase):
+    """Sends the token, and so nothing that a ``.netrc`` has for the host."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._token}"
+        return request
+
+
 class Client:
     """Calls one Crew Orchestrator. May be shared by threads no more than ``requests`` sessions may.
 
@@ -127,7 +141,7 @@ class Client:
         self._session.trust_env = not _is_here(url)  # no proxy for what is on this machine
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, transport or HTTPAdapter(max_retries=_READS_AGAIN))
-        self._session.headers["Authorization"] = f"Bearer {token}"
+        self._session.auth = _Bearer(token)
 
     def __enter__(self) -> Self:
         return self
@@ -184,15 +198,23 @@ class Client:
     ) -> ExecutionStatus:
         """Wait until an execution has ended, or a review is open that is not in ``answered``.
 
-        Raises TimeoutError.
+        A service that is busy meanwhile is asked again. Raises TimeoutError.
         """
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            status = self.status(deployment, execution_id)
-            if status.has_ended or any(r.id not in answered for r in status.pending):
+            status = self._status_unless_busy(deployment, execution_id)
+            if status and (status.has_ended or any(r.id not in answered for r in status.pending)):
                 return status
             time.sleep(0.1)
         raise TimeoutError(f"execution {execution_id} still runs after {seconds:g} s")
+
+    def _status_unless_busy(self, deployment: str, execution_id: str) -> ExecutionStatus | None:
+        try:
+            return self.status(deployment, execution_id)
+        except CallRefused as refused:
+            if refused.status != _BUSY:
+                raise
+            return None
 
     def approve(
         self, deployment: str, execution_id: str, review: OpenReview, words: str = "", **more: Any

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pytest_httpserver import HTTPServer
 
@@ -31,6 +33,35 @@ def test_the_text_of_a_result_is_read_in_both_forms(httpserver: HTTPServer) -> N
         httpserver.expect_request(f"/crews/{path}/status/x").respond_with_json(answer)
     with Client(httpserver.url_for("/"), "t") as service:
         assert [service.status(path, "x").result for path in "abc"] == ["text", "text", None]
+
+
+def test_nobody_s_retry_after_is_waited_for(httpserver: HTTPServer) -> None:
+    """A proxy may ask for hours, and no timeout would end that pause."""
+    busy = {"message": "Later."}
+    httpserver.expect_request("/v1/deployments").respond_with_json(busy, 503, {"Retry-After": "0"})
+    with Client(httpserver.url_for("/"), "t") as service, pytest.raises(CallRefused, match="Later"):
+        service.call("GET", "/v1/deployments")
+    assert len(httpserver.log) == 1
+
+
+def test_who_waits_outlasts_a_service_that_is_busy(httpserver: HTTPServer) -> None:
+    status, ended = "/crews/article/status/x", {"kickoff_id": "x", "status": "completed"}
+    httpserver.expect_ordered_request(status).respond_with_json({"message": "Busy"}, 503)
+    httpserver.expect_ordered_request(status).respond_with_json(ended)
+    with Client(httpserver.url_for("/"), "t") as service:
+        assert service.wait("article", "x").has_ended
+
+
+def test_a_password_for_the_host_is_not_sent_instead_of_the_token(
+    httpserver: HTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.1 login ann password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    httpserver.expect_request("/v1/deployments").respond_with_json({})
+    with Client(f"http://127.1:{httpserver.port}", "t") as service:
+        service.call("GET", "/v1/deployments")
+    assert httpserver.log[0][0].headers["Authorization"] == "Bearer t"
 
 
 def test_an_empty_id_is_no_other_call(httpserver: HTTPServer) -> None:
