@@ -82,7 +82,7 @@ class OpenIdConnect:
                     code_verifier=attempt.verifier,
                     timeout=SECONDS,
                 )
-            return self._address(self._claims(token.get("id_token", ""), attempt.nonce))
+            return self._address(self._claims(str(token.get("id_token", "")), attempt.nonce))
         except (AuthlibBaseError, JoseError, ValueError) as error:
             raise Unauthorized(f"The sign-on did not take it: {type(error).__name__}") from error
         except RequestException as error:
@@ -111,14 +111,14 @@ class OpenIdConnect:
             with Session() as session:
                 told = session.get(url, timeout=SECONDS, allow_redirects=False)
                 told.raise_for_status()
-                said: Mapping[str, Any] = told.json()
-                return said
+                return _object(told.json())
         except (RequestException, ValueError) as error:
             raise Transient("The sign-on does not answer just now. Try again shortly.") from error
 
     def _claims(self, id_token: str, nonce: str) -> Mapping[str, Any]:
         """What the issuer says of somebody, verified. Raises JoseError and ValueError."""
-        keys = KeySet.import_key_set(dict(self._get(self._endpoint("jwks_uri"))))  # type: ignore[arg-type]
+        published = self._get(self._endpoint("jwks_uri")).get("keys")
+        keys = KeySet.import_key_set({"keys": published if isinstance(published, list) else []})
         token = jwt.decode(id_token, keys, algorithms=list(ALGORITHMS))
         jwt.JWTClaimsRegistry(
             leeway=LEEWAY,
@@ -138,3 +138,10 @@ class OpenIdConnect:
         if claims.get("email_verified") is not True and not self._client.trusts_addresses:
             raise Unauthorized(f"The sign-on has not verified that {address} is yours")
         return address
+
+
+def _object(said: Any) -> Mapping[str, Any]:
+    """Raises ValueError."""
+    if not isinstance(said, dict):
+        raise ValueError("no object of JSON")  # noqa: TRY004 - as JSON that cannot be read
+    return said

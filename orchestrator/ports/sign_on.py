@@ -29,7 +29,10 @@ class SignOn(Protocol):
         ...
 
     def begin(self, back_to: str) -> Attempt:
-        """Lead somebody there, and from there to ``back_to``. Raises Transient."""
+        """Lead somebody there, and from there to ``back_to``.
+
+        Raises Unauthorized where it is another issuer than the one that is meant, and Transient.
+        """
         ...
 
     def finish(self, back_to: str, code: str, attempt: Attempt) -> str:

@@ -153,6 +153,7 @@ def test_a_form_of_elsewhere_signs_nobody_in(browser: Browser) -> None:
         {"Sec-Fetch-Site": "same-site", "Origin": "http://testserver"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
     ):
         told = browser.send("/inbox/sign-in", headers, token=browser.service.secret)
         assert told.status_code == 403

@@ -142,7 +142,14 @@ def test_a_form_of_elsewhere_begins_nothing(browser: Browser) -> None:
     assert "set-cookie" not in told.headers
 
 
-@pytest.mark.parametrize("cookie", ["", "no hex", "7b7d", "5b315d", b'["a","b","c"]'.hex()])
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        *("", "no hex", "7b7d", "5b315d", b'["a","b","c"]'.hex()),
+        *(rb'["\ud800","b","c","d"]'.hex(), (b"[" * 9_000).hex()),
+    ],
+    ids=len,
+)
 def test_a_cookie_that_is_not_ours_is_no_way(browser: Browser, cookie: str) -> None:
     told = browser.get(f"{BACK}?code=x&state=a", headers={"Cookie": f"sign-on={cookie}"})
     assert told.status_code == 401
@@ -258,6 +265,31 @@ def test_a_signature_of_others_is_refused(httpserver: HTTPServer) -> None:
         httpserver.clear()
         with pytest.raises(Unauthorized):
             lying(httpserver, token).finish(f"{SITE}{BACK}", "code", ATTEMPT)
+
+
+@pytest.mark.parametrize("said", [{}, {"keys": None}, {"keys": []}, [], "keys"])
+def test_an_issuer_without_keys_signs_nobody_in(httpserver: HTTPServer, said: object) -> None:
+    token = jwt.encode({"alg": "RS256", "kid": "1"}, claims(httpserver), KEY)
+    issuer = lying(httpserver, token, jwks_uri=httpserver.url_for("/none"))
+    httpserver.expect_request("/none").respond_with_json(said)
+    with pytest.raises((Unauthorized, Transient)):
+        issuer.finish(f"{SITE}{BACK}", "code", ATTEMPT)
+
+
+@pytest.mark.parametrize("token", [None, 7, ["a"], {}])
+def test_a_token_that_is_no_text_is_refused(httpserver: HTTPServer, token: Any) -> None:
+    with pytest.raises(Unauthorized):
+        lying(httpserver, token).finish(f"{SITE}{BACK}", "code", ATTEMPT)
+
+
+def test_an_issuer_that_is_another_is_named_on_the_page(
+    browser: Browser, httpserver: HTTPServer
+) -> None:
+    """Whoever set it up wrongly reads what is wrong, and not that nobody is signed in."""
+    other = lying(httpserver, "", issuer="http://elsewhere.example")
+    browser.service.client.app.state.ports = replace(browser.service.ports, sign_on=other)  # type: ignore[attr-defined]
+    told = browser.send("/inbox/sign-in/with")
+    assert (told.status_code, "check the issuer" in told.text) == (401, True)
 
 
 def test_an_issuer_that_is_another_or_away(httpserver: HTTPServer) -> None:

@@ -18,6 +18,7 @@ from orchestrator.api.pages.page_route import PageRoute, told
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
 from orchestrator.api.pages.sign_in import Next, led_to, signed_in
 from orchestrator.api.pages.signed_in import is_secure, require_own_origin, session_secret
+from orchestrator.domain.canonical import is_storable
 from orchestrator.errors import NotFound, Unauthorized
 from orchestrator.ports import Attempt, Ports, SignOn
 from orchestrator.usecases.operations.sessions import sign_in_person
@@ -39,7 +40,10 @@ def go(request: Request, ports: World, next_: Next = "") -> Response:
     By a page: browsers do not follow a redirect of a form to where ``form-action`` forbids forms.
     """
     issuer = _issuer(ports)
-    attempt = issuer.begin(_back_to(request, ports))
+    try:
+        attempt = issuer.begin(_back_to(request, ports))
+    except Unauthorized as refused:
+        return told("Not signed in", refused.message, 401)
     kept = [attempt.state, attempt.nonce, attempt.verifier, led_to(next_)]
     response = page("to_issuer.html", headers=HEADERS_OF_FORMS, url=attempt.url, issuer=issuer.name)
     response.set_cookie(
@@ -96,10 +100,10 @@ def _kept(cookie: str) -> list[str] | None:
     """State, nonce, verifier and where to go then; None for what we did not write."""
     try:
         kept = json.loads(bytes.fromhex(cookie))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     is_ours = isinstance(kept, list) and [type(each) for each in kept] == [str] * 4
-    return kept if is_ours else None
+    return kept if is_ours and all(map(is_storable, kept)) else None
 
 
 def _forgotten(request: Request, ports: Ports, response: Response) -> Response:

@@ -127,9 +127,14 @@ async def require_own_origin(request: Request, ports: World) -> None:
     """Raises NotEntitled for a form that a page of elsewhere sends."""
     site, origin = (request.headers.get(name) for name in ("sec-fetch-site", "origin"))
     own = {request.url.netloc.casefold(), urlsplit(ports.public_url or "").netloc.casefold()}
-    if site is not None:
-        is_own = site in _OWN
-    else:
-        is_own = origin is None or urlsplit(origin).netloc.casefold() in own - {""}
-    if not is_own:
+    is_from_own = origin is None or _host_of(origin) in own - {""}
+    if not (is_from_own if site is None else site in _OWN):
         raise NotEntitled("This form was sent by a page of another site. Nothing was done.")
+
+
+def _host_of(origin: str) -> str:
+    """Empty for what is no origin."""
+    try:
+        return urlsplit(origin).netloc.casefold()
+    except ValueError:
+        return ""
