@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
@@ -12,17 +13,21 @@ TICK = 1.0
 """Seconds between two looks at the time, for the Date of responses: uvicorn's own are 0.1."""
 
 
-def serve(config: uvicorn.Config) -> None:
-    """Serve until a signal. Raises SystemExit where it could not begin."""
+def serve(config: uvicorn.Config, end: Callable[[], None] = lambda: None) -> None:
+    """Serve until a signal; ``end`` then ends what would not end by itself.
+
+    Raises SystemExit where it could not begin.
+    """
     with suppress(KeyboardInterrupt):
-        _Server(config).run()
+        _Server(config, end).run()
 
 
 class _Server(uvicorn.Server):
     """Is woken by a signal, where uvicorn's own looks ten times a second whether one came."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, end: Callable[[], None]) -> None:
         super().__init__(config)
+        self._end = end
         self._told_to_end = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -35,4 +40,5 @@ class _Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
         if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._end)
             self._loop.call_soon_threadsafe(self._told_to_end.set)

@@ -61,7 +61,7 @@ def serve_api(settings: Settings) -> None:
         timeout_graceful_shutdown=int(settings.shutdown_grace),
         timeout_keep_alive=KEEP_ALIVE,
     )
-    serve(config)
+    serve(config, app.state.feed.end)
 
 
 def prepare(settings: Settings) -> None:

@@ -189,6 +189,17 @@ def test_of_too_many_streams_of_one_session_the_oldest_pauses(
     assert asyncio.run(crowd()).events == ["paused"]
 
 
+def test_a_service_that_ends_does_not_pause_the_page(server: Server, ann: Browser) -> None:
+    """Its stream is over, and so a browser comes again by itself."""
+
+    def end() -> None:
+        poller = server.feed._poller
+        assert poller is not None
+        poller.get_loop().call_soon_threadsafe(server.feed.end)
+
+    assert server.hear(drawn(ann), end, "never", **cookie(ann)).events == []
+
+
 async def hold(server: Server, path: str, headers: dict[str, str]) -> None:
     async with server.listen(path, **headers) as lines:
         async for _ in lines:

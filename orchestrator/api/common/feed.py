@@ -101,6 +101,7 @@ class Feed:
         self._poller: asyncio.Task[None] | None = None
         self._passed_on = 0
         self._starting = asyncio.Lock()
+        self.has_ended = False
 
     @property
     def listeners(self) -> int:
@@ -123,6 +124,8 @@ class Feed:
                 self._poller = asyncio.create_task(self._poll())
         listener = Listener(wanted, right)
         self._listeners.add(listener)
+        if self.has_ended:
+            listener.cut_off()
         try:
             yield listener, self._passed_on
         finally:
@@ -130,6 +133,12 @@ class Feed:
             if not self._listeners and self._poller is not None:
                 self._poller.cancel()
                 self._poller = None
+
+    def end(self) -> None:
+        """Cut all off, since this process ends: they come again, to the one after it."""
+        self.has_ended = True
+        for listener in self._listeners:
+            listener.cut_off()
 
     async def replay(self, listener: Listener, after: int, up_to: int) -> AsyncIterator[Entry]:
         """What it wants of the entries between two numbers, the latter among them."""

@@ -184,7 +184,8 @@ class Stream(ABC):
                         if listener.has_no_right:
                             break
                         yield line
-                yield event("ended" if listener.has_no_right else "paused", {})
+                if not self._rows.feed.has_ended:  # else the page is to come again by itself
+                    yield event("ended" if listener.has_no_right else "paused", {})
             finally:
                 self._rows.end(listener)
 
