@@ -182,6 +182,8 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
         connection.isolation_level = None  # the driver begins no transactions of its own
         for pragma in pragmas:
             connection.execute(pragma)
+        # SQLite's own leaves all letters beyond ASCII as they are.
+        connection.create_function("lower", 1, _lower, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -214,3 +216,7 @@ def _forget_connections_in_children(engine: Engine) -> None:
             mine.dispose(close=False)
 
     os.register_at_fork(after_in_child=forget)
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()

@@ -66,12 +66,12 @@ def test_executions_are_found_by_the_time_of_their_kickoff(
 
 @pytest.fixture
 def of_acme(store: SqlStore, new_execution: Callable[..., Execution]) -> Execution:
-    execution = new_execution(meta={"customer": "Acme, 100%"})
+    execution = new_execution(meta={"customer": "Acme, 100%", "city": "Łódź"})
     store.transact(lambda tx: tx.executions.add(execution))
     return execution
 
 
-@pytest.mark.parametrize("text", ["ACME", "100%", '"customer"'])
+@pytest.mark.parametrize("text", ["ACME", "łÓDŹ", "100%", '"customer"'])
 def test_executions_are_found_by_a_text_in_their_meta(
     store: SqlStore, of_acme: Execution, text: str
 ) -> None:
