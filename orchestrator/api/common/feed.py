@@ -11,6 +11,7 @@ import structlog
 
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import EVERY_ENTRY, EntryFilter, Ports, Transaction
+from orchestrator.usecases.outage import log_failure
 
 log = structlog.get_logger()
 
@@ -158,8 +159,8 @@ class Feed:
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
             try:
                 await self._catch_up()
-            except Exception:
-                log.exception("timelines could not be read; it goes on")
+            except Exception as error:  # noqa: BLE001 - logged, and looked for again
+                log_failure(log, "timelines could not be read; it goes on", error)
 
     async def _catch_up(self) -> None:
         """Pass on all that is settled; whose right has ended is cut off before."""
