@@ -338,15 +338,85 @@ def test_what_a_person_judges_says_what_an_edit_has_to_fit(run_crew: Begin, kind
     assert misfits(schema, {"name": "Tea"}, "edit") == {"edit.title": "is required"}
 
 
-def test_a_model_whose_schema_its_own_data_do_not_fit_is_not_held_against_edits(
-    run_crew: Begin,
+DRAWN = """
+from pydantic import ConfigDict, Field, computed_field, field_serializer, field_validator
+
+class Report(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    title: str = Field(alias="heading")
+    price: float = 0
+
+    @computed_field
+    @property
+    def loud(self) -> str:
+        return self.title.upper()
+
+    @field_validator("title")
+    @classmethod
+    def without_mark(cls, title):
+        assert not title.startswith("#")
+        return title
+
+    @field_serializer("title")
+    def marked(self, title):
+        return f"{MARK}{title}"
+
+def seen(output):
+    SEEN.append((output.pydantic.title, str(output.pydantic.price)))
+    return True
+
+SEEN = []
+who = person(says('{"heading": "Tea", "price": PRICE}'))
+first = job("one", who, name="report", output_pydantic=Report, human_input=True)
+maybe = ConditionalTask(description="x", expected_output="x", agent=who, condition=seen)
+crew = Crew(agents=[who], tasks=[first, maybe])
+"""
+
+
+@pytest.mark.parametrize(("mark", "price"), [("", "1.0"), ("# ", "2.0"), ("", "Infinity")])
+def test_a_model_is_the_same_later_whatever_its_data_look_like(
+    run_crew: Begin, mark: str, price: str
 ) -> None:
+    run_crew(f"MARK = {mark!r}{DRAWN.replace('PRICE', price)}").all()
+    assert [("Tea", str(float(price)))] == sys.modules["users_code"].SEEN
+
+
+def test_an_edit_of_a_model_with_aliases_names_its_fields_as_it_shows_them(run_crew: Begin) -> None:
+    running = run_crew(f"MARK = ''{DRAWN.replace('PRICE', '1')}")
+    output = running.task(0).output
+    shown = {"title": "Tea", "price": 1.0, "loud": "TEA"}
+    assert output.json == shown
+    running.outputs[0] = running.outputs[0].edited('{"title": "Milk", "loud": "TEA"}')
+    running.task(1)
+    assert sys.modules["users_code"].SEEN == [("Milk", "0")]
+
+
+@pytest.mark.parametrize("kind", ["output_pydantic", "output_json"])
+def test_edits_of_a_model_with_aliases_have_to_fit_it(run_crew: Begin, kind: str) -> None:
     aliased = MODEL.replace("title: str", 'title: str = Field(alias="heading")')
-    judged = aliased.replace("=Report", "=Report, human_input=True").replace(
+    judged = aliased.replace("output_pydantic=Report", f"{kind}=Report, human_input=True").replace(
         '{"title": "Tea"}', '{"heading": "Tea"}'
     )
     output = run_crew("from pydantic import Field\n" + judged).task(0).output
-    assert (output.json, EDITS_FIT in output.extra) == ({"title": "Tea"}, False)
+    schema = output.extra[EDITS_FIT]
+    assert misfits(schema, {"title": "Milk"}, "edit") == {}
+    assert misfits(schema, {"heading": "Milk"}, "edit") == {"edit.title": "is required"}
+
+
+def test_a_model_whose_schema_its_own_data_do_not_fit_is_not_held_against_edits(
+    run_crew: Begin,
+) -> None:
+    output = run_crew(f"MARK = ''{DRAWN.replace('PRICE', '1')}").task(0).output
+    assert EDITS_FIT not in output.extra
+
+
+def test_an_edit_that_is_no_mapping_fails_a_task_with_json_for_good(run_crew: Begin) -> None:
+    running = run_crew(MODEL.replace("output_pydantic", "output_json"))
+    running.task(0)
+    running.outputs[0] = running.outputs[0].edited('["Tea"]')
+    with pytest.raises(TaskFailed, match="output of task 'report' is a list") as failed:
+        running.task(1)
+    assert not failed.value.retryable
 
 
 def test_nobody_judges_and_nothing_is_said_of_edits(run_crew: Begin) -> None:
@@ -356,6 +426,21 @@ def test_nobody_judges_and_nothing_is_said_of_edits(run_crew: Begin) -> None:
 def test_json_is_kept_as_data(run_crew: Begin) -> None:
     output = run_crew(MODEL.replace("output_pydantic", "output_json")).task(0).output
     assert output.json == {"title": "Tea"}
+
+
+def test_json_with_dates_and_what_is_no_number_is_kept_as_data(run_crew: Begin) -> None:
+    output = run_crew("""
+        from datetime import date
+
+        class Price(BaseModel):
+            day: date
+            price: float
+
+        who = person(says('{"day": "2026-11-28", "price": NaN}'))
+        crew = Crew(agents=[who], tasks=[job("one", who, output_json=Price)])
+    """).task(0)
+    assert output.output.json == {"day": "2026-11-28", "price": None}
+    output.output.to_json()
 
 
 def test_a_manager_runs_the_tasks_of_a_hierarchical_crew(run_crew: Begin) -> None:

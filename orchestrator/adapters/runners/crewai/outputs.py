@@ -11,38 +11,50 @@ from crewai.crews.crew_output import CrewOutput
 from crewai.tasks.task_output import TaskOutput
 from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
-from orchestrator.domain.canonical import Json, encode
+from orchestrator.adapters.runners.crewai.flows.codec import Codec, Unreadable, Unstorable
+from orchestrator.adapters.runners.loading import kind_of
+from orchestrator.domain.canonical import Json, JsonObject, encode
 from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.errors import TaskFailed, cause
 from orchestrator.wire.inputs import fits
 
+MODEL = "model"
+"""The key of ``Output.extra`` for the stored form of a model that its data do not give again."""
+_CODEC = Codec(lambda _module: True)
+
 
 def from_task(output: TaskOutput, usage: Mapping[str, int], *, skipped: bool = False) -> Output:
     """What is stored of a task's output; ``extra`` holds the rest of CrewAI's object."""
+    data = _data(output)
     return Output(
         raw=output.raw,
         agent=output.agent,
         description=output.description,
         expected_output=output.expected_output or "",
         summary=output.summary or "",
-        json=_data(output),
-        extra={"task_output": _dumped(output), "usage": dict(usage), "skipped": skipped},
+        json=data,
+        extra={
+            "task_output": _dumped(output),
+            "usage": dict(usage),
+            "skipped": skipped,
+            **_stored_model(output.pydantic, data),
+        },
     )
 
 
 def editable(output: Output, task: Task) -> Output:
     """Say what a person's own form of a task's data has to fit: its model, where it has one.
 
-    A model whose schema says other things than its data do, as with aliases, is not held against
-    them.
+    Data have the names of fields, not their aliases. A model whose schema says other things than
+    its data do, as with computed fields, is not held against them.
     """
     model = task.output_pydantic or task.output_json
     if model is None or output.json is None:
         return output
     try:
-        schema = model.model_json_schema()
+        schema = model.model_json_schema(by_alias=False)
     except PydanticInvalidForJsonSchema:
         return output
     if not fits(schema, output.json):
@@ -88,11 +100,48 @@ def from_crew(result: object) -> Output:
         return Output(str(result))
 
 
+def as_data(data: object) -> Json:
+    """A model or data as JSON has it: by the names of fields, null for what is no number."""
+    plain: Json = from_json(to_json(data, by_alias=False, inf_nan_mode="null", fallback=str))
+    return plain
+
+
+def as_model(model: type[BaseModel], data: Json) -> BaseModel:
+    """Build a model from its data, which have the names of its fields and what it computes."""
+    if isinstance(data, Mapping):
+        data = {name: v for name, v in data.items() if name not in model.model_computed_fields}
+    return model.model_validate(data, by_alias=True, by_name=True)
+
+
 def _data(output: TaskOutput | CrewOutput) -> Json:
-    if output.pydantic is not None:
-        data: Json = output.pydantic.model_dump(mode="json")
-        return data
-    return output.json_dict
+    return as_data(output.json_dict if output.pydantic is None else output.pydantic)
+
+
+def _stored_model(model: BaseModel | None, data: Json) -> JsonObject:
+    """The stored form of a model, where validating its data gives another one, or none."""
+    if model is None:
+        return {}
+    try:
+        if as_model(type(model), data) == model:
+            return {}
+    except Exception:  # noqa: BLE001, S110 - validators are users' code; what they refuse is stored
+        pass
+    try:
+        return {MODEL: _CODEC.encode(model, "its output")}
+    except (Unstorable, TypeError, ValueError):
+        return {}
+
+
+def _as_stored(output: Output) -> BaseModel | None:
+    """The model as the task gave it, None where its data are enough or a person edited them."""
+    if MODEL not in output.extra:
+        return None
+    try:
+        model = _CODEC.decode(output.extra[MODEL])
+    except (Unreadable, ValueError, TypeError):
+        return None
+    is_unedited = isinstance(model, BaseModel) and as_data(model) == output.json
+    return model if is_unedited else None
 
 
 def _dumped(output: TaskOutput) -> dict[str, Any]:
@@ -108,9 +157,12 @@ def _as_model_or_data(output: Output, task: Task) -> dict[str, Any]:
     if output.json is None:
         return {}
     if task.output_pydantic is None:
-        return {"json_dict": output.json}
+        if isinstance(output.json, Mapping):
+            return {"json_dict": output.json}
+        message = f"The output of task {task.name!r} is {kind_of(output.json)}, no JSON object"
+        raise TaskFailed(message, retryable=False)
     try:
-        return {"pydantic": task.output_pydantic.model_validate(output.json)}
+        return {"pydantic": _as_stored(output) or as_model(task.output_pydantic, output.json)}
     except ValidationError as error:
         model = task.output_pydantic.__name__
         message = f"The output of task {task.name!r} does not fit {model}: {cause(error)}"

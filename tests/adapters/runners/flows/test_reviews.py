@@ -8,10 +8,11 @@ from typing import TypeAlias
 import pytest
 from flow_world import Crash, FlowExecution
 
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.errors import TaskFailed
 from orchestrator.ports import Ended, Halted
+from orchestrator.wire.inputs import misfits
 
 Begin: TypeAlias = Callable[..., FlowExecution]
 
@@ -137,6 +138,16 @@ def test_an_edited_model_is_validated(flow: Begin) -> None:
     halted(execution)
     execution.answer("review#1", edited='{"title": "mine", "length": "4"}')
     assert ended(execution).json == ["Draft", "mine", 4, 0]
+
+
+def test_an_edited_model_has_the_names_under_which_it_is_shown(flow: Begin) -> None:
+    aliased = MODEL.replace("title: str", 'title: str = Field(alias="heading")')
+    execution = flow("from pydantic import Field\n" + aliased.replace("title=", "heading="))
+    halted(execution)
+    asked = execution.open["review#1"]
+    assert misfits(asked.output.extra[EDITS_FIT], asked.output.json, "edit") == {}
+    execution.answer("review#1", edited='{"title": "mine"}')
+    assert ended(execution).json == ["Draft", "mine", 3, 0]
 
 
 def test_an_edit_that_does_not_fit_is_refused(flow: Begin) -> None:

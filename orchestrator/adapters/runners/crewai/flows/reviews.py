@@ -67,7 +67,7 @@ def _editable(output: Output, value: Any) -> Output:
     if isinstance(value, str | CrewOutput | TaskOutput):
         return output
     if isinstance(value, BaseModel):
-        fits = type(value).model_json_schema()
+        fits = type(value).model_json_schema(by_alias=False)
     else:  # any data in place of data; what has no form as data cannot be written by people
         fits = {} if output.json is not None else {"not": {}}
     return replace(output, extra={**output.extra, EDITS_FIT: fits})

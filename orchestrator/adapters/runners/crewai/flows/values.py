@@ -12,6 +12,7 @@ from crewai.tasks.task_output import TaskOutput
 from pydantic import BaseModel, ValidationError
 
 from orchestrator.adapters.runners.crewai.flows.codec import TAG, Codec, Lost, plain
+from orchestrator.adapters.runners.crewai.outputs import as_data, as_model
 from orchestrator.domain.canonical import Json, encode
 from orchestrator.domain.output import Output
 from orchestrator.errors import TaskFailed, cause
@@ -58,7 +59,7 @@ def edited_value(codec: Codec, output: Output, edited: Output, path: str) -> Any
     try:
         data = edited.json if edited.json is not None else json.loads(edited.raw)
         if isinstance(value, BaseModel):
-            return type(value).model_validate(data)
+            return as_model(type(value), data)
     except (ValidationError, ValueError) as error:
         message = f"What was edited does not fit the output of {path}: {cause(error)}"
         raise TaskFailed(message, retryable=False) from error
@@ -107,16 +108,13 @@ def _with_text(value: CrewOutput | TaskOutput, edited: Output) -> CrewOutput | T
     if edited.json is None:
         return value.model_copy(update={"raw": edited.raw})
     if value.pydantic is not None:
-        model = type(value.pydantic).model_validate(edited.json)
+        model = as_model(type(value.pydantic), edited.json)
         return value.model_copy(update={"raw": edited.raw, "pydantic": model})
     return value.model_copy(update={"raw": edited.raw, "json_dict": edited.json})
 
 
 def _data(value: CrewOutput | TaskOutput) -> Json:
-    if value.pydantic is not None:
-        data: Json = value.pydantic.model_dump(mode="json")
-        return data
-    return value.json_dict
+    return as_data(value.json_dict if value.pydantic is None else value.pydantic)
 
 
 def _is_lost(stored: Json) -> bool:
