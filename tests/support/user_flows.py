@@ -52,6 +52,9 @@ judged = FunctionFlow(
 judged_twice = FunctionFlow(
     [step(noting("write"), judge=True), step(noting("print"), after="write", judge=True)]
 )
+endless = FunctionFlow(
+    [step(noting("ping"), after="pong"), step(noting("pong"), after="ping")], start=("ping",)
+)
 failing = FunctionFlow(
     [
         step(noting("breaks")),

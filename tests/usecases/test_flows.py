@@ -11,6 +11,7 @@ import user_flows
 from policies import ANN, open_review, policy, token_of
 from world import WorkerDied, World
 
+from orchestrator.adapters.runners.functions import flow_run
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import Scope
 from orchestrator.domain.review import ReviewState
@@ -201,6 +202,17 @@ def test_a_step_that_fails_lets_others_ask_first_and_a_retry_goes_on(
     world.work()
     assert state(world, execution_id) is SUCCEEDED
     assert user_flows.RAN == ["breaks", "works", "breaks", "end"]
+
+
+def test_steps_that_call_each_other_for_ever_fail_for_good(
+    a_flow: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flow_run, "MOST_CALLS", 3)
+    world = a_flow("endless", max_attempts=2)
+    execution_id = world.halted()
+    error = world.snapshot(execution_id).execution.error
+    assert error == "Task 'flow' failed after 1 attempt: Step 'ping' was called more than 3 times"
+    assert user_flows.RAN == ["ping", "pong"] * 3
 
 
 def test_a_step_that_failed_is_left_before_another_begins(a_flow: Make) -> None:

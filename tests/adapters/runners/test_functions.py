@@ -148,6 +148,16 @@ def test_a_model_is_kept_as_data_with_what_edits_have_to_fit(run: Begin, schema:
     assert output.extra[EDITS_FIT]["required"] == ["price"]
 
 
+@pytest.mark.parametrize("schema", ["Quote", "None"])
+def test_a_model_with_aliases_is_data_by_the_names_of_its_schema(run: Begin, schema: str) -> None:
+    aliased = TYPED.replace("price: float", "price: float = Field(alias='cost')")
+    imported = aliased.replace("import BaseModel", "import BaseModel, Field")
+    code = imported.replace("SCHEMA", schema).replace("RETURNED", "Quote(cost=3)")
+    output = run(code).task(0).output
+    assert output.json == {"cost": 3.0}
+    assert output.extra[EDITS_FIT]["required"] == ["cost"]
+
+
 def test_what_does_not_fit_its_schema_may_be_tried_again(run: Begin) -> None:
     code = TYPED.replace("SCHEMA", "Quote").replace("RETURNED", "{'price': 'much'}")
     with pytest.raises(
@@ -227,3 +237,28 @@ def test_a_context_that_does_not_come_before_is_refused(deploy: Deploy) -> None:
             crew = [task(name="early", context=["late"])(str), task(name="late")(str)]
             """,
         )
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        (
+            "step(draft, ask='?', options=('send',)), step(send, after='send')",
+            "step 'send' comes after itself, and would run for ever: an option that leads to",
+        ),
+        ("step(draft), step(send, after_any=('draft', 'send'))", "step 'send' comes after itself"),
+        ("step(draft, name='1: draft')", "the name of step '1: draft' may not have '/' or ':'"),
+        ("step(draft, name='a/b')", "the name of step 'a/b' may not have '/' or ':'"),
+        ("step(draft), step(send, after='sent')", "'sent', which is no step and no option"),
+    ],
+)
+def test_a_flow_that_cannot_go_well_does_not_load(deploy: Deploy, steps: str, why: str) -> None:
+    code = f"""
+        from orchestrator import FunctionFlow, step
+        def draft(): return "d"
+        def send(): return "s"
+        crew = FunctionFlow([{steps}])
+    """
+    with pytest.raises(DeploymentBroken) as broken:
+        planned(deploy, code)
+    assert why in broken.value.message

@@ -31,6 +31,7 @@ from pydantic import BaseModel
 
 from orchestrator.adapters.runners.functions.crew import Schema
 from orchestrator.domain.canonical import Json
+from orchestrator.domain.checkpoint import name_of
 from orchestrator.domain.question import Question, QuestionKind
 
 
@@ -59,6 +60,19 @@ class FlowStep:
     def asks(self) -> bool:
         """Whether a person is asked about its output."""
         return self.judge or self.ask is not None
+
+    def fault(self) -> str | None:
+        """What is wrong with it alone, as a part of a sentence; None for nothing."""
+        if name_of(f"{self.name}#1") != self.name:
+            return f"the name of step {self.name!r} may not have '/' or ':'"
+        if self.name in self.after_any or self.after == (self.name,):
+            return (
+                f"step {self.name!r} comes after itself, and would run for ever: "
+                "an option that leads to a step has another name than the step"
+            )
+        if self.default is not None and self.default not in self.options:
+            return f"step {self.name!r} has a default that is none of its options"
+        return None
 
     def question(self, path: str) -> Question:
         """What a person is asked about the step at this path."""
@@ -103,8 +117,8 @@ class FunctionFlow:
         for each in self.steps:
             for event in {*each.after, *each.after_any} - events:
                 return f"step {each.name!r} comes after {event!r}, which is no step and no option"
-            if each.default is not None and each.default not in each.options:
-                return f"step {each.name!r} has a default that is none of its options"
+            if fault := each.fault():
+                return fault
         return None
 
 

@@ -14,11 +14,13 @@ from orchestrator.domain.history import Answered, Asked, Committed
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.work import Work, own_round, still_told, words_on_other
-from orchestrator.errors import ClaimLost
+from orchestrator.errors import ClaimLost, TaskFailed
 from orchestrator.ports import Ended, Halted, Result, RunContext
 
 OUTCOME = "outcome"
 """The key under which a step's output keeps what a person chose."""
+MOST_CALLS = 1000
+"""How often a step may be called in an execution, as a method of CrewAI's flows may."""
 
 
 @dataclass
@@ -69,6 +71,9 @@ class FlowRun:
         return Halted({}) if is_waiting else Ended(self._last or Output(""), {})
 
     def _call(self, name: str) -> None:
+        if self._calls[name] == MOST_CALLS:
+            message = f"Step {name!r} was called more than {MOST_CALLS} times"
+            raise TaskFailed(message, retryable=False)
         self._calls[name] += 1
         self._ready.append(f"{name}#{self._calls[name]}")
 

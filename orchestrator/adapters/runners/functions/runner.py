@@ -19,7 +19,7 @@ from orchestrator.adapters.runners.functions.crew import (
 from orchestrator.adapters.runners.functions.flow import FlowStep, FunctionFlow
 from orchestrator.adapters.runners.functions.flow_run import FlowRun
 from orchestrator.adapters.runners.loading import broken, kind_of, load
-from orchestrator.domain.canonical import JsonObject, decode, digest, encode
+from orchestrator.domain.canonical import Json, JsonObject, decode, digest, encode
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.plan import Plan, PlannedStep, PlannedTask, TaskKind, unique_names
@@ -213,12 +213,18 @@ def _output(task: PlannedTask, returned: object, schema: Schema | None) -> Outpu
     """Raises TaskFailed; where it does not fit its schema, another attempt may."""
     if isinstance(returned, BaseModel):
         schema = schema or type(returned)
-        returned = returned.model_dump(mode="json")
+        returned = _dumped(returned, json_schema(schema))
     if schema is not None:
         return _typed(task, returned, json_schema(schema))
     if returned is None or isinstance(returned, str):
         return Output(returned or "", task.agent, task.description)
     return _data(task, returned)
+
+
+def _dumped(model: BaseModel, schema: JsonObject) -> Json:
+    """The data of a model, by the names that its schema has: those of fields, or their aliases."""
+    data: Json = model.model_dump(mode="json")
+    return model.model_dump(mode="json", by_alias=True) if misfits(schema, data, "") else data
 
 
 def _data(task: PlannedTask, returned: object) -> Output:
