@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -295,6 +296,44 @@ def test_no_execution_sees_how_another_used_its_tools(run_crew: Begin, limit: st
     running = run_crew(USED.replace("LIMIT", limit))
     assert [running.task(0).output.raw for _ in range(2)] == ["three", "three"]
     assert sys.modules["users_code"].USED == [2, 2]
+
+
+class Clock:
+    """Time that passes when a test says so, or when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.mark.parametrize(
+    "crew",
+    [
+        "Crew(agents=[person(max_rpm=2)], tasks=[])",
+        "Crew(agents=[person()], tasks=[], max_rpm=2, after_kickoff_callbacks=[str])",
+    ],
+)
+def test_requests_are_kept_apart_in_the_minute_in_which_they_are_made(
+    run_crew: Begin, monkeypatch: pytest.MonkeyPatch, crew: str
+) -> None:
+    pace: Any = import_module("orchestrator.adapters.runners.crewai.pace")
+    clock = Clock()
+    monkeypatch.setattr(pace, "time", clock)
+    running = run_crew(f"""
+        crew = {crew}
+        crew.tasks = [job("work", crew.agents[0])]
+    """)
+    for minute in (0, 1, 2, 3, 3, 3):
+        clock.now = max(clock.now, 61.0 * minute)
+        replace(running, outputs={}, results=[]).all()
+    assert clock.slept == [60]
 
 
 MODEL = """

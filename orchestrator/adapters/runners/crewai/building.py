@@ -17,7 +17,11 @@ from crewai.agents.agent_builder.base_agent import BaseAgent
 from pydantic import BaseModel
 
 from orchestrator.adapters.runners.crewai.environment import storage_of
-from orchestrator.adapters.runners.crewai.internals import forget_tool_results, knowledge_of
+from orchestrator.adapters.runners.crewai.internals import (
+    forget_tool_results,
+    keep_pace,
+    knowledge_of,
+)
 from orchestrator.adapters.runners.crewai.retries import agents_of
 from orchestrator.adapters.runners.loading import broken, kind_of, load
 from orchestrator.domain.deployment import Deployment
@@ -53,6 +57,7 @@ class BuiltCrews:
             raise broken(deployment, f"building the crew failed: {cause(error)}") from error
         if not isinstance(crew, Crew):
             raise broken(deployment, f"it is {kind_of(crew)}, not a crew")
+        keep_pace(crew, agents_of(crew))
         return crew
 
 

@@ -32,6 +32,9 @@ from crewai.utilities.file_store import clear_files
 from crewai.utilities.formatter import DIVIDERS
 from crewai.utilities.llm_utils import create_llm
 from crewai.utilities.planning_handler import CrewPlanner
+from crewai.utilities.rpm_controller import RPMController
+
+from orchestrator.adapters.runners.crewai.pace import Pace
 
 
 @contextmanager
@@ -88,6 +91,18 @@ def forget_tool_results(crew: Crew, agents: Iterable[BaseAgent]) -> None:
         if type(agent.cache_handler) is CacheHandler:  # not one that the author made
             agent.cache_handler = fresh
             agent.tools_handler.cache = fresh
+
+
+def keep_pace(crew: Crew, agents: Iterable[BaseAgent]) -> None:
+    """Have what counts the requests of a crew and its agents count for as long as we run."""
+    paces: dict[int, Pace] = {}
+    owners: tuple[Any, ...] = (crew, *agents)
+    for owner in owners:
+        counter = owner._rpm_controller
+        if type(counter) is RPMController and counter.max_rpm:
+            counter.stop_rpm_counter()
+            pace = paces.setdefault(id(counter), Pace(max_rpm=counter.max_rpm))
+            owner._rpm_controller = pace
 
 
 class _NoReplay:
