@@ -73,6 +73,11 @@ def test_memory_reaches_later_tasks_and_executions(deployed: Deployed, prompts: 
     assert any(first.tasks[0][0] in prompt for prompt in prompts if "Read the CV" in prompt)
 
 
+def test_what_a_memory_asks_a_model_is_counted(deployed: Deployed, prompts: Prompts) -> None:
+    ended = deployed("match:remembering").finished(trade="welder")
+    assert ended.usage == 15 * len(prompts)
+
+
 def test_deployments_share_neither_knowledge_nor_memory(runner: Runner, tmp_path: Path) -> None:
     module = import_module("projects.match")
     found = []

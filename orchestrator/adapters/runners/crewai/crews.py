@@ -127,7 +127,7 @@ def _task(run: CrewRun) -> Ended:
     tell_steps(run)
     prepare(run)
     report_steps_of_manager(run)
-    meter = metering.TokenMeter(run.crew)
+    meter = metering.TokenMeter(run.crew, *internals.memory_models(run.crew))
     added = run.work.added_context()
     empty = internals.skipped(run.task, run.earlier)
     skipped = empty is not None

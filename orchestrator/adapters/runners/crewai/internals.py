@@ -130,6 +130,7 @@ def execute(
     """Run one task of a prepared crew, here and now, as ``Crew._execute_tasks`` does.
 
     An asynchronous task without a ``context`` of its own sees no earlier output, as in a kickoff.
+    What a memory makes of the output is waited for: it is a part of what the task costs.
     """
     index = crew.tasks.index(task)
     prepared, _, _ = prepare_task_execution(crew, task, index, 0, list(earlier), None)
@@ -137,7 +138,14 @@ def execute(
     context = DIVIDERS.join(part for part in (own, *added) if part)
     output = task.execute_sync(agent=prepared.agent, context=context, tools=prepared.tools)
     crew._process_task_result(task, output)
+    crew._drain_memory_writes()
     return output
+
+
+def memory_models(crew: Crew) -> Iterator[object]:
+    """What the memories of a crew and its agents ask: a model, or the name of one."""
+    for memory in (crew._memory, *(getattr(agent, "memory", None) for agent in crew.agents)):
+        yield getattr(getattr(memory, "_memory", None) or memory, "llm", None)
 
 
 def skipped(task: Task, earlier: list[TaskOutput]) -> TaskOutput | None:
