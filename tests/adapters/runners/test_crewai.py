@@ -83,6 +83,23 @@ def test_an_input_within_json_in_a_prompt_is_one(run_crew: Begin) -> None:
     assert plan.inputs == ("topic",)
 
 
+def test_inputs_of_file_names_are_inputs(run_crew: Begin) -> None:
+    plan = run_crew("""
+        first = job("about {topic}", person(), output_file="out/{topic}-{day}.txt")
+        crew = Crew(agents=[], tasks=[first])
+    """).plan
+    assert plan.inputs == ("day", "topic")
+
+
+def test_a_task_that_stands_twice_in_a_crew_runs_twice(run_crew: Begin) -> None:
+    running = run_crew("""
+        first = job("polish", person(), name="polish")
+        crew = Crew(agents=[], tasks=[first, first])
+    """)
+    assert running.plan.names == ("polish", "polish-2")
+    assert running.all() == ["answer 1", "answer 2"]
+
+
 CREW_BASE = """
 @CrewBase
 class Writers:

@@ -14,6 +14,7 @@ from orchestrator.domain.plan import Plan, PlannedTask, TaskKind, unique_names
 
 _INPUT = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 """What CrewAI fills in. ``fetch_inputs`` returns whatever stands in braces, such as JSON."""
+_BRACED = re.compile(rf"{{({_INPUT.pattern})}}")
 
 
 def read_plan(crew: Crew) -> Plan:
@@ -22,8 +23,9 @@ def read_plan(crew: Crew) -> Plan:
     before, after = _around(crew)
     names = unique_names([*own_names, *before, *after])[len(own_names) :]
     around = [PlannedTask(name, kind) for name, kind in zip(names, [*before, *after], strict=True)]
-    names_of = {id(task): name for task, name in zip(crew.tasks, own_names, strict=True)}
-    tasks = [_planned(crew, task, names_of) for task in crew.tasks]
+    named = list(zip(crew.tasks, own_names, strict=True))
+    names_of = {id(task): name for task, name in named}
+    tasks = [_planned(crew, task, name, names_of) for task, name in named]
     return Plan(
         tasks=(*around[: len(before)], *tasks, *around[len(before) :]),
         inputs=_inputs(crew),
@@ -35,7 +37,9 @@ def read_plan(crew: Crew) -> Plan:
 def _inputs(crew: Crew) -> tuple[str, ...]:
     """What CrewAI will fill in; of braces within braces it fills in the innermost."""
     innermost = {found.rpartition("{")[2] for found in crew.fetch_inputs()}
-    return tuple(sorted(name for name in innermost if _INPUT.fullmatch(name)))
+    in_prompts = {name for name in innermost if _INPUT.fullmatch(name)}
+    in_paths = {name for task in crew.tasks for name in _BRACED.findall(task.output_file or "")}
+    return tuple(sorted(in_prompts | in_paths))
 
 
 def _around(crew: Crew) -> tuple[list[TaskKind], list[TaskKind]]:
@@ -46,10 +50,10 @@ def _around(crew: Crew) -> tuple[list[TaskKind], list[TaskKind]]:
     return [*before, *planning], after
 
 
-def _planned(crew: Crew, task: Task, names: Mapping[int, str]) -> PlannedTask:
+def _planned(crew: Crew, task: Task, name: str, names: Mapping[int, str]) -> PlannedTask:
     agents = [agent.key for agent in (task.agent, crew.manager_agent) if agent]
     return PlannedTask(
-        name=names[id(task)],
+        name=name,
         agent=task.agent.role if task.agent else "",
         description=task.description,
         expected_output=task.expected_output,
