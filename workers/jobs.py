@@ -29,10 +29,6 @@ log = structlog.get_logger()
 PAUSE_BEFORE_RETURN = 1.0
 """Seconds before a message goes back to the broker because the database is away."""
 
-TRIES_OF_LINKS = 6
-FIRST_PAUSE_OF_LINKS = 10
-"""Seconds, doubled with each try: the last one is made after five minutes, while the link lives."""
-
 EVENTS = {
     TaskRunState.UNDER_REVIEW: "task-awaiting-input",
     TaskRunState.HALTED: "task-awaiting-input",
@@ -108,13 +104,12 @@ def read_mail(mail_id: str) -> None:
     take_mail(current.get().ports, mail_id)
 
 
-def mail_link(self: Task, link_id: str) -> None:
-    """Mail a link for signing in; again after a while where the mail server does not take it."""
+def mail_link(link_id: str) -> None:
+    """Mail a link for signing in; the sweep has it tried again where that cannot be done now."""
     try:
         send_link(current.get().ports, link_id)
     except Transient as error:
-        pause = FIRST_PAUSE_OF_LINKS * 2**self.request.retries
-        raise self.retry(exc=error, countdown=pause, max_retries=TRIES_OF_LINKS - 1) from error
+        log.warning("link for signing in not sent", link_id=link_id, error=error.message)
 
 
 class AnyArguments(Task):  # type: ignore[misc]  # Celery has no types
@@ -145,7 +140,7 @@ def register(app: Celery) -> None:
         app.task(name=name, bind=True, base=Ids, ids=("execution_id", "task_run_id"))(run)
     app.task(name=jobs.DRAIN, base=Ids, ids=("endpoint_id",))(drain_endpoint)
     app.task(name=jobs.TAKE_MAIL, base=Ids, ids=("mail_id",))(read_mail)
-    app.task(name=jobs.SEND_LINK, bind=True, base=Ids, ids=("link_id",))(mail_link)
+    app.task(name=jobs.SEND_LINK, base=Ids, ids=("link_id",))(mail_link)
     for name in jobs.PUBLIC:
         options = {"bind": True, "acks_late": True, "reject_on_worker_lost": True}
         app.task(name=name, base=AnyArguments, **options)(take_in)

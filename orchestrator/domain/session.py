@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from orchestrator.domain import retry
+
 LONGEST = timedelta(hours=12)
 """After that one has to sign in again, whatever one does."""
 
@@ -16,6 +18,9 @@ SEEN_AGAIN = timedelta(minutes=1)
 
 LINK_LIVES = timedelta(minutes=15)
 """How long a link that was asked for may be used."""
+
+FIRST_PAUSE_OF_LINKS = timedelta(seconds=10)
+"""After it a link is tried again that the mail server did not take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,8 @@ class SignInLink:
     """A link that the person of that address asked for, and that works once.
 
     ``leads_to`` is the path of the page that they wanted to see. ``hash`` is that of the secret in
-    the link; None until a worker has written the mail.
+    the link; None until a worker has written the mail. ``wake_at`` is when a job for it is
+    published again; None once its mail was taken.
     """
 
     id: str
@@ -65,12 +71,22 @@ class SignInLink:
     hash: str | None = None
     sent_at: datetime | None = None
     used_at: datetime | None = None
+    wake_at: datetime | None = None
 
     @classmethod
     def ask(cls, id_: str, address: str, leads_to: str, now: datetime) -> SignInLink:
         """Somebody who has to prove that the address is theirs."""
-        return cls(id_, address, leads_to, now, now + LINK_LIVES)
+        wake_at = now + retry.FIRST_PUBLISH_AGAIN
+        return cls(id_, address, leads_to, now, now + LINK_LIVES, wake_at=wake_at)
 
     def is_live(self, now: datetime) -> bool:
         """Whether whoever has its secret may sign in."""
         return self.used_at is None and now < self.expires_at
+
+    def publish_again_at(self, now: datetime) -> datetime:
+        """When its job counts as lost that is published, or begins, now; the pauses double."""
+        return now + max(retry.FIRST_PUBLISH_AGAIN, now - self.created_at)
+
+    def try_again_at(self, now: datetime) -> datetime:
+        """The same where the mail server has just not taken it."""
+        return now + max(FIRST_PAUSE_OF_LINKS, now - self.created_at)

@@ -91,8 +91,16 @@ class SignInLinks(Protocol):
         """How many have not expired: of that address, or of all."""
         ...
 
-    def write(self, link_id: str, hashed: str) -> None:
+    def write(self, link_id: str, hashed: str, wake_at: datetime) -> None:
         """Its mail is being written with the secret of this hash; an earlier one is void."""
+        ...
+
+    def to_wake(self, now: datetime, limit: int) -> tuple[SignInLink, ...]:
+        """Those that may still be used and whose mail was not taken, nor their job lately."""
+        ...
+
+    def woken(self, link: SignInLink, wake_at: datetime) -> bool:
+        """Note when its job is published again; False where somebody else just did so."""
         ...
 
     def sent(self, link_id: str, at: datetime) -> None:

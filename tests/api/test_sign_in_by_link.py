@@ -27,6 +27,7 @@ from orchestrator.ports import MailIdentity
 from orchestrator.settings.mail import Relay, Security
 from orchestrator.usecases.operations import sign_in_links
 from orchestrator.usecases.operations.sign_in_links import send_link
+from orchestrator.usecases.operations.sweep import sweep
 
 if TYPE_CHECKING:
     from conftest import Service
@@ -202,6 +203,45 @@ def test_a_mail_that_was_not_taken_is_tried_again_with_another_secret(
     assert browser.send(link(server)).status_code == 303
     with pytest.raises(NotFound):
         send_link(browser.service.ports, browser.service.ports.ids.new())
+
+
+def test_a_link_whose_job_was_lost_is_sent_all_the_same(
+    browser: Browser, server: MailServer, clock: TurnedClock
+) -> None:
+    """The broker may lose everything, and the page has said that a mail is on its way."""
+    ask(browser, BEN)
+    browser.service.jobs.clear()
+    assert sweep(browser.service.ports).links == 0
+    clock.at += timedelta(seconds=61)
+    assert sweep(browser.service.ports).links == 1
+    work(browser.service)
+    assert browser.send(link(server)).status_code == 303
+
+
+def test_a_link_that_was_sent_or_whose_time_is_over_is_published_no_more(
+    browser: Browser, clock: TurnedClock
+) -> None:
+    ask(browser, BEN)
+    work(browser.service)
+    ask(browser, BEN)
+    clock.at += timedelta(minutes=5)
+    assert [sweep(browser.service.ports).links for _ in range(2)] == [1, 0]
+    clock.at += LINK_LIVES
+    assert sweep(browser.service.ports).links == 0
+
+
+def test_while_the_mail_server_takes_none_the_pauses_double(
+    browser: Browser, server: MailServer, clock: TurnedClock
+) -> None:
+    server.data = ["451 Not now"] * 3 + ["250 OK"]
+    ask(browser, BEN)
+    for pause in (10, 10, 20):
+        with pytest.raises(Transient, match="451"):
+            work(browser.service)
+        clock.at += timedelta(seconds=pause)
+        assert sweep(browser.service.ports).links == 1
+    work(browser.service)
+    assert browser.send(link(server)).status_code == 303
 
 
 def test_the_secret_stands_in_no_log_and_no_table(browser: Browser, server: MailServer) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -42,9 +43,21 @@ def test_the_use_of_a_session_is_noted_once_a_minute() -> None:
 
 def test_a_link_is_live_for_a_while_and_works_once() -> None:
     link = SignInLink.ask("l-1", "ann@x.example", "/inbox", NOW)
-    assert link == SignInLink("l-1", "ann@x.example", "/inbox", NOW, NOW + LINK_LIVES)
+    minute = timedelta(minutes=1)
+    asked = SignInLink("l-1", "ann@x.example", "/inbox", NOW, NOW + LINK_LIVES)
+    assert link == replace(asked, wake_at=NOW + minute)
     assert link.is_live(NOW + LINK_LIVES - INSTANT)
     assert not link.is_live(NOW + LINK_LIVES)
 
-    used = SignInLink("l-1", "ann@x.example", "/inbox", NOW, NOW + LINK_LIVES, used_at=NOW)
-    assert not used.is_live(NOW)
+    assert not replace(asked, used_at=NOW).is_live(NOW)
+
+
+def test_the_pauses_between_two_tries_of_a_link_double() -> None:
+    link = SignInLink.ask("l-1", "ann@x.example", "/inbox", NOW)
+    since = [timedelta(seconds=seconds) for seconds in (0, 10, 20, 40, 80)]
+    assert [(link.try_again_at(NOW + each) - NOW - each).seconds for each in since] == [
+        *(10, 10, 20, 40, 80)
+    ]
+    assert [(link.publish_again_at(NOW + each) - NOW - each).seconds for each in since] == [
+        *(60, 60, 60, 60, 80)
+    ]

@@ -25,6 +25,7 @@ from orchestrator.adapters.sql import (
     intake,
     mails,
     reviews,
+    sessions,
     task_runs,
 )
 from orchestrator.adapters.sql.column_types import Utc
@@ -75,6 +76,7 @@ def _anything() -> Select[tuple[int]]:
         reviews.DUE,
         intake.LOADED,
         mails.TO_WAKE,
+        sessions.TO_WAKE,
         executions.TO_PURGE,
         _uncounted(),
     )

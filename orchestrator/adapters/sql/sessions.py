@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from orchestrator.adapters.sql.rows import Rows
-from orchestrator.adapters.sql.schema import sessions, sign_in_links, tokens
+from orchestrator.adapters.sql.rows import MOST, Rows
+from orchestrator.adapters.sql.schema import link_waits, sessions, sign_in_links, tokens
 from orchestrator.domain.session import IDLE, Session, SignInLink
 
 _c = sessions.c
 _l = sign_in_links.c
+
+TO_WAKE = (
+    select(*(_l[field.name] for field in fields(SignInLink)))
+    .where(link_waits, _l.wake_at <= bindparam("now"), _l.expires_at > bindparam("now"))
+    .order_by(_l.wake_at)
+    .limit(MOST)
+)
 
 
 class SqlSessions:
@@ -80,13 +88,22 @@ class SqlSignInLinks:
             query = query.where(_l.address == address)
         return int(self._connection.execute(query).scalar_one())
 
-    def write(self, link_id: str, hashed: str) -> None:
+    def write(self, link_id: str, hashed: str, wake_at: datetime) -> None:
         """Its mail is being written with the secret of this hash; an earlier one is void."""
-        self._change(link_id, hash=hashed)
+        self._change(link_id, hash=hashed, wake_at=wake_at)
+
+    def to_wake(self, now: datetime, limit: int) -> tuple[SignInLink, ...]:
+        """Those that may still be used and whose mail was not taken, nor their job lately."""
+        return self._rows.all(TO_WAKE, {"now": now, "most": limit})
+
+    def woken(self, link: SignInLink, wake_at: datetime) -> bool:
+        """Note when its job is published again; False where somebody else just did so."""
+        same = update(sign_in_links).where(_l.id == link.id, _l.wake_at == link.wake_at)
+        return self._connection.execute(same.values(wake_at=wake_at)).rowcount == 1
 
     def sent(self, link_id: str, at: datetime) -> None:
         """Its mail was taken."""
-        self._change(link_id, sent_at=at)
+        self._change(link_id, sent_at=at, wake_at=None)
 
     def use(self, hashed: str, now: datetime) -> bool:
         """Use it up; False where it was used, has expired, or is none."""

@@ -53,7 +53,8 @@ def send_link(ports: Ports, link_id: str) -> None:
     """Write the mail, with a secret that is stored nowhere but in it.
 
     Safe to run again: a mail that was taken is not sent twice; a try that failed leaves a secret
-    that is void with the next one. Raises NotFound, and Transient where it may work later.
+    that is void with the next one. Raises NotFound, and Transient where the sweep has it
+    tried again.
     """
     secret = ports.chance.secret()
 
@@ -67,7 +68,7 @@ def send_link(ports: Ports, link_id: str) -> None:
             tx.sign_in_links.end(link_id)
             log.info("no link sent: that address may do nothing here", link_id=link_id)
             return None
-        tx.sign_in_links.write(link_id, hash_of(secret))
+        tx.sign_in_links.write(link_id, hash_of(secret), link.publish_again_at(now))
         return link
 
     link = ports.store.transact(write)
@@ -82,8 +83,27 @@ def send_link(ports: Ports, link_id: str) -> None:
     headers = {"webhook-id": ports.ids.new(), "webhook-timestamp": str(int(now.timestamp()))}
     result = ports.sender.send(mail_url(link.address), encode(body), headers)
     if not result.succeeded:
+        ports.store.transact(lambda tx: _try_again(tx, link_id))
         raise Transient(f"the link for signing in was not sent: {result.summary}")
     ports.store.transact(lambda tx: tx.sign_in_links.sent(link_id, tx.now()))
+
+
+def _try_again(tx: Transaction, link_id: str) -> None:
+    link = tx.sign_in_links.get(link_id)
+    if link is not None:
+        tx.sign_in_links.woken(link, link.try_again_at(tx.now()))
+
+
+def publish_link_again(ports: Ports, link: SignInLink) -> bool:
+    """Have a link sent whose job may be lost; False where somebody else just did so."""
+
+    def publish(tx: Transaction) -> bool:
+        if not tx.sign_in_links.woken(link, link.publish_again_at(tx.now())):
+            return False
+        tx.publish(jobs.send_link(link.id))
+        return True
+
+    return ports.store.transact(publish)
 
 
 def _may_sign_in(ports: Ports, tx: Transaction, person: str) -> bool:

@@ -19,6 +19,7 @@ from orchestrator.usecases.executions.publishing import admit, job_of, room_for
 from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
+from orchestrator.usecases.operations.sign_in_links import publish_link_again
 from orchestrator.usecases.operations.take_mail import publish_mails
 from orchestrator.usecases.outage import log_failure
 from orchestrator.usecases.reviews.analytics import (
@@ -50,6 +51,7 @@ class Swept:
     overdue_reviews: int = 0
     messages: int = 0
     mails: int = 0
+    links: int = 0
     purged: int = 0
     failed_steps: int = 0
     folded: int = 0
@@ -73,6 +75,7 @@ def sweep(ports: Ports) -> Swept:
         "overdue_reviews": _see_to_overdue_reviews,
         "messages": lambda ports: take_waiting(ports, BATCH),
         "mails": _publish_mails,
+        "links": _publish_links,
         "purged": purge,
         "counted": _count_closed_reviews,
         "folded": lambda ports: ports.store.transact(lambda tx: tx.figures.fold()),
@@ -234,6 +237,13 @@ def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
 def _publish_mails(ports: Ports) -> int:
     due = ports.store.read(lambda tx: tx.mails.to_wake(tx.now(), BATCH))
     return publish_mails(ports, _while_jobs_go_out(ports, due))
+
+
+def _publish_links(ports: Ports) -> int:
+    due = ports.store.read(lambda tx: tx.sign_in_links.to_wake(tx.now(), BATCH))
+    return _each(
+        ports, _while_jobs_go_out(ports, due), lambda link: publish_link_again(ports, link)
+    )
 
 
 def _expire_reviews(ports: Ports) -> int:

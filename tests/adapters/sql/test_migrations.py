@@ -40,7 +40,7 @@ def test_partial_indexes_have_the_conditions_that_the_code_expects(
     metadata.create_all(engine)
 
     assert migrated == conditions(engine)
-    assert len(migrated) == 35
+    assert len(migrated) == 36
 
 
 def conditions(engine: Engine) -> dict[str, Any]:

@@ -71,7 +71,12 @@ sign_in_links = Table(
     Column("hash", String(64), unique=True),
     Column("sent_at", Utc),
     Column("used_at", Utc),
+    Column("wake_at", Utc),
 )
+
+link_waits = sign_in_links.c.wake_at.is_not(None)
+
+partial_index("ix_sign_in_links_waiting", sign_in_links.c.wake_at, where=link_waits)
 
 idempotency_keys = Table(
     "idempotency_keys",
