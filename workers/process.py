@@ -17,6 +17,7 @@ from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.operations.declared import note_declared
 from orchestrator.usecases.operations.load_deployments import digests_of, load_deployments
 from orchestrator.usecases.operations.secret_key import sealed_warning
+from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.wiring import make_ports
 from workers.lease_keeper import ThreadLeaseKeeper
 
@@ -85,7 +86,10 @@ class WorkerProcess:
 
 
 class _Current:
-    """The process that this interpreter is; made on first use, again after a fork."""
+    """The process that this interpreter is; made on first use, again after a fork.
+
+    One that could not begin is none: it would take jobs without its code, and keep no lease.
+    """
 
     def __init__(self) -> None:
         self.settings: Settings | None = None
@@ -98,8 +102,9 @@ class _Current:
             if self._process is None:
                 if self.settings is None or self.identity is None:
                     raise RuntimeError("the worker has not been set up")
-                self._process = WorkerProcess(self.settings, self.identity)
-                self._process.begin()
+                made = WorkerProcess(self.settings, self.identity)
+                retry_through_outage(made.begin)
+                self._process = made
             return self._process
 
     def forget(self) -> None:
