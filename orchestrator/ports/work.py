@@ -168,7 +168,10 @@ class TaskRuns(Protocol):
         ...
 
     def published(self, deployment: str, now: datetime, most: int) -> int:
-        """How many due runs of a deployment are published and not claimed, counted up to most."""
+        """How many due runs of a deployment are published and not claimed, counted up to most.
+
+        Those that were put off are not.
+        """
         ...
 
     def running(self, deployment: str) -> int:

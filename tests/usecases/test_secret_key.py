@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -23,6 +24,7 @@ from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN
 from orchestrator.errors import SecretKeyMissing
 from orchestrator.jobs import ANSWER
+from orchestrator.usecases.executions.publishing import LEAST_WINDOW
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.intake import Message, take
@@ -261,5 +263,23 @@ def test_a_run_whose_calls_another_key_encrypted_is_left_to_who_has_it(
     sweep(world.ports)
     world.work()
     assert caller.made == [MODEL, LOOK, MODEL, PAY, MODEL]
+    assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
+    world.ports.store.dispose()
+
+
+@pytest.mark.parametrize(("waiting", "settings"), [(LEAST_WINDOW, {}), (1, {"max_running": 1})])
+def test_runs_that_wait_for_a_key_take_no_place_of_others(
+    a_world_of_each: Callable[..., World], waiting: int, settings: dict[str, Any]
+) -> None:
+    world = a_world_of_each("write", "send", **settings)
+    restart_with(world, RIGHT)
+    for _ in range(waiting):
+        world.kickoff()
+        world.run(world.jobs.pop())
+    restart_with(world, WRONG)
+    world.work()
+
+    execution_id = world.kickoff()
+    world.work()
     assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
     world.ports.store.dispose()

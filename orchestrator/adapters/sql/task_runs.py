@@ -124,7 +124,10 @@ class SqlTaskRuns:
         return noted.rowcount == 1
 
     def published(self, deployment: str, now: datetime, most: int) -> int:
-        """How many runs of a deployment wait for a worker to take their job, counted up to most."""
+        """How many runs of a deployment wait for a worker to take their job, counted up to most.
+
+        Not those that were put off: nobody who takes jobs now can take theirs.
+        """
         bound = {"deployment": deployment, "now": now, "most": most}
         return len(_PUBLISHED.all(self._connection, bound))
 
@@ -178,7 +181,7 @@ _UNCOMMITTED = Prepared(
 _PUBLISHED = Prepared(
     select(_c.id)
     .where(_c.deployment == bindparam("deployment"), _c.due_at <= bindparam("now"))
-    .where(task_run_is_published)
+    .where(task_run_is_published, _c.publishes > 0)  # 0: put off, or yet to be tried again
     .limit(MOST)
 )
 _RUNNING = Prepared(
