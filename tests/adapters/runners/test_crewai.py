@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
@@ -351,6 +352,47 @@ def test_requests_are_kept_apart_in_the_minute_in_which_they_are_made(
         clock.now = max(clock.now, 61.0 * minute)
         replace(running, outputs={}, results=[]).all()
     assert clock.slept == [60]
+
+
+def test_a_limit_of_requests_leaves_no_timer(run_crew: Begin) -> None:
+    run_crew("""
+        who = person(max_rpm=9)
+        crew = Crew(agents=[who], tasks=[job("work", who)], max_rpm=9)
+    """).all()
+    timers = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
+    assert "_reset_request_count" not in [timer.function.__name__ for timer in timers]
+
+
+REMEMBERING = """
+import numpy as np
+from chromadb import EmbeddingFunction
+from crewai.rag.embeddings.providers.custom.embedding_callable import CustomEmbeddingFunction
+
+class Alike(CustomEmbeddingFunction, EmbeddingFunction):
+    def __init__(self): ...
+    def __call__(self, input):
+        return [np.array([1.0, 0.5], dtype=np.float32) for text in input]
+    @staticmethod
+    def name():
+        return "alike"
+
+def crew():
+    who = person(says("the word is owl"))
+    embedder = {"provider": "custom", "config": {"embedding_callable": Alike}}
+    return Crew(agents=[who], tasks=[job("work", who)], memory=True, embedder=embedder)
+"""
+
+
+def test_what_one_deployment_remembers_no_other_recalls(run_crew: Begin, prompts: Prompts) -> None:
+    one = run_crew(REMEMBERING)
+    other = replace(one, deployment=replace(one.deployment, name="other"), outputs={})
+    recalled = []
+    for running in (one, other, one):
+        prompts.clear()
+        running.all()
+        (asked,) = (prompt for prompt in prompts if "Current Task" in prompt)
+        recalled.append("the word is owl" in asked)
+    assert recalled == [False, False, True]
 
 
 MODEL = """

@@ -19,8 +19,8 @@ from pydantic import BaseModel
 from orchestrator.adapters.runners.crewai.environment import storage_of
 from orchestrator.adapters.runners.crewai.internals import (
     forget_tool_results,
-    keep_pace,
     knowledge_of,
+    memory_of,
 )
 from orchestrator.adapters.runners.crewai.retries import agents_of
 from orchestrator.adapters.runners.loading import broken, kind_of, load
@@ -57,7 +57,6 @@ class BuiltCrews:
             raise broken(deployment, f"building the crew failed: {cause(error)}") from error
         if not isinstance(crew, Crew):
             raise broken(deployment, f"it is {kind_of(crew)}, not a crew")
-        keep_pace(crew, agents_of(crew))
         return crew
 
 
@@ -89,6 +88,7 @@ def own_copy(crew: Crew) -> Crew:
         agents=[agents[id(agent)] for agent in crew.agents],
         tasks=[tasks[id(task)] for task in crew.tasks],
         manager_agent=agents.get(id(crew.manager_agent)),
+        memory=memory_of(crew),
     )
     forget_tool_results(own, agents.values())
     return own

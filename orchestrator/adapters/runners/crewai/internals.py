@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,7 +33,6 @@ from crewai.utilities.file_store import clear_files
 from crewai.utilities.formatter import DIVIDERS
 from crewai.utilities.llm_utils import create_llm
 from crewai.utilities.planning_handler import CrewPlanner
-from crewai.utilities.rpm_controller import RPMController
 
 from orchestrator.adapters.runners.crewai.pace import Pace
 
@@ -66,6 +66,10 @@ class _OwnedKnowledge(KnowledgeStorage):
 
 
 knowledge.KnowledgeStorage = _OwnedKnowledge  # type: ignore[attr-defined]
+# Whoever is given a crew has it validated again, which makes it another counter, with a timer that
+# nobody stops.
+for _owner_of_counter in (Crew, BaseAgent):
+    vars(sys.modules[_owner_of_counter.__module__])["RPMController"] = Pace
 
 
 @contextmanager
@@ -76,6 +80,15 @@ def knowledge_of(deployment: str) -> Iterator[None]:
         yield
     finally:
         _owner.reset(token)
+
+
+def memory_of(crew: Crew) -> Any:
+    """The memory that a crew has opened, or what its author said of one.
+
+    A crew that says ``memory=True`` opens another each time that it is validated, as it is when
+    its agents are set up.
+    """
+    return crew._memory or crew.memory
 
 
 def listen(sink: StreamSink) -> None:
@@ -91,18 +104,6 @@ def forget_tool_results(crew: Crew, agents: Iterable[BaseAgent]) -> None:
         if type(agent.cache_handler) is CacheHandler:  # not one that the author made
             agent.cache_handler = fresh
             agent.tools_handler.cache = fresh
-
-
-def keep_pace(crew: Crew, agents: Iterable[BaseAgent]) -> None:
-    """Have what counts the requests of a crew and its agents count for as long as we run."""
-    paces: dict[int, Pace] = {}
-    owners: tuple[Any, ...] = (crew, *agents)
-    for owner in owners:
-        counter = owner._rpm_controller
-        if type(counter) is RPMController and counter.max_rpm:
-            counter.stop_rpm_counter()
-            pace = paces.setdefault(id(counter), Pace(max_rpm=counter.max_rpm))
-            owner._rpm_controller = pace
 
 
 class _NoReplay:

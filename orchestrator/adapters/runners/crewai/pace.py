@@ -1,7 +1,8 @@
 """Keeps to ``max_rpm`` in a process that lives on.
 
 CrewAI's own counter forgets its requests by a timer, which ends with the first kickoff: from then
-on each ``max_rpm``-th request waits a whole minute, however long ago the others were.
+on each ``max_rpm``-th request waits a whole minute, however long ago the others were. And a crew
+has a new one, whose timer goes on for ever, each time that one of its agents is set up.
 """
 
 from __future__ import annotations
