@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import subprocess
 import sys
+import threading
+from collections import Counter
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
@@ -395,3 +398,53 @@ def test_a_flow_goes_on_in_other_processes(folder: Path, flow: Begin) -> None:
     execution.answer("review#1", "nice", outcome="good")
     _, told = in_a_new_process(folder, execution.lines)
     assert told["json"] == ["review", 1, "nice"]
+
+
+LEFT = """
+class Inner(Flow):
+    @start()
+    def ask(self):
+        who = Agent(role="W", goal="g", backstory="b", llm=says("draft"), max_rpm=9)
+        task = Task(description="d", expected_output="x", agent=who, human_input=True)
+        return Crew(agents=[who], tasks=[task], max_rpm=9).kickoff().raw
+
+class F(Flow):
+    @start()
+    def plain(self):
+        return "x"
+
+    @listen(plain)
+    def team(self):
+        return Inner().kickoff()
+"""
+
+
+def kept() -> Counter[str]:
+    """What of CrewAI's is in memory, and the timers that have not ended."""
+    gc.collect()
+    crewai: Any = importlib.import_module("crewai")
+    kinds = (crewai.Flow, crewai.Crew, crewai.Agent)
+    found = Counter(
+        kind.__name__ for o in gc.get_objects() for kind in kinds if issubclass(type(o), kind)
+    )
+    timers = (each for each in threading.enumerate() if isinstance(each, threading.Timer))
+    found["timers"] = sum(not timer.finished.is_set() for timer in timers)
+    return found
+
+
+def test_runs_leave_nothing_in_memory(flow: Begin) -> None:
+    flow(LEFT).run()
+    before = kept()
+    for _ in range(2):
+        execution = flow(LEFT)
+        execution.run()
+        (path,) = execution.open
+        execution.answer(path, approved=True)
+        assert ended_with(execution) == "draft"
+    assert kept() <= before
+
+
+def ended_with(execution: FlowExecution) -> str:
+    result = execution.run()
+    assert isinstance(result, Ended)
+    return result.output.raw

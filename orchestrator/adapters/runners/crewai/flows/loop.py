@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import weakref
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +13,9 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 _LONGEST = 10_000
 """Rounds of a loop in which somebody spins."""
+_IDLE = "_idle_of_flows"
+"""The attribute of a loop that has its ``_Idle``. That refers to the loop, and so to all that ran
+on it: a mapping of loops would keep each for ever."""
 
 
 def run_apart(main: Coroutine[Any, Any, T]) -> T:
@@ -45,12 +47,16 @@ async def settle(loop: asyncio.AbstractEventLoop) -> None:
 
     Of several that wait for it, one goes on at a time: what it does comes to rest before the next.
     """
-    await _idle.setdefault(loop, _Idle(loop)).settle()
+    idle = getattr(loop, _IDLE, None)
+    if idle is None:
+        idle = _Idle(loop)
+        setattr(loop, _IDLE, idle)
+    await idle.settle()
 
 
 class _Idle:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = weakref.ref(loop)
+        self._loop = loop
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._watch: asyncio.Task[None] | None = None
 
@@ -63,7 +69,7 @@ class _Idle:
         await turn
 
     async def _wake_one_by_one(self) -> None:
-        ready = self._loop()._ready  # type: ignore[union-attr]  # noqa: SLF001 - said nowhere else
+        ready = self._loop._ready  # type: ignore[attr-defined]  # noqa: SLF001 - said nowhere else
         while self._waiting:
             for _ in range(_LONGEST):
                 await asyncio.sleep(0)
@@ -72,9 +78,6 @@ class _Idle:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-
-
-_idle: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Idle] = weakref.WeakKeyDictionary()
 
 
 class _ThreadForEach(ThreadPoolExecutor):
