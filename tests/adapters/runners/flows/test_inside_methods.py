@@ -163,6 +163,37 @@ class F(Flow):
 )
 
 
+STREAMED = (
+    CREW
+    + """
+class F(Flow):
+    @start()
+    ASYNC def team(self):
+        who = person(lambda prompt: "draft")
+        tasks = [job(who, "write", "write", human_input=True)]
+        crew = Crew(agents=[who], tasks=tasks, stream=True)
+        output = KICKOFF
+        ASYNC for chunk in output:
+            pass
+        return output.result.raw
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("kickoff", "is_async"),
+    [("crew.kickoff()", ""), ("await crew.kickoff_async()", "async ")],
+    ids=["in a thread", "in a loop"],
+)
+def test_a_crew_that_streams_waits_for_people_too(flow: Begin, kickoff: str, is_async: str) -> None:
+    execution = flow(STREAMED.replace("KICKOFF", kickoff).replace("ASYNC ", is_async))
+    assert isinstance(execution.run(), Halted)
+    execution.answer("team#1/task:write~1", approved=True)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "draft"
+
+
 def test_crews_side_by_side_are_not_mixed_up(flow: Begin, log: list[str]) -> None:
     execution = flow(TWINS)
     for _ in range(4):

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, TypeAlias, cast
 
 from crewai import Crew, Flow, Task
@@ -305,8 +307,12 @@ def keep_out_of_replay_table(crew: Crew) -> None:
 Wrapper: TypeAlias = "Callable[[Callable[..., Any]], Callable[..., Any]]"
 
 
-def wrap(owner: type[Task | Crew | AnyFlow], name: str, wrapper: Wrapper) -> None:
-    """Replace a method of a class by what the wrapper makes of it, once in a process."""
+CREWS = sys.modules[Crew.__module__]
+"""The module of crews, which calls functions of its own."""
+
+
+def wrap(owner: type[Task | Crew | AnyFlow] | ModuleType, name: str, wrapper: Wrapper) -> None:
+    """Replace a method or function by what the wrapper makes of it, once in a process."""
     original = inspect.getattr_static(owner, name)
     if getattr(original, "__wrapped_by_us__", False):
         return

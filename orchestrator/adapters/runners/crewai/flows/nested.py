@@ -26,6 +26,7 @@ from orchestrator.adapters.runners.crewai.flows.journal import Record
 from orchestrator.adapters.runners.crewai.flows.replay import conduct
 from orchestrator.adapters.runners.crewai.flows.reporting import of_task, report_steps_of
 from orchestrator.adapters.runners.crewai.flows.scope import (
+    Interrupted,
     Paused,
     Scope,
     current,
@@ -53,6 +54,7 @@ def install() -> None:
     internals.wrap(Task, "execute_async", _execute_async)
     internals.wrap(Task, "aexecute_sync", _aexecute_sync)
     internals.wrap(Flow, "kickoff_async", _flow_kickoff_async)
+    internals.wrap(internals.CREWS, "create_chunk_generator", _chunks)
 
 
 # Crews -----------------------------------------------------------------------------------------
@@ -90,6 +92,25 @@ def _akickoff(original: Callable[..., Any]) -> Callable[..., Any]:
             scope.running.working(-1)
 
     return akickoff
+
+
+def _chunks(original: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    @functools.wraps(original)
+    def chunks(state: Any, kickoff: Callable[[], None], *args: Any) -> Iterator[Any]:
+        """A crew that streams runs in a thread: what leaves the body there leaves it here, too."""
+        left: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                kickoff()
+            except (Paused, Interrupted) as leaving:
+                left.append(leaving)
+
+        yield from original(state, run, *args)
+        if left:
+            raise left[0]
+
+    return chunks
 
 
 def _prepare(crew: Crew, scope: Scope) -> None:
