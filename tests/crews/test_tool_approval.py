@@ -177,6 +177,14 @@ def test_a_thread_that_a_run_left_behind_pays_nothing(deployed: Deployed, errand
     assert errands.PAID == []
 
 
+def test_a_tool_may_have_arguments_of_any_name(deployed: Deployed, errands: Any) -> None:
+    deployed("errands:make")
+    calls = import_module("orchestrator.adapters.runners.crewai.calls")
+    with calls.journalled(Closed(), lambda: "errands", lambda work: work()):
+        fetched = errands.fetch.run(tool="a hammer", callee="Ada")
+    assert fetched == "Ada did fetch a hammer"
+
+
 # Flows ------------------------------------------------------------------------------------------
 
 

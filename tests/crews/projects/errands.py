@@ -133,6 +133,12 @@ def pay(what: str) -> str:
     return f"did pay {what}"
 
 
+@tool("fetch")
+def fetch(tool: str, callee: str) -> str:
+    """Have somebody fetch a tool."""
+    return f"{callee} did fetch {tool}"
+
+
 class Wire(BaseTool):
     """Pays by wire: its two ways to be called do the same."""
 

@@ -125,7 +125,7 @@ def _wrap(call_of: CallOf) -> internals.CallWrapper:
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
-        def call(callee: Any, *args: Any, **kwargs: Any) -> Any:
+        def call(callee: Any, /, *args: Any, **kwargs: Any) -> Any:
             asked = call_of(callee, args, kwargs)
             if asked is None:
                 return original(callee, *args, **kwargs)
@@ -149,7 +149,7 @@ def _wrap_async(call_of: CallOf) -> internals.CallWrapper:
 
     def wrap(original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)
-        async def acall(callee: Any, *args: Any, **kwargs: Any) -> Any:
+        async def acall(callee: Any, /, *args: Any, **kwargs: Any) -> Any:
             asked = call_of(callee, args, kwargs)
             if asked is None:
                 return await original(callee, *args, **kwargs)
