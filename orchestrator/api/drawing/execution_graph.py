@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from orchestrator.api.drawing.layout import HEIGHT, WIDTH, Box, Point, laid_out
 from orchestrator.api.drawing.svg import INK, QUIET, element, picture, text_of, words
 from orchestrator.domain.execution_graph import ExecutionGraph, Node, Standing
-from orchestrator.domain.layout import HEIGHT, WIDTH, Box, Point, laid_out
 from orchestrator.wire.shown import one_line
 
 _LOOKS = {

@@ -11,13 +11,13 @@ from orchestrator.api.pages.reach_form import readers_in, scope_in, shown_reach
 from orchestrator.api.pages.shown_output import LONGEST_OUTPUT, shown_output
 from orchestrator.api.pages.typed_fields import BUTTON, Field, fields_of_schema, is_typed
 from orchestrator.api.pages.typed_form import data_in, filled
+from orchestrator.api.pages.word_difference import Stretch, difference
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.reach import Reach
 from orchestrator.domain.review import Review
 from orchestrator.domain.typed_answer import answer_schema
-from orchestrator.domain.word_difference import Stretch, difference
 from orchestrator.errors import Invalid, OrchestratorError
 from orchestrator.wire.moment import iso
 from orchestrator.wire.notices import said_automatically

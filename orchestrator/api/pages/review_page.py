@@ -27,13 +27,13 @@ from orchestrator.api.pages.page_route import PageRoute, see_other, sign_in_firs
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
 from orchestrator.api.pages.review_state import shown_state
 from orchestrator.api.pages.signed_in import Perhaps, Signed, SignedIn, require_own_origin
+from orchestrator.api.pages.word_difference import Stretch, difference
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.permission import Permission
 from orchestrator.domain.person import address_of
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import Entry
-from orchestrator.domain.word_difference import Stretch, difference
 from orchestrator.errors import (
     AlreadyAnswered,
     Invalid,

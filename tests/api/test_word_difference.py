@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.word_difference import MOST_WORDS, difference
+from orchestrator.api.pages.word_difference import MOST_WORDS, difference
 
 texts = st.lists(st.sampled_from(["a", "bee", "see", "\n"]), max_size=40).map(" ".join)
 

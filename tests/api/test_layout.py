@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrator.domain.layout import COLUMNS, Box, Layout, Point, laid_out
+from orchestrator.api.drawing.layout import COLUMNS, Box, Layout, Point, laid_out
 
 KEYS = st.integers(0, 30).map(lambda count: [f"n{number}" for number in range(count)])
 EDGES = st.lists(st.tuples(st.integers(0, 32), st.integers(0, 32)), max_size=60).map(
