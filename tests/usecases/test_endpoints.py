@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 
@@ -9,13 +10,14 @@ import pytest
 from post import DEFAULT_SECRET, START, MoodyReceiver, Post
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from orchestrator.domain.canonical import encode
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.permission import Scope
 from orchestrator.errors import NotReplayable, UnknownDelivery, UnknownEndpoint
 from orchestrator.ports import DeliveryFilter
 from orchestrator.usecases.operations.audit import newest_entries
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
-from orchestrator.usecases.webhooks.deliveries import replay_deliveries, replay_delivery
+from orchestrator.usecases.webhooks.deliveries import replay_deliveries, replay_delivery, shown_body
 from orchestrator.usecases.webhooks.endpoints import (
     EndpointSettings,
     disable_endpoint,
@@ -196,6 +198,22 @@ def test_a_replay_of_a_time_range_means_when_they_were_made(post: Post) -> None:
     early = DeliveryFilter(until=post.clock.at)
     assert replay_deliveries(post.ports, late, "cli:alice") == 1
     assert replay_deliveries(post.ports, early, "cli:alice") == 1
+
+
+def test_a_notice_is_shown_without_what_gives_the_right_to_answer(post: Post) -> None:
+    notice = {"task_id": "r-1", "token": None, "response_token": "s3cret"}
+    link = "https://us.example/respond"
+    body = encode({**notice, "callback_url": f"{link}?token=t0ken&then=?"})
+    (sent,) = post.commit("http://127.0.0.1:9/", kind="human_input", body=body)
+
+    hidden = {"response_token": "…", "callback_url": f"{link}?…"}
+    assert json.loads(str(shown_body(post.get(sent)))) == {**notice, **hidden}
+
+
+def test_a_body_that_is_no_text_is_shown_as_far_as_it_is(post: Post) -> None:
+    (sent,) = post.commit("http://127.0.0.1:9/", body=b"caf\xe9")
+
+    assert shown_body(post.get(sent)) == "caf\ufffd"
 
 
 def test_figures_tell_how_deliveries_do(post: Post) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 from orchestrator.domain.canonical import Json, JsonObject, decode, encode
@@ -17,29 +16,26 @@ _RIGHTS = frozenset({"token", "response_token", "callback_url"})
 def without_rights(body: bytes) -> str:
     """A body as people may see it: to see a review is not to decide it."""
     said = _said(body)
-    rights = {key: value for key, value in said.items() if key in _RIGHTS and value}
+    rights = _rights(said)
     if not rights:
         return body.decode(errors="replace")
     hidden: dict[str, Json] = dict.fromkeys(rights, HIDDEN)
     if "callback_url" in rights:
-        hidden["callback_url"] = f"{str(rights['callback_url']).partition('?')[0]}?{HIDDEN}"
+        hidden["callback_url"] = f"{rights['callback_url'].partition('?')[0]}?{HIDDEN}"
     return encode({**said, **hidden}).decode()
 
 
 def hide_rights(text: str, body: bytes) -> str:
     """What a receiver of this body answered: some send back what they were sent."""
-    for right in _rights(_said(body)):
-        text = text.replace(right, HIDDEN)
+    for key, value in _rights(_said(body)).items():
+        query = parse_qsl(urlsplit(value).query) if key == "callback_url" else [(key, value)]
+        for _, right in query:
+            text = text.replace(right, HIDDEN)
     return text
 
 
-def _rights(said: JsonObject) -> Iterator[str]:
-    for key in _RIGHTS & said.keys():
-        value = str(said[key] or "")
-        if key == "callback_url":
-            yield from (one for _, one in parse_qsl(urlsplit(value).query))
-        elif value:
-            yield value
+def _rights(said: JsonObject) -> dict[str, str]:
+    return {key: str(value) for key, value in said.items() if key in _RIGHTS and value}
 
 
 def _said(body: bytes) -> JsonObject:
