@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import user_flows
 from world import World
 
 from orchestrator.domain.canonical import decode
@@ -15,6 +17,7 @@ from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import DatabaseAway
 from orchestrator.ports import Step
 from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.webhooks.agent_steps import emit_steps
 from orchestrator.usecases.webhooks.stream_events import LARGEST_BODY, RunnerEvent, emit_events
 from workers import running_task
 from workers.lease_keeper import ThreadLeaseKeeper
@@ -52,11 +55,12 @@ def event(kind: str, **data: Any) -> RunnerEvent:
 
 def test_an_execution_tells_its_own_beginning_and_end(a_world: Callable[..., World]) -> None:
     world = a_world("write")
-    execution_id = world.kickoff(**stream())
+    execution_id = world.kickoff(inputs={"topic": "owls"}, **stream())
     world.work()
 
     assert kinds(world, execution_id) == [["crew_kickoff_started"], ["crew_kickoff_completed"]]
-    ((ended,),) = told(world, execution_id)[1:]
+    (started,), (ended,) = told(world, execution_id)
+    assert started["data"] == {"crew_name": "crew", "inputs": {"topic": "owls"}}
     assert ended["data"] == {"crew_name": "crew", "output": "write, round 1", "total_tokens": 15}
 
 
@@ -75,7 +79,19 @@ def test_an_execution_that_is_stopped_says_so(a_world: Callable[..., World]) -> 
     execution_id = world.kickoff(**stream("crew_kickoff_failed"))
     stop(world.ports, EVERYWHERE, execution_id, "tests")
 
-    assert kinds(world, execution_id) == [["crew_kickoff_failed"]]
+    ((stopped,),) = told(world, execution_id)
+    assert stopped["data"] == {"crew_name": "crew", "error": "The execution was stopped"}
+
+
+def test_a_flow_that_fails_says_so_as_a_flow(a_flow: Callable[..., World]) -> None:
+    world = a_flow("loop", max_attempts=1)
+    user_flows.FAILING["draft"] = ValueError("no ink")
+    execution_id = world.kickoff(**stream())
+    world.work()
+
+    ((failed,),) = told(world, execution_id)
+    assert failed["type"] == "flow_failed"
+    assert (failed["data"]["flow_name"], "no ink" in failed["data"]["error"]) == ("crew", True)
 
 
 def test_events_come_in_one_batch_with_what_tells_them_apart(
@@ -83,7 +99,9 @@ def test_events_come_in_one_batch_with_what_tells_them_apart(
 ) -> None:
     world = a_world("write")
     execution_id = world.kickoff(**stream())
-    tell(world, execution_id, event("task_started", event_id="e-1"), event("llm_call_started"))
+    at = "2026-11-22T11:59:59+00:00"
+    own = event("llm_call_started", timestamp=at)
+    tell(world, execution_id, event("task_started", event_id="e-1"), own)
 
     ((first, second),) = told(world, execution_id)
     assert first == {
@@ -93,7 +111,7 @@ def test_events_come_in_one_batch_with_what_tells_them_apart(
         "type": "task_started",
         "data": {"event_id": "e-1"},
     }
-    assert second["id"] != first["id"]
+    assert (second["id"] != first["id"], second["timestamp"]) == (True, at)
 
 
 def test_only_what_was_asked_for_is_told(a_world: Callable[..., World]) -> None:
@@ -118,6 +136,32 @@ def test_a_runners_own_word_for_a_kickoff_is_not_told_twice(a_world: Callable[..
     tell(world, execution_id, event("crew_kickoff_started"))
 
     assert told(world, execution_id) == []
+
+
+def test_the_kickoff_of_a_crew_within_a_flow_is_told(a_flow: Callable[..., World]) -> None:
+    world = a_flow("loop")
+    execution_id = world.kickoff(**stream())
+    tell(world, execution_id, event("crew_kickoff_started"))
+
+    assert kinds(world, execution_id) == [["crew_kickoff_started"]]
+
+
+def test_a_step_is_told_with_what_was_thought_and_done_and_in_which_task(
+    a_world: Callable[..., World],
+) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff(stepWebhookUrl=HOOK, meta={"for": "ann"})
+    step = Step("Write of owls.", "I look first.", "look", '{"at":"owls"}', "Two owls.")
+    emit_steps(world.ports, first_run(world, execution_id), "w-1", [step])
+
+    (delivery,) = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    assert decode(delivery.body) == {
+        **asdict(step),
+        "task_id": "write",
+        "kickoff_id": execution_id,
+        "meta": {"for": "ann"},
+        "sequence": 1,
+    }
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.domain.canonical import Json, JsonObject, encode
-from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.canonical import JsonObject, encode
 from orchestrator.domain.output import Output
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
@@ -58,20 +57,16 @@ def emit_started(locked: LockedExecution) -> None:
 
 
 def emit_ended(locked: LockedExecution, result: Output | None, usage: JsonObject) -> None:
-    """The execution ended, well or not."""
-    name: dict[str, Json] = {"crew_name": locked.execution.deployment}
-    is_flow = locked.is_flow
-    if locked.execution.state is ExecutionState.SUCCEEDED:
-        if is_flow:  # its own engine has told
-            return
-        output = result.raw if result else ""
-        data = {**name, "output": output, "total_tokens": usage.get("total_tokens", 0)}
-        _announce(locked, [RunnerEvent(COMPLETED, data, locked.now)])
-    else:
+    """The execution ended: well, with a result, or without one."""
+    is_flow, name = locked.is_flow, locked.execution.deployment
+    if result is None:
         error = locked.execution.error or "The execution was stopped"
         kind, named = (FLOW_FAILED, "flow_name") if is_flow else (FAILED, "crew_name")
-        data = {named: locked.execution.deployment, "error": error}
-        _announce(locked, [RunnerEvent(kind, data, locked.now)])
+        _announce(locked, [RunnerEvent(kind, {named: name, "error": error}, locked.now)])
+    elif not is_flow:  # whose own engine has told
+        tokens = usage["total_tokens"]
+        told: JsonObject = {"crew_name": name, "output": result.raw, "total_tokens": tokens}
+        _announce(locked, [RunnerEvent(COMPLETED, told, locked.now)])
 
 
 def _announce(locked: LockedExecution, events: Sequence[RunnerEvent]) -> None:
