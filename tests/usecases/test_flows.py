@@ -16,8 +16,9 @@ from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import Scope
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.errors import AlreadyAnswered, Invalid, NotPending
+from orchestrator.errors import AlreadyAnswered, DatabaseAway, Invalid, NotPending
 from orchestrator.ports import Halted, MailIdentity
+from orchestrator.usecases import outage
 from orchestrator.usecases.executions.claims import end_lapsed_claim
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.snapshot import timeline
@@ -185,6 +186,31 @@ def test_an_end_that_cannot_be_written_loses_no_step(
     world.work()
     assert state(world, execution_id) is SUCCEEDED
     assert user_flows.RAN == ["write", "post"]
+
+
+@pytest.mark.parametrize(("flow", "step"), [("loop", "review#1"), ("two_reviews", "right#1")])
+def test_what_was_committed_though_nobody_heard_is_written_once(
+    a_flow_of_each: Make, monkeypatch: pytest.MonkeyPatch, flow: str, step: str
+) -> None:
+    monkeypatch.setattr(outage, "_pauses", lambda: iter([0.0]))
+    world = a_flow_of_each(flow)
+    store: Any = world.ports.store
+    heard = store._crash_point
+
+    def connection_breaks(place: str) -> None:
+        if place == "after-commit":
+            store._crash_point = heard
+            raise DatabaseAway
+
+    def before_the_step(*doing: str) -> None:
+        if doing == ("begin", step):  # what the one before came to is written then
+            store._crash_point = connection_breaks
+
+    world.runner.watch = before_the_step
+    execution_id = world.halted()
+    written = [(each.cause, each.path) for each in world.snapshot(execution_id).checkpoints]
+    assert len(written) == len(set(written))
+    assert len(world.snapshot(execution_id).pending) == len(asked(world, execution_id))
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken"), SystemExit(1), BaseException("odd")])

@@ -166,16 +166,22 @@ class ClaimedRun:
             self.write(waiting)
 
     def write(self, *writes: Write) -> None:
-        """Write these in one transaction, for as long as the database may take to come back."""
+        """Write these in one transaction, for as long as the database may take to come back.
+
+        It may have taken a try of which nobody heard the end: then that one's checkpoints stand.
+        """
 
         def work(tx: Transaction) -> None:
             locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
             run = require_claim(locked, self._run)
-            for write in writes:
-                run = write(locked, run)
-            locked.close()
+            if not tried or tried.isdisjoint(each.id for each in locked.all_checkpoints):
+                for write in writes:
+                    run = write(locked, run)
+                tried.update(each.id for each in locked.written)
+                locked.close()
             written.append(run)
 
+        tried: set[str] = set()
         written: list[TaskRun] = []
         retry_through_outage(lambda: self._ports.store.transact(work))
         self._as_written = written[-1]

@@ -32,7 +32,8 @@ class LockedExecution:
     """One execution, its row locked, between the load and the save.
 
     Whatever changes goes through here, so that each change leaves its line in the timeline, each
-    event its deliveries, and the execution's own row is written once, by ``close``.
+    event its deliveries, and the execution's own row is written once, by ``close``. ``written`` are
+    the checkpoints that were added.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class LockedExecution:
         self._loaded = execution
         if plan is not None:
             self.plan = plan
+        self.written: list[Checkpoint] = []
         self._entries: list[Entry] = []
         self._deliveries: list[Delivery] = []
         self._checkpoints: tuple[Checkpoint, ...] | None = None
@@ -192,6 +194,7 @@ class LockedExecution:
             **{"name": name_of(path), **details},
         )
         self.tx.checkpoints.add(written)
+        self.written.append(written)
         self._standing = None
         if cause is Cause.MIGRATE:
             self._checkpoints = None  # those before it are read by their new names
