@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -102,8 +103,7 @@ class Mailbox:
     @contextmanager
     def _open(self) -> Iterator[BaseMailBox]:
         account = self._account
-        kind = MailBox if account.tls else MailBoxUnencrypted
-        box = kind(account.host, account.port, timeout=_SILENCE)
+        box = _connected(account)
         try:
             box.login(account.user, account.password, account.folder)
             yield box
@@ -121,6 +121,17 @@ class Mailbox:
             box.flag(uid, MailMessageFlags.SEEN, True)
         else:
             box.move(uid, self._account.done)
+
+
+def _connected(account: Account) -> BaseMailBox:
+    """Connect to the server, whose certificate has to be its own. Raises OSError and IMAP4.error.
+
+    ``imaplib`` by itself believes any.
+    """
+    if not account.tls:
+        return MailBoxUnencrypted(account.host, account.port, timeout=_SILENCE)
+    context = ssl.create_default_context()
+    return MailBox(account.host, account.port, timeout=_SILENCE, ssl_context=context)
 
 
 def _said(error: BaseException) -> str:

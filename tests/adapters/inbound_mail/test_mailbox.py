@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import imaplib
 import os
+import socket
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import make_certificates
 from processes import free_port, until_it_works
 
 from orchestrator.adapters.inbound_mail.mailbox import Account, Mailbox
@@ -193,3 +197,47 @@ def test_a_server_that_is_away_ends_no_watch(account: Account) -> None:
     stop.set()
     watcher.join(20)
     assert not watcher.is_alive()
+
+
+@contextmanager
+def greeting_under_tls(certificate: Path) -> Iterator[tuple[int, list[bytes]]]:
+    """A server of one connection, and what it hears after its greeting."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            accepted, _ = listening.accept()
+            try:
+                with context.wrap_socket(accepted, server_side=True) as client:
+                    client.sendall(b"* OK ready\r\n")
+                    heard.append(client.recv(100))
+            except OSError:
+                accepted.close()
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        yield listening.getsockname()[1], heard
+        serving.join(20)
+
+
+def test_a_certificate_of_a_stranger_is_refused(account: Account, tmp_path: Path) -> None:
+    _, certificate = make_certificates(tmp_path, "localhost")
+    with greeting_under_tls(certificate) as (port, heard):
+        stranger = replace(account, host="localhost", port=port, tls=True)
+        with pytest.raises(MailboxAway, match="certificate"):
+            Mailbox(stranger, lambda _raw: None).fetch()
+    assert heard == []
+
+
+def test_an_authority_of_ones_own_is_trusted(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, certificate = make_certificates(tmp_path, "localhost")
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+    with greeting_under_tls(certificate) as (port, heard):
+        own = replace(account, host="localhost", port=port, tls=True)
+        with pytest.raises(MailboxAway):  # it hangs up once it was spoken to
+            Mailbox(own, lambda _raw: None).fetch()
+    assert b"CAPABILITY" in heard[0]
