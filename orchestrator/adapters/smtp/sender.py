@@ -12,6 +12,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from smtplib import SMTPDataError, SMTPException, SMTPResponseException
 from time import monotonic
+from traceback import extract_tb
 
 from jinja2 import TemplateError
 
@@ -96,8 +97,8 @@ class MailSender:
             message = self._message(mail_address(url), body, headers)
         except (BlockedAddress, Invalid) as error:
             return SendResult(None, monotonic() - began, error.message, blocked=True)
-        except (TemplateError, OSError) as error:
-            reason = f"the template cannot be used: {error}"
+        except Exception as error:  # noqa: BLE001 - a template may raise anything
+            reason = f"the template cannot be used: {_mistake(error)}"
             return SendResult(None, monotonic() - began, reason)
         try:
             return self._tried(began, lambda talk: self._handed_over(talk, message))
@@ -124,7 +125,7 @@ class MailSender:
                 answer = say(talk)
         except SMTPResponseException as error:
             answer = Answer(error.smtp_code, error.smtp_error, of_us=True)
-        except (SMTPException, OSError, UnicodeError) as error:
+        except (SMTPException, OSError, ValueError) as error:
             late = timed_out(error)
             reason = f"timed out after {self._limits.total:g} s" if late else sentence(error)
             return SendResult(None, monotonic() - began, reason, timed_out=late)
@@ -188,6 +189,14 @@ class Answer:
             return SendResult(None, seconds, reason, response=text)
         reason = f"The mail server answered {self.code}: {text}"
         return SendResult(self.code, seconds, reason, response=text)
+
+
+def _mistake(error: Exception) -> str:
+    """What a template did wrong; not in the words of Python's errors, which may quote a token."""
+    if isinstance(error, TemplateError | OSError):
+        return str(error)
+    at = extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {at.filename}, line {at.lineno}"
 
 
 def _typed(body: bytes) -> JsonObject:

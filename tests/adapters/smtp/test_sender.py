@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from certificates import make_certificates
-from mails import MailServer, letterhead, notice_body, only_ann
+from mails import TOKEN, MailServer, letterhead, notice_body, only_ann
 from processes import free_port
 
 from orchestrator.adapters.smtp.sender import Limits, MailSender
@@ -102,6 +102,17 @@ def test_a_template_that_is_broken_waits_to_be_mended(tmp_path: Path) -> None:
     result = sent(sender(1, head={"templates": tmp_path}))
     assert (result.status, result.blocked) == (None, False)
     assert "'nothing_by_that_name' is undefined" in result.summary
+
+
+@pytest.mark.parametrize(
+    "mistake", ["{{ mail.token | int / 0 }}", "{{ mail.token + 1 }}", "{{ \xff"]
+)
+def test_whatever_a_template_does_wrong_ends_the_try_alone(tmp_path: Path, mistake: str) -> None:
+    (tmp_path / "notice.txt").write_bytes(b"As it was.\n" + mistake.encode("latin-1"))
+    result = sent(sender(1, head={"templates": tmp_path}))
+    assert (result.status, result.blocked) == (None, False)
+    assert result.summary.startswith("the template cannot be used: ")
+    assert TOKEN not in result.summary
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +240,13 @@ def _talks(taken: socket.socket) -> None:
     taken.sendall(b"220-more\r\n" * 100_000)
 
 
+def _challenges_with_nonsense(taken: socket.socket) -> None:
+    taken.sendall(b"220 hello\r\n")
+    for line in taken.makefile("rb"):
+        asks_to_log_in = line.upper().startswith(b"AUTH")
+        taken.sendall(b"334 a\r\n" if asks_to_log_in else b"250-hello\r\n250 AUTH CRAM-MD5\r\n")
+
+
 def _speaks_http(taken: socket.socket) -> None:
     taken.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
@@ -251,6 +269,13 @@ def test_a_server_that_does_not_answer_leaves_the_mail_to_be_tried_again(
         result = sent(sender(port, total=0.3))
     assert (result.status, result.blocked, result.timed_out) == (None, False, late)
     assert result.error
+
+
+def test_a_login_that_makes_no_sense_leaves_the_mail_to_be_tried_again() -> None:
+    with scripted(_challenges_with_nonsense) as port:
+        result = sent(sender(port, user="ann"))
+    assert (result.status, result.blocked) == (None, False)
+    assert result.summary == "the mail server says what none says"
 
 
 def test_a_server_that_talks_without_end_is_not_listened_to() -> None:
