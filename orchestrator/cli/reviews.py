@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from orchestrator.cli.executions import (
     read_execution,
 )
 from orchestrator.cli.printing import AsJson, print_json, print_record, print_records, print_result
+from orchestrator.cli.world import user_name
 from orchestrator.domain.canonical import Json
 from orchestrator.errors import Invalid, NotPending
 from orchestrator.wire.paths import path_part
@@ -298,7 +298,7 @@ def _answer(service: Client, review: str, body: dict[str, Any], *, as_json: bool
         raise Invalid(
             "Say --approve, --reject, --outcome, --answer, --edited-output or --feedback."
         )
-    said["reviewer"] = getpass.getuser()
+    said["reviewer"] = user_name()
     answered = service.call("POST", f"/v1/reviews/{review}/answer", said)
     print_result(answered, str(answered["message"]), as_json=as_json)
     for warning in answered.get("warnings", ()):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,4 +60,12 @@ def _require_folder(data: Path) -> None:
 
 def actor() -> str:
     """Who the timeline says it was."""
-    return f"cli:{getpass.getuser()}"
+    return f"cli:{user_name()}"
+
+
+def user_name() -> str:
+    """The user who runs the command; by number where the machine, as in containers, has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the latter from Python 3.13 on
+        return str(os.getuid())

@@ -41,6 +41,16 @@ def test_the_audit_log_says_who_made_and_revoked_a_token(command: Command) -> No
     assert made["token"] not in command("audit")
 
 
+def test_a_user_without_a_name_is_known_by_number(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 54321)  # as containers run with a number alone
+    command("token", "create")
+    assert command.json("audit")[0]["actor"] == "cli:54321"
+
+
 def test_a_token_may_do_a_part_of_it_all(command: Command) -> None:
     command("token", "create", "--name", "dashboard", "--may", "view")
     assert command.json("token", "list")[0]["may"] == "view"
