@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import email.utils
 import hashlib
 from collections.abc import Iterator
 from email import message_from_bytes
@@ -10,6 +11,7 @@ from email.errors import MessageError
 from email.header import decode_header
 from email.message import Message
 from email.utils import getaddresses
+from typing import Any
 
 from orchestrator.domain.inbound_mail import LARGEST_MAIL
 from orchestrator.domain.mail_reply import InboundMail
@@ -30,6 +32,12 @@ _NOT_FOR_TEXT = frozenset({"idna", "punycode", "undefined", "unicode_escape", "r
 """Codecs that are no charset of mail, and of which some take time that grows with the square."""
 
 
+_LENIENT: dict[str, Any] = (
+    {"strict": False} if hasattr(email.utils, "supports_strict_parsing") else {}
+)
+"""Older patch releases of Python know no other way."""
+
+
 def read_mail(raw: bytes) -> InboundMail:
     """Read a mail. Raises Unreadable where nothing of it makes sense."""
     try:
@@ -39,7 +47,7 @@ def read_mail(raw: bytes) -> InboundMail:
             message_id=_message_id(headers),
             senders=_addresses(headers.get("from", [])),
             return_path=_return_path(headers),
-            recipients=_addresses([one for name in _ADDRESSED for one in headers.get(name, [])]),
+            recipients=_recipients([one for name in _ADDRESSED for one in headers.get(name, [])]),
             subject=_decoded(headers.get("subject", [""])[0]),
             headers={name: values[0] for name, values in headers.items()},
             content_type=message.get_content_type(),
@@ -98,6 +106,16 @@ def _return_path(headers: dict[str, list[str]]) -> str | None:
 def _addresses(values: list[str]) -> tuple[str, ...]:
     """Addresses only: what stands beside them is not looked at, and decoded by nobody."""
     return tuple(address for _, address in getaddresses(values[:20]) if address)
+
+
+def _recipients(values: list[str]) -> tuple[str, ...]:
+    """The addresses of each header by itself, however it is written.
+
+    Python's strict parser gives up all of them for one display name with an ``@`` in it. A token
+    that is found in excess names nobody.
+    """
+    pairs = (pair for value in values[:20] for pair in getaddresses([value], **_LENIENT))
+    return tuple(address for _, address in pairs if address)
 
 
 def _decoded(value: str) -> str:

@@ -93,3 +93,26 @@ def test_whatever_comes_in_is_settled(
 def test_a_codec_that_is_no_charset_is_not_used() -> None:
     raw = reply("a-bc", Content_Type="text/plain; charset=punycode")
     assert read_mail(raw).text == "a-bc"
+
+
+@pytest.mark.parametrize(
+    "cc",
+    [
+        "Ann Lee, Ben (Legal, Berlin) <ben@example.com>",
+        "ann@example.com <ann@example.com>",
+        "Ann <ann@example.com>; Ben <ben@example.com>",
+        '"Ann <ann@example.com>',
+        "Ann (Legal <ann@example.com>",
+        "ann@example.com,",
+    ],
+)
+def test_a_copy_that_no_parser_likes_keeps_no_reply_from_its_address(cc: str) -> None:
+    address = f"reply+{TOKEN}@{DOMAIN}"
+    raw = f"From: {ANN}\r\nCc: {cc}\r\nDelivered-To: {address}\r\n\r\nok\r\n"
+    assert address in read_mail(raw.encode()).recipients
+
+
+def test_an_address_that_is_its_own_name_is_an_address() -> None:
+    address = f"reply+{TOKEN}@{DOMAIN}"
+    raw = f"From: {ANN}\r\nTo: {address} <{address}>\r\n\r\nok\r\n"
+    assert address in read_mail(raw.encode()).recipients
