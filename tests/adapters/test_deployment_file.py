@@ -35,6 +35,12 @@ def test_a_crew_needs_nothing_but_its_import_path(tmp_path: Path) -> None:
     assert load(tmp_path, SMALLEST).get("research") == expected
 
 
+@pytest.mark.parametrize("length", ['"9999999d"', '"1000000000d"', f'"{"9" * 400}d"', "9" * 400])
+def test_a_time_that_no_calendar_has_is_refused(tmp_path: Path, length: str) -> None:
+    said = refusal(tmp_path, f"{SMALLEST}review_timeout = {length}\n")
+    assert said == ": deployment 'research': review_timeout: must be a hundred years at most"
+
+
 def test_every_key_is_read(tmp_path: Path) -> None:
     text = """
         [deployments.glue]

@@ -18,6 +18,9 @@ _NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
 _QUEUE = re.compile(r"[a-z0-9._-]{1,64}")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd])")
 _WEB_URL = re.compile(r"https?://\S+")
+LONGEST = timedelta(days=36_525)
+"""Times end with the year 9999: what is due after a longer one could not be written."""
+
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _WORKING = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) working (minute|hour|day)s?")
 
@@ -31,14 +34,17 @@ class Table(BaseModel):
 def _length(value: object) -> timedelta:
     """Read seconds, or a text such as ``30s``, ``5m``, ``2h`` or ``7d``."""
     written = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    seconds: float
     if written:
         seconds = float(written[1]) * _SECONDS[written[2]]
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        seconds = float(value)
+        seconds = value
     else:
         raise ValueError("must be seconds, or a text such as '30s', '5m', '2h' or '7d'")
-    if not 0 < seconds <= timedelta.max.total_seconds():
-        raise ValueError("must be longer than nothing, and not for ever")
+    if not seconds > 0:
+        raise ValueError("must be longer than nothing")
+    if seconds > LONGEST.total_seconds():
+        raise ValueError("must be a hundred years at most")
     return timedelta(seconds=seconds)
 
 
