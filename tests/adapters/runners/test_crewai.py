@@ -541,6 +541,47 @@ def test_json_with_dates_and_what_is_no_number_is_kept_as_data(run_crew: Begin) 
     output.output.to_json()
 
 
+def test_long_messages_are_not_kept_and_the_task_does_not_fail(
+    run_crew: Begin, prompts: Prompts
+) -> None:
+    running = run_crew("""
+        @tool
+        def read(page: int) -> str:
+            "Read a page."
+            return "word " * 2_000_000
+
+        def reply(prompt):
+            if (page := len(PROMPTS)) < 3:
+                return f'Thought: more\\nAction: read\\nAction Input: {{"page": {page}}}'
+            return "Thought: done\\nFinal Answer: read"
+
+        who = person(Scripted(reply), tools=[read])
+        crew = Crew(agents=[who], tasks=[job("read", who), job("read on", who)])
+    """)
+    assert running.all() == ["read", "read"]
+    assert len(prompts) == 4
+
+
+def test_hooks_and_listeners_come_with_the_jobs(run_crew: Begin) -> None:
+    hooks: Any = import_module("crewai.hooks.dispatch")
+    running = run_crew("""
+        from crewai.hooks.dispatch import EXECUTION_BOUNDARY_POINTS, register
+        SEEN = []
+        for point in EXECUTION_BOUNDARY_POINTS:
+            register(point, lambda context, point=point: SEEN.append(point.value))
+        who = person()
+        crew = Crew(agents=[who], tasks=[job("work", who)], after_kickoff_callbacks=[str])
+    """)
+    running.task(0)
+    assert sys.modules["users_code"].SEEN == ["execution_start", "input"]
+    running.task(1)
+    assert sys.modules["users_code"].SEEN[2:] == [
+        *("execution_start", "input"),
+        *("output", "execution_end"),
+    ]
+    hooks.clear_all()
+
+
 def test_a_manager_runs_the_tasks_of_a_hierarchical_crew(run_crew: Begin) -> None:
     running = run_crew("""
         tasks = [job("one", None), job("two", None)]

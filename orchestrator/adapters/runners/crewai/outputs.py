@@ -11,7 +11,7 @@ from crewai.crews.crew_output import CrewOutput
 from crewai.tasks.task_output import TaskOutput
 from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema
-from pydantic_core import PydanticSerializationError, from_json, to_json
+from pydantic_core import from_json, to_json
 
 from orchestrator.adapters.runners.crewai.flows.codec import Codec, Unreadable, Unstorable
 from orchestrator.adapters.runners.loading import kind_of
@@ -22,6 +22,8 @@ from orchestrator.wire.inputs import fits
 
 MODEL = "model"
 """The key of ``Output.extra`` for the stored form of a model that its data do not give again."""
+LARGEST_MESSAGES = 4 * 1024 * 1024
+"""Bytes of an agent's messages that are kept with its output."""
 _CODEC = Codec(lambda _module: True)
 
 
@@ -148,9 +150,12 @@ def _dumped(output: TaskOutput) -> dict[str, Any]:
     # The model does not survive; its data stands beside this dump.
     without = {"pydantic", "json_dict", "raw"}
     try:
-        return output.model_dump(mode="json", exclude=without)
-    except PydanticSerializationError:  # a message holds a file or an image
-        return output.model_dump(mode="json", exclude={*without, "messages"})
+        dumped = output.model_dump(mode="json", exclude=without)
+        if len(encode(dumped["messages"])) <= LARGEST_MESSAGES:
+            return dumped
+    except (TypeError, ValueError, RecursionError):  # a message holds a file or an image
+        pass
+    return output.model_dump(mode="json", exclude={*without, "messages"})
 
 
 def _as_model_or_data(output: Output, task: Task) -> dict[str, Any]:
