@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -25,11 +25,10 @@ from orchestrator.domain.timeline import worker_actor
 from orchestrator.errors import FOREIGN, ClaimLost, OutOfTime, TaskFailed, Unreadable, cause
 from orchestrator.ports import HeldCall, LiveCall, Ports, ServedAnswer, Transaction
 from orchestrator.usecases.executions.approvals import ask_for_approval
+from orchestrator.usecases.executions.attempt_calls import AttemptCalls, not_made, serves
 from orchestrator.usecases.executions.journal_notes import Line, Note, Void, saved_by
 from orchestrator.usecases.executions.journal_rows import JournalRows, spent_in
 from orchestrator.usecases.executions.locked_execution import LockedExecution
-
-_NOT_MADE = "the task did not come to it any more"
 
 
 class ClaimedJournal:
@@ -40,10 +39,7 @@ class ClaimedJournal:
         self._run = run
         self._tools = tools
         self._lock = threading.RLock()
-        self._steps: dict[str, StepCalls] | None = None
-        self._recorded: list[RecordedCall] = []
-        self._number = 0
-        self._ended: list[Served] = []
+        self._calls: AttemptCalls | None = None
         self._held: set[int] = set()
         self._was_empty: bool | None = None
         self.is_open = True
@@ -67,11 +63,12 @@ class ClaimedJournal:
         once = is_tool and self._tools.run_once(asked.name)
         guarded = is_tool and self._tools.need_approval(asked.name)
         with self._lock:
-            step = self._step(asked.step)
+            calls = self._loaded()
+            step = calls.step(asked.step)
             if asked.unstorable:
                 return self._not_journalled(step, asked, noted=once or guarded)
             found = step.find(asked, once=once)
-            live = LiveCall(asked, step.made, self._next_number() if once else None)
+            live = LiveCall(asked, step.made, calls.next_number() if once else None)
         if found is not None and found.is_answered:
             served = self._serve(step, found, live, decode)
             if served is not None:
@@ -103,7 +100,7 @@ class ClaimedJournal:
     def hold(self, call: HeldCall, fits: JsonObject | None) -> None:
         """Have a person asked about a call, unless one is already."""
         with self._lock:
-            number = call.number or self._next_number()
+            number = call.number or self._loaded().next_number()
             self._held.add(number)
         asked = call.asked
         line = RecordedCall(
@@ -145,14 +142,15 @@ class ClaimedJournal:
         """Record the answer of a call, and the tokens that it cost."""
         why = call.asked.unstorable or unstorable or _too_large(answer)
         with self._lock:
-            step = self._step(call.asked.step)
+            calls = self._loaded()
+            step = calls.step(call.asked.step)
             step.failed_last = False
             note = step.ended(call.made)
             was_closed, step.closed = step.closed, step.closed or bool(why)
-            number = call.number or (None if was_closed else self._next_number())
+            number = call.number or (None if was_closed else calls.next_number())
             is_new = call.asked.kind is CallKind.MODEL
             void = step.void_approvals() if is_new else []
-        notes: list[Line] = [] if note is None else [self._served(call.asked.step, step, note)]
+        notes: list[Line] = [] if note is None else [serves(call.asked.step, step, note)]
         notes += [Void(each, f"something else was asked: {step.served.why}") for each in void]
         if why and not was_closed:
             made = f"call {call.made} ({call.asked.name})"
@@ -162,27 +160,27 @@ class ClaimedJournal:
             line = replace(_line(call, number, usage), note=why or None)
             self._rows.record(line, None if why else answer, notes, begun=call.number is not None)
             with self._lock:
-                self._recorded.append(line)
+                calls.add(line)
         elif notes:
             self._rows.record(None, None, notes)
 
     def failed(self, call: LiveCall) -> None:
         """A call raised: that is no answer, and it is made again."""
         with self._lock:
-            step = self._step(call.asked.step)
+            step = self._loaded().step(call.asked.step)
             step.failed_last = True
             note = step.ended(call.made)
         if call.number is not None:
             numbers = [call.number]
             self._rows.write(lambda tx: tx.calls.drop(self._run, numbers))
         if note is not None:
-            self._rows.record(None, None, [self._served(call.asked.step, step, note)])
+            self._rows.record(None, None, [serves(call.asked.step, step, note)])
 
     def served_usage(self) -> Mapping[str, int]:
         """The tokens of all that was served in this attempt."""
         with self._lock:
             total: Counter[str] = Counter()
-            for served in self._all_served():
+            for served in self._calls.served() if self._calls else ():
                 total.update(served.usage)
             return total
 
@@ -200,18 +198,7 @@ class ClaimedJournal:
     def end_step(self, path: str) -> list[Line]:
         """A step, and all inside it, needs its calls no more; returns what there is to note."""
         with self._lock:
-            return self._leave(path)
-
-    def _leave(self, path: str) -> list[Line]:
-        steps = self._steps or {}
-        over = [name for name in steps if name == path or name.startswith(f"{path}/")]
-        left = [(name, steps.pop(name)) for name in over]
-        self._ended.extend(step.served for _, step in left)
-        self._recorded = [call for call in self._recorded if call.step not in over]
-        lines: list[Line] = [
-            self._served(name, step, note) for name, step in left if (note := step.final_note)
-        ]
-        return lines + [Void(call, _NOT_MADE) for _, step in left for call in step.void_approvals()]
+            return self._calls.leave(path) if self._calls else []
 
     def halt(self, tx: Transaction, run: TaskRun) -> None:
         """Delete the round's calls, save those that the next round has to know of."""
@@ -250,16 +237,12 @@ class ClaimedJournal:
         """
         self.is_open = False
         with self._lock:
-            steps = dict(self._steps or {})
-            notes: list[Line] = [
-                self._served(name, step, note)
-                for name, step in steps.items()
-                if not failed and (note := step.final_note)
-            ]
+            calls = self._calls
+            notes = calls.final_notes() if calls and not failed else []
             if not failed and not self._held:
-                notes += [Void(call, _NOT_MADE) for call in self._approvals(steps)]
-            saved = saved_by(self._all_served())
-            stale = self._stale(steps) if failed and forgets else []
+                notes += not_made(self._void_approvals())
+            saved = saved_by(calls.served()) if calls else {}
+            stale = calls.failed_on() if calls and failed and forgets else []
         if stale:
             text = f"{len(stale)} calls are made anew: the attempt failed on their answers"
             notes.append(Note(self._run.path, "journal.forget", text, Served()))
@@ -276,57 +259,22 @@ class ClaimedJournal:
 
         self._rows.write_locked(work)
 
-    def _approvals(self, steps: Mapping[str, StepCalls]) -> list[RecordedCall]:
-        """The calls that were not made though a person was asked, also where no step came to any.
+    def _void_approvals(self) -> list[RecordedCall]:
+        """The calls that were not made though a person was asked.
 
         Read only where somebody may have been asked.
         """
-        if self._steps is None:
-            if not (self._tools.approval and self._run.resumes):
-                return []
-            self._step("")
-        void = [call for step in steps.values() for call in step.void_approvals()]
-        unread = (call for call in self._recorded if call.step not in steps)
-        return void + [call for call in unread if call.waits]
+        if self._calls is None and not (self._tools.approval and self._run.resumes):
+            return []
+        return self._loaded().void_approvals()
 
-    def _stale(self, steps: Mapping[str, StepCalls]) -> list[int]:
-        """The numbers of the calls of steps in which no call failed last."""
-        kept = {name for name, step in steps.items() if step.failed_last}
-        return [
-            call.number
-            for call in self._recorded
-            if call.step not in kept
-            and not call.waits
-            and not (call.kind is CallKind.TOOL and self._tools.run_once(call.name))
-        ]
-
-    # Lines --------------------------------------------------------------------------------------
-
-    def _step(self, name: str) -> StepCalls:
-        """The calls of a step; what was recorded of them is read when the first is made."""
-        if self._steps is None:
-            self._recorded = list(self._rows.read(lambda tx: tx.calls.of(self._run)))
-            self._was_empty = not self._recorded
-            self._number = max((call.number for call in self._recorded), default=0)
-            self._steps = {}
-        if name not in self._steps:
-            own = [call for call in self._recorded if call.step == name]
-            self._steps[name] = StepCalls(own, only_once=self._is_only_once(own))
-        return self._steps[name]
-
-    def _is_only_once(self, own: Sequence[RecordedCall]) -> bool:
-        """Whether a run that nobody claimed before has, of a step, but such calls as outlive it."""
-        return bool(own) and self._run.claim_no == 1 and all(map(self._tools.outlive_halt, own))
-
-    def _next_number(self) -> int:
-        self._number += 1
-        return self._number
-
-    def _all_served(self) -> Sequence[Served]:
-        return [*self._ended, *(step.served for step in (self._steps or {}).values())]
-
-    def _served(self, step: str, calls: StepCalls, text: str) -> Note:
-        return Note(step, "journal.serve", text, calls.served)
+    def _loaded(self) -> AttemptCalls:
+        """The calls of this attempt; what was recorded before is read when the first is made."""
+        if self._calls is None:
+            recorded = self._rows.read(lambda tx: tx.calls.of(self._run))
+            self._was_empty = not recorded
+            self._calls = AttemptCalls(recorded, self._run, self._tools)
+        return self._calls
 
 
 def journal_of(
