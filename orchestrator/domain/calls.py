@@ -23,6 +23,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 
 from orchestrator.domain.canonical import Json, JsonObject
+from orchestrator.domain.usage import counts_of
 
 
 class CallKind(StrEnum):
@@ -273,9 +274,7 @@ class StepCalls:
             self.served.models += 1
         else:
             self.served.tools += 1
-        self.served.usage.update(
-            {name: count for name, count in call.usage.items() if isinstance(count, int)}
-        )
+        self.served.usage.update(counts_of(call.usage))
 
     @property
     def final_note(self) -> str | None:

@@ -12,6 +12,7 @@ from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.machine import Machine, Transition
 from orchestrator.domain.renaming import Renames
 from orchestrator.domain.retry import publish_again_at
+from orchestrator.domain.usage import added_to, counts_of
 
 
 class TaskRunState(StrEnum):
@@ -288,7 +289,7 @@ class TaskRun:
 
     def spared(self, saved: Mapping[str, int]) -> TaskRun:
         """The journal spared an attempt these calls and tokens, by name."""
-        return replace(self, saved=_sum(self.saved, saved))
+        return replace(self, saved=added_to(self.saved, saved))
 
     def ask_again(self) -> TaskRun:
         """The execution goes on, and a person has yet to judge the output that is there."""
@@ -325,22 +326,21 @@ class TaskRun:
 
     def paid(self, usage: Mapping[str, Json]) -> TaskRun:
         """A step of it cost this, and never runs again: it counts whatever becomes of the rest."""
-        return replace(self, usage=_sum(self.usage, usage)) if usage else self
+        return replace(self, usage=added_to(self.usage, usage)) if usage else self
 
     def unpaid(self, usage: Mapping[str, int], claimed: TaskRun) -> dict[str, int]:
         """What an attempt cost, without what its steps have added since it was ``claimed``."""
         left = Counter(usage)
         for run, sign in ((claimed, 1), (self, -1)):
-            for name, count in (run.usage or {}).items():
-                if isinstance(count, int):
-                    left[name] += sign * count
+            for name, count in counts_of(run.usage).items():
+                left[name] += sign * count
         return dict(left)
 
     def metered(self, usage: JsonObject, seconds: float) -> TaskRun:
         """Note what the accepted run cost, beside what it had cost up to a pause."""
         return replace(
             self,
-            usage=_sum(self.usage, usage),
+            usage=added_to(self.usage, usage),
             execution_time=(self.execution_time or 0) + seconds,
         )
 
@@ -368,15 +368,3 @@ class TaskRun:
             finished_at=self.finished_at or self._end(now),
             lease_until=None,
         )
-
-
-def _sum(before: JsonObject | None, more: Mapping[str, Json]) -> JsonObject:
-    """Counts by name, with those of before."""
-    known = {name: count for name, count in (before or {}).items() if isinstance(count, int)}
-    return {
-        **known,
-        **{
-            n: known.get(n, 0) + more_ if isinstance(more_, int) else more_
-            for n, more_ in more.items()
-        },
-    }

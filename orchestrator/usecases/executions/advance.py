@@ -16,6 +16,7 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan, TaskKind
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.domain.usage import added_up
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.usecases.executions.history import committed_outputs
 from orchestrator.usecases.executions.locked_execution import LockedExecution
@@ -230,9 +231,5 @@ def announce_end(locked: LockedExecution, result: Output | None, runs: Iterable[
 
 def token_usage(runs: Iterable[TaskRun]) -> JsonObject:
     """Sum what all accepted runs of an execution cost, every round included."""
-    total: dict[str, int] = {"total_tokens": 0, "prompt_tokens": 0, "completion_tokens": 0}
-    for run in runs:
-        for name, count in (run.usage or {}).items():
-            if isinstance(count, int):
-                total[name] = total.get(name, 0) + count
-    return total
+    none: JsonObject = {"total_tokens": 0, "prompt_tokens": 0, "completion_tokens": 0}
+    return added_up([none, *(run.usage for run in runs)])

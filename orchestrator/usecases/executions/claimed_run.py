@@ -12,13 +12,13 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
+from orchestrator.domain.usage import added_up
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Ports, Step, StepWatch, Transaction
 from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.call_journal import ClaimedJournal
 from orchestrator.usecases.executions.claims import require_claim
 from orchestrator.usecases.executions.journal_notes import Line
-from orchestrator.usecases.executions.journal_rows import added_up
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.usecases.reviews.open import ask_person

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from orchestrator.domain.calls import Approval
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.usage import counts_of
 from orchestrator.errors import TaskFailed
 from orchestrator.ports import Halted
 from orchestrator.usecases.executions.advance import go_on, wake
@@ -56,7 +57,7 @@ def pause(
     _require_question(locked, run, answered=answered)
     spent = Counter(result.usage)
     for call in kept:
-        spent.subtract({name: n for name, n in call.usage.items() if isinstance(n, int)})
+        spent.subtract(counts_of(call.usage))
     uncounted = {name: n for name, n in spent.items() if n > 0}
     unpaid = run.unpaid(uncounted, claimed)
     saved = locked.save_run("pause", run, run.pause(unpaid, seconds))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from orchestrator.domain.calls import RecordedCall
 from orchestrator.domain.canonical import Json, JsonObject
 from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.usage import added_up
 from orchestrator.errors import ClaimLost
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.claims import require_claim
@@ -26,14 +26,6 @@ def spent_in(tx: Transaction, run: TaskRun, step: str) -> JsonObject:
     """
     calls = tx.calls.of(run)
     return added_up(c.usage for c in calls if c.step == step or c.step.startswith(f"{step}/"))
-
-
-def added_up(usages: Iterable[JsonObject]) -> JsonObject:
-    """Token counts, together."""
-    total: Counter[str] = Counter()
-    for usage in usages:
-        total.update({name: n for name, n in usage.items() if isinstance(n, int)})
-    return dict(total)
 
 
 class JournalRows:
