@@ -21,7 +21,12 @@ from orchestrator.adapters.http.signing import StandardSigner
 from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.adapters.sql.schema import deliveries, drains
 from orchestrator.adapters.system import Uuid7Ids
-from orchestrator.domain.delivery import Delivery, DeliveryAttempt, DeliveryState
+from orchestrator.domain.delivery import (
+    Authentication,
+    Delivery,
+    DeliveryAttempt,
+    DeliveryState,
+)
 from orchestrator.domain.delivery_policy import SendLimits
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.endpoint import Endpoint
@@ -75,21 +80,30 @@ class Post:
     crash: Callable[[str], None] | None = None
 
     def commit(
-        self, url: str, count: int = 1, *, kind: str = "task", body: bytes | None = None
+        self,
+        url: str,
+        count: int = 1,
+        *,
+        kind: str = "task",
+        body: bytes | None = None,
+        authentication: Authentication | None = None,
     ) -> list[str]:
         """Write deliveries to an endpoint, as an execution's transaction does; gives their ids."""
-        return self.ports.store.transact(lambda tx: self._commit(tx, url, count, kind, body))
+
+        def write(tx: Transaction) -> list[str]:
+            endpoint_id = tx.endpoints.ensure("news", url, authentication, self.clock.now())
+            return self._commit(tx, endpoint_id, count, kind, body)
+
+        return self.ports.store.transact(write)
 
     def _commit(
-        self, tx: Transaction, url: str, count: int, kind: str, body: bytes | None
+        self, tx: Transaction, endpoint_id: str, count: int, kind: str, body: bytes | None
     ) -> list[str]:
-        now = self.clock.now()
-        endpoint_id = tx.endpoints.ensure("news", url, None, now)
         execution = self._execution()
         tx.executions.add(execution)
         made = [self._delivery(execution.id, endpoint_id, kind, n) for n in range(count)]
         tx.deliveries.add([replace(one, body=body or one.body) for one in made])
-        wake_endpoints(tx, [endpoint_id], now)
+        wake_endpoints(tx, [endpoint_id], self.clock.now())
         return [delivery.id for delivery in made]
 
     def _execution(self) -> Execution:

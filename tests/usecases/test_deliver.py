@@ -17,10 +17,11 @@ from standardwebhooks import Webhook
 
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
-from orchestrator.domain.canonical import encode
+from orchestrator.domain.canonical import JsonObject, encode
+from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.webhooks import deliver
-from orchestrator.usecases.webhooks.deliver import drain
+from orchestrator.usecases.webhooks.deliver import FIRST_BATCH, Pace, drain
 
 
 class Killed(BaseException):
@@ -48,6 +49,47 @@ def test_a_try_is_recorded_with_what_was_answered(post: Post) -> None:
         (2, 200, "said"),
     ]
     assert [one.at for one in tries] == [START, START + timedelta(seconds=5)]
+
+
+def test_the_timeline_tells_what_came_of_each_try(post: Post) -> None:
+    with MoodyReceiver(503, 200) as receiver:
+        (sent,) = post.commit(receiver.url)
+        post.work()
+        post.pass_time(seconds=5)
+
+    assert told(post, sent) == [
+        ("delivery.retry", {"kind": "task", "attempt": 1, "status": 503}),
+        ("delivery.deliver", {"kind": "task", "attempt": 2, "status": 200}),
+    ]
+
+
+def test_why_nobody_answered_is_kept_with_the_try_and_in_the_timeline(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        url = receiver.url
+    (sent,) = post.commit(url)
+    post.work()
+
+    (tried,) = post.attempts(sent)
+    assert (tried.status, bool(tried.error)) == (None, True)
+    assert told(post, sent) == [
+        ("delivery.retry", {"kind": "task", "attempt": 1, "error": tried.error})
+    ]
+
+
+def told(post: Post, delivery_id: str) -> list[tuple[str, JsonObject]]:
+    """What the timeline of its execution says."""
+    execution_id = post.get(delivery_id).execution_id
+    entries = post.ports.store.read(lambda tx: tx.timeline.of(execution_id))
+    return [(each.event, each.details) for each in entries]
+
+
+def test_a_receiver_is_given_the_credentials_that_it_wants(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        post.commit(receiver.url, authentication=Authentication("bearer", token="t0ken"))
+        post.work()
+
+    ((headers, _),) = receiver.received
+    assert headers["Authorization"] == "Bearer t0ken"
 
 
 def test_what_a_receiver_sends_back_of_a_notice_gives_nobody_the_right_to_answer(
@@ -145,6 +187,14 @@ def test_retry_after_is_kept_for_the_whole_endpoint(post: Post) -> None:
         post.pass_time(seconds=60)
 
     assert post.states() == {"DELIVERED": 5}
+
+
+def test_what_was_claimed_with_it_waits_with_a_try_that_is_told_to(post: Post) -> None:
+    with MoodyReceiver(200, (429, {"Retry-After": "120"})) as receiver:
+        _known_well(post, receiver)
+        post.commit(receiver.url, 5)
+
+        assert post.work() == 1
 
 
 def test_410_disables_and_cancels_what_else_waits(post: Post) -> None:
@@ -328,12 +378,53 @@ def test_what_a_slow_receiver_left_no_time_for_is_sent_by_the_next_drain(
 ) -> None:
     with MoodyReceiver() as receiver:
         _known_well(any_post, receiver)
-        monkeypatch.setattr(deliver, "BATCH_SECONDS", 0.0)
+        monkeypatch.setattr(deliver, "LONGEST_BATCH", 0.0)
         monkeypatch.setattr(deliver, "MOST_SECONDS", 0.0)
         any_post.commit(receiver.url, 3)
         any_post.work()
 
     assert any_post.states() == {"DELIVERED": 1 + 3}
+
+
+def test_what_is_claimed_together_is_sent_together(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        _known_well(post, receiver)
+        sent = post.commit(receiver.url, 3)
+        post.work()
+
+    assert [post.get(each).claim_no for each in sent] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("seconds", "more"), [(0.0, 0), (60.0, 5)])
+def test_a_drain_goes_on_with_what_is_due_until_its_time_is_over(
+    post: Post, monkeypatch: pytest.MonkeyPatch, seconds: float, more: int
+) -> None:
+    monkeypatch.setattr(deliver, "MOST_SECONDS", seconds)
+    with MoodyReceiver() as receiver:
+        _known_well(post, receiver)
+        post.commit(receiver.url, FIRST_BATCH + 5)
+
+        assert drain(post.ports, post.endpoint(receiver.url).id, "w-1") == FIRST_BATCH + more
+
+
+def test_a_drain_that_left_nothing_has_no_other_published(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "MOST_SECONDS", 0.0)
+    with MoodyReceiver() as receiver:
+        _known_well(post, receiver)
+        post.commit(receiver.url, 2)
+        drain(post.ports, post.jobs.pop().arguments["endpoint_id"], "w-1")
+
+    assert post.jobs == []
+
+
+def test_as_many_are_claimed_as_can_be_sent_in_half_a_second() -> None:
+    pace = Pace()
+    for seconds in (0.0625, 0.1875):
+        pace.count(SendResult(200, seconds))
+
+    assert (pace.sent, pace.batch) == (2, 4)
 
 
 def test_a_schedule_comes_to_its_end(post: Post) -> None:

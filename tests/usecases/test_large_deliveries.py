@@ -44,4 +44,4 @@ def test_many_large_bodies_are_not_in_memory_together(post: Post) -> None:
         tracemalloc.stop()
 
         assert post.states()["DELIVERED"] == COUNT + 1
-    assert peak < COUNT * SIZE / 2
+    assert peak < 6 * SIZE  # two are claimed together: what the first two were is let go of

@@ -28,6 +28,9 @@ LARGEST_BATCH = 100
 BATCH_SECONDS = 0.5
 """How long a batch should take to send: what is sent is recorded at least that often."""
 
+LONGEST_BATCH = 2 * BATCH_SECONDS
+"""After that what is left of a batch goes back untried."""
+
 
 def drain(ports: Ports, endpoint_id: str, worker: str) -> int:
     """Send what is due at an endpoint; returns how many tries went out.
@@ -79,33 +82,25 @@ class Pace:
 def _send(ports: Ports, batch: Batch, pace: Pace) -> Iterator[Tried]:
     """Send a batch, until it takes too long or the receiver turns out to be ill.
 
-    What is left goes back untried. So a batch is over within two times ``BATCH_SECONDS`` and the
-    one try that was under way then: its lease holds for longer.
+    What is left goes back untried. So a batch is over within ``LONGEST_BATCH`` and the one try that
+    was under way then: its lease holds for longer.
     """
-    began = time.monotonic()
+    over_at = time.monotonic() + LONGEST_BATCH
     for delivery in batch.deliveries:
         tried = _try(ports, batch.endpoint, batch.secrets, delivery)
         pace.count(tried.result)
         yield tried
-        if (
-            stops_batch(tried.result, batch.endpoint)
-            or time.monotonic() - began > 2 * BATCH_SECONDS
-        ):
+        if stops_batch(tried.result, batch.endpoint) or time.monotonic() >= over_at:
             return
 
 
 def _try(ports: Ports, endpoint: Endpoint, secrets: Sequence[str], delivery: Delivery) -> Tried:
-    at = ports.clock.now()
-    result = send_signed(ports, endpoint, secrets, delivery.id, delivery.body or b"")
+    at, body = ports.clock.now(), delivery.body or b""
+    result = send_signed(ports, endpoint, secrets, delivery.id, body)
     ports.crash_point("after-send")
-    return Tried(_without_body(delivery), at, _without_rights(result, delivery))
-
-
-def _without_rights(result: SendResult, delivery: Delivery) -> SendResult:
-    """What is kept of the answer is shown to whoever may look."""
-    if not result.response or delivery.kind != WebhookKind.HUMAN_INPUT:
-        return result
-    return replace(result, response=hide_rights(result.response, delivery.body or b""))
+    if result.response and delivery.kind == WebhookKind.HUMAN_INPUT:  # it is shown to whoever looks
+        result = replace(result, response=hide_rights(result.response, body))
+    return Tried(_without_body(delivery), at, result)
 
 
 def _without_body(delivery: Delivery) -> Delivery:
