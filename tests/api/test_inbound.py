@@ -13,6 +13,7 @@ from replies import ANN, DOMAIN, TOKEN, reply
 
 from orchestrator.domain.inbound_mail import StoredMail
 from orchestrator.ports import MailFilter, Replies
+from orchestrator.wire.mailgun import read_form
 
 if TYPE_CHECKING:
     from conftest import Service
@@ -79,6 +80,27 @@ def test_a_post_of_fields_is_put_together(mailgun: Service) -> None:
 def test_what_mailgun_did_not_sign_is_refused(mailgun: Service, fields: dict[str, Any]) -> None:
     assert mailgun.client.post("/v1/inbound/mailgun", data=fields).status_code == 401
     assert stored(mailgun) == []
+
+
+def test_a_form_in_a_form_without_end_is_no_form(mailgun: Service) -> None:
+    """Anybody may post it, and 8 MB of such had taken minutes, while nothing else ran."""
+    nested = b"".join(
+        b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (n, n + 1)
+        for n in range(2_000)
+    )
+    headers = {"Content-Type": "multipart/form-data; boundary=b0"}
+    answer = mailgun.client.post("/v1/inbound/mailgun", content=nested, headers=headers)
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("boundary", ["b", '"b c"', "b; charset=utf-8"])
+def test_a_form_is_read_by_its_boundary(boundary: str) -> None:
+    line = b"--" + boundary.partition(";")[0].strip('"').encode()
+    begin = b'\r\nContent-Disposition: form-data; name="%s"; filename=x\r\n\r\n'
+    one, two = begin % b"one" + b"\r\n--\r\n", begin % b"two"
+    body = b"\r\n".join((b"before", line + one, line + two, line + b"--", b"after"))
+    form = read_form(f"multipart/form-data; boundary={boundary}", body)
+    assert form == {"one": b"\r\n--\r\n", "two": b""}
 
 
 def test_a_token_counts_once_whatever_mail_it_is_with(mailgun: Service) -> None:

@@ -14,7 +14,7 @@ from orchestrator.ports import Ports
 from orchestrator.usecases.operations.take_mail import Envelope, store_mail
 from orchestrator.wire import sns
 from orchestrator.wire.mailgun import Form, mail_of, read_form, require_signed
-from orchestrator.wire.sns import Published, mail_in, read_post
+from orchestrator.wire.sns import mail_in, read_post
 
 inbound = APIRouter(prefix="/v1/inbound", include_in_schema=False)
 
@@ -30,12 +30,13 @@ async def take_from_mailgun(request: Request, ports: World) -> JsonResponse:
     if key is None:
         raise NotFound("Nothing takes mails of Mailgun here: ORCHESTRATOR_MAIL_MAILGUN_KEY.")
     body = await read_up_to(request, _LARGEST_POST)
-    form = read_form(request.headers.get("content-type", ""), body)
-    await run_in_threadpool(_store, ports, form, key)
+    content_type = request.headers.get("content-type", "")
+    await run_in_threadpool(_store, ports, content_type, body, key)
     return JsonResponse({"status": "stored"})
 
 
-def _store(ports: Ports, form: Form, key: str) -> None:
+def _store(ports: Ports, content_type: str, body: bytes, key: str) -> None:
+    form = read_form(content_type, body)
     token = require_signed(form, key, ports.clock.now())
     envelope = Envelope(_text(form, "sender"), (_text(form, "recipient"),))
     store_mail(ports, mail_of(form), envelope, once=f"mailgun:{token}")
@@ -47,12 +48,13 @@ async def take_from_ses(request: Request, ports: World) -> JsonResponse:
     topic = ports.replies.ses_topic
     if topic is None:
         raise NotFound("Nothing takes mails of Amazon SES here: ORCHESTRATOR_MAIL_SES_TOPIC.")
-    body = parse_json(await read_up_to(request, _LARGEST_POST))
-    await run_in_threadpool(_take_published, ports, read_post(body, topic))
+    body = await read_up_to(request, _LARGEST_POST)
+    await run_in_threadpool(_take_published, ports, body, topic)
     return JsonResponse({"status": "stored"})
 
 
-def _take_published(ports: Ports, post: Published) -> None:
+def _take_published(ports: Ports, body: bytes, topic: str) -> None:
+    post = read_post(parse_json(body), topic)
     sns.require_signed(post, _fetched(ports, post.certificate_url).encode())
     if post.confirms_at is not None:
         _fetched(ports, post.confirms_at)
