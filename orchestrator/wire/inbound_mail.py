@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import email.utils
 import hashlib
+import re
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.errors import MessageError
@@ -23,6 +24,11 @@ LONGEST_HEADER = 8192
 """Characters of a header that are looked at."""
 
 MOST_PARTS = 100
+
+MOST_BOUNDARIES = 64
+"""Of parts in parts: the parser looks in each line for all of those that are open around it."""
+
+_BOUNDARY = re.compile(rb"boundary[*\d\s]*=", re.IGNORECASE)
 _MOST_HEADERS = 1000
 _LONGEST_MESSAGE_ID = 500
 
@@ -40,6 +46,8 @@ _LENIENT: dict[str, Any] = (
 
 def read_mail(raw: bytes) -> InboundMail:
     """Read a mail. Raises Unreadable where nothing of it makes sense."""
+    if sum(1 for _ in _BOUNDARY.finditer(raw, 0, LARGEST_MAIL)) > MOST_BOUNDARIES:
+        raise Unreadable(f"The mail names more than {MOST_BOUNDARIES} boundaries of parts")
     try:
         message = message_from_bytes(raw[:LARGEST_MAIL])
         headers = _headers(message)

@@ -12,7 +12,7 @@ from world import World
 from orchestrator.domain.inbound_mail import MailState
 from orchestrator.wire.inbound_mail import read_mail
 
-TAKEN, REFUSED = MailState.TAKEN, MailState.REFUSED
+TAKEN, REFUSED, UNREADABLE = MailState.TAKEN, MailState.REFUSED, MailState.UNREADABLE
 MIXED = 'multipart/mixed; boundary="b"'
 OK = b"Content-Type: text/plain\r\n\r\nok\r\n"
 
@@ -38,7 +38,8 @@ NO_TEXT = base64.b64encode(b"\xff\xfe\x00")
 
 HOSTILE: list[tuple[bytes, MailState | None]] = [
     (whole(nested(50)), TAKEN),
-    (whole(nested(2000)), None),
+    (whole(nested(65)), UNREADABLE),
+    (whole(nested(2000)), UNREADABLE),
     (reply("", Content_Type=MIXED, body=b"--b\r\n" + PDF + b"\r\n--b\r\n" + OK), TAKEN),
     (reply("", Content_Type=MIXED, body=b"--b\r\n" + NOTE + b"\r\n--b\r\n" + OK), TAKEN),
     (reply("", Content_Type=MIXED, body=b"no boundary at all"), REFUSED),
