@@ -24,13 +24,13 @@ def require_fitting_inputs(schema: JsonObject, inputs: JsonObject) -> None:
     """See to it that each input fits the field of the state that it fills.
 
     A field that is not given has its default, so none is required. Raises Invalid with what is
-    wrong with each.
+    wrong with each, ``MOST`` of them.
     """
     validator = Draft202012Validator({**schema, "required": []})
     wrong: dict[str, str] = {}
-    for error in validator.iter_errors(dict(inputs)):
+    for error in islice(validator.iter_errors(dict(inputs)), MOST):
         field = ".".join(["inputs", *(str(part) for part in error.absolute_path)])
-        wrong.setdefault(field, error.message)
+        wrong.setdefault(field, _bounded(error.message))
     if wrong:
         sentence = "; ".join(f"{field}: {message}" for field, message in wrong.items())
         raise Invalid(f"The flow's state does not take these inputs: {sentence}", wrong)
@@ -102,5 +102,8 @@ def _place(error: ValidationError) -> list[str]:
 
 
 def _said(error: ValidationError) -> str:
-    said = "is required" if error.validator == "required" else error.message
+    return "is required" if error.validator == "required" else _bounded(error.message)
+
+
+def _bounded(said: str) -> str:
     return said if len(said) <= LONGEST_CAUSE else said[: LONGEST_CAUSE - 1] + "…"

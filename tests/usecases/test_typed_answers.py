@@ -20,7 +20,7 @@ from orchestrator.errors import Invalid
 from orchestrator.ports import Ended, Halted
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.open import LARGEST_SCHEMA
-from orchestrator.wire.inputs import misfits
+from orchestrator.wire.inputs import MOST, misfits, require_fitting_inputs
 
 Make = Callable[..., World]
 
@@ -114,6 +114,18 @@ def test_a_missing_part_is_told_where_it_ought_to_stand() -> None:
 def test_a_long_fault_is_told_in_bounds() -> None:
     (said,) = misfits({"type": "integer"}, "x" * 10_000, "answer").values()
     assert len(said) <= 500
+
+
+def test_of_inputs_that_do_not_fit_some_are_told_briefly() -> None:
+    schema = {"properties": {"years": {"items": {"type": "integer"}}, "name": {"type": "integer"}}}
+    wrong: dict[str, Any] = {"years": ["x"] * 10_000, "name": "x" * 10_000}
+    with pytest.raises(Invalid) as refused:
+        require_fitting_inputs(schema, wrong)
+    assert len(refused.value.details) <= MOST
+    assert len(refused.value.message) < 100 * MOST
+    with pytest.raises(Invalid, match=r"inputs\.name: 'xxx") as refused:
+        require_fitting_inputs(schema, {"name": wrong["name"]})
+    assert len(refused.value.message) < 2_000
 
 
 def opened(world: World, execution_id: str) -> Any:
