@@ -20,7 +20,7 @@ from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import OutOfTime, Transient
-from orchestrator.ports import Ports, StepWatch, Transaction
+from orchestrator.ports import WHOLE_FLOW, Ports, StepWatch, Transaction
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
 from orchestrator.usecases.outage import log_failure
 from orchestrator.usecases.webhooks.agent_steps import emit_steps
@@ -172,13 +172,16 @@ class ThreadLeaseKeeper:
     def _end_overdue_step(self, running: RunningTask) -> None:
         """End the process, since threads cannot be ended: its parent replaces it.
 
-        A crew's task has the time limit of its job instead.
+        A crew's task has the time limit of its job instead. Between its steps a flow may wait for
+        a database that is away, or was just now, to take what it holds.
         """
         step = running.overdue_step
-        if step is None:
+        if step is None or (step == WHOLE_FLOW and not self.knows_who_lives):
             return
         limit = self._ports.deployments.get(running.run.deployment).task_time_limit
         reason = f"Step '{step}' ran over its time limit of {limit.total_seconds():g} s"
+        if step == WHOLE_FLOW:
+            reason = f"Outside its steps it ran over the time limit of {limit.total_seconds():g} s"
         try:
             fail_attempt(self._ports, running.run, worker_actor(self._worker), reason)
         finally:

@@ -15,7 +15,7 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import ClaimLost
-from orchestrator.ports import Ports, Step
+from orchestrator.ports import WHOLE_FLOW, Ports, Step
 from orchestrator.usecases.executions.claims import is_current, renew_claim
 from orchestrator.usecases.webhooks.stream_events import RunnerEvent
 
@@ -78,13 +78,13 @@ class RunningTask:
     def _limit_anew(self, path: str) -> None:
         self._ends_at = time.monotonic() + self._limit
         for begun in self._steps_end_at:
-            if path == begun or path.startswith(f"{begun}/"):
+            if begun in (path, WHOLE_FLOW) or path.startswith(f"{begun}/"):
                 self._steps_end_at[begun] = self._ends_at
 
     @property
     def current_step(self) -> str | None:
         """The step that has run for longest, of those that a method of a flow is."""
-        begun = (path for path in list(self._steps_end_at) if "/" not in path)
+        begun = (path for path in list(self._steps_end_at) if path and "/" not in path)
         return next(begun, None)
 
     @property
@@ -92,7 +92,7 @@ class RunningTask:
         """A step that has run for longer than it may, the innermost; None where there is none."""
         now = time.monotonic()
         overdue = [path for path, at in dict(self._steps_end_at).items() if now > at]
-        return max(overdue, key=lambda path: path.count("/"), default=None)
+        return max(overdue, key=lambda path: (path.count("/"), path != WHOLE_FLOW), default=None)
 
     def step(self, step: Step) -> None:
         """Note a thought or tool call of an agent."""

@@ -26,6 +26,7 @@ from orchestrator.ports.operations import (
 from orchestrator.ports.record import Mark, Page, Record, StreamKind
 from orchestrator.ports.reviews import Absences, Recipients, Reviews
 from orchestrator.ports.running import (
+    WHOLE_FLOW,
     Ended,
     Halted,
     Progress,
@@ -64,6 +65,7 @@ from orchestrator.ports.world import Deployments, MailIdentity, Ports
 
 __all__ = [
     "EVERY_ENTRY",
+    "WHOLE_FLOW",
     "Absences",
     "Analytics",
     "Attempt",

@@ -68,6 +68,10 @@ class Progress(Protocol):
         ...
 
 
+WHOLE_FLOW = ""
+"""The path of what every step of a flow stands in: the code that is around them."""
+
+
 class StepWatch(Progress, Protocol):
     """Progress that also sees how long each step of a flow takes, and ends what hangs."""
 

@@ -48,6 +48,10 @@ task_time_limit = "1s"
 functions = "operated_crews:deaf"
 max_attempts = 1
 task_time_limit = "1s"
+[deployments.stuck]
+functions = "operated_crews:stuck"
+max_attempts = 1
+task_time_limit = "1s"
 [deployments.looping]
 functions = "operated_crews:looping"
 """

@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from orchestrator import TaskCall, task
+from orchestrator import FunctionFlow, TaskCall, step, task
 from orchestrator.errors import ClaimLost
 
 
@@ -64,3 +64,13 @@ doomed = [publish]
 hanging = [hang]
 deaf = [hang_deaf]
 looping = [loop]
+
+_made: list[None] = []
+
+
+def stuck() -> FunctionFlow:
+    """Gives the flow to who reads its plan; who makes it once more, to run it, waits for ever."""
+    _made.append(None)
+    while len(_made) > 1:
+        time.sleep(0.05)
+    return FunctionFlow([step(publish)])

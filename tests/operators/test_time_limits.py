@@ -35,6 +35,11 @@ def test_a_task_that_goes_on_is_killed(service: Service, diary: Path) -> None:
     assert "failed after 1 attempt: The task ran over its time limit, and went on" in error
 
 
+def test_a_flow_that_hangs_outside_its_steps_is_ended(service: Service, diary: Path) -> None:
+    error = error_of(service, "stuck", diary)
+    assert error.endswith("Outside its steps it ran over the time limit of 1 s")
+
+
 def test_a_stopped_crew_ends_at_its_next_step(service: Service, diary: Path) -> None:
     execution_id = service.client.kickoff("looping", {"diary": str(diary)})
     service.until(lambda: diary.exists() and "begun" in diary.read_text())

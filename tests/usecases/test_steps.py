@@ -23,7 +23,7 @@ from orchestrator.domain.timeline import Entry
 from orchestrator.domain.webhooks import Stream, WebhookKind
 from orchestrator.domain.work import Work
 from orchestrator.errors import TaskFailed
-from orchestrator.ports import Ended, Halted, LiveCall, Result, RunContext, Step
+from orchestrator.ports import WHOLE_FLOW, Ended, Halted, LiveCall, Result, RunContext, Step
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.executions.snapshot import timeline
@@ -394,6 +394,7 @@ def test_whoever_watches_learns_which_steps_run_and_what_happens_in_them(doing: 
     run_task(world.ports, Worker("w-1", watch, world.runner.plan), **job.arguments)
     assert watch.told == [
         ("keep", job.arguments["task_run_id"], ("said",)),
+        ("begin", WHOLE_FLOW),
         ("begin", "first#1"),
         ("begin", "second#1"),
         ("step", thought),

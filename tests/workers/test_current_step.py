@@ -12,6 +12,7 @@ from function_flow_world import flow_over
 from world import World, migrated
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.ports import WHOLE_FLOW
 from workers import running_task
 from workers.running_task import RunningTask
 
@@ -79,6 +80,10 @@ def test_however_often_the_keeper_looks_a_step_is_noted_once_in_a_beat(
 
 def test_what_a_step_runs_inside_is_not_named(world: World) -> None:
     assert watched(world, "draft#1/task:write", "draft#1").current == ["draft"]
+
+
+def test_a_flow_outside_its_steps_has_none(world: World) -> None:
+    assert watched(world, WHOLE_FLOW).current == [None]
 
 
 def test_a_step_that_a_person_was_asked_about_comes_first(world: World) -> None:

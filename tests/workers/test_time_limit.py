@@ -11,6 +11,7 @@ from world import World, make_world, migrated, plan_of
 
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import OutOfTime, TaskFailed
+from orchestrator.ports import WHOLE_FLOW
 from workers.lease_keeper import ThreadLeaseKeeper
 from workers.running_task import RunningTask
 
@@ -79,6 +80,13 @@ def test_a_method_still_has_a_limit_after_a_task_inside_it(overdue: RunningTask)
 def test_what_is_inside_a_step_is_left_with_it(overdue: RunningTask) -> None:
     overdue.end(METHOD)
     assert overdue.overdue_step is None
+
+
+def test_a_flow_outside_its_steps_is_overdue_where_none_of_them_is(overdue: RunningTask) -> None:
+    overdue.begin(WHOLE_FLOW)
+    assert overdue.overdue_step == TASK
+    overdue.end(METHOD)
+    assert overdue.overdue_step == WHOLE_FLOW
 
 
 def test_a_method_has_its_limit_anew_after_a_task_inside_it(

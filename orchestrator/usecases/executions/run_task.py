@@ -13,7 +13,7 @@ from orchestrator.domain.question import Question
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.errors import FOREIGN, ClaimLost, DeploymentBroken, TaskFailed, cause
-from orchestrator.ports import Ended, Halted, Ports, Result, Transaction
+from orchestrator.ports import WHOLE_FLOW, Ended, Halted, Ports, Result, Transaction
 from orchestrator.usecases.executions.advance import (
     begin_due_tasks,
     commit_task,
@@ -100,6 +100,8 @@ def _run(
         if run.weighs:
             weighed = weigh(ports, runner, deployment, run.weighs)
             return _Ran(weighed, time.monotonic() - began, context)
+        if claimed.work.plan.is_flow:  # a crew's task has the time limit of its job
+            progress.begin(WHOLE_FLOW)
         result: Result | Paused
         try:
             result = runner.run(deployment, claimed.work, context)
