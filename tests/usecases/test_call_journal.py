@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,8 +23,9 @@ from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.claims import end_claims_of_lost_child, give_back_claims
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.run_task import run_task
-from orchestrator.usecases.executions.snapshot import history
+from orchestrator.usecases.executions.snapshot import history, timeline
 from orchestrator.usecases.executions.stop import stop
+from orchestrator.usecases.operations.purge import purge
 from workers.lease_keeper import ThreadLeaseKeeper
 
 ONCE = {"tools": ToolRules(once=("pay*",))}
@@ -259,10 +262,21 @@ def test_giving_up_fails_and_a_retry_asks_again(doubtful: Any) -> None:
     said = world.say(execution_id, review.id, outcome="give-up", human_feedback="ask the bank")
     assert said["status"] == "failed"
     execution = world.snapshot(execution_id).execution
-    assert execution.error == "Nobody could say what the call of 'pay' did: ask the bank"
+    assert execution.error == "Nobody could say what the call of 'pay' did"
     retry_execution(world.ports, EVERYWHERE, execution_id, "tests")
     world.work()
     assert review_of(world, execution_id).review.id != review.id
+
+
+def test_the_words_of_who_gave_up_are_purged_as_all_words_are(doubtful: Any) -> None:
+    world, _, execution_id = doubtful
+    review = review_of(world, execution_id).review
+    world.say(execution_id, review.id, outcome="give-up", human_feedback="ask the bank")
+    world.ports = replace(world.ports, keep_finished=timedelta())
+    purge(world.ports)
+    execution, entries = timeline(world.ports, execution_id)
+    assert execution.purged_at is not None
+    assert "ask the bank" not in f"{execution} {entries}"
 
 
 @pytest.mark.parametrize(

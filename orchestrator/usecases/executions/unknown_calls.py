@@ -110,9 +110,9 @@ def settle_call(
     """
     close_review(locked, review, feedback, edited[0] if edited else None)
     if feedback.outcome == Effect.GIVE_UP:
-        words = f": {feedback.words}" if feedback.words.strip() else ""
         tool = review.question.metadata["tool"]
-        fail_execution(locked, f"Nobody could say what the call of '{tool}' did{words}")
+        # Not in whose words: an error outlives the purge that takes these.
+        fail_execution(locked, f"Nobody could say what the call of '{tool}' did")
         return "failed"
     if review.kind is QuestionKind.APPROVAL:
         settle_approval(locked, review, run, feedback, edited[1].json if edited else None)
