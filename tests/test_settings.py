@@ -51,6 +51,23 @@ def test_postgresql_is_reached_by_psycopg_3(monkeypatch: pytest.MonkeyPatch, sch
     assert read.resolved_database_url == "postgresql+psycopg://user:password@host/name"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("keep_finished", "inf"),
+        ("keep_finished", "1000000"),
+        ("webhook_timeout", "inf"),
+        ("shutdown_grace", "1e300"),
+        ("data", "~nobody-of-that-name/data"),
+    ],
+)
+def test_what_nothing_can_be_done_with_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name.upper()}: "):
+        settings(monkeypatch, **{name: value})
+
+
 def test_without_a_broker_there_is_the_embedded_one() -> None:
     read = Settings()
     assert read.resolved_broker_url == embedded_broker_url(read.data)

@@ -149,7 +149,8 @@ def checked(url: str, token: str) -> Profile:
 
 def data_folder(data: Path | None = None) -> Path:
     """The data folder of a service on this machine, whether there is one or not."""
-    return Path(data or os.environ.get("ORCHESTRATOR_DATA") or ".orchestrator").expanduser()
+    meant = data or os.environ.get("ORCHESTRATOR_DATA") or ".orchestrator"
+    return Path(os.path.expanduser(meant))  # noqa: PTH111 - leaves what it cannot expand as it is
 
 
 def _is_here() -> bool:

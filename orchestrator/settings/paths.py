@@ -9,7 +9,12 @@ from pydantic import BeforeValidator
 
 
 def _absolute(value: object) -> object:
-    return Path(value).expanduser().resolve() if isinstance(value, str | Path) else value
+    if not isinstance(value, str | Path):
+        return value
+    try:
+        return Path(value).expanduser().resolve()
+    except RuntimeError as wrong:  # ~ without a home, or of nobody
+        raise ValueError(f"{value}: there is no such home folder") from wrong
 
 
 AbsolutePath = Annotated[Path, BeforeValidator(_absolute)]

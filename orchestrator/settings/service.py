@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.errors import InvalidSettings
@@ -61,6 +61,8 @@ DatabaseUrl = Annotated[
 Networks = Annotated[
     tuple[Annotated[Network, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(_parts)
 ]
+Seconds = Annotated[float, Field(gt=0, le=7 * 86_400)]
+Days = Annotated[float, Field(gt=0, le=36_525)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Ports = Annotated[tuple[Port, ...], NoDecode, BeforeValidator(_parts)]
 Origin = Annotated[str, BeforeValidator(_without_end_slash), Field(pattern=r"^https?://[^/\s*]+$")]
@@ -94,19 +96,19 @@ class ServiceSettings(BaseSettings):
         description="SQLAlchemy URL of the database, SQLite or PostgreSQL. "
         "Without it: a SQLite file in the data folder.",
     )
-    database_connect_timeout: PositiveFloat = Field(
+    database_connect_timeout: Seconds = Field(
         default=5.0, description="Seconds that connecting to PostgreSQL may take; at least 2."
     )
-    database_statement_timeout: PositiveFloat = Field(
+    database_statement_timeout: Seconds = Field(
         default=15.0,
         description="Seconds that PostgreSQL may take over one statement. A connection on which "
         "nothing is answered for 2 seconds longer is given up.",
     )
-    database_lock_timeout: PositiveFloat = Field(
+    database_lock_timeout: Seconds = Field(
         default=5.0,
         description="Seconds that a statement waits for a lock that another one holds.",
     )
-    database_pool_timeout: PositiveFloat = Field(
+    database_pool_timeout: Seconds = Field(
         default=5.0,
         description="Seconds that a thread waits while all connections of its process are in use.",
     )
@@ -156,7 +158,7 @@ class ServiceSettings(BaseSettings):
         description="Secret that signs webhooks: whsec_ and the base64 of 24 to 64 bytes. "
         "Several, separated by commas, while it is rotated. Without it: webhooks are not signed.",
     )
-    webhook_timeout: PositiveFloat = Field(
+    webhook_timeout: Seconds = Field(
         default=15.0, description="Seconds that one try of a webhook may take in all."
     )
     webhooks_per_endpoint: PositiveInt = Field(
@@ -165,7 +167,7 @@ class ServiceSettings(BaseSettings):
     webhooks_per_host: PositiveInt = Field(
         default=8, description="The same for all receivers at one host and port."
     )
-    keep_finished: PositiveFloat | None = Field(
+    keep_finished: Days | None = Field(
         default=None,
         description="Days for which the outputs and webhooks of finished executions are kept. "
         "Without it: for ever.",
@@ -173,7 +175,7 @@ class ServiceSettings(BaseSettings):
     max_request_bytes: PositiveInt = Field(
         default=1024 * 1024, description="Largest body that the API takes; a larger one gets 413."
     )
-    request_timeout: PositiveFloat = Field(
+    request_timeout: Seconds = Field(
         default=30.0,
         description="Seconds that a client may take to send a request to the API, "
         "headers and body.",
@@ -201,12 +203,12 @@ class ServiceSettings(BaseSettings):
     max_child_memory: PositiveInt = Field(
         default=2048, description="MiB after which a crew worker's process is replaced."
     )
-    time_limit_grace: PositiveFloat = Field(
+    time_limit_grace: Seconds = Field(
         default=30.0,
         description="Seconds that a task has left, once it is told that its time limit is over, "
         "before its process is killed.",
     )
-    shutdown_grace: PositiveFloat = Field(
+    shutdown_grace: Seconds = Field(
         default=10.0,
         description="Seconds that a worker that shuts down gives to the jobs it runs; "
         "after that they go back to other workers.",
