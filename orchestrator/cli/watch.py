@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import typer
 
 from orchestrator.cli.connection import on_service
 from orchestrator.cli.executions import ExecutionId, read_execution
-from orchestrator.cli.printing import AsJson, harmless
+from orchestrator.cli.printing import AsJson, harmless, json_text
 from orchestrator.wire.paths import path_part
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def _follow_in_lines(looks: Iterator[Look]) -> str | None:
     for look in looks:
         status = look.status["status"]
         for entry in look.entries:
-            typer.echo(json.dumps(entry, ensure_ascii=False))
+            typer.echo(json_text(entry))
     return status
 
 

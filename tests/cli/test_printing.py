@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from orchestrator.cli.printing import print_record, print_records
+from orchestrator.cli.printing import print_json, print_record, print_records
 
 RECORDS = [
     {"execution_id": "01a21529-dede-709e-8c61-b6fcfa66d74e", "state": "RUNNING", "error": None},
@@ -66,3 +68,21 @@ def test_a_cell_with_several_lines_is_one_in_a_table(
 def test_what_a_model_wrote_moves_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
     print_record({"task_output": "a\x1b[2Jb\rc\x07\u202ed\x9be"}, as_json=False)
     assert printed(capsys) == [r"task output  a\x1b[2Jb\rc\x07\u202ed\x9be"]
+
+
+HALF_AND_STEERING = "half \ud83d, \x9b2J and \u202e"
+"""A model may produce the first, which has no UTF-8 form, and a stranger the others."""
+
+
+def test_half_a_character_is_shown_as_an_escape(capsys: pytest.CaptureFixture[str]) -> None:
+    print_record({"task_output": HALF_AND_STEERING}, as_json=False)
+    assert printed(capsys) == ["task output  half \\ud83d, \\x9b2J and \\u202e"]
+
+
+def test_json_for_scripts_steers_no_terminal_and_says_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_json({"task_output": HALF_AND_STEERING, "ü": "é"})
+    sent = capsys.readouterr().out
+    assert json.loads(sent) == {"task_output": HALF_AND_STEERING, "ü": "é"}
+    assert ("\\ud83d" in sent, "\\u009b" in sent, "é" in sent) == (True, True, True)
