@@ -106,7 +106,7 @@ def verify(
 @contextmanager
 def _lines(file: Path | None, data: Path | None) -> Iterator[Iterable[JsonObject]]:
     if file is not None:
-        with file.open(encoding="utf-8") as stream:
+        with file.open(encoding="utf-8", errors="replace") as stream:
             yield map(_read, stream)
         return
     from orchestrator.cli.world import plain_store
@@ -120,7 +120,7 @@ def _read(line: str) -> JsonObject:
     """What a line says; nothing where it is not one of ours."""
     try:
         read = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}
 

@@ -209,10 +209,7 @@ def _line(found: dict[str, Any]) -> dict[str, Any]:
 
 def named_inputs(pairs: list[str], whole: str | None = None) -> dict[str, Any]:
     """Inputs given as NAME=TEXT, laid over those that are given as one JSON object."""
-    try:
-        inputs = json.loads(whole) if whole else {}
-    except ValueError as error:
-        raise Invalid(f"--inputs is no JSON: {error}") from error
+    inputs = json_in("--inputs", whole) if whole else {}
     if not isinstance(inputs, dict):
         raise Invalid("--inputs must be a JSON object")
     for pair in pairs:
@@ -221,3 +218,15 @@ def named_inputs(pairs: list[str], whole: str | None = None) -> dict[str, Any]:
             raise Invalid(f"--input {pair!r} is not of the form NAME=TEXT")
         inputs[name] = text
     return inputs
+
+
+def json_in(option: str, text: str) -> Any:
+    """What an option says in JSON. Raises Invalid for what is none."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise Invalid(f"{option}: this is no JSON: {error}") from error
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is no number of JSON")

@@ -29,6 +29,7 @@ Sender = Annotated[str | None, typer.Option(help="Only those of this address.")]
 OFF = "No mail is sent: set ORCHESTRATOR_SMTP_URL and ORCHESTRATOR_MAIL_FROM."
 
 SINK_PORT = 1025
+MOST_PORTS = 65_535
 FOLDER = "mail"
 """Below the data folder: the mails that the sink took."""
 
@@ -97,7 +98,7 @@ def check(
 
 @application.command()
 def sink(
-    port: Annotated[int, typer.Option(help="Port on loopback.")] = SINK_PORT,
+    port: Annotated[int, typer.Option(min=1, max=MOST_PORTS, help="Port on loopback.")] = SINK_PORT,
     data: Data = None,
     deployments: DeploymentFile = None,
 ) -> None:

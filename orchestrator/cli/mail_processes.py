@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import structlog
 
 from orchestrator.adapters.logs import configure_logging
+from orchestrator.cli.mail import MOST_PORTS
 from orchestrator.errors import AddressInUse, InvalidSettings, Transient
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
@@ -116,7 +117,7 @@ def _reply_domain(settings: Settings) -> str:
 
 def _listening(address: str, *, is_lmtp: bool, tls: ssl.SSLContext | None) -> Listening:
     host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal():
+    if not host or not port.isdecimal() or not 0 < int(port) <= MOST_PORTS:
         raise InvalidSettings(f"{address!r} is no HOST:PORT")
     return Listening(host.strip("[]"), int(port), is_lmtp, tls)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from orchestrator.cli.executions import (
     ExecutionId,
     Limit,
     OfDeployment,
+    json_in,
     open_reviews,
     read_execution,
 )
@@ -212,17 +212,10 @@ def _data_in(said: str) -> Json:
     Whether they fit is the service's to say.
     """
     text = _text_in("--answer", said[1:]) if said.startswith("@") else said
-    try:
-        data: Json = json.loads(text or "", parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"--answer: this is no JSON: {error}") from error
+    data: Json = json_in("--answer", text or "")
     if data is None:
         raise Invalid("--answer: null answers nothing.")
     return data
-
-
-def _refuse(constant: str) -> Json:
-    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _text_in(option: str, file: str | None) -> str | None:

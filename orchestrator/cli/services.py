@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestrator.cli.application import Data, DeploymentFile, settings_with
-from orchestrator.cli.mail import SINK_PORT, require_sink, sink_settings
+from orchestrator.cli.mail import MOST_PORTS, SINK_PORT, require_sink, sink_settings
 
 LOG_FILE = "service.jsonl"
 
@@ -34,12 +34,14 @@ def up(  # noqa: PLR0913 - a parameter is an option
     ] = None,
     *,
     flower: Annotated[bool, typer.Option("--flower", help="Watch the jobs in Flower.")] = False,
-    flower_port: Annotated[int, typer.Option(help="Port that Flower listens on.")] = 5555,
+    flower_port: Annotated[
+        int, typer.Option(min=1, max=MOST_PORTS, help="Port that Flower listens on.")
+    ] = 5555,
     mail_sink: Annotated[
         bool, typer.Option("--mail-sink", help="Show mails here instead of sending them.")
     ] = False,
     mail_sink_port: Annotated[
-        int, typer.Option(help="Port on loopback that these mails go to.")
+        int, typer.Option(min=1, max=MOST_PORTS, help="Port on loopback that these mails go to.")
     ] = SINK_PORT,
 ) -> None:
     """Run everything on this machine, until Ctrl-C or SIGTERM."""

@@ -61,6 +61,17 @@ def test_an_export_is_verified_without_the_service(
     assert "cannot be read" in command("audit", "verify", "--file", str(file), status=1)
 
 
+@pytest.mark.parametrize("line", [b"\xff\x00\xfe", b"[" * 100_000], ids=["bytes", "deep"])
+def test_a_line_that_cannot_be_read_is_a_fault_of_the_file(
+    command: Command, told: str, tmp_path: Path, line: bytes
+) -> None:
+    file = tmp_path / "export.jsonl"
+    command("audit", "export", "--output", str(file))
+    file.write_bytes(file.read_bytes() + line + b"\n")
+    said = command("audit", "verify", "--file", str(file), status=1)
+    assert "cannot be read" in said
+
+
 def test_an_export_that_breaks_off_leaves_no_file(
     command: Command, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,13 @@ def test_kickoff_prints_the_id_alone(command: Command) -> None:
     assert command.json("status", execution_id)["status"] == "running"
 
 
+@pytest.mark.parametrize("inputs", ["{topic", '{"topic": NaN}', "[" * 100_000, "[]"])
+def test_inputs_that_are_no_json_object_are_refused(command: Command, inputs: str) -> None:
+    refused = command.run("kickoff", "article", "--inputs", inputs).exception
+    assert isinstance(refused, Invalid)
+    assert refused.message.startswith("--inputs")
+
+
 def test_executions_are_listed(command: Command, halted: str) -> None:
     (line,) = command("executions", "list").splitlines()[1:]
     assert [halted in line, "PENDING_HUMAN_INPUT" in line] == [True, True]

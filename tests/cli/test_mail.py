@@ -101,6 +101,26 @@ def test_up_has_all_its_processes_send_to_the_sink(
     assert Settings().mail_reply_domain
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("up", "--flower", "--flower-port", "70000"),
+        ("up", "--mail-sink", "--mail-sink-port", "0"),
+        ("mail", "sink", "--port", "70000"),
+    ],
+)
+def test_a_port_that_is_none_is_a_wrong_use(command: Command, arguments: tuple[str, ...]) -> None:
+    assert command.run(*arguments).exit_code == 2
+
+
+def test_a_server_of_replies_does_not_listen_on_a_port_that_is_none(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_MAIL_REPLY_DOMAIN", "answers.example")
+    refused = command.run("mail", "serve", "--lmtp", "127.0.0.1:70000").exception
+    assert isinstance(refused, InvalidSettings)
+
+
 @pytest.fixture
 def sink(tmp_path: Any) -> Any:
     shown: list[str] = []
