@@ -363,7 +363,7 @@ def test_a_limit_of_requests_leaves_no_timer(run_crew: Begin) -> None:
     assert "_reset_request_count" not in [timer.function.__name__ for timer in timers]
 
 
-REMEMBERING = """
+EMBEDDED = """
 import numpy as np
 from chromadb import EmbeddingFunction
 from crewai.rag.embeddings.providers.custom.embedding_callable import CustomEmbeddingFunction
@@ -371,15 +371,20 @@ from crewai.rag.embeddings.providers.custom.embedding_callable import CustomEmbe
 class Alike(CustomEmbeddingFunction, EmbeddingFunction):
     def __init__(self): ...
     def __call__(self, input):
+        TEXTS.extend(input)
         return [np.array([1.0, 0.5], dtype=np.float32) for text in input]
     @staticmethod
     def name():
         return "alike"
 
+TEXTS = []
+EMBEDDER = {"provider": "custom", "config": {"embedding_callable": Alike}}
+"""
+REMEMBERING = f"""
+{EMBEDDED}
 def crew():
     who = person(says("the word is owl"))
-    embedder = {"provider": "custom", "config": {"embedding_callable": Alike}}
-    return Crew(agents=[who], tasks=[job("work", who)], memory=True, embedder=embedder)
+    return Crew(agents=[who], tasks=[job("work", who)], memory=True, embedder=EMBEDDER)
 """
 
 
@@ -393,6 +398,29 @@ def test_what_one_deployment_remembers_no_other_recalls(run_crew: Begin, prompts
         (asked,) = (prompt for prompt in prompts if "Current Task" in prompt)
         recalled.append("the word is owl" in asked)
     assert recalled == [False, False, True]
+
+
+KNOWING = f"""
+{EMBEDDED}
+from crewai.knowledge.source.string_knowledge_source import StringKnowledgeSource
+
+OWN = StringKnowledgeSource(content="Writers know this.")
+ALL = StringKnowledgeSource(content="All know this.")
+
+def crew():
+    who = person(knowledge_sources=[OWN], embedder=EMBEDDER)
+    tasks = [job("work", who), job("rest", who)]
+    return Crew(agents=[who], tasks=tasks, knowledge_sources=[ALL], embedder=EMBEDDER)
+"""
+
+
+def test_what_is_known_is_embedded_once_in_a_process(run_crew: Begin) -> None:
+    running = run_crew(KNOWING)
+    for _ in range(3):
+        running.all()
+    users = sys.modules["users_code"]
+    assert [users.TEXTS.count(each.content) for each in (users.ALL, users.OWN)] == [1, 1]
+    assert [len(each.chunks) for each in (users.ALL, users.OWN)] == [1, 0]
 
 
 MODEL = """

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from crewai import Crew, Flow, Task
 from crewai.agents.agent_builder.base_agent import BaseAgent
+from crewai.knowledge.source.base_knowledge_source import BaseKnowledgeSource
 from pydantic import BaseModel
 
 from orchestrator.adapters.runners.crewai.environment import storage_of
@@ -89,13 +90,24 @@ def own_copy(crew: Crew) -> Crew:
         tasks=[tasks[id(task)] for task in crew.tasks],
         manager_agent=agents.get(id(crew.manager_agent)),
         memory=memory_of(crew),
+        knowledge_sources=_own_sources(crew.knowledge_sources),
     )
     forget_tool_results(own, agents.values())
     return own
 
 
 def _own_agent(agent: BaseAgent) -> BaseAgent:
-    return _copied(agent, agent_executor=None, tools_handler=_copied(agent.tools_handler))
+    return _copied(
+        agent,
+        agent_executor=None,
+        tools_handler=_copied(agent.tools_handler),
+        knowledge_sources=_own_sources(agent.knowledge_sources),
+    )
+
+
+def _own_sources(sources: list[BaseKnowledgeSource] | None) -> list[BaseKnowledgeSource] | None:
+    """Sources of knowledge gather their chunks anew each time that they are added."""
+    return sources and [_copied(source) for source in sources]
 
 
 def _own_task(task: Task, agents: dict[int, BaseAgent]) -> Task:

@@ -64,6 +64,24 @@ class _OwnedKnowledge(KnowledgeStorage):
         parts = (_owner.get(), self.collection_name)
         self.collection_name = "_".join(part for part in parts if part) or None
 
+    def save(self, documents: list[str]) -> None:
+        """Embed and keep what this process has not saved yet: each job sets up agents anew."""
+        saved = _saved.setdefault(self.collection_name, set())
+        new = {
+            hashlib.sha256(text.encode(errors="surrogatepass")).digest(): text for text in documents
+        }
+        new = {key: text for key, text in new.items() if key not in saved}
+        super().save(list(new.values()))
+        saved.update(new)
+
+    def reset(self) -> None:
+        """Forget all of it."""
+        _saved.pop(self.collection_name, None)
+        super().reset()
+
+
+_saved: dict[str | None, set[bytes]] = {}
+"""Digests of the documents that this process has saved, by their collection."""
 
 knowledge.KnowledgeStorage = _OwnedKnowledge  # type: ignore[attr-defined]
 # Whoever is given a crew has it validated again, which makes it another counter, with a timer that
