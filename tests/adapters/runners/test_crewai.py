@@ -173,6 +173,17 @@ def test_callbacks_that_lose_the_inputs_fail_for_good(run_crew: Begin) -> None:
     assert not failed.value.retryable
 
 
+def test_a_callback_after_one_that_lost_the_inputs_gets_none_of_them(run_crew: Begin) -> None:
+    ended = run_crew(
+        """
+        callbacks = [lambda inputs: None, lambda inputs: {**inputs, "day": "Monday"}]
+        crew = Crew(agents=[], tasks=[job("x", person())], before_kickoff_callbacks=callbacks)
+    """,
+        topic="tea",
+    ).task(0)
+    assert ended.output.json == {"day": "Monday"}
+
+
 def test_a_function_may_make_the_crew(run_crew: Begin) -> None:
     running = run_crew("def crew(): return Crew(agents=[], tasks=[job('x', person())])")
     assert running.all() == ["answer 1"]

@@ -97,7 +97,7 @@ def _before_kickoff(run: CrewRun) -> Ended:
     meter = metering.TokenMeter(run.crew)
     inputs: Any = dict(run.work.inputs)
     for callback in run.crew.before_kickoff_callbacks:
-        inputs = callback(inputs)
+        inputs = callback({} if inputs is None else inputs)
     text = _as_json(inputs)
     return Ended(Output(text, json=inputs), run.usage(meter))
 
