@@ -194,6 +194,30 @@ def test_a_crew_that_streams_waits_for_people_too(flow: Begin, kickoff: str, is_
     assert result.output.raw == "draft"
 
 
+LED = (
+    CREW
+    + """
+def away(prompt):
+    raise RuntimeError("The model is away")
+
+class F(Flow):
+    @start()
+    def team(self):
+        who = person(lambda prompt: "done")
+        tasks = [job(None, "write", "write")]
+        crew = Crew(agents=[who], tasks=tasks, process=Process.hierarchical,
+                    manager_llm=person(away).llm)
+        return crew.kickoff().raw
+"""
+)
+
+
+def test_a_manager_tries_once_in_each_attempt(flow: Begin, log: list[str]) -> None:
+    with pytest.raises(TaskFailed, match="The model is away"):
+        flow(LED).run()
+    assert log == ["model"]
+
+
 def test_crews_side_by_side_are_not_mixed_up(flow: Begin, log: list[str]) -> None:
     execution = flow(TWINS)
     for _ in range(4):

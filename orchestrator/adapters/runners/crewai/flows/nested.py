@@ -122,6 +122,14 @@ def _prepare(crew: Crew, scope: Scope) -> None:
         report_steps_of(agent, crew.step_callback)
 
 
+def _look_after_manager(agent: Any, scope: Scope) -> None:
+    """A crew makes its manager once it has been kicked off, and perhaps the manager's model."""
+    crew = getattr(agent, "crew", None)
+    if isinstance(crew, Crew) and crew.manager_agent is agent:
+        retry_in_one_place(crew)
+        scope.running.run.spending.watch(crew)
+
+
 def _inputs(scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     """The digest of what a crew is kicked off with."""
     inputs = kwargs.get("inputs", args[0] if args else None)
@@ -177,6 +185,7 @@ class _TaskRun:
         self._since = self._run.begun(self._record.path)
         if self._agent is not None:
             report_steps_of(self._agent, None)
+            _look_after_manager(self._agent, self._scope)
         return DIVIDERS.join(part for part in (context, *self._remarks()) if part) or context
 
     def _remarks(self) -> tuple[str, ...]:
