@@ -15,7 +15,7 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import ClaimLost
-from orchestrator.ports import WHOLE_FLOW, Ports, Step
+from orchestrator.ports import WHOLE_FLOW, AgentStep, Ports
 from orchestrator.usecases.executions.claims import is_current, renew_claim
 from orchestrator.usecases.webhooks.stream_events import RunnerEvent
 
@@ -50,7 +50,7 @@ class RunningTask:
         self._noted_step: str | None = None
         self._noted_at = -float("inf")
         self._lost = threading.Event()
-        self._steps: deque[Step] = deque(maxlen=MOST_KEPT)
+        self._steps: deque[AgentStep] = deque(maxlen=MOST_KEPT)
         self._events: deque[RunnerEvent] = deque(maxlen=MOST_KEPT)
 
     def check(self) -> None:
@@ -94,7 +94,7 @@ class RunningTask:
         overdue = [path for path, at in dict(self._steps_end_at).items() if now > at]
         return max(overdue, key=lambda path: (path.count("/"), path != WHOLE_FLOW), default=None)
 
-    def step(self, step: Step) -> None:
+    def step(self, step: AgentStep) -> None:
         """Note a thought or tool call of an agent."""
         self._steps.append(step)
 
@@ -106,7 +106,7 @@ class RunningTask:
         if self._stream.realtime:
             self._hurry()
 
-    def taken_steps(self) -> Sequence[Step]:
+    def taken_steps(self) -> Sequence[AgentStep]:
         """The steps noted since the last call."""
         return _taken(self._steps)
 
@@ -114,7 +114,7 @@ class RunningTask:
         """The events noted since the last call."""
         return _taken(self._events)
 
-    def put_back_steps(self, steps: Sequence[Step]) -> None:
+    def put_back_steps(self, steps: Sequence[AgentStep]) -> None:
         """Note these again: they were taken, and could not be written."""
         _put_back(self._steps, steps)
 

@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
 
 from orchestrator.api.common.access import path_names_deployment
-from orchestrator.api.common.admission import Admission
+from orchestrator.api.common.admission import AdmissionMiddleware
 from orchestrator.api.common.errors import HANDLERS
 from orchestrator.api.common.feed import Feed
 from orchestrator.api.common.head import HeadAsGet
@@ -82,7 +82,7 @@ def create_app(
     app.state.operator = operator
     app.state.feed = Feed(ports)
     app.add_middleware(HeadAsGet)
-    app.add_middleware(Admission, most_waiting=max_waiting_requests)
+    app.add_middleware(AdmissionMiddleware, most_waiting=max_waiting_requests)
     if cors_origins:
         app.add_middleware(
             CORSMiddleware,

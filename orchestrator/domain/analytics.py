@@ -21,7 +21,7 @@ LONGEST_LABEL = 200
 _RATIO = 1.2
 
 
-class What(StrEnum):
+class TallyKind(StrEnum):
     """What a tally counts. Its label and its class are those of the same line."""
 
     TASK = "task"
@@ -45,7 +45,7 @@ class Key(NamedTuple):
 
     day: str
     deployment: str
-    what: What
+    what: TallyKind
     label: str
     place: int
 
@@ -72,14 +72,14 @@ def tallied(reviews: Iterable[ClosedReview]) -> dict[Key, Sum]:
     return dict(sums)
 
 
-def _lines(review: ClosedReview) -> Iterable[tuple[What, str, int, float]]:
-    yield What.OUTCOME, review.ended, 0, 0
+def _lines(review: ClosedReview) -> Iterable[tuple[TallyKind, str, int, float]]:
+    yield TallyKind.OUTCOME, review.ended, 0, 0
     if review.state is ReviewState.WITHDRAWN:
         return
     if review.before is not None:
-        yield What.REJECTED, review.task_name, 0, review.before
+        yield TallyKind.REJECTED, review.task_name, 0, review.before
     is_answered = review.state is ReviewState.ANSWERED
-    for what, by in ((What.TARGET, review.sla_at), (What.DEADLINE, review.expires_at)):
+    for what, by in ((TallyKind.TARGET, review.sla_at), (TallyKind.DEADLINE, review.expires_at)):
         if by is not None:
             is_kept = is_answered and not review.automatic and review.closed_at <= by
             yield what, "", int(is_kept), 0
@@ -87,12 +87,12 @@ def _lines(review: ClosedReview) -> Iterable[tuple[What, str, int, float]]:
         return
     place = class_of((review.closed_at - review.created_at).total_seconds())
     if not review.automatic:
-        yield What.TASK, review.task_name, place, 0
-        yield What.PERSON, review.person, place, 0
+        yield TallyKind.TASK, review.task_name, place, 0
+        yield TallyKind.PERSON, review.person, place, 0
     if review.approved:
-        yield What.ROUNDS, "", review.round, 0
+        yield TallyKind.ROUNDS, "", review.round, 0
     if review.approved is False:
-        yield What.REJECTED, review.task_name, 0, review.tokens
+        yield TallyKind.REJECTED, review.task_name, 0, review.tokens
 
 
 def class_of(seconds: float) -> int:
@@ -190,17 +190,21 @@ def analytics(sums: Mapping[Key, Sum]) -> Analytics:
     """Read the figures from tallies; where their ``day`` is empty they are not told by day."""
     by_day: Counter[str] = Counter()
     for key, found in sums.items():
-        if key.what is What.OUTCOME and key.day:
+        if key.what is TallyKind.OUTCOME and key.day:
             by_day[key.day] += found.reviews
     by_week: Counter[str] = Counter()
     for day, count in by_day.items():
         by_week[_monday(day)] += count
-    few = {key: each for key, each in sums.items() if key.what not in (What.TASK, What.PERSON)}
+    few = {
+        key: each
+        for key, each in sums.items()
+        if key.what not in (TallyKind.TASK, TallyKind.PERSON)
+    }
     counts = _grouped(few, lambda key: (key.what, key.deployment, key.label, key.place))
     return Analytics(
-        by_deployment=_times(sums, What.TASK, lambda key: (key.deployment, None, None)),
-        by_task=_times(sums, What.TASK, lambda key: (key.deployment, key.label, None)),
-        by_person=_times(sums, What.PERSON, lambda key: (None, None, key.label)),
+        by_deployment=_times(sums, TallyKind.TASK, lambda key: (key.deployment, None, None)),
+        by_task=_times(sums, TallyKind.TASK, lambda key: (key.deployment, key.label, None)),
+        by_person=_times(sums, TallyKind.PERSON, lambda key: (None, None, key.label)),
         days=_volumes(by_day, 1),
         weeks=_volumes(by_week, 7),
         outcomes=tuple(
@@ -208,12 +212,12 @@ def analytics(sums: Mapping[Key, Sum]) -> Analytics:
             for (what, deployment, label, _), found in sorted(
                 counts.items(), key=lambda each: -each[1].reviews
             )
-            if what is What.OUTCOME
+            if what is TallyKind.OUTCOME
         ),
         rounds=tuple(
             Rounds(deployment, place, found.reviews)
             for (what, deployment, _, place), found in sorted(counts.items())
-            if what is What.ROUNDS
+            if what is TallyKind.ROUNDS
         ),
         kept=_kept(few),
         rejected=tuple(
@@ -221,7 +225,7 @@ def analytics(sums: Mapping[Key, Sum]) -> Analytics:
             for (what, deployment, label, _), found in sorted(
                 counts.items(), key=lambda each: -each[1].amount
             )
-            if what is What.REJECTED
+            if what is TallyKind.REJECTED
         ),
     )
 
@@ -237,7 +241,9 @@ def _grouped(sums: Mapping[Key, Sum], by: Callable[[Key], K]) -> dict[K, Sum]:
     return dict(grouped)
 
 
-def _times(sums: Mapping[Key, Sum], what: What, by: Callable[[Key], Named]) -> tuple[Times, ...]:
+def _times(
+    sums: Mapping[Key, Sum], what: TallyKind, by: Callable[[Key], Named]
+) -> tuple[Times, ...]:
     classes: defaultdict[Named, Counter[int]] = defaultdict(Counter)
     for key, found in sums.items():
         if key.what is what:
@@ -250,7 +256,7 @@ def _times(sums: Mapping[Key, Sum], what: What, by: Callable[[Key], Named]) -> t
 
 
 def _kept(sums: Mapping[Key, Sum]) -> tuple[Kept, ...]:
-    terms = (What.TARGET, What.DEADLINE)
+    terms = (TallyKind.TARGET, TallyKind.DEADLINE)
     found = _grouped(
         {key: each for key, each in sums.items() if key.what in terms},
         lambda key: (key.deployment, key.what.value, key.place),

@@ -55,7 +55,7 @@ def end_line(end: StreamEnd) -> JsonObject:
     return {"line": "end of stream", "stream": end.stream, **head, "purged": end.is_purged}
 
 
-class What(StrEnum):
+class FaultKind(StrEnum):
     """What is wrong with a stream, at the first entry where something is."""
 
     ALTERED = "was altered, or was not written by the service"
@@ -78,7 +78,7 @@ class Fault:
     """
 
     stream: str
-    what: What
+    what: FaultKind
     place: int | None = None
     number: int | None = None
 
@@ -87,7 +87,7 @@ class Fault:
         if self.place is None and self.number is None:
             return f"{self.stream}: {self.what}"
         number = "" if self.number is None else f" (number {self.number})"
-        if self.what is What.MISSING and number:
+        if self.what is FaultKind.MISSING and number:
             number = f" (number {self.number} follows)"
         which = "an entry" if self.place is None else f"entry {self.place}"
         return f"{self.stream}: {which}{number} {self.what}"
@@ -135,13 +135,13 @@ def check(lines: Iterable[JsonObject], counts: Counts) -> Iterator[Fault]:
                     yield from stream.close(line)
                     stream = None
         except (KeyError, TypeError, ValueError, AttributeError):
-            yield Fault(f"{THE_FILE}, line {number}", What.UNREADABLE)
+            yield Fault(f"{THE_FILE}, line {number}", FaultKind.UNREADABLE)
             if number == 1:
                 return
     if stream is not None:
         yield from stream.close(None)
     if not is_ended:
-        yield Fault(THE_FILE, What.CUT)
+        yield Fault(THE_FILE, FaultKind.CUT)
 
 
 def _require(is_so: bool) -> None:  # noqa: FBT001 - what has to be so
@@ -175,9 +175,9 @@ class _Stream:
     def take(self, line: Mapping[str, Any]) -> None:
         place, number = line["place"], line["number"]
         if self.fault is not None:
-            if self.fault.what is What.MISSING and place == self.fault.place:
+            if self.fault.what is FaultKind.MISSING and place == self.fault.place:
                 # It is there after all: what stood in its place is what was moved.
-                self.fault = Fault(self.name, What.MOVED, self.place_found, self.fault.number)
+                self.fault = Fault(self.name, FaultKind.MOVED, self.place_found, self.fault.number)
             return
         if line["digest"] is None:
             self._take_unchained(number)
@@ -187,12 +187,12 @@ class _Stream:
         expected = self.head.entries + 1
         if place != expected:
             self.place_found = place
-            what = What.MISSING if place > expected else What.ADDED
+            what = FaultKind.MISSING if place > expected else FaultKind.ADDED
             self.fault = Fault(self.name, what, expected, number)
             return
         says = {key: value for key, value in line.items() if key not in _ABOUT}
         if digest_of(self.head.digest, place, says, line.get("salt")) != line["digest"]:
-            self.fault = Fault(self.name, What.ALTERED, place, number)
+            self.fault = Fault(self.name, FaultKind.ALTERED, place, number)
             return
         self.head, self.number = Head(place, line["digest"]), number
         self.counts.entries += 1
@@ -200,7 +200,7 @@ class _Stream:
 
     def _take_unchained(self, number: int) -> None:
         if self.head.entries or number > self.unchained:
-            self.fault = Fault(self.name, What.UNCHAINED, None, number)
+            self.fault = Fault(self.name, FaultKind.UNCHAINED, None, number)
         else:
             self.counts.earlier += 1
 
@@ -208,19 +208,19 @@ class _Stream:
         if any(f"{key}_digest" in line["details"] for key in WORDS):
             self.counts.purged += 1
             if self.first_purged is None:
-                self.first_purged = Fault(self.name, What.WORDLESS, place, number)
+                self.first_purged = Fault(self.name, FaultKind.WORDLESS, place, number)
 
     def close(self, end: Mapping[str, Any] | None) -> Iterator[Fault]:
-        fault = self.fault or (Fault(self.name, What.CUT) if end is None else self._at(end))
+        fault = self.fault or (Fault(self.name, FaultKind.CUT) if end is None else self._at(end))
         if fault is not None:
             yield fault
 
     def _at(self, end: Mapping[str, Any]) -> Fault | None:
         known = Head(end["entries"], end["digest"])
         if self.head.entries < known.entries and not self.is_part:
-            return Fault(self.name, What.MISSING, self.head.entries + 1)
+            return Fault(self.name, FaultKind.MISSING, self.head.entries + 1)
         if self.head.entries > known.entries:
-            return Fault(self.name, What.ADDED, self.head.entries, self.number)
+            return Fault(self.name, FaultKind.ADDED, self.head.entries, self.number)
         if self.head.entries == known.entries and self.head.digest != known.digest:
-            return Fault(self.name, What.OTHER_END, self.head.entries, self.number)
+            return Fault(self.name, FaultKind.OTHER_END, self.head.entries, self.number)
         return None if end["purged"] else self.first_purged

@@ -9,7 +9,7 @@ from orchestrator.domain.review_policy import Automatic, Calendar, Duration
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AskedPerson:
     """One person who is asked, and why: ``rule draft*``, ``group legal``, ``creator`` …
 
     ``group`` is the name of the group of which the person is asked as a member; None where they
@@ -26,7 +26,7 @@ class ResolvedRung:
     """A step of the ladder, with the people that it leads to."""
 
     after: Duration
-    asked: tuple[Asked, ...]
+    asked: tuple[AskedPerson, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.domain.person import address_of
 from orchestrator.domain.review_policy import Ask, ReviewPolicy, Rule, Source
-from orchestrator.domain.review_terms import Absence, Asked, ResolvedRung, Terms
+from orchestrator.domain.review_terms import Absence, AskedPerson, ResolvedRung, Terms
 
 MOST_FROM_A_FIELD = 50
 """Of the addresses in a field more are not asked: whoever kicks off writes it."""
@@ -19,7 +19,7 @@ def resolve(
     fields: Mapping[str, object],
     excluded: Collection[str],
     absences: Mapping[str, Absence],
-) -> tuple[Terms, tuple[Asked, ...]]:
+) -> tuple[Terms, tuple[AskedPerson, ...]]:
     """What holds for a review of the task or method of that name, and who is asked at once.
 
     ``fields`` are the crew's inputs, or the flow's state. ``excluded`` are the addresses of those
@@ -32,7 +32,7 @@ def resolve(
     rule = policy.rule_for(name)
     barred = tuple(sorted(map(_compared, excluded))) if rule.four_eyes else ()
 
-    def found(asks: Sequence[Ask]) -> tuple[Asked, ...]:
+    def found(asks: Sequence[Ask]) -> tuple[AskedPerson, ...]:
         named = (one for ask in asks for one in _named(policy, rule, ask, fields))
         return present(named, {}, barred)
 
@@ -57,8 +57,8 @@ def resolve(
 
 
 def present(
-    asked: Iterable[Asked], absences: Mapping[str, Absence], excluded: Collection[str]
-) -> tuple[Asked, ...]:
+    asked: Iterable[AskedPerson], absences: Mapping[str, Absence], excluded: Collection[str]
+) -> tuple[AskedPerson, ...]:
     """Those who can be asked now, each once, in order.
 
     Who is named by a group and by themselves as well is asked by themselves.
@@ -70,14 +70,16 @@ def present(
     named = tuple(asked)
     addresses = {one.address for one in named}
     barred = set(map(_compared, excluded))
-    found: dict[str, Asked] = {}
+    found: dict[str, AskedPerson] = {}
     for one in named:
         address = None if one.address in barred else _who_is_there(one.address, absences)
         if address == one.address:
             is_nearer = one.group is None and address in found and found[address].group is not None
             found[address] = one if is_nearer else found.get(address, one)
         elif address is not None and address not in barred | addresses:
-            found.setdefault(address, Asked(address, f"in place of {one.address} ({one.reason})"))
+            found.setdefault(
+                address, AskedPerson(address, f"in place of {one.address} ({one.reason})")
+            )
     return tuple(found.values())
 
 
@@ -94,17 +96,17 @@ def _who_is_there(address: str, absences: Mapping[str, Absence]) -> str | None:
 
 def _named(
     policy: ReviewPolicy, rule: Rule, ask: Ask, fields: Mapping[str, object]
-) -> Iterator[Asked]:
+) -> Iterator[AskedPerson]:
     """The people whom one line of a rule names."""
     match ask.source:
         case Source.ADDRESS:
-            yield Asked(_compared(ask.name), f"rule {rule.match}")
+            yield AskedPerson(_compared(ask.name), f"rule {rule.match}")
         case Source.GROUP:
             for member in policy.groups[ask.name].members:
-                yield Asked(_compared(member), f"group {ask.name}", ask.name)
+                yield AskedPerson(_compared(member), f"group {ask.name}", ask.name)
         case Source.FIELD:
             for address in _addresses_in(fields, ask.name):
-                yield Asked(address, f"field {ask.name}")
+                yield AskedPerson(address, f"field {ask.name}")
 
 
 def _addresses_in(fields: Mapping[str, Any], path: str) -> list[str]:
@@ -117,8 +119,8 @@ def _addresses_in(fields: Mapping[str, Any], path: str) -> list[str]:
     return list(filter(None, map(address_of, parts)))[:MOST_FROM_A_FIELD]
 
 
-def _creator(policy: ReviewPolicy) -> tuple[Asked, ...]:
-    return (Asked(_compared(policy.creator), "creator"),) if policy.creator else ()
+def _creator(policy: ReviewPolicy) -> tuple[AskedPerson, ...]:
+    return (AskedPerson(_compared(policy.creator), "creator"),) if policy.creator else ()
 
 
 def _is_group(ask: Ask) -> bool:

@@ -15,7 +15,7 @@ _FIRST = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class VoteResult:
     """What a review is answered with: one of ``approved`` and ``outcome``, or ``words`` alone.
 
     ``words`` are those of all votes, with who said them where several said something. Where all
@@ -28,8 +28,8 @@ class Verdict:
     undecided: bool = False
 
 
-def tally(terms: Terms, recipients: Sequence[Recipient], kind: QuestionKind) -> Verdict | None:
-    """The verdict of the votes so far, None while it is open.
+def tally(terms: Terms, recipients: Sequence[Recipient], kind: QuestionKind) -> VoteResult | None:
+    """What the votes come to so far, None while it is open.
 
     One rejection rejects. As many approvals, or votes for one outcome, as ``terms.decisions`` says
     decide; of a question that asks for words, or what became of a call, the first vote. Whether a
@@ -50,11 +50,11 @@ def tally(terms: Terms, recipients: Sequence[Recipient], kind: QuestionKind) -> 
     if decided is None:
         if any(each.is_asked for each in recipients):
             return None
-        decided = Verdict(undecided=True)
+        decided = VoteResult(undecided=True)
     return replace(decided, words=together(votes))
 
 
-def _judged(votes: Sequence[Recipient], wanted: int) -> Verdict | None:
+def _judged(votes: Sequence[Recipient], wanted: int) -> VoteResult | None:
     rejected = [vote for vote in votes if vote.approved is False]
     if rejected:
         return _said(rejected[0])
@@ -62,14 +62,14 @@ def _judged(votes: Sequence[Recipient], wanted: int) -> Verdict | None:
     return _said(approved[0]) if len(approved) >= wanted else None
 
 
-def _chosen(votes: Sequence[Recipient], wanted: int) -> Verdict | None:
+def _chosen(votes: Sequence[Recipient], wanted: int) -> VoteResult | None:
     chosen = Counter(vote.outcome for vote in votes if vote.outcome is not None)
     outcome = next((each for each, count in chosen.items() if count >= wanted), None)
-    return None if outcome is None else Verdict(outcome=outcome)
+    return None if outcome is None else VoteResult(outcome=outcome)
 
 
-def _said(vote: Recipient) -> Verdict:
-    return Verdict(approved=vote.approved, outcome=vote.outcome)
+def _said(vote: Recipient) -> VoteResult:
+    return VoteResult(approved=vote.approved, outcome=vote.outcome)
 
 
 def together(votes: Sequence[Recipient]) -> str:

@@ -27,13 +27,13 @@ from orchestrator.ports.record import Mark, Page, Record, StreamKind
 from orchestrator.ports.reviews import Absences, Recipients, Reviews
 from orchestrator.ports.running import (
     WHOLE_FLOW,
+    AgentStep,
     Ended,
     Halted,
     Progress,
     Result,
     RunContext,
     Runner,
-    Step,
     StepWatch,
 )
 from orchestrator.ports.secrets import Rewrite, Secrets, StoredSecrets
@@ -67,6 +67,7 @@ __all__ = [
     "EVERY_ENTRY",
     "WHOLE_FLOW",
     "Absences",
+    "AgentStep",
     "Analytics",
     "Attempt",
     "Audit",
@@ -126,7 +127,6 @@ __all__ = [
     "SignInLinks",
     "SignOn",
     "Signer",
-    "Step",
     "StepWatch",
     "Store",
     "StoredResponse",

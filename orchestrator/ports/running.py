@@ -56,7 +56,7 @@ class Progress(Protocol):
         """Raise ClaimLost when the run was stopped or its claim was lost: its work is in vain."""
         ...
 
-    def step(self, step: Step) -> None:
+    def step(self, step: AgentStep) -> None:
         """Tell of one thought or tool call of an agent."""
         ...
 
@@ -149,7 +149,7 @@ class RunContext(Progress, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AgentStep:
     """One thought or tool call of an agent, as step webhooks tell it."""
 
     prompt: str = ""

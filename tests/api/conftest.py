@@ -26,7 +26,7 @@ from orchestrator.api.pages.live import LiveRows
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Deployment, StatusForm
 from orchestrator.jobs import CREWS, RESUME, RUN_TASK, Job
-from orchestrator.ports import Clock, Ports, Step
+from orchestrator.ports import AgentStep, Clock, Ports
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.load_deployments import load_deployments
@@ -48,7 +48,7 @@ class Unwatched:
 
     def end(self, path: str) -> None: ...
 
-    def step(self, step: Step) -> None: ...
+    def step(self, step: AgentStep) -> None: ...
 
     def event(self, kind: str, data: Callable[[], JsonObject]) -> None: ...
 

@@ -12,7 +12,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from orchestrator.api import create_app
-from orchestrator.api.common.admission import AT_WORK, Admission
+from orchestrator.api.common.admission import AT_WORK, AdmissionMiddleware
 from orchestrator.errors import UnknownExecution
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_what_nobody_can_work_on_soon_is_refused_and_probes_are_not(
 class Client:
     """One request through an admission that has one place and lets nobody wait."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, admission: AdmissionMiddleware) -> None:
         self._admission = admission
         self.body: asyncio.Queue[Message] = asyncio.Queue()
         self.told: list[Message] = []
@@ -116,7 +116,7 @@ async def fail(_scope: Scope, _receive: Receive, _send: Send) -> None:
 
 def test_who_listens_has_no_place() -> None:
     async def two() -> list[Any]:
-        admission = Admission(stream, most_waiting=0, at_work=1)
+        admission = AdmissionMiddleware(stream, most_waiting=0, at_work=1)
         first, second = Client(admission), Client(admission)
         listening = asyncio.create_task(first.run())
         await comes_true(lambda: first.status is not None)
@@ -131,7 +131,7 @@ def test_who_listens_has_no_place() -> None:
 
 def test_who_has_yet_to_send_has_no_place() -> None:
     async def two() -> list[Any]:
-        admission = Admission(read_first, most_waiting=0, at_work=1)
+        admission = AdmissionMiddleware(read_first, most_waiting=0, at_work=1)
         slow, quick = Client(admission), Client(admission)
         sending = asyncio.create_task(slow.run())
         await comes_true(lambda: not admission._places.locked() and not sending.done())
@@ -148,7 +148,7 @@ def test_who_has_yet_to_send_has_no_place() -> None:
 
 def test_what_fails_leaves_its_place() -> None:
     async def two() -> None:
-        admission = Admission(fail, most_waiting=0, at_work=1)
+        admission = AdmissionMiddleware(fail, most_waiting=0, at_work=1)
         for _ in range(2):
             with pytest.raises(LookupError):
                 await Client(admission).run()

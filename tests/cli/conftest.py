@@ -23,7 +23,7 @@ from orchestrator.adapters.deployment_file import RunnerKind
 from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.cli.application import application
 from orchestrator.domain.canonical import JsonObject
-from orchestrator.ports import Ports, Step
+from orchestrator.ports import AgentStep, Ports
 from orchestrator.settings import PREFIX, Settings
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
@@ -121,7 +121,7 @@ class Unwatched:
 
     def end(self, path: str) -> None: ...
 
-    def step(self, step: Step) -> None: ...
+    def step(self, step: AgentStep) -> None: ...
 
     def event(self, kind: str, data: JsonObject) -> None: ...
 

@@ -23,7 +23,7 @@ from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.webhooks import Stream
 from orchestrator.errors import ClaimLost
 from orchestrator.jobs import Job
-from orchestrator.ports import Ports, Progress, Runner, Step
+from orchestrator.ports import AgentStep, Ports, Progress, Runner
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.claims import renew_claim
 from orchestrator.usecases.executions.run_task import run_task
@@ -63,7 +63,7 @@ class Eager:
         if not renew_claim(self.ports, self.running.run):
             raise ClaimLost
 
-    def step(self, step: Step) -> None:
+    def step(self, step: AgentStep) -> None:
         self.running.step(step)
 
     def event(self, kind: str, data: Callable[[], JsonObject]) -> None:

@@ -19,9 +19,9 @@ from orchestrator.domain.analytics import (
     Rejected,
     Rounds,
     Sum,
+    TallyKind,
     Times,
     Volume,
-    What,
     analytics,
     class_of,
     share,
@@ -50,7 +50,7 @@ APPROVED = ClosedReview(
 )
 AN_HOUR = class_of(3600)
 
-Line = tuple[What, str, int]
+Line = tuple[TallyKind, str, int]
 
 
 def lines(**changed: Any) -> dict[Line, Sum]:
@@ -59,43 +59,43 @@ def lines(**changed: Any) -> dict[Line, Sum]:
 
 
 OF_AN_ANSWER = {
-    (What.TASK, "write", AN_HOUR): Sum(1),
-    (What.PERSON, "alice", AN_HOUR): Sum(1),
+    (TallyKind.TASK, "write", AN_HOUR): Sum(1),
+    (TallyKind.PERSON, "alice", AN_HOUR): Sum(1),
 }
 
 
 @pytest.mark.parametrize(
     ("changed", "counted"),
     [
-        ({}, {(What.OUTCOME, "approved", 0): Sum(1), (What.ROUNDS, "", 2): Sum(1)}),
+        ({}, {(TallyKind.OUTCOME, "approved", 0): Sum(1), (TallyKind.ROUNDS, "", 2): Sum(1)}),
         (
             {"approved": False},
             {
-                (What.OUTCOME, "changes wanted", 0): Sum(1),
-                (What.REJECTED, "write", 0): Sum(1, 7),
+                (TallyKind.OUTCOME, "changes wanted", 0): Sum(1),
+                (TallyKind.REJECTED, "write", 0): Sum(1, 7),
             },
         ),
         (
             {"approved": None, "outcome": "revise", "before": 5},
-            {(What.OUTCOME, "revise", 0): Sum(1), (What.REJECTED, "write", 0): Sum(1, 5)},
+            {(TallyKind.OUTCOME, "revise", 0): Sum(1), (TallyKind.REJECTED, "write", 0): Sum(1, 5)},
         ),
-        ({"approved": None}, {(What.OUTCOME, "answered", 0): Sum(1)}),
+        ({"approved": None}, {(TallyKind.OUTCOME, "answered", 0): Sum(1)}),
         (
             {"sla_at": CLOSED, "expires_at": CLOSED + HOUR},
             {
-                (What.OUTCOME, "approved", 0): Sum(1),
-                (What.ROUNDS, "", 2): Sum(1),
-                (What.TARGET, "", 1): Sum(1),
-                (What.DEADLINE, "", 1): Sum(1),
+                (TallyKind.OUTCOME, "approved", 0): Sum(1),
+                (TallyKind.ROUNDS, "", 2): Sum(1),
+                (TallyKind.TARGET, "", 1): Sum(1),
+                (TallyKind.DEADLINE, "", 1): Sum(1),
             },
         ),
         (
             {"sla_at": CLOSED - HOUR / 2, "expires_at": CLOSED},
             {
-                (What.OUTCOME, "approved", 0): Sum(1),
-                (What.ROUNDS, "", 2): Sum(1),
-                (What.TARGET, "", 0): Sum(1),
-                (What.DEADLINE, "", 1): Sum(1),
+                (TallyKind.OUTCOME, "approved", 0): Sum(1),
+                (TallyKind.ROUNDS, "", 2): Sum(1),
+                (TallyKind.TARGET, "", 0): Sum(1),
+                (TallyKind.DEADLINE, "", 1): Sum(1),
             },
         ),
     ],
@@ -109,25 +109,25 @@ def test_of_an_answer_its_time_its_outcome_and_its_terms_are_counted(
 
 def test_what_a_rule_answered_is_nobodys_time_and_keeps_no_target() -> None:
     assert lines(automatic=True, sla_at=CLOSED + HOUR) == {
-        (What.OUTCOME, "approved", 0): Sum(1),
-        (What.ROUNDS, "", 2): Sum(1),
-        (What.TARGET, "", 0): Sum(1),
+        (TallyKind.OUTCOME, "approved", 0): Sum(1),
+        (TallyKind.ROUNDS, "", 2): Sum(1),
+        (TallyKind.TARGET, "", 0): Sum(1),
     }
 
 
 def test_what_expired_missed_its_terms() -> None:
     expired = {"state": ReviewState.EXPIRED, "approved": None, "before": 4}
     assert lines(**expired, sla_at=CLOSED + HOUR, expires_at=CLOSED) == {
-        (What.OUTCOME, "expired", 0): Sum(1),
-        (What.REJECTED, "write", 0): Sum(1, 4),
-        (What.TARGET, "", 0): Sum(1),
-        (What.DEADLINE, "", 0): Sum(1),
+        (TallyKind.OUTCOME, "expired", 0): Sum(1),
+        (TallyKind.REJECTED, "write", 0): Sum(1, 4),
+        (TallyKind.TARGET, "", 0): Sum(1),
+        (TallyKind.DEADLINE, "", 0): Sum(1),
     }
 
 
 def test_of_what_was_withdrawn_only_that_is_counted() -> None:
     withdrawn = {"state": ReviewState.WITHDRAWN, "approved": None, "before": 4}
-    assert lines(**withdrawn, sla_at=CLOSED + HOUR) == {(What.OUTCOME, "withdrawn", 0): Sum(1)}
+    assert lines(**withdrawn, sla_at=CLOSED + HOUR) == {(TallyKind.OUTCOME, "withdrawn", 0): Sum(1)}
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_a_day_is_one_in_utc() -> None:
 def test_what_is_alike_is_counted_together_and_a_long_name_is_cut() -> None:
     long = replace(APPROVED, approved=False, task_name="x" * (LONGEST_LABEL + 1))
     found = tallied([long, replace(long, tokens=5), replace(long, deployment="desk")])
-    key = Key("2026-01-31", "newsroom", What.REJECTED, "x" * LONGEST_LABEL, 0)
+    key = Key("2026-01-31", "newsroom", TallyKind.REJECTED, "x" * LONGEST_LABEL, 0)
     assert found[key] == Sum(2, 12)
     assert found[key._replace(deployment="desk")] == Sum(1, 7)
 
@@ -170,7 +170,7 @@ def test_a_share_is_the_time_that_so_many_took_at_most() -> None:
     assert share({}, 0.5) == 0.0
 
 
-def key(what: What, label: str = "", place: int = 0, **of: str) -> Key:
+def key(what: TallyKind, label: str = "", place: int = 0, **of: str) -> Key:
     return Key(of.get("day", ""), of.get("deployment", "newsroom"), what, label, place)
 
 
@@ -180,13 +180,13 @@ def test_nothing_has_no_figures() -> None:
 
 def test_times_are_of_deployments_tasks_and_persons() -> None:
     sums = {
-        key(What.TASK, "write", 3): Sum(1),
-        key(What.TASK, "print", 3): Sum(2),
-        key(What.TASK, "write", 9): Sum(3),
-        key(What.TASK, "write", 9, deployment="desk"): Sum(1),
-        key(What.PERSON, "alice", 3): Sum(2),
-        key(What.PERSON, "alice", 3, deployment="desk"): Sum(1),
-        key(What.PERSON, "bob", 9): Sum(4),
+        key(TallyKind.TASK, "write", 3): Sum(1),
+        key(TallyKind.TASK, "print", 3): Sum(2),
+        key(TallyKind.TASK, "write", 9): Sum(3),
+        key(TallyKind.TASK, "write", 9, deployment="desk"): Sum(1),
+        key(TallyKind.PERSON, "alice", 3): Sum(2),
+        key(TallyKind.PERSON, "alice", 3, deployment="desk"): Sum(1),
+        key(TallyKind.PERSON, "bob", 9): Sum(4),
     }
     short, long = share({3: 1}, 1), share({9: 1}, 1)
     found = analytics(sums)
@@ -207,11 +207,11 @@ def test_times_are_of_deployments_tasks_and_persons() -> None:
 
 def test_days_and_weeks_are_told_without_a_gap() -> None:
     sums = {
-        key(What.OUTCOME, "approved", day="2026-01-31"): Sum(2),
-        key(What.OUTCOME, "expired", day="2026-01-31"): Sum(1),
-        key(What.OUTCOME, "approved", day="2026-02-02"): Sum(4),
-        key(What.ROUNDS, place=1, day="2026-02-03"): Sum(4),
-        key(What.OUTCOME, "approved"): Sum(9),
+        key(TallyKind.OUTCOME, "approved", day="2026-01-31"): Sum(2),
+        key(TallyKind.OUTCOME, "expired", day="2026-01-31"): Sum(1),
+        key(TallyKind.OUTCOME, "approved", day="2026-02-02"): Sum(4),
+        key(TallyKind.ROUNDS, place=1, day="2026-02-03"): Sum(4),
+        key(TallyKind.OUTCOME, "approved"): Sum(9),
     }
     found = analytics(sums)
     assert found.days == (
@@ -224,7 +224,7 @@ def test_days_and_weeks_are_told_without_a_gap() -> None:
 
 def test_a_week_has_all_of_its_days() -> None:
     days = ("2026-01-26", "2026-01-27", "2026-02-01", "2026-02-16")
-    sums = {key(What.OUTCOME, "approved", day=day): Sum(1) for day in days}
+    sums = {key(TallyKind.OUTCOME, "approved", day=day): Sum(1) for day in days}
     assert analytics(sums).weeks == (
         Volume("2026-01-26", 3),
         Volume("2026-02-02", 0),
@@ -235,11 +235,11 @@ def test_a_week_has_all_of_its_days() -> None:
 
 def test_the_largest_outcomes_and_rejections_come_first() -> None:
     sums = {
-        key(What.OUTCOME, "approved", day="2026-01-31"): Sum(1),
-        key(What.OUTCOME, "expired", day="2026-01-31"): Sum(4),
-        key(What.OUTCOME, "approved", day="2026-02-01"): Sum(2),
-        key(What.REJECTED, "print"): Sum(9, 10),
-        key(What.REJECTED, "write"): Sum(1, 99.0),
+        key(TallyKind.OUTCOME, "approved", day="2026-01-31"): Sum(1),
+        key(TallyKind.OUTCOME, "expired", day="2026-01-31"): Sum(4),
+        key(TallyKind.OUTCOME, "approved", day="2026-02-01"): Sum(2),
+        key(TallyKind.REJECTED, "print"): Sum(9, 10),
+        key(TallyKind.REJECTED, "write"): Sum(1, 99.0),
     }
     found = analytics(sums)
     assert found.outcomes == (
@@ -254,12 +254,12 @@ def test_the_largest_outcomes_and_rejections_come_first() -> None:
 
 def test_rounds_and_terms_are_told_in_their_order() -> None:
     sums = {
-        key(What.ROUNDS, place=2): Sum(1),
-        key(What.ROUNDS, place=1): Sum(3),
-        key(What.TARGET, place=1): Sum(4),
-        key(What.TARGET, place=0): Sum(5),
-        key(What.DEADLINE, place=1): Sum(6),
-        key(What.TARGET, place=0, deployment="desk"): Sum(7),
+        key(TallyKind.ROUNDS, place=2): Sum(1),
+        key(TallyKind.ROUNDS, place=1): Sum(3),
+        key(TallyKind.TARGET, place=1): Sum(4),
+        key(TallyKind.TARGET, place=0): Sum(5),
+        key(TallyKind.DEADLINE, place=1): Sum(6),
+        key(TallyKind.TARGET, place=0, deployment="desk"): Sum(7),
     }
     found = analytics(sums)
     assert found.rounds == (Rounds("newsroom", 1, 3), Rounds("newsroom", 2, 1))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from orchestrator.domain.canonical import decode, encode, storable
 from orchestrator.domain.chain import Head, chained, digest_of
-from orchestrator.domain.record import Counts, StreamEnd, What, check, end_line, entry_line
+from orchestrator.domain.record import Counts, FaultKind, StreamEnd, check, end_line, entry_line
 from orchestrator.domain.timeline import Entry, redacted
 
 TEXT = st.text(st.characters(exclude_categories=()))  # surrogates and NUL among them
@@ -67,7 +67,7 @@ def purged(entry: Entry) -> Entry:
     return replace(entry, details=redacted(entry.details, entry.salt), salt=None)
 
 
-def found(entries: list[Entry], head: Head, *, is_purged: bool = False) -> list[What]:
+def found(entries: list[Entry], head: Head, *, is_purged: bool = False) -> list[FaultKind]:
     lines: list[Any] = [
         {
             "line": "export",
@@ -96,9 +96,9 @@ def test_a_chain_holds_until_somebody_meddles_with_it(entries: list[Entry], data
 
     assert found(kept, head) == []
     assert found([purged(entry) for entry in kept], head, is_purged=True) == []
-    assert found(altered, head) == [What.ALTERED]
-    assert found(swapped, head) == [What.MOVED]
-    assert found(kept[:n] + kept[n + 1 :], head) == [What.MISSING]
+    assert found(altered, head) == [FaultKind.ALTERED]
+    assert found(swapped, head) == [FaultKind.MOVED]
+    assert found(kept[:n] + kept[n + 1 :], head) == [FaultKind.MISSING]
 
 
 @given(ENTRIES, st.integers(0, 6))

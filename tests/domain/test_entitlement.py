@@ -13,7 +13,7 @@ from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.domain.review_policy import Automatic, Calendar, Duration
 from orchestrator.domain.review_terms import ResolvedRung, Terms
-from orchestrator.domain.votes import Verdict, tally
+from orchestrator.domain.votes import VoteResult, tally
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 ASKED, VOTED, DELEGATED, RELIEVED = RecipientState
@@ -161,7 +161,7 @@ UNDECIDED = {"undecided": True}
 def test_votes_come_to_a_verdict(
     kind: QuestionKind, decisions: int, rows: list[Recipient], verdict: dict[str, object] | None
 ) -> None:
-    expected = None if verdict is None else Verdict(**verdict)
+    expected = None if verdict is None else VoteResult(**verdict)
     assert tally(Terms(decisions=decisions), rows, kind) == expected
 
 
@@ -181,7 +181,7 @@ def test_the_words_of_votes_are_put_together(rows: list[Recipient], words: str) 
 
 def test_of_words_the_first_vote_counts_alone() -> None:
     rows = [vote("b", None, "two", 2), vote("a", None, "one", 1)]
-    assert tally(TWO, rows, QuestionKind.WORDS) == Verdict(words="one")
+    assert tally(TWO, rows, QuestionKind.WORDS) == VoteResult(words="one")
 
 
 def duration(hours: int, *, working: bool = False) -> Duration:

@@ -18,8 +18,8 @@ from orchestrator.domain.record import (
     THE_FILE,
     Counts,
     Fault,
+    FaultKind,
     StreamEnd,
-    What,
     check,
     end_line,
     entry_line,
@@ -107,19 +107,19 @@ def test_lines_say_what_the_entries_say_and_how_they_are_chained() -> None:
     }
 
 
-TAMPERINGS: dict[str, tuple[Callable[[list[Line]], Any], What, int, int | None]] = {
-    "altered": (lambda lines: lines[1].update(actor="eve"), What.ALTERED, 2, 20),
-    "one more thing said": (lambda lines: lines[1].update(note="eve"), What.ALTERED, 2, 20),
-    "the first removed": (lambda lines: lines.pop(0), What.MISSING, 1, 20),
-    "one removed": (lambda lines: lines.pop(1), What.MISSING, 2, 30),
-    "two removed": (lambda lines: lines.pop(1) and lines.pop(1), What.MISSING, 2, 40),
-    "the last removed": (lambda lines: lines.pop(3), What.MISSING, 4, None),
-    "moved down": (lambda lines: lines.insert(2, lines.pop(1)), What.MOVED, 3, 30),
-    "moved up": (lambda lines: lines.insert(1, lines.pop(3)), What.MOVED, 4, 40),
-    "doubled": (lambda lines: lines.insert(1, lines[1]), What.ADDED, 3, 20),
-    "one in another's place": (lambda lines: lines[2].update(lines[1]), What.ADDED, 3, 20),
-    "one more than is known": (lambda lines: lines[4].update(entries=3), What.ADDED, 4, 40),
-    "another end": (lambda lines: lines[4].update(digest="sha256:0"), What.OTHER_END, 4, 40),
+TAMPERINGS: dict[str, tuple[Callable[[list[Line]], Any], FaultKind, int, int | None]] = {
+    "altered": (lambda lines: lines[1].update(actor="eve"), FaultKind.ALTERED, 2, 20),
+    "one more thing said": (lambda lines: lines[1].update(note="eve"), FaultKind.ALTERED, 2, 20),
+    "the first removed": (lambda lines: lines.pop(0), FaultKind.MISSING, 1, 20),
+    "one removed": (lambda lines: lines.pop(1), FaultKind.MISSING, 2, 30),
+    "two removed": (lambda lines: lines.pop(1) and lines.pop(1), FaultKind.MISSING, 2, 40),
+    "the last removed": (lambda lines: lines.pop(3), FaultKind.MISSING, 4, None),
+    "moved down": (lambda lines: lines.insert(2, lines.pop(1)), FaultKind.MOVED, 3, 30),
+    "moved up": (lambda lines: lines.insert(1, lines.pop(3)), FaultKind.MOVED, 4, 40),
+    "doubled": (lambda lines: lines.insert(1, lines[1]), FaultKind.ADDED, 3, 20),
+    "one in another's place": (lambda lines: lines[2].update(lines[1]), FaultKind.ADDED, 3, 20),
+    "one more than is known": (lambda lines: lines[4].update(entries=3), FaultKind.ADDED, 4, 40),
+    "another end": (lambda lines: lines[4].update(digest="sha256:0"), FaultKind.OTHER_END, 4, 40),
 }
 
 
@@ -139,19 +139,19 @@ def test_the_first_entry_that_lost_its_words_is_named_unless_a_purge_took_them()
     counts = Counts()
     assert list(check(export(stream(left, is_purged=True)), counts)) == []
     assert counts == Counts(entries=3, streams=1, purged=2)
-    assert faults(export(stream(left))) == [Fault(STREAM, What.WORDLESS, 2, 20)]
+    assert faults(export(stream(left))) == [Fault(STREAM, FaultKind.WORDLESS, 2, 20)]
 
 
 def test_words_that_are_gone_are_missed_also_where_their_salt_was_left() -> None:
     (entry,) = timeline(1, details={"feedback": "Shorter"}, salt="s")
     left = replace(purged(entry), salt="s")
-    assert faults(export(stream([left]))) == [Fault(STREAM, What.WORDLESS, 1, 10)]
+    assert faults(export(stream([left]))) == [Fault(STREAM, FaultKind.WORDLESS, 1, 10)]
 
 
 def test_words_that_are_gone_are_missed_also_in_a_part_that_ends_early() -> None:
     entries = timeline(3, details={"feedback": "Shorter"}, salt="s")
     part = [*lines_of([purged(entries[0]), entries[1]]), end_of(entries)]
-    assert faults(export(part, until="2026-11-22")) == [Fault(STREAM, What.WORDLESS, 1, 10)]
+    assert faults(export(part, until="2026-11-22")) == [Fault(STREAM, FaultKind.WORDLESS, 1, 10)]
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_entries_from_before_there_were_digests_are_counted(
     assert list(check(export([*early, *stream(entries)], unchained=unchained), counts)) == []
     assert counts == Counts(entries=2, streams=1, earlier=2)
 
-    without_a_digest = [Fault(name, What.UNCHAINED, None, 21)]
+    without_a_digest = [Fault(name, FaultKind.UNCHAINED, None, 21)]
     assert faults(export([*late, *stream(entries)], unchained=unchained)) == without_a_digest
 
 
@@ -177,7 +177,7 @@ def test_an_entry_without_a_digest_does_not_pass_for_an_early_one_behind_a_chain
     (bare,) = lines_of([replace(entries[0], place=None, digest=None)])
     lines = [*lines_of(entries), bare, end_of(entries)]
     assert faults(export(lines, unchained={"timeline": 20, "audit": 0})) == [
-        Fault(STREAM, What.UNCHAINED, None, 10)
+        Fault(STREAM, FaultKind.UNCHAINED, None, 10)
     ]
 
 
@@ -188,7 +188,7 @@ def test_what_lies_outside_a_part_is_not_missed(bound: str) -> None:
     counts = Counts()
     assert list(check(export(lines, **{bound: "2026-11-22T12:00:00.000000+00:00"}), counts)) == []
     assert counts == Counts(entries=2, streams=1)
-    assert faults(export(lines)) == [Fault(STREAM, What.MISSING, 1, 30)]
+    assert faults(export(lines)) == [Fault(STREAM, FaultKind.MISSING, 1, 30)]
 
 
 def test_a_part_for_one_deployment_leaves_out_others_of_the_audit_log_alone() -> None:
@@ -198,16 +198,21 @@ def test_a_part_for_one_deployment_leaves_out_others_of_the_audit_log_alone() ->
 
     gap = [lines_of(entries)[n] for n in (0, 2)]
     assert faults(export([*gap, end_of(entries)], deployment="news")) == [
-        Fault(STREAM, What.MISSING, 2, 30)
+        Fault(STREAM, FaultKind.MISSING, 2, 30)
     ]
 
 
-PART_TAMPERINGS: dict[str, tuple[Callable[[list[Line]], Any], What, int, int]] = {
-    "altered": (lambda lines: lines[0].update(actor="eve"), What.ALTERED, 3, 30),
-    "another one before it": (lambda lines: lines[0].update(previous=None), What.ALTERED, 3, 30),
-    "altered further on": (lambda lines: lines[2].update(actor="eve"), What.ALTERED, 5, 50),
-    "doubled": (lambda lines: lines.insert(1, lines[1]), What.ADDED, 5, 40),
-    "one more than is known": (lambda lines: lines[3].update(entries=4), What.ADDED, 5, 50),
+PART_TAMPERINGS: dict[str, tuple[Callable[[list[Line]], Any], FaultKind, int, int]] = {
+    "altered": (lambda lines: lines[0].update(actor="eve"), FaultKind.ALTERED, 3, 30),
+    "another one before it": (
+        lambda lines: lines[0].update(previous=None),
+        FaultKind.ALTERED,
+        3,
+        30,
+    ),
+    "altered further on": (lambda lines: lines[2].update(actor="eve"), FaultKind.ALTERED, 5, 50),
+    "doubled": (lambda lines: lines.insert(1, lines[1]), FaultKind.ADDED, 5, 40),
+    "one more than is known": (lambda lines: lines[3].update(entries=4), FaultKind.ADDED, 5, 50),
 }
 
 
@@ -225,13 +230,15 @@ def test_one_that_was_forged_in_a_part_does_not_fit_the_one_behind_it() -> None:
     _, (forged,) = chained(before, [replace(entries[3], actor="eve")])
     lines = stream([*entries[:3], forged, entries[4]])
     lines[4]["previous"] = entries[3].digest
-    assert faults(export(lines[2:], since="2026-11-22")) == [Fault(STREAM, What.ALTERED, 5, 50)]
+    assert faults(export(lines[2:], since="2026-11-22")) == [
+        Fault(STREAM, FaultKind.ALTERED, 5, 50)
+    ]
 
 
 @pytest.mark.parametrize("first", [{**FIRST, "v": 2}, {**FIRST, "line": "entry"}, {}])
 def test_nothing_more_is_said_of_what_is_no_export(first: Line) -> None:
     lines = [first, *export(stream(timeline(2)))[1:], {}]
-    assert faults(lines) == [Fault(f"{THE_FILE}, line 1", What.UNREADABLE)]
+    assert faults(lines) == [Fault(f"{THE_FILE}, line 1", FaultKind.UNREADABLE)]
 
 
 @pytest.mark.parametrize("line", [{}, {"line": "entry"}, {"line": "note", "stream": STREAM}])
@@ -239,19 +246,19 @@ def test_a_line_that_cannot_be_read_hides_no_other_fault(line: Line) -> None:
     lines = [line, *stream(timeline(2, "k-2"))]
     lines[1]["actor"] = "eve"
     assert faults(export(lines)) == [
-        Fault(f"{THE_FILE}, line 2", What.UNREADABLE),
-        Fault(OTHER, What.ALTERED, 1, 10),
+        Fault(f"{THE_FILE}, line 2", FaultKind.UNREADABLE),
+        Fault(OTHER, FaultKind.ALTERED, 1, 10),
     ]
 
 
 def test_a_stream_that_has_no_end_breaks_off() -> None:
     headless = lines_of(timeline(2))
-    cut = Fault(STREAM, What.CUT)
+    cut = Fault(STREAM, FaultKind.CUT)
     assert faults(export([*headless, *stream(timeline(2, "k-2"))])) == [cut]
     assert faults(export(headless)) == [cut]
 
     headless[1]["actor"] = "eve"
-    assert faults(export(headless)) == [Fault(STREAM, What.ALTERED, 2, 20)]
+    assert faults(export(headless)) == [Fault(STREAM, FaultKind.ALTERED, 2, 20)]
 
 
 @pytest.mark.parametrize(
@@ -265,24 +272,24 @@ def test_a_stream_that_has_no_end_breaks_off() -> None:
     ids=["empty", "begun", "no end", "another count"],
 )
 def test_a_file_that_does_not_end_as_it_should_breaks_off(lines: list[Line]) -> None:
-    assert faults(lines) == [Fault(THE_FILE, What.CUT)]
+    assert faults(lines) == [Fault(THE_FILE, FaultKind.CUT)]
 
 
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        (Fault(THE_FILE, What.CUT), "the export: breaks off"),
+        (Fault(THE_FILE, FaultKind.CUT), "the export: breaks off"),
         (
-            Fault(STREAM, What.ALTERED, 2, 20),
+            Fault(STREAM, FaultKind.ALTERED, 2, 20),
             "execution:k-1: entry 2 (number 20) was altered, or was not written by the service",
         ),
         (
-            Fault(STREAM, What.MISSING, 2, 30),
+            Fault(STREAM, FaultKind.MISSING, 2, 30),
             "execution:k-1: entry 2 (number 30 follows) is missing",
         ),
-        (Fault(STREAM, What.MISSING, 4), "execution:k-1: entry 4 is missing"),
+        (Fault(STREAM, FaultKind.MISSING, 4), "execution:k-1: entry 4 is missing"),
         (
-            Fault(STREAM, What.UNCHAINED, None, 21),
+            Fault(STREAM, FaultKind.UNCHAINED, None, 21),
             "execution:k-1: an entry (number 21) has no digest",
         ),
     ],

@@ -18,7 +18,7 @@ from orchestrator.domain.review_policy import (
     Rung,
     Source,
 )
-from orchestrator.domain.review_terms import Absence, Asked, ResolvedRung, Terms
+from orchestrator.domain.review_terms import Absence, AskedPerson, ResolvedRung, Terms
 from orchestrator.domain.routing import MOST_FROM_A_FIELD, present, resolve
 
 ANN, BEN, CY, BOSS, OWNER = (f"{name}@x.com" for name in ("ann", "ben", "cy", "boss", "owner"))
@@ -43,7 +43,7 @@ def policy(*rules: Rule, creator: str | None = OWNER) -> ReviewPolicy:
     return ReviewPolicy(rules, GROUPS, creator=creator)
 
 
-def who(asked: tuple[Asked, ...]) -> list[str]:
+def who(asked: tuple[AskedPerson, ...]) -> list[str]:
     return [one.address for one in asked]
 
 
@@ -66,7 +66,7 @@ def test_a_rule_is_resolved_to_its_terms() -> None:
 
     terms, asked = resolve(given, "draft-1", {}, {"BEN@x.com"}, {})
 
-    assert asked == (Asked(ANN, "rule draft*"), Asked(CY, "group legal", "legal"))
+    assert asked == (AskedPerson(ANN, "rule draft*"), AskedPerson(CY, "group legal", "legal"))
     assert terms == Terms(
         rule="draft*",
         decisions=2,
@@ -75,7 +75,9 @@ def test_a_rule_is_resolved_to_its_terms() -> None:
         careful=True,
         calendar=office,
         remind_after=DAY,
-        ladder=(ResolvedRung(DAY, (Asked(BOSS, "rule draft*"), Asked(ANN, "rule draft*"))),),
+        ladder=(
+            ResolvedRung(DAY, (AskedPerson(BOSS, "rule draft*"), AskedPerson(ANN, "rule draft*"))),
+        ),
         automatic=automatic,
         sla=DAY,
         claim_timeout=timedelta(hours=4),
@@ -93,7 +95,7 @@ def test_the_first_rule_that_matches_counts(name: str, rule: str) -> None:
 
 
 def test_without_a_rule_the_creator_is_asked() -> None:
-    assert resolve(policy(), "draft", {}, (), {})[1] == (Asked(OWNER, "creator"),)
+    assert resolve(policy(), "draft", {}, (), {})[1] == (AskedPerson(OWNER, "creator"),)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,7 @@ def test_who_is_named_by_a_group_and_by_themselves_is_asked_by_themselves(
     asks: tuple[Ask, ...],
 ) -> None:
     _, asked = resolve(policy(Rule(ask=asks)), "draft", {}, (), {})
-    assert asked == (Asked(BEN, "rule *"), Asked(CY, "group legal", "legal"))
+    assert asked == (AskedPerson(BEN, "rule *"), AskedPerson(CY, "group legal", "legal"))
 
 
 def test_nobody_is_asked_where_there_is_no_creator() -> None:
@@ -180,8 +182,8 @@ def test_who_is_away_is_replaced(absences: dict[str, Absence], asked: list[str])
 
 
 def test_whoever_stands_in_is_told_for_whom() -> None:
-    (asked,) = present([Asked(ANN, "group legal")], away(ann=CY), ())
-    assert asked == Asked(CY, f"in place of {ANN} (group legal)")
+    (asked,) = present([AskedPerson(ANN, "group legal")], away(ann=CY), ())
+    assert asked == AskedPerson(CY, f"in place of {ANN} (group legal)")
 
 
 def test_the_ladder_knows_no_absences_until_it_is_climbed() -> None:
@@ -203,7 +205,7 @@ absent = st.dictionaries(people, st.none() | people).map(
 def test_whatever_absences_there_are_those_asked_are_there(
     asked: list[str], absences: dict[str, Absence], excluded: set[str]
 ) -> None:
-    found = who(present([Asked(each, "") for each in asked], absences, excluded))
+    found = who(present([AskedPerson(each, "") for each in asked], absences, excluded))
 
     assert len(found) == len(set(found))
     assert excluded.isdisjoint(found)
@@ -212,8 +214,11 @@ def test_whatever_absences_there_are_those_asked_are_there(
 
 
 def test_who_is_in_two_groups_is_asked_as_one_of_the_first() -> None:
-    both = (Asked("ann@x", "group legal", "legal"), Asked("ann@x", "group press", "press"))
+    both = (
+        AskedPerson("ann@x", "group legal", "legal"),
+        AskedPerson("ann@x", "group press", "press"),
+    )
     assert present(both, {}, ()) == both[:1]
-    alone = Asked("ann@x", "rule *")
+    alone = AskedPerson("ann@x", "rule *")
     assert present((*both, alone), {}, ()) == (alone,)
     assert present((alone, *both), {}, ()) == (alone,)

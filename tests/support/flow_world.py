@@ -16,7 +16,7 @@ from orchestrator.domain.plan import Plan
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.work import Work
 from orchestrator.errors import ClaimLost
-from orchestrator.ports import Ended, Halted, Step
+from orchestrator.ports import AgentStep, Ended, Halted
 
 
 class Crash(BaseException):
@@ -61,7 +61,7 @@ class Context:
     crash_at: int | None = None
     stopped_at: int | None = None
     writes: int = 0
-    steps: list[Step] = field(default_factory=list)
+    steps: list[AgentStep] = field(default_factory=list)
     events: list[tuple[str, Any]] = field(default_factory=list)
     begun: list[str] = field(default_factory=list)
     at_work: set[str] = field(default_factory=set)
@@ -73,7 +73,7 @@ class Context:
         if self.stopped_at is not None and self.writes >= self.stopped_at:
             raise ClaimLost
 
-    def step(self, step: Step) -> None:
+    def step(self, step: AgentStep) -> None:
         self.steps.append(step)
 
     def event(self, kind: str, data: Any) -> None:

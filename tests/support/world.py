@@ -29,7 +29,7 @@ from orchestrator.domain.question import Question
 from orchestrator.domain.review import judge
 from orchestrator.domain.work import Work
 from orchestrator.jobs import RESUME, RUN_TASK, Job
-from orchestrator.ports import Ended, Ports, RunContext, Step
+from orchestrator.ports import AgentStep, Ended, Ports, RunContext
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.executions.run_task import run_task
@@ -87,7 +87,7 @@ class NoLease:
 
     def end(self, path: str) -> None: ...
 
-    def step(self, step: Step) -> None: ...
+    def step(self, step: AgentStep) -> None: ...
 
     def event(self, kind: str, data: Callable[[], JsonObject]) -> None: ...
 

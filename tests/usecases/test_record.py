@@ -21,7 +21,7 @@ from orchestrator.adapters.sql.schema import audit, executions, timeline
 from orchestrator.domain.audit import ADMINISTRATION
 from orchestrator.domain.chain import Head, chained
 from orchestrator.domain.delivery import DeliveryState
-from orchestrator.domain.record import Counts, Fault, What, check
+from orchestrator.domain.record import Counts, Fault, FaultKind, check
 from orchestrator.domain.timeline import redacted
 from orchestrator.ports import DeliveryFilter
 from orchestrator.usecases.executions.locked_execution import lock_execution
@@ -137,20 +137,25 @@ def insert_one(connection: Connection, table: Any, numbers: list[int], **forged:
 
 
 LAST = -1
-TAMPERINGS: dict[str, tuple[Callable[..., None], What, int, int | None]] = {
+TAMPERINGS: dict[str, tuple[Callable[..., None], FaultKind, int, int | None]] = {
     # what is done, and what is said: of which place, and which entry's number (by index)
-    "the details": (partial(alter, details={"by": "eve"}), What.ALTERED, 2, 1),
-    "the actor": (partial(alter, actor="token:bob"), What.ALTERED, 2, 1),
-    "the event": (partial(alter, event="review.open"), What.ALTERED, 2, 1),
-    "the time": (alter_time, What.ALTERED, 2, 1),
-    "the digest": (partial(alter, digest="sha256:0"), What.ALTERED, 2, 1),
-    "the first is removed": (partial(remove, which=slice(0, 1)), What.MISSING, 1, 1),
-    "the second is removed": (partial(remove, which=slice(1, 2)), What.MISSING, 2, 2),
-    "the last is removed": (partial(remove, which=slice(-1, None)), What.MISSING, LAST, None),
-    "all are removed": (partial(remove, which=slice(None)), What.MISSING, 1, None),
-    "two are swapped": (swap, What.MOVED, 3, 1),
-    "one is copied": (insert_one, What.ADDED, 0, 1_000_000),
-    "one is forged": (partial(insert_one, actor="eve", number=-5, place=1), What.ALTERED, 1, -5),
+    "the details": (partial(alter, details={"by": "eve"}), FaultKind.ALTERED, 2, 1),
+    "the actor": (partial(alter, actor="token:bob"), FaultKind.ALTERED, 2, 1),
+    "the event": (partial(alter, event="review.open"), FaultKind.ALTERED, 2, 1),
+    "the time": (alter_time, FaultKind.ALTERED, 2, 1),
+    "the digest": (partial(alter, digest="sha256:0"), FaultKind.ALTERED, 2, 1),
+    "the first is removed": (partial(remove, which=slice(0, 1)), FaultKind.MISSING, 1, 1),
+    "the second is removed": (partial(remove, which=slice(1, 2)), FaultKind.MISSING, 2, 2),
+    "the last is removed": (partial(remove, which=slice(-1, None)), FaultKind.MISSING, LAST, None),
+    "all are removed": (partial(remove, which=slice(None)), FaultKind.MISSING, 1, None),
+    "two are swapped": (swap, FaultKind.MOVED, 3, 1),
+    "one is copied": (insert_one, FaultKind.ADDED, 0, 1_000_000),
+    "one is forged": (
+        partial(insert_one, actor="eve", number=-5, place=1),
+        FaultKind.ALTERED,
+        1,
+        -5,
+    ),
 }
 
 
@@ -188,7 +193,7 @@ def test_one_that_is_added_with_a_right_digest_is_one_that_its_execution_does_no
     places = len(scene.numbers(timeline)) + 1
 
     (fault,) = faults_of(scene.world)
-    assert (fault.what, fault.place) == (What.ADDED, places)
+    assert (fault.what, fault.place) == (FaultKind.ADDED, places)
 
 
 def test_a_chain_that_was_forged_to_its_end_is_not_the_one_that_the_execution_knows(
@@ -203,7 +208,7 @@ def test_a_chain_that_was_forged_to_its_end_is_not_the_one_that_the_execution_kn
 
     scene.world.ports.store.transact(forge)
 
-    assert [fault.what for fault in faults_of(scene.world)] == [What.OTHER_END]
+    assert [fault.what for fault in faults_of(scene.world)] == [FaultKind.OTHER_END]
 
 
 def test_words_that_no_purge_took_are_missed(scene: Scene) -> None:
@@ -218,7 +223,7 @@ def test_words_that_no_purge_took_are_missed(scene: Scene) -> None:
         connection.execute(update(timeline).where(this).values(details=left, salt=None))
 
     assert faults_of(scene.world) == [
-        Fault(scene.stream, What.WORDLESS, answered["place"], answered["number"])
+        Fault(scene.stream, FaultKind.WORDLESS, answered["place"], answered["number"])
     ]
 
 
@@ -227,7 +232,7 @@ def test_what_lost_its_digest_does_not_pass_for_older_than_digests(scene: Scene)
         connection.execute(update(timeline).values(place=None, digest=None))
         connection.execute(update(executions).values(entries=0, last_digest=None))
     try:
-        assert {fault.what for fault in faults_of(scene.world)} == {What.UNCHAINED}
+        assert {fault.what for fault in faults_of(scene.world)} == {FaultKind.UNCHAINED}
     finally:
         with writing(scene.world) as connection:
             for id_ in (scene.execution_id, scene.others):
@@ -259,15 +264,15 @@ def end_after(lines: list[Line], n: int) -> int:
     return next(k for k in range(n, len(lines)) if lines[k]["line"] == "end of stream")
 
 
-FILE_TAMPERINGS: dict[str, tuple[Callable[[list[Line], int], Any], What]] = {
-    "altered": (lambda lines, n: lines[n].update(actor="eve"), What.ALTERED),
-    "one more thing said": (lambda lines, n: lines[n].update(note="eve"), What.ALTERED),
-    "removed": (lambda lines, n: lines.pop(n), What.MISSING),
-    "moved": (lambda lines, n: lines.insert(n + 1, lines.pop(n)), What.MOVED),
-    "doubled": (lambda lines, n: lines.insert(n, lines[n]), What.ADDED),
-    "of no sense": (lambda lines, n: lines[n].clear(), What.UNREADABLE),
-    "the stream's end is gone": (lambda lines, n: lines.pop(end_after(lines, n)), What.CUT),
-    "the file is cut": (lambda lines, _: lines.pop(), What.CUT),
+FILE_TAMPERINGS: dict[str, tuple[Callable[[list[Line], int], Any], FaultKind]] = {
+    "altered": (lambda lines, n: lines[n].update(actor="eve"), FaultKind.ALTERED),
+    "one more thing said": (lambda lines, n: lines[n].update(note="eve"), FaultKind.ALTERED),
+    "removed": (lambda lines, n: lines.pop(n), FaultKind.MISSING),
+    "moved": (lambda lines, n: lines.insert(n + 1, lines.pop(n)), FaultKind.MOVED),
+    "doubled": (lambda lines, n: lines.insert(n, lines[n]), FaultKind.ADDED),
+    "of no sense": (lambda lines, n: lines[n].clear(), FaultKind.UNREADABLE),
+    "the stream's end is gone": (lambda lines, n: lines.pop(end_after(lines, n)), FaultKind.CUT),
+    "the file is cut": (lambda lines, _: lines.pop(), FaultKind.CUT),
 }
 
 
@@ -289,7 +294,7 @@ def test_a_part_of_the_record_can_be_verified(scene: Scene) -> None:
     assert list(check(lines, counts)) == []
     assert 0 < counts.entries < len(times) - 3
     lines[2]["details"] = {"by": "eve"}
-    assert [fault.what for fault in check(lines, Counts())] == [What.ALTERED]
+    assert [fault.what for fault in check(lines, Counts())] == [FaultKind.ALTERED]
 
 
 def test_pages_lose_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,5 +370,5 @@ def test_what_deliveries_write_is_chained_by_their_endpoint(any_post: Post) -> N
         this = timeline.c.number == entry["number"]
         connection.execute(update(timeline).where(this).values(subject_id="another"))
     assert faults_of(any_post) == [
-        Fault(entry["stream"], What.ALTERED, entry["place"], entry["number"])
+        Fault(entry["stream"], FaultKind.ALTERED, entry["place"], entry["number"])
     ]

@@ -23,7 +23,7 @@ from orchestrator.errors import Invalid
 from orchestrator.ports import Ports, Position
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews import analytics as usecase
-from orchestrator.usecases.reviews.analytics import Figures, asked, count_closed, figures
+from orchestrator.usecases.reviews.analytics import ReviewFigures, asked, count_closed, figures
 from orchestrator.usecases.reviews.expire import expire_review
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -141,7 +141,7 @@ def test_the_days_that_are_meant() -> None:
     assert asked(AT, None, date(1, 1, 2), EVERYWHERE).since == date.min
 
 
-def today(ports: Ports, scope: Scope = EVERYWHERE) -> Figures:
+def today(ports: Ports, scope: Scope = EVERYWHERE) -> ReviewFigures:
     return figures(ports, asked(ports.clock.now(), None, None, scope))
 
 

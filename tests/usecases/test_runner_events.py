@@ -15,7 +15,7 @@ from orchestrator.domain.canonical import decode
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import DatabaseAway
-from orchestrator.ports import Step
+from orchestrator.ports import AgentStep
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.webhooks.agent_steps import emit_steps
 from orchestrator.usecases.webhooks.stream_events import LARGEST_BODY, RunnerEvent, emit_events
@@ -214,7 +214,7 @@ def test_what_a_database_that_is_away_does_not_take_is_written_later(
     keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
     listening = world.snapshot(execution_id).execution.subscriptions.stream
     with keeper.keep(first_run(world, execution_id), listening) as progress:
-        progress.step(Step(thought="first"))
+        progress.step(AgentStep(thought="first"))
         progress.event("a", dict)
         monkeypatch.setattr(world.ports.store, "transact", away)
         keeper._pass_on(progress)

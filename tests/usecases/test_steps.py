@@ -23,7 +23,7 @@ from orchestrator.domain.timeline import Entry
 from orchestrator.domain.webhooks import Stream, WebhookKind
 from orchestrator.domain.work import Work
 from orchestrator.errors import TaskFailed
-from orchestrator.ports import WHOLE_FLOW, Ended, Halted, LiveCall, Result, RunContext, Step
+from orchestrator.ports import WHOLE_FLOW, AgentStep, Ended, Halted, LiveCall, Result, RunContext
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.executions.snapshot import timeline
@@ -367,7 +367,7 @@ class Watch(NoLease):
     def end(self, path: str) -> None:
         self.told.append(("end", path))
 
-    def step(self, step: Step) -> None:
+    def step(self, step: AgentStep) -> None:
         self.told.append(("step", step))
 
     def event(self, kind: str, data: Callable[[], Any]) -> None:
@@ -375,7 +375,7 @@ class Watch(NoLease):
 
 
 def test_whoever_watches_learns_which_steps_run_and_what_happens_in_them(doing: Make) -> None:
-    thought = Step(thought="hm")
+    thought = AgentStep(thought="hm")
 
     def run(context: RunContext) -> Result:
         for path in ("first#1", "second#1"):

@@ -54,7 +54,7 @@ class Letterhead:
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class MailHeading:
     """Which mail it is, to whom, and when it is sent: the id is the same on every try."""
 
     to: str
@@ -79,12 +79,12 @@ def load_templates(folder: Path | None = None) -> Environment:
     )
 
 
-def notice_message(head: Letterhead, notice: Notice, envelope: Envelope) -> EmailMessage:
+def notice_message(head: Letterhead, notice: Notice, heading: MailHeading) -> EmailMessage:
     """The mail that asks or tells one person, as text and as HTML.
 
     Raises Invalid where the address is none, and Jinja's TemplateError.
     """
-    written = _addressed(head, envelope)
+    written = _addressed(head, heading)
     thread = thread_id(notice.execution_id, notice.task_name, head.domain)
     written["In-Reply-To"] = thread
     written["References"] = thread
@@ -108,27 +108,27 @@ def notice_message(head: Letterhead, notice: Notice, envelope: Envelope) -> Emai
     return written
 
 
-def trial_message(head: Letterhead, envelope: Envelope) -> EmailMessage:
+def trial_message(head: Letterhead, heading: MailHeading) -> EmailMessage:
     """A mail that says that mails arrive. Raises as the other does."""
-    written = _addressed(head, envelope)
+    written = _addressed(head, heading)
     _fill(head, written, "trial", {"public_url": head.public_url})
     return written
 
 
-def sign_in_message(head: Letterhead, link: JsonObject, envelope: Envelope) -> EmailMessage:
+def sign_in_message(head: Letterhead, link: JsonObject, heading: MailHeading) -> EmailMessage:
     """The mail with a link for signing in. Raises as the others do."""
-    written = _addressed(head, envelope)
+    written = _addressed(head, heading)
     shown = {"link": f"{head.public_url}{link['path']}", "minutes": link["minutes"]}
     _fill(head, written, "sign_in", shown)
     return written
 
 
-def _addressed(head: Letterhead, envelope: Envelope) -> EmailMessage:
+def _addressed(head: Letterhead, heading: MailHeading) -> EmailMessage:
     written = EmailMessage(POLICY)
     written["From"] = head.identity.sender
-    written["To"] = _address(envelope.to)
-    written["Date"] = format_datetime(envelope.at)
-    written["Message-ID"] = message_id(envelope.delivery_id, head.domain)
+    written["To"] = _address(heading.to)
+    written["Date"] = format_datetime(heading.at)
+    written["Message-ID"] = message_id(heading.delivery_id, head.domain)
     written["Auto-Submitted"] = "auto-generated"
     return written
 

@@ -28,7 +28,7 @@ _VERDICTS = {"approve": "Approve", "reject": "Ask for changes"}
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class AnswerLink:
     """One of the answers that are offered: what it says, and what its link adds to the page's."""
 
     label: str
@@ -61,7 +61,7 @@ class Notice:
     round: int
     kind: str
     message: str
-    choices: tuple[Choice, ...]
+    choices: tuple[AnswerLink, ...]
     default_outcome: str | None
     output: str
     output_is_cut: bool
@@ -130,11 +130,13 @@ def _line(given: object) -> str | None:
     return None if given is None else one_line(str(given), LONGEST_LINE)
 
 
-def _choices(kind: str, options: Sequence[str]) -> tuple[Choice, ...]:
+def _choices(kind: str, options: Sequence[str]) -> tuple[AnswerLink, ...]:
     if kind == QuestionKind.JUDGE:
-        return tuple(Choice(label, f"?choice={verdict}") for verdict, label in _VERDICTS.items())
+        return tuple(
+            AnswerLink(label, f"?choice={verdict}") for verdict, label in _VERDICTS.items()
+        )
     return tuple(
-        Choice(
+        AnswerLink(
             one_line(option, LONGEST_LINE), f"?choice={quote(option, safe='', errors='replace')}"
         )
         for option in map(str, options[:MOST_OPTIONS])

@@ -20,8 +20,8 @@ from orchestrator.adapters.smtp.conversation import Conversation
 from orchestrator.adapters.smtp.failures import sentence
 from orchestrator.adapters.smtp.message import (
     POLICY,
-    Envelope,
     Letterhead,
+    MailHeading,
     notice_message,
     sender_address,
     sign_in_message,
@@ -107,24 +107,24 @@ class MailSender:
 
     def check(self) -> SendResult:
         """Log in and send nothing: whether mails could be sent now."""
-        return self._tried(monotonic(), lambda talk: Answer(*talk.noop(), of_us=True))
+        return self._tried(monotonic(), lambda talk: SmtpReply(*talk.noop(), of_us=True))
 
     def _message(self, to: str, body: bytes, headers: Mapping[str, str]) -> EmailMessage:
         at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
-        envelope = Envelope(to, headers["webhook-id"], at)
+        heading = MailHeading(to, headers["webhook-id"], at)
         said = _typed(body)
         if said.get("type") == "ping":
-            return trial_message(self._letterhead, envelope)
+            return trial_message(self._letterhead, heading)
         if said.get("type") == "sign-in":
-            return sign_in_message(self._letterhead, said, envelope)
-        return notice_message(self._letterhead, read_notice(body), envelope)
+            return sign_in_message(self._letterhead, said, heading)
+        return notice_message(self._letterhead, read_notice(body), heading)
 
-    def _tried(self, began: float, say: Callable[[Conversation], Answer]) -> SendResult:
+    def _tried(self, began: float, say: Callable[[Conversation], SmtpReply]) -> SendResult:
         try:
             with self._conversation() as talk:
                 answer = say(talk)
         except SMTPResponseException as error:
-            answer = Answer(error.smtp_code, error.smtp_error, of_us=True)
+            answer = SmtpReply(error.smtp_code, error.smtp_error, of_us=True)
         except (SMTPException, OSError, ValueError) as error:
             late = timed_out(error)
             reason = f"timed out after {self._limits.total:g} s" if late else sentence(error)
@@ -146,27 +146,29 @@ class MailSender:
         finally:
             talk.leave()
 
-    def _handed_over(self, talk: Conversation, message: EmailMessage) -> Answer:
+    def _handed_over(self, talk: Conversation, message: EmailMessage) -> SmtpReply:
         to = message["To"].addresses[0].addr_spec
         options = () if to.isascii() else ("SMTPUTF8",)
         if options and not talk.has_extn("smtputf8"):
             raise Invalid("The mail server takes no address that is not ASCII (SMTPUTF8).")
         policy = POLICY.clone(utf8=bool(options))
         written = _BARE.sub(b"\r\n", message.as_bytes(policy=policy))
-        sender = Answer(*talk.mail(sender_address(self._letterhead.identity.sender), options), True)
+        sender = SmtpReply(
+            *talk.mail(sender_address(self._letterhead.identity.sender), options), True
+        )
         if not sender.is_yes:
             return sender
-        recipient = Answer(*talk.rcpt(to))
+        recipient = SmtpReply(*talk.rcpt(to))
         if not recipient.is_yes:
             return recipient
         try:
-            return Answer(*talk.data(written))
+            return SmtpReply(*talk.data(written))
         except SMTPDataError as error:
-            return Answer(error.smtp_code, error.smtp_error)
+            return SmtpReply(error.smtp_code, error.smtp_error)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SmtpReply:
     """What a server answered; ``of_us`` says that it was not to the recipient or the mail."""
 
     code: int

@@ -33,7 +33,7 @@ from orchestrator.adapters.sql.schema import (
     reviews,
     task_runs,
 )
-from orchestrator.domain.analytics import Key, Sum, What
+from orchestrator.domain.analytics import Key, Sum, TallyKind
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.closed_review import ClosedReview
 from orchestrator.domain.timeline import SWEEP
@@ -181,10 +181,10 @@ class SqlAnalytics:
         meant = (_t.day.between(first, last), among(_t.deployment, deployments))
         together: dict[RowKey, Counts] = {}
         for (day, *rest), counts in self._rows(*meant):
-            told = day if rest[1] == What.OUTCOME.value else ""
+            told = day if rest[1] == TallyKind.OUTCOME.value else ""
             _add_to(together.setdefault((told, rest[0], rest[1], rest[2]), {}), counts)
         return {
-            Key(day, deployment, What(what), label, int(place)): Sum(int(count), amount)
+            Key(day, deployment, TallyKind(what), label, int(place)): Sum(int(count), amount)
             for (day, deployment, what, label), counts in together.items()
             for place, (count, amount) in counts.items()
         }

@@ -15,7 +15,7 @@ AT_WORK = 12
 waits for those, and probes and the feed find some left."""
 
 
-class Admission:
+class AdmissionMiddleware:
     """Lets requests in one after the other. Probes pass by.
 
     A request has its place while it is worked on: not while its client is still sending, and no

@@ -20,7 +20,7 @@ from orchestrator.api.pages.signed_in import Signed, SignedIn
 from orchestrator.domain.permission import Permission
 from orchestrator.errors import Invalid, NotFound
 from orchestrator.ports import Ports
-from orchestrator.usecases.reviews.analytics import Figures, asked, figures
+from orchestrator.usecases.reviews.analytics import ReviewFigures, asked, figures
 from orchestrator.wire.paths import INBOX
 
 ANALYTICS = f"{INBOX}/analytics"
@@ -75,7 +75,9 @@ def download(
     return Response(table.csv.encode("utf-8", "replace"), headers=headers, media_type="text/csv")
 
 
-def _figures(ports: Ports, signed: SignedIn, deployment: str, since: str, until: str) -> Figures:
+def _figures(
+    ports: Ports, signed: SignedIn, deployment: str, since: str, until: str
+) -> ReviewFigures:
     """Raises NotEntitled, NotFound, and Invalid for days that are none."""
     if not signed.manages:
         raise lacks(Permission.MANAGE)

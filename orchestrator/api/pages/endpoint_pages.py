@@ -13,7 +13,7 @@ from orchestrator.api.pages.execution_pages import Narrowed, of_deployment
 from orchestrator.api.pages.frame import framed
 from orchestrator.api.pages.listing import (
     PAGE,
-    Act,
+    Button,
     Cell,
     Line,
     List,
@@ -78,7 +78,7 @@ def _line(signed: SignedIn, report: EndpointReport) -> Line:
     trouble = endpoint.trouble or endpoint.health.last_error
     what = "disable" if endpoint.is_enabled else "enable"
     may = signed.visitor.may(Permission.MANAGE, endpoint.deployment)
-    acts = (Act(what.capitalize(), f"{ENDPOINTS}/{endpoint.id}/{what}"),) if may else ()
+    acts = (Button(what.capitalize(), f"{ENDPOINTS}/{endpoint.id}/{what}"),) if may else ()
     return Line(
         cells(
             *(Cell(_name(endpoint), f"{ENDPOINTS}/{endpoint.id}"), endpoint.deployment),

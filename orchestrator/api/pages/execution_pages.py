@@ -17,7 +17,7 @@ from orchestrator.api.pages.frame import framed
 from orchestrator.api.pages.listing import (
     PAGE,
     Cell,
-    Choice,
+    Filter,
     Line,
     List,
     cells,
@@ -74,8 +74,8 @@ def show_all(
     found, more = page_of(list_executions(ports, wanted, position_of(cursor or None), PAGE + 1))
     choices = (
         of_deployment(ports, signed, deployment),
-        Choice("state", "State", state, [each.value for each in ExecutionState]),
-        Choice("text", "Id, or text in meta", text),
+        Filter("state", "State", state, [each.value for each in ExecutionState]),
+        Filter("text", "Id, or text in meta", text),
     )
     columns = ("Execution", "Deployment", "State", "Kicked off", "Error")
     lines = [_line(each) for each in found]
@@ -192,8 +192,8 @@ def retry_one(ports: World, signed: Signed, execution_id: ExecutionId, raw: RawB
     return see_other(f"{EXECUTIONS}/{execution_id}")
 
 
-def of_deployment(ports: Ports, signed: SignedIn, chosen: str) -> Choice:
+def of_deployment(ports: Ports, signed: SignedIn, chosen: str) -> Filter:
     """The field that leaves one deployment."""
     visible = signed.visitor.scope
     names = [name for name in ports.deployments.names() if name in visible]
-    return Choice("deployment", "Deployment", chosen, names)
+    return Filter("deployment", "Deployment", chosen, names)

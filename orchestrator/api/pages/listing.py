@@ -29,7 +29,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Button:
     """A button: what it says, and the path to which its form is sent."""
 
     label: str
@@ -41,11 +41,11 @@ class Line:
     """One line of a list, and what may be done about it."""
 
     cells: tuple[Cell, ...]
-    acts: tuple[Act, ...] = ()
+    acts: tuple[Button, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Filter:
     """A field that narrows a list: one of some values, or a text where there are none."""
 
     name: str
@@ -62,7 +62,7 @@ class List:
     title: str
     columns: Sequence[str]
     lines: Sequence[Line]
-    choices: Sequence[Choice] = ()
+    choices: Sequence[Filter] = ()
     more: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 

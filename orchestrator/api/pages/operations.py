@@ -15,9 +15,9 @@ from orchestrator.api.pages.answer_form import fields_of
 from orchestrator.api.pages.execution_pages import EXECUTIONS, Narrowed, of_deployment
 from orchestrator.api.pages.listing import (
     PAGE,
-    Act,
+    Button,
     Cell,
-    Choice,
+    Filter,
     Line,
     List,
     cells,
@@ -72,8 +72,8 @@ def deliveries(
     columns = ("Made", "What", "Deployment", "Execution", "State", "Tries", "Why")
     choices = (
         of_deployment(ports, signed, deployment),
-        Choice("state", "State", state, [each.value for each in DeliveryState]),
-        Choice("endpoint", "Endpoint", endpoint),
+        Filter("state", "State", state, [each.value for each in DeliveryState]),
+        Filter("endpoint", "Endpoint", endpoint),
     )
     lines = [_delivery(signed, each) for each in found]
     return listing(ports, signed, List("deliveries", "Deliveries", columns, lines, choices, more))
@@ -82,7 +82,7 @@ def deliveries(
 def _delivery(signed: SignedIn, found: Delivery) -> Line:
     may = signed.visitor.may(Permission.MANAGE, found.deployment)
     is_closed = DELIVERY.allows("replay", found.state)
-    acts = (Act("Send again", f"{DELIVERIES}/{found.id}/replay"),) if may and is_closed else ()
+    acts = (Button("Send again", f"{DELIVERIES}/{found.id}/replay"),) if may and is_closed else ()
     execution = Cell(found.execution_id, f"{EXECUTIONS}/{found.execution_id}")
     at = moment(iso(found.created_at))
     return Line(
@@ -114,7 +114,7 @@ def messages(
     columns = ("Received", "Message", "Job", "Deployment", "State", "Execution", "Why")
     choices = (
         of_deployment(ports, signed, deployment),
-        Choice("state", "State", state, [each.value for each in IntakeState]),
+        Filter("state", "State", state, [each.value for each in IntakeState]),
     )
     lines = [_message(each) for each in found]
     note = f"The newest {PAGE} are shown." if len(found) == PAGE else ""
@@ -149,9 +149,9 @@ def mails(  # noqa: PLR0913 - one parameter for each that the query takes
     columns = ("Received", "From", "Deployment", "Review", "State", "Why")
     choices = (
         of_deployment(ports, signed, deployment),
-        Choice("state", "State", state, [each.value for each in MailState]),
-        Choice("sender", "From", sender),
-        Choice("review", "Review", review),
+        Filter("state", "State", state, [each.value for each in MailState]),
+        Filter("sender", "From", sender),
+        Filter("review", "Review", review),
     )
     lines = [_mail(each) for each in found]
     return listing(ports, signed, List("mails", "Mails", columns, lines, choices, more))

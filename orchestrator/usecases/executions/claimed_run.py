@@ -14,7 +14,7 @@ from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.usage import added_up
 from orchestrator.domain.webhooks import WebhookKind
-from orchestrator.ports import Ports, Step, StepWatch, Transaction
+from orchestrator.ports import AgentStep, Ports, StepWatch, Transaction
 from orchestrator.usecases.executions.advance import carry_on_unless_asked
 from orchestrator.usecases.executions.call_journal import ClaimedJournal
 from orchestrator.usecases.executions.claims import require_claim
@@ -70,7 +70,7 @@ class ClaimedRun:
         """Raise ClaimLost when the run was stopped or its claim was lost."""
         self._watch.check()
 
-    def step(self, step: Step) -> None:
+    def step(self, step: AgentStep) -> None:
         """Tell of one thought or tool call of an agent."""
         self._watch.step(step)
 

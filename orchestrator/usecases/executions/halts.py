@@ -17,7 +17,7 @@ from orchestrator.usecases.executions.locked_execution import LockedExecution
 
 
 @dataclass(frozen=True, slots=True)
-class Paused:
+class AwaitsApproval:
     """A run that was left in the middle, since a person has to approve calls of tools.
 
     ``calls`` are their numbers, ``usage`` the tokens spent and served so far.
@@ -44,7 +44,7 @@ def pause(
     run: TaskRun,
     claimed: TaskRun,
     seen: int,
-    result: Paused,
+    result: AwaitsApproval,
     seconds: float,
 ) -> TaskRun:
     """Wait in the middle of a round, its journal kept; or go on at once, as after a halt.

@@ -25,7 +25,7 @@ from orchestrator.usecases.executions.claimed_run import ClaimedRun
 from orchestrator.usecases.executions.claiming import Claimed, Worker, claim
 from orchestrator.usecases.executions.claims import require_claim
 from orchestrator.usecases.executions.fail_attempt import fail_attempt
-from orchestrator.usecases.executions.halts import Paused, halt, pause
+from orchestrator.usecases.executions.halts import AwaitsApproval, halt, pause
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.executions.publishing import admit_after
 from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
@@ -43,7 +43,7 @@ class _Ran:
     ``context`` may have a last write that waits, which goes with that of the end.
     """
 
-    result: Result | Weighed | Paused
+    result: Result | Weighed | AwaitsApproval
     seconds: float
     context: ClaimedRun
 
@@ -102,7 +102,7 @@ def _run(
             return _Ran(weighed, time.monotonic() - began, context)
         if claimed.work.plan.is_flow:  # a crew's task has the time limit of its job
             progress.begin(WHOLE_FLOW)
-        result: Result | Paused
+        result: Result | AwaitsApproval
         try:
             result = runner.run(deployment, claimed.work, context)
         except FOREIGN:
@@ -110,7 +110,7 @@ def _run(
             raise
         # What a task gives though its halt was caught is nothing; a flow may do without.
         if journal and journal.held and not (claimed.work.plan.is_flow and _is_end(result)):
-            result = Paused(result.usage, journal.held)
+            result = AwaitsApproval(result.usage, journal.held)
     return _Ran(result, time.monotonic() - began, context)
 
 
@@ -162,8 +162,8 @@ def _accept(
 
 
 def _unpaid(
-    result: Result | Weighed | Paused, run: TaskRun, claimed: Claimed
-) -> Result | Weighed | Paused:
+    result: Result | Weighed | AwaitsApproval, run: TaskRun, claimed: Claimed
+) -> Result | Weighed | AwaitsApproval:
     """The result with that of its cost which the run does not have yet."""
     if not isinstance(result, Ended | Halted) or run.usage == claimed.run.usage:
         return result
@@ -171,12 +171,15 @@ def _unpaid(
 
 
 def _forget_calls(
-    journal: ClaimedJournal, tx: Transaction, run: TaskRun, result: Result | Weighed | Paused
+    journal: ClaimedJournal,
+    tx: Transaction,
+    run: TaskRun,
+    result: Result | Weighed | AwaitsApproval,
 ) -> None:
     """Delete what of the journal nothing can come back to."""
     if isinstance(result, Halted):
         journal.halt(tx, run)
-    elif not isinstance(result, Paused):
+    elif not isinstance(result, AwaitsApproval):
         journal.purge(tx, run)
 
 
@@ -184,7 +187,7 @@ def _save(
     locked: LockedExecution,
     run: TaskRun,
     claimed: Claimed,
-    result: Result | Weighed | Paused,
+    result: Result | Weighed | AwaitsApproval,
     seconds: float,
 ) -> TaskRun:
     match result:
@@ -194,7 +197,7 @@ def _save(
             return _commit(locked, run, result, seconds)
         case Halted():
             return halt(locked, run, claimed.seen, result, seconds)
-        case Paused():
+        case AwaitsApproval():
             return pause(locked, run, claimed.run, claimed.seen, result, seconds)
         case Weighed():
             return conclude_weighing(locked, run, result, seconds)

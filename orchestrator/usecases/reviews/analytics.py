@@ -28,7 +28,7 @@ _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Period:
     """The days that are meant, both included, in UTC, and the deployments."""
 
     since: date
@@ -37,7 +37,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ReviewFigures:
     """The figures of these days. ``is_behind`` says that the newest reviews are not in them yet."""
 
     since: date
@@ -46,7 +46,7 @@ class Figures:
     is_behind: bool = False
 
 
-def asked(now: datetime, since: date | None, until: date | None, scope: Scope) -> Asked:
+def asked(now: datetime, since: date | None, until: date | None, scope: Scope) -> Period:
     """By default the last thirty days. Raises Invalid."""
     last = until or now.astimezone(UTC).date()
     first = since or max(date.min, last - min(DAYS - 1, (last - date.min).days) * _DAY)
@@ -55,23 +55,23 @@ def asked(now: datetime, since: date | None, until: date | None, scope: Scope) -
     if (last - first).days >= MOST_DAYS:
         message = f"Ask for at most {MOST_DAYS} days."
         raise Invalid(message, {"since": message})
-    return Asked(first, last, scope)
+    return Period(first, last, scope)
 
 
-def figures(ports: Ports, wanted: Asked) -> Figures:
+def figures(ports: Ports, wanted: Period) -> ReviewFigures:
     """Read them."""
     names = wanted.scope.names
     begin = datetime.combine(wanted.since, time(), UTC)
     end = datetime.combine(wanted.until, time.max, UTC)
 
-    def read(tx: Transaction) -> Figures:
+    def read(tx: Transaction) -> ReviewFigures:
         days = (wanted.since.isoformat(), wanted.until.isoformat())
         sums = tx.analytics.sums(*days, names)
         newest = tx.analytics.closed(tx.analytics.mark(), end, MOST_UNCOUNTED + 1, begin, names)
         for key, found in tallied(newest[:MOST_UNCOUNTED]).items():
             sums[key] = sums[key].plus(found) if key in sums else found
         is_behind = len(newest) > MOST_UNCOUNTED
-        return Figures(wanted.since, wanted.until, analytics(sums), is_behind)
+        return ReviewFigures(wanted.since, wanted.until, analytics(sums), is_behind)
 
     return ports.store.read(read)
 

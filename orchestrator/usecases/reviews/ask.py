@@ -10,7 +10,7 @@ from orchestrator.domain.canonical import Json
 from orchestrator.domain.output import Output
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review
-from orchestrator.domain.review_terms import Asked, Terms
+from orchestrator.domain.review_terms import AskedPerson, Terms
 from orchestrator.domain.routing import present
 from orchestrator.domain.token import hash_of, mail_token
 from orchestrator.usecases.deployment_settings import settings_of
@@ -26,7 +26,7 @@ def ask(
     locked: LockedExecution,
     review: Review,
     output: Output,
-    asked: Collection[Asked],
+    asked: Collection[AskedPerson],
     notice: Notice = Notice.REQUEST,
 ) -> list[Recipient]:
     """Write who is asked, and send each a notice. Where it is too few, that is written down."""
@@ -54,7 +54,9 @@ def _note_who_is_missing(locked: LockedExecution, review: Review, terms: Terms) 
         log.warning("too few are asked", review_id=review.id, **found)
 
 
-def _recipient(locked: LockedExecution, review: Review, asked: Asked, token: str) -> Recipient:
+def _recipient(
+    locked: LockedExecution, review: Review, asked: AskedPerson, token: str
+) -> Recipient:
     return Recipient(
         id=locked.ports.ids.new(),
         review_id=review.id,
@@ -71,7 +73,9 @@ def _recipient(locked: LockedExecution, review: Review, asked: Asked, token: str
     )
 
 
-def ask_more(locked: LockedExecution, review: Review, asked: Sequence[Asked]) -> list[Recipient]:
+def ask_more(
+    locked: LockedExecution, review: Review, asked: Sequence[AskedPerson]
+) -> list[Recipient]:
     """Ask those of them who are here, and have not been asked; who was relieved is asked anew."""
     if review.terms is None or not asked:
         return []
@@ -84,8 +88,8 @@ def ask_more(locked: LockedExecution, review: Review, asked: Sequence[Asked]) ->
     return ask(locked, review, output_of(locked, review), found, Notice.ESCALATION)
 
 
-def creator_of(locked: LockedExecution) -> list[Asked]:
+def creator_of(locked: LockedExecution) -> list[AskedPerson]:
     """Who is asked where nobody else is; empty where the deployment names none."""
     deployment = locked.execution.deployment
     creator = settings_of(locked.ports, locked.tx, deployment).review_policy.creator
-    return [] if creator is None else [Asked(creator, "creator")]
+    return [] if creator is None else [AskedPerson(creator, "creator")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrator.domain.entitlement import may_delegate
 from orchestrator.domain.review import Review
-from orchestrator.domain.review_terms import Asked, Terms
+from orchestrator.domain.review_terms import AskedPerson, Terms
 from orchestrator.domain.routing import present
 from orchestrator.errors import NotEntitled
 from orchestrator.ports import Ports
@@ -28,7 +28,7 @@ def delegate(ports: Ports, act: Act, who: str, to: str) -> Review:
         giver = asked.recipient(who)
         terms = review.terms or Terms()
         _require_free(asked, terms, who, to)
-        stand_in = _who_is_here(asked, terms, Asked(to, f"delegated by {who}"))
+        stand_in = _who_is_here(asked, terms, AskedPerson(to, f"delegated by {who}"))
         _require_free(asked, terms, who, stand_in.address)
         given = locked.tx.recipients.save(giver, giver.delegate(stand_in.address))
         locked.record("recipient.delegate", given.id, review, by=who, to=stand_in.address)
@@ -46,7 +46,7 @@ def _require_free(asked: LockedReview, terms: Terms, who: str, to: str) -> None:
         raise NotEntitled(why_not)
 
 
-def _who_is_here(asked: LockedReview, terms: Terms, meant: Asked) -> Asked:
+def _who_is_here(asked: LockedReview, terms: Terms, meant: AskedPerson) -> AskedPerson:
     """Whoever is meant, or who stands in for them while they are away. Raises NotEntitled."""
     absences = asked.locked.tx.absences.at(asked.locked.now)
     found = present([meant], absences, terms.excluded)

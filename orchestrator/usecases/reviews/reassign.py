@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review
-from orchestrator.domain.review_terms import Asked, Terms
+from orchestrator.domain.review_terms import AskedPerson, Terms
 from orchestrator.errors import Invalid, NotEntitled
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.ask import ask
@@ -32,7 +32,7 @@ def reassign(ports: Ports, act: Act, to: Sequence[str]) -> Review:
         review = locked.save_review(
             "reroute", review, review.reroute(terms, review.deadlines), to=list(people)
         )
-        asked_now = [Asked(address, "reassigned") for address in people]
+        asked_now = [AskedPerson(address, "reassigned") for address in people]
         ask(locked, review, output_of(locked, review), asked_now)
         weigh_no_more(locked, review)
 

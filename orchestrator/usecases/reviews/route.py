@@ -12,7 +12,7 @@ from orchestrator.domain.person import address_of
 from orchestrator.domain.question import Question
 from orchestrator.domain.recipient import RecipientState
 from orchestrator.domain.review import Review, ReviewState
-from orchestrator.domain.review_terms import Asked, Terms
+from orchestrator.domain.review_terms import AskedPerson, Terms
 from orchestrator.domain.routing import resolve
 from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution
@@ -23,7 +23,7 @@ class Routing:
     """On which terms whom to ask; without terms, nobody in particular."""
 
     terms: Terms | None = None
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[AskedPerson, ...] = ()
 
     def deadlines(self, opened_at: datetime) -> Deadlines:
         """When something is done about the review while nobody answers."""

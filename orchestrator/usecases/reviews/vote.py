@@ -11,7 +11,7 @@ from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review
 from orchestrator.domain.review_terms import Terms
-from orchestrator.domain.votes import Verdict, tally
+from orchestrator.domain.votes import VoteResult, tally
 from orchestrator.errors import Invalid, NotEntitled
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.reviews.notices import mail_again
@@ -66,14 +66,14 @@ def count_vote(
     if terms.decisions == 1:
         return feedback
     recipients = locked.tx.recipients.of([review.id])
-    verdict = tally(terms, recipients, review.kind)
-    if verdict is None:
+    result = tally(terms, recipients, review.kind)
+    if result is None:
         votes = [each for each in recipients if each.state is RecipientState.VOTED]
         return Undecided(max(1, terms.decisions - len(votes)))
-    if verdict.undecided:
+    if result.undecided:
         _ask_again(locked, review, recipients)
         return Undecided(0)
-    return _together(feedback, verdict)
+    return _together(feedback, result)
 
 
 def _require_votable(review: Review, feedback: Feedback | None, body: ResumeBody) -> None:
@@ -99,13 +99,13 @@ def _ask_again(locked: LockedExecution, review: Review, recipients: Sequence[Rec
     mail_again(locked, review, again)
 
 
-def _together(last: Feedback, verdict: Verdict) -> Feedback:
+def _together(last: Feedback, result: VoteResult) -> Feedback:
     return Feedback(
-        words=verdict.words,
+        words=result.words,
         actor=last.actor,
         channel=last.channel,
         reviewer=last.reviewer,
-        approved=verdict.approved,
-        outcome=verdict.outcome,
+        approved=result.approved,
+        outcome=result.outcome,
         rework_from=last.rework_from,
     )

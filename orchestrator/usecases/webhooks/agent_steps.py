@@ -8,11 +8,11 @@ from dataclasses import asdict
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import WebhookKind
-from orchestrator.ports import Ports, Step, Transaction
+from orchestrator.ports import AgentStep, Ports, Transaction
 from orchestrator.usecases.executions.locked_execution import lock_execution
 
 
-def emit_steps(ports: Ports, claimed: TaskRun, worker: str, steps: Sequence[Step]) -> None:
+def emit_steps(ports: Ports, claimed: TaskRun, worker: str, steps: Sequence[AgentStep]) -> None:
     """Write the deliveries of several steps of a running task, in one transaction.
 
     Does nothing where nobody is subscribed.

@@ -18,7 +18,7 @@ from orchestrator.domain.output import Output
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.work import Work
 from orchestrator.errors import ClaimLost
-from orchestrator.ports import Ended, Runner, Step
+from orchestrator.ports import AgentStep, Ended, Runner
 
 PRELUDE = """
 from crewai import Agent, Crew, Process, Task
@@ -43,7 +43,7 @@ class Told:
 
     stopped: bool = False
     stops_at: str = ""
-    steps: list[Step] = field(default_factory=list)
+    steps: list[AgentStep] = field(default_factory=list)
     events: list[tuple[str, Any]] = field(default_factory=list)
     journal: None = None
 
@@ -70,7 +70,7 @@ class Told:
     def cut(self, *_: object) -> None:
         raise AssertionError("a crew has no races")
 
-    def step(self, step: Step) -> None:
+    def step(self, step: AgentStep) -> None:
         self.steps.append(step)
 
     def event(self, kind: str, data: Any) -> None:

@@ -12,7 +12,7 @@ from model_server import ModelServer
 
 from orchestrator.domain.canonical import encode
 from orchestrator.errors import ClaimLost
-from orchestrator.ports import Step
+from orchestrator.ports import AgentStep
 
 pytestmark = [
     pytest.mark.crewai,
@@ -58,7 +58,7 @@ crew = Crew(agents=[who], tasks=[job("add {topic}", who)])
 def test_a_step_tells_of_the_thought_and_the_tool(run_crew: Begin) -> None:
     running = run_crew(TOOLED, topic="one")
     assert running.all() == ["three"]
-    assert running.told.steps == [Step("add one", "Thought: add", "adder", '{"a": 2}', "3")]
+    assert running.told.steps == [AgentStep("add one", "Thought: add", "adder", '{"a": 2}', "3")]
 
 
 def test_the_authors_own_step_callback_is_called_as_in_a_kickoff(run_crew: Begin) -> None:
@@ -74,8 +74,8 @@ def test_a_step_tells_of_a_tool_that_the_model_calls_by_function(run_crew: Begin
         running = run_crew(BY_FUNCTIONS.replace("URL", repr(server.url)), topic="one")
         assert running.all() == ["an answer"]
     assert running.told.steps == [
-        Step("add one", tool="adder", tool_input='{"a": 2}', result="3"),
-        Step("add one", result="an answer"),
+        AgentStep("add one", tool="adder", tool_input='{"a": 2}', result="3"),
+        AgentStep("add one", result="an answer"),
     ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from mails import NOTICE, TOKEN, letterhead, notice_body
 
-from orchestrator.adapters.smtp.message import Envelope, Letterhead, notice_message
+from orchestrator.adapters.smtp.message import Letterhead, MailHeading, notice_message
 from orchestrator.adapters.smtp.notice import read_notice
 from orchestrator.domain.mail_text import DELIMITER
 from orchestrator.errors import Invalid
@@ -29,8 +29,8 @@ def written(
     to: str = "ann@example.com", head: Letterhead | None = None, **changes: Any
 ) -> EmailMessage:
     """The mail as it arrives: written, sent as bytes, and read again."""
-    envelope = Envelope(to, "delivery-1", datetime(2026, 11, 22, 12, tzinfo=UTC))
-    mail = notice_message(head or letterhead(), read_notice(notice_body(**changes)), envelope)
+    heading = MailHeading(to, "delivery-1", datetime(2026, 11, 22, 12, tzinfo=UTC))
+    mail = notice_message(head or letterhead(), read_notice(notice_body(**changes)), heading)
     arrived = message_from_bytes(mail.as_bytes(), policy=default)
     assert isinstance(arrived, EmailMessage)
     return arrived
@@ -196,9 +196,9 @@ def test_whatever_is_said_it_stays_text(words: str) -> None:
 
 
 def test_no_line_of_a_mail_ends_otherwise_than_lines_do() -> None:
-    envelope = Envelope("ann@example.com", "d", datetime.now(UTC))
+    heading = MailHeading("ann@example.com", "d", datetime.now(UTC))
     notice = read_notice(notice_body(output=HOSTILE["another mail"]))
-    lines = notice_message(letterhead(), notice, envelope).as_bytes().split(b"\r\n")
+    lines = notice_message(letterhead(), notice, heading).as_bytes().split(b"\r\n")
     assert not any(b"\r" in line or b"\n" in line for line in lines)
     assert max(map(len, lines)) <= 998
 

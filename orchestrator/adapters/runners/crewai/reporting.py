@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from orchestrator.domain.canonical import Json, JsonObject, encode
 from orchestrator.errors import cause
-from orchestrator.ports import Progress, Step
+from orchestrator.ports import AgentStep, Progress
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class StepReporter:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._tools_used: list[Step] = []
+        self._tools_used: list[AgentStep] = []
         self.prompt = ""
         """What the agents are asked to do."""
 
@@ -100,7 +100,7 @@ class StepReporter:
             return  # the action, or the answer that it is, follows
         if isinstance(output, AgentAction):
             self._tools_used = []
-            step = Step(
+            step = AgentStep(
                 self.prompt,
                 output.thought,
                 output.tool,
@@ -108,15 +108,15 @@ class StepReporter:
                 output.result or "",
             )
         elif isinstance(output, AgentFinish):
-            step = Step(self.prompt, thought=output.thought, result=_text(output.output))
+            step = AgentStep(self.prompt, thought=output.thought, result=_text(output.output))
         else:
-            step = Step(self.prompt, result=str(output))
+            step = AgentStep(self.prompt, result=str(output))
         self.report_tools_used()
         self._progress.step(step)
 
-    def _tool_step(self, event: ToolUsageFinishedEvent | ToolUsageErrorEvent) -> Step:
+    def _tool_step(self, event: ToolUsageFinishedEvent | ToolUsageErrorEvent) -> AgentStep:
         result = event.output if isinstance(event, ToolUsageFinishedEvent) else event.error
-        return Step(
+        return AgentStep(
             self.prompt,
             tool=event.tool_name,
             tool_input=_text(event.tool_args),

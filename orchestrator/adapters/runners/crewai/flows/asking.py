@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema
 
 from orchestrator.adapters.runners.crewai.flows import reviews
-from orchestrator.adapters.runners.crewai.flows.journal import Record
+from orchestrator.adapters.runners.crewai.flows.journal import PathRecord
 from orchestrator.adapters.runners.crewai.flows.nested import ask_inside
 from orchestrator.adapters.runners.crewai.flows.scope import ALIKE, Interrupted, Paused, current
 from orchestrator.domain.output import Output
@@ -40,7 +40,7 @@ class Inputs:
         raise Paused
 
 
-def _asks(record: Record, message: str) -> bool:
+def _asks(record: PathRecord, message: str) -> bool:
     return record.asked is not None and record.asked.question.message == message
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from orchestrator.adapters.runners.crewai.flows.decoding import Decoding
-from orchestrator.adapters.runners.crewai.flows.encoding import Encoding, State, parts_of_model
+from orchestrator.adapters.runners.crewai.flows.encoding import Encoding, StateParts, parts_of_model
 from orchestrator.adapters.runners.crewai.flows.stored_form import (
     TAG,
     Lost,
@@ -67,7 +67,7 @@ class Codec:
         self, encode_value: Callable[[object, str], Json], state: object, path: str
     ) -> Json:
         parts = parts_of_model(state) if isinstance(state, BaseModel) else {"v": state}
-        return encode_value(State(parts), path)
+        return encode_value(StateParts(parts), path)
 
     def decode_into(self, stored: JsonObject, fresh: Any) -> Any:
         """A state like ``fresh``, with the fields that were stored.

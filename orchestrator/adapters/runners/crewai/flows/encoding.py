@@ -25,7 +25,7 @@ from orchestrator.domain.canonical import Json, encode
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class State:
+class StateParts:
     """The parts of a flow's state, whose class is not stored."""
 
     parts: dict[str, Any]
@@ -69,7 +69,7 @@ class Encoding:
                 TAG: kind.__name__,
                 "v": sorted(parts, key=encode) if kind is not tuple else parts,
             }
-        if kind is State:
+        if kind is StateParts:
             return {TAG: "state", **self._fields(value.parts, path)}
         if isinstance(value, datetime):
             zone = {"zone": value.tzinfo.key} if isinstance(value.tzinfo, ZoneInfo) else {}

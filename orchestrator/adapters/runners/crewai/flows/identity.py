@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from orchestrator.adapters.runners.crewai.flows.journal import Journal, Record
+from orchestrator.adapters.runners.crewai.flows.journal import Journal, PathRecord
 from orchestrator.adapters.runners.crewai.flows.scope import ALIKE
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.history import Asked, Committed
@@ -39,7 +39,7 @@ class Identity:
         """The identity of a task that is executed with this context, as the crew gives it."""
         return cls(inputs, digest(description), digest(context or ""))
 
-    def likeness(self, record: Record, journal: Journal) -> int:
+    def likeness(self, record: PathRecord, journal: Journal) -> int:
         """How much a record is that of this task, 0 where it is not at all.
 
         Where nothing is at work beside it, it is the next one in any case. Else another's is never
@@ -66,7 +66,7 @@ def known_by(output: Output, tasks: Sequence[Identity]) -> Output:
     return replace(output, extra={**output.extra, _TASKS: [asdict(each) for each in tasks]})
 
 
-def _noted(record: Record, journal: Journal) -> Iterator[Identity]:
+def _noted(record: PathRecord, journal: Journal) -> Iterator[Identity]:
     """What is known of the task of a record, by each output of it and of what its tools did."""
     around = record.path.count("/task:") - 1
     below = journal.below(record.path)

@@ -18,7 +18,7 @@ from orchestrator.domain.output import Output
 
 
 @dataclass(slots=True)
-class Record:
+class PathRecord:
     """All that is known of one path."""
 
     path: str
@@ -71,14 +71,14 @@ class Journal:
     """The history of one execution. It does not change while a run goes on."""
 
     def __init__(self, history: Iterable[Entry]) -> None:
-        self._records: dict[str, Record] = {}
+        self._records: dict[str, PathRecord] = {}
         self._below: defaultdict[str, list[Entry]] = defaultdict(list)
         for entry in history:
             self._add(entry)
 
     def _add(self, entry: Entry) -> None:
         path = entry.path
-        record = self._records.setdefault(path, Record(path))
+        record = self._records.setdefault(path, PathRecord(path))
         match entry:
             case Committed():
                 record.committed = entry
@@ -97,15 +97,15 @@ class Journal:
     def __bool__(self) -> bool:
         return bool(self._records)
 
-    def of(self, path: str) -> Record:
+    def of(self, path: str) -> PathRecord:
         """What is known of a path; an empty record where nothing is."""
-        return self._records.get(path) or Record(path)
+        return self._records.get(path) or PathRecord(path)
 
     def below(self, path: str) -> list[Entry]:
         """What was noted at any depth below a path, in order."""
         return self._below.get(path, [])
 
-    def records_below(self, path: str) -> list[Record]:
+    def records_below(self, path: str) -> list[PathRecord]:
         """The records at any depth below a path."""
         names = dict.fromkeys(entry.path for entry in self.below(path))
         return [self._records[name] for name in names]

@@ -22,7 +22,7 @@ from crewai.utilities.formatter import DIVIDERS
 from orchestrator.adapters.runners.crewai import outputs
 from orchestrator.adapters.runners.crewai.flows import internals
 from orchestrator.adapters.runners.crewai.flows.identity import Identity
-from orchestrator.adapters.runners.crewai.flows.journal import Record
+from orchestrator.adapters.runners.crewai.flows.journal import PathRecord
 from orchestrator.adapters.runners.crewai.flows.replay import conduct
 from orchestrator.adapters.runners.crewai.flows.reporting import of_task, report_steps_of
 from orchestrator.adapters.runners.crewai.flows.scope import (
@@ -154,7 +154,7 @@ class _TaskRun:
         self._record = scope.claim(f"task:{self._name}~", self._likeness)
         self._since = 0.0
 
-    def _likeness(self, record: Record) -> int:
+    def _likeness(self, record: PathRecord) -> int:
         return self.identity().likeness(record, self._run.journal)
 
     def identity(self) -> Identity:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from orchestrator.adapters.runners.crewai.flows import internals, outcomes, values
 from orchestrator.adapters.runners.crewai.flows.codec import Codec, Unreadable, Unstorable, plain
-from orchestrator.adapters.runners.crewai.flows.journal import Record, method_of
+from orchestrator.adapters.runners.crewai.flows.journal import PathRecord, method_of
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.question import Question, QuestionKind
@@ -85,7 +85,7 @@ def as_json(codec: Codec, metadata: Any) -> JsonObject:
     return stored if isinstance(stored, dict) else {"metadata": stored}
 
 
-def recorded_body(running: RunningFlow, record: Record) -> Callable[..., Awaitable[Any]]:
+def recorded_body(running: RunningFlow, record: PathRecord) -> Callable[..., Awaitable[Any]]:
     """A body that returns what the method gave, as a person may have rewritten it.
 
     Raises TaskFailed, not to be retried, where that cannot be read or does not fit.
@@ -106,7 +106,10 @@ def recorded_body(running: RunningFlow, record: Record) -> Callable[..., Awaitab
 
 
 async def answered(
-    engine: internals.Engine, record: Record, definition: FlowHumanFeedbackDefinition, output: Any
+    engine: internals.Engine,
+    record: PathRecord,
+    definition: FlowHumanFeedbackDefinition,
+    output: Any,
 ) -> Any:
     """What the answer makes of the output: the outcome, or the words with the output."""
     assert record.answer is not None  # noqa: S101 - only answered ones come here
@@ -115,7 +118,7 @@ async def answered(
     return await engine.answered(name, definition, output, record.answer.words, outcome)
 
 
-def outcome_of(record: Record, definition: FlowHumanFeedbackDefinition) -> str:
+def outcome_of(record: PathRecord, definition: FlowHumanFeedbackDefinition) -> str:
     """The option that was decided. Raises TaskFailed where it is none: never a guess."""
     answer, options = record.answer, tuple(definition.emit or ())
     decided = answer and (answer.outcome or outcomes.exact(answer.words, options))

@@ -18,7 +18,7 @@ from orchestrator.adapters.runners.crewai.metering import total
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question
-from orchestrator.ports import RunContext, Step
+from orchestrator.ports import AgentStep, RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Run:
         """End the run if its work is in vain. Raises Interrupted."""
         self._through(self.context.check)
 
-    def step(self, step: Step) -> None:
+    def step(self, step: AgentStep) -> None:
         """Tell of a thought or a tool call of an agent. Raises Interrupted."""
         self._through(self.context.step, step)
 

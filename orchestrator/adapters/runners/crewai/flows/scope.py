@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.adapters.runners.crewai.flows.codec import Unstorable
-from orchestrator.adapters.runners.crewai.flows.journal import Record, join
+from orchestrator.adapters.runners.crewai.flows.journal import PathRecord, join
 from orchestrator.errors import TaskFailed
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class Scope:
         """Where what the body does now is kept: the crew's task in which it does it, or its own."""
         return task_path() or self.path
 
-    def claim(self, name: str, likeness: Callable[[Record], int] = lambda _: ALIKE) -> Record:
+    def claim(
+        self, name: str, likeness: Callable[[PathRecord], int] = lambda _: ALIKE
+    ) -> PathRecord:
         """The record of the next thing of this name ``here``, ``name`` and a number.
 
         Of what was noted, and is not this at all (0), what is most like it comes first, in its
@@ -98,11 +100,11 @@ class Scope:
             for number, record in free.items():
                 if likeness(record) >= (1 if number < new else ALIKE):
                     fitting.append(record)
-            found = max(fitting, key=likeness, default=Record(join(here, f"{name}{new}")))
+            found = max(fitting, key=likeness, default=PathRecord(join(here, f"{name}{new}")))
             self._claimed.add(found.path)
             return found
 
-    def _free(self, here: str, name: str) -> tuple[dict[int, Record], int]:
+    def _free(self, here: str, name: str) -> tuple[dict[int, PathRecord], int]:
         """What was noted and not claimed, by its number, and the first number that is neither."""
         journal, beginning = self.running.run.journal, join(here, name)
         ends = (

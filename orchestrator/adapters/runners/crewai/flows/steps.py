@@ -24,7 +24,7 @@ from crewai.flow.flow_definition import FlowHumanFeedbackDefinition
 from orchestrator.adapters.runners.crewai.flows import internals, reviews, values
 from orchestrator.adapters.runners.crewai.flows.codec import Lost, Unreadable, Unstorable
 from orchestrator.adapters.runners.crewai.flows.internals import Executed
-from orchestrator.adapters.runners.crewai.flows.journal import Record, join, method_of
+from orchestrator.adapters.runners.crewai.flows.journal import PathRecord, join, method_of
 from orchestrator.adapters.runners.crewai.flows.loop import settle
 from orchestrator.adapters.runners.crewai.flows.outcomes import of_provider
 from orchestrator.adapters.runners.crewai.flows.running_flow import RunningFlow
@@ -47,7 +47,7 @@ class Step:
     """
 
     path: str
-    record: Record
+    record: PathRecord
     turn: asyncio.Future[None]
     task: asyncio.Task[Any] | None
     scope: Scope
