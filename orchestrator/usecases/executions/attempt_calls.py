@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from orchestrator.domain.calls import CallKind, RecordedCall, Served, StepCalls, ToolRules
+from orchestrator.domain.calls import CallKind, RecordedCall, ToolRules
+from orchestrator.domain.step_calls import Served, StepCalls
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.usecases.executions.journal_notes import Line, Note, Void
 

@@ -13,13 +13,12 @@ from orchestrator.domain.calls import (
     AskedCall,
     CallKind,
     RecordedCall,
-    Served,
-    StepCalls,
     ToolRules,
 )
 from orchestrator.domain.canonical import Json, JsonObject, encode
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.output import LIMIT
+from orchestrator.domain.step_calls import Served, StepCalls
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.domain.timeline import worker_actor
 from orchestrator.errors import FOREIGN, ClaimLost, OutOfTime, TaskFailed, Unreadable, cause

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from orchestrator.domain.calls import RecordedCall, Served
+from orchestrator.domain.calls import RecordedCall
+from orchestrator.domain.step_calls import Served
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.usecases.executions.approvals import void_approval
 from orchestrator.usecases.executions.locked_execution import LockedExecution
