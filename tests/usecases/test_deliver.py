@@ -105,6 +105,15 @@ def test_what_a_receiver_sends_back_of_a_notice_gives_nobody_the_right_to_answer
     assert json.loads(str(tried.response)) == hidden
 
 
+def test_what_a_receiver_sends_back_of_anything_else_is_kept_as_it_is(post: Post) -> None:
+    with MoodyReceiver(200, echoes=True) as receiver:
+        (sent,) = post.commit(receiver.url, body=encode({"token": "a word of the crew"}))
+        post.work()
+
+    (tried,) = post.attempts(sent)
+    assert json.loads(str(tried.response)) == {"token": "a word of the crew"}
+
+
 def test_every_try_has_the_same_id_and_a_fresh_signature(post: Post) -> None:
     with MoodyReceiver(500, 200) as receiver:
         post.commit(receiver.url)

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from post import DEFAULT_SECRET, START, MoodyReceiver, Post
 from standardwebhooks import Webhook, WebhookVerificationError
+from structlog.testing import capture_logs
 
 from orchestrator.domain.canonical import encode
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.permission import Scope
 from orchestrator.errors import NotReplayable, UnknownDelivery, UnknownEndpoint
-from orchestrator.ports import DeliveryFilter
+from orchestrator.ports import DeliveryFilter, Position
 from orchestrator.usecases.operations.audit import newest_entries
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.webhooks.deliveries import replay_deliveries, replay_delivery, shown_body
@@ -22,6 +23,7 @@ from orchestrator.usecases.webhooks.endpoints import (
     EndpointSettings,
     disable_endpoint,
     enable_endpoint,
+    list_endpoints,
     ping_endpoint,
     read_endpoint,
     rotate_deployment_secret,
@@ -66,6 +68,23 @@ def test_while_a_secret_is_rotated_both_verify(today: Post) -> None:
         assert verifies(DEFAULT_SECRET, receiver)
 
 
+def test_an_endpoints_secret_signs_for_it_alone(today: Post) -> None:
+    with MoodyReceiver() as receiver, MoodyReceiver() as other:
+        today.commit(receiver.url)
+        today.commit(other.url)
+        endpoint_id = today.endpoint(receiver.url).id
+        secret = rotate_endpoint_secret(today.ports, endpoint_id, "cli:alice").secret
+        today.work()
+
+        assert (verifies(secret, receiver), verifies(secret, other)) == (True, False)
+
+
+def test_whoever_rotates_a_secret_is_told_until_when_the_old_one_signs(post: Post) -> None:
+    rotated = rotate_deployment_secret(post.ports, "news", "cli:alice", timedelta(hours=1))
+
+    assert rotated.old_until == START + timedelta(hours=1)
+
+
 def test_an_old_secret_ends(today: Post) -> None:
     with MoodyReceiver() as receiver:
         today.commit(receiver.url)
@@ -95,6 +114,16 @@ def test_a_ping_is_signed_and_changes_nothing(today: Post) -> None:
         assert (result.status, result.succeeded) == (503, False)
         assert verifies(DEFAULT_SECRET, receiver)
         assert today.endpoint(receiver.url) == before
+    ((_, body),) = receiver.received
+    assert json.loads(body) == {"type": "ping", "endpoint_id": before.id, "deployment": "news"}
+
+
+def test_why_nobody_answered_a_ping_is_logged(post: Post) -> None:
+    post.commit("nonsense")
+    result = ping_endpoint(post.ports, post.endpoint("nonsense").id, "cli:alice")
+
+    (entry,) = newest_entries(post.ports, 100)
+    assert entry.details == {"error": result.error}
 
 
 def test_a_disabled_endpoint_gets_nothing_and_an_enabled_one_does(post: Post) -> None:
@@ -133,6 +162,43 @@ def test_disabling_twice_keeps_the_first_reason(post: Post) -> None:
     assert "first" in disable_endpoint(post.ports, endpoint_id, "cli:bob", "second").reason
 
 
+def test_whoever_disables_an_endpoint_need_not_say_why(post: Post) -> None:
+    post.commit("nonsense")
+    endpoint_id = post.endpoint("nonsense").id
+
+    assert disable_endpoint(post.ports, endpoint_id, "cli:alice").reason == "Disabled by cli:alice"
+
+
+def test_who_disabled_and_enabled_an_endpoint_is_told_to_operators(post: Post) -> None:
+    post.commit("nonsense")
+    endpoint_id = post.endpoint("nonsense").id
+    with capture_logs() as lines:
+        disable_endpoint(post.ports, endpoint_id, "cli:alice", "moved")
+        enable_endpoint(post.ports, endpoint_id, "cli:bob")
+
+    told = {"endpoint_id": endpoint_id, "log_level": "info"}
+    assert lines == [
+        {**told, "event": "endpoint disabled", "actor": "cli:alice", "reason": "moved"},
+        {**told, "event": "endpoint enabled", "actor": "cli:bob"},
+    ]
+
+
+def test_endpoints_are_listed_newest_first_with_how_many_deliveries_wait(post: Post) -> None:
+    post.commit("nonsense")
+    post.work()
+    post.clock.turn(seconds=1)
+    post.commit("http://127.0.0.1:9/", 2)
+    (new,) = list_endpoints(post.ports, Scope.of("news"), None, 1)
+    (old,) = list_endpoints(post.ports, Scope.of("news"), Position(new.created_at, new.id), 1)
+
+    assert [(each.endpoint.url, each.waiting) for each in (new, old)] == [
+        ("http://127.0.0.1:9/", 2),
+        ("nonsense", 0),
+    ]
+    assert [read_endpoint(post.ports, each.id) for each in (new, old)] == [new, old]
+    assert list_endpoints(post.ports, Scope.of("sport"), None, 1) == ()
+
+
 def test_an_endpoints_settings_hold(post: Post) -> None:
     with MoodyReceiver(404) as receiver:
         (sent,) = post.commit(receiver.url)
@@ -140,6 +206,7 @@ def test_an_endpoints_settings_hold(post: Post) -> None:
         settings = EndpointSettings(stop_on_4xx=True, most_sends=1)
         set_up_endpoint(post.ports, endpoint_id, settings, "cli:alice")
         post.work()
+        assert post.endpoint(receiver.url).most_sends == 1
 
     assert post.get(sent).state == "CANCELLED"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -64,15 +65,14 @@ def replay_delivery(
 
 
 def replay_deliveries(
-    ports: Ports, wanted: DeliveryFilter, actor: str, most: int | None = None
+    ports: Ports, wanted: DeliveryFilter, actor: str, most: int = sys.maxsize
 ) -> int:
     """Send all that have ended again which the filter means, ``most`` at most; returns how many.
 
     Those that arrived are meant only where the filter asks for that state. The oldest come first.
     """
     replayed, after = 0, None
-    while most is None or replayed < most:
-        limit = REPLAYED_AT_A_TIME if most is None else min(REPLAYED_AT_A_TIME, most - replayed)
+    while limit := min(REPLAYED_AT_A_TIME, most - replayed):
         found, count = _replay_some(ports, wanted, after, limit, actor)
         if not found:
             break
