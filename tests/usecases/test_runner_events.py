@@ -151,7 +151,7 @@ def test_a_step_is_told_with_what_was_thought_and_done_and_in_which_task(
 ) -> None:
     world = a_world("write")
     execution_id = world.kickoff(stepWebhookUrl=HOOK, meta={"for": "ann"})
-    step = Step("Write of owls.", "I look first.", "look", '{"at":"owls"}', "Two owls.")
+    step = AgentStep("Write of owls.", "I look first.", "look", '{"at":"owls"}', "Two owls.")
     emit_steps(world.ports, first_run(world, execution_id), "w-1", [step])
 
     (delivery,) = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
