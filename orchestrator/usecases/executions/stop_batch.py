@@ -12,6 +12,7 @@ from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.errors import CannotStop
 from orchestrator.ports import ExecutionFilter, Ports, Position
 from orchestrator.usecases.executions.stop import stop
+from orchestrator.wire.ids import Id
 
 AT_A_TIME = 200
 
@@ -23,7 +24,7 @@ class StopBody(BaseModel):
 
     deployment: str | None = None
     state: Literal["PENDING_HUMAN_INPUT", "QUEUED", "RUNNING"] | None = None
-    batch: str | None = None
+    batch: Id | None = None
 
     @model_validator(mode="after")
     def _require_condition(self) -> Self:
