@@ -47,7 +47,7 @@ class TaskFigures:
 
     ``runs`` are those whose output was accepted, ``seconds`` what these took in all, ``buckets``
     how many of them took at most each of ``DURATION_BUCKETS``. ``retries`` are the attempts beyond
-    the first, of all runs.
+    the first, of all runs; none is taken back.
     """
 
     deployment: str

@@ -47,16 +47,35 @@ def test_task_runs_wait_from_when_they_are_due(
     assert found == (Waiting("newsroom", 1, now),)
 
 
-def test_tasks_have_their_durations_and_retries(
-    store: SqlStore, new_run: Callable[..., TaskRun]
-) -> None:
+def test_tasks_have_their_durations(store: SqlStore, new_run: Callable[..., TaskRun]) -> None:
     done = {"state": TaskRunState.COMMITTED}
-    runs = [new_run(round=1, execution_time=0.5, attempts=1, **done)]
-    runs += [new_run(round=2, execution_time=30.0, attempts=3, **done), new_run(round=3)]
+    runs = [new_run(round=1, execution_time=0.5, **done)]
+    runs += [new_run(round=2, execution_time=30.0, **done), new_run(round=3)]
     store.transact(lambda tx: tx.task_runs.add(runs))
 
     found = store.read(lambda tx: tx.figures.tasks())
-    assert found == (TaskFigures("newsroom", "write", 2, 30.5, (1, 1, 1, 2, 2, 2, 2), 2),)
+    assert found == (TaskFigures("newsroom", "write", 2, 30.5, (1, 1, 1, 2, 2, 2, 2), 0),)
+
+
+def test_retries_are_counted_once_and_never_taken_back(
+    store: SqlStore, new_run: Callable[..., TaskRun], now: datetime
+) -> None:
+    run = new_run()
+    store.transact(lambda tx: tx.task_runs.add([run]))
+    becomes: tuple[Callable[[TaskRun], TaskRun], ...] = (
+        lambda run: run.claim("w-1", now, now),
+        lambda run: run.try_again(now, "401"),
+        lambda run: run.claim("w-1", now, now),
+        lambda run: run.give_back(now),
+        lambda run: run.claim("w-1", now, now),
+        TaskRun.advanced,
+    )
+    told: list[int] = []
+    for change in becomes:
+        before, after = run, change(run)
+        run = store.transact(lambda tx, old=before, new=after: tx.task_runs.save(old, new))  # type: ignore[misc]
+        told.append(store.read(lambda tx: tx.figures.tasks())[0].retries)
+    assert told == [0, 1, 1, 1, 1, 1]
 
 
 def test_what_failed_and_is_tried_again_is_in_trouble(
