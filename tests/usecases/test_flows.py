@@ -292,6 +292,27 @@ def test_words_are_weighed_by_a_model_in_a_worker(a_flow_of_each: Make) -> None:
     assert state(world, execution_id) is SUCCEEDED
 
 
+def test_a_database_that_is_away_before_words_are_weighed_costs_no_attempt(
+    a_flow: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outage, "_pauses", lambda: iter([0.0]))
+    world = a_flow("loop", max_attempts=1)
+    world.runner.says = "go"
+    execution_id = world.halted()
+    world.say(execution_id, "review", human_feedback="I suppose it is fine")
+    store: Any = world.ports.store
+    read = store.read
+
+    def is_away(_work: object) -> None:
+        store.read = read
+        raise DatabaseAway
+
+    world.ports = replace(world.ports, crash_point=lambda _: setattr(store, "read", is_away))
+    world.run(world.jobs.pop(0))
+    (review,) = world.snapshot(execution_id).reviews
+    assert review.outcome == "go"
+
+
 def test_a_flow_that_halts_again_waits_again(a_flow: Make) -> None:
     """What it was told before it began this time is no reason to go on."""
     world = a_flow("two_reviews")

@@ -283,3 +283,22 @@ def test_runs_that_wait_for_a_key_take_no_place_of_others(
     world.work()
     assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
     world.ports.store.dispose()
+
+
+def test_words_wait_to_be_weighed_by_who_has_the_key_of_what_they_are_about(
+    a_flow: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_flow("loop", max_attempts=1)
+    world.runner.says = "go"
+    restart_with(world, RIGHT)
+    execution_id = world.halted()
+    world.say(execution_id, "review", human_feedback="I suppose it is fine")
+    restart_with(world, WRONG)
+    world.work()
+    assert world.snapshot(execution_id).pending[0].review.weighing
+
+    restart_with(world, RIGHT)
+    later(FIRST_PUBLISH_AGAIN.total_seconds())
+    sweep(world.ports)
+    world.work()
+    assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED

@@ -12,6 +12,7 @@ import structlog
 from orchestrator.domain import retry
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.history import Entry
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.renaming import migrations
 from orchestrator.domain.task_run import TaskRun, TaskRunState
@@ -234,6 +235,16 @@ def rehydrate(locked: LockedExecution, run: TaskRun) -> Work:
         path=run.path,
         round=run.round,
         inputs=locked.execution.inputs,
-        history=() if run.weighs else read_history(locked, run.path),
+        history=_history(locked, run),
         migrations=migrations(locked.all_checkpoints),
     )
+
+
+def _history(locked: LockedExecution, run: TaskRun) -> tuple[Entry, ...]:
+    """None for words that are to be weighed, but what they are about has to be readable."""
+    if run.weighs is None:
+        return read_history(locked, run.path)
+    for review in locked.reviews:
+        if review.id == run.weighs:
+            locked.tx.outputs.one(review.output_id)
+    return ()

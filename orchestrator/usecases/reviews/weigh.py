@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.entitlement import refusal
+from orchestrator.domain.output import Output
 from orchestrator.domain.person import address_of
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import WEIGH, TaskRun
 from orchestrator.errors import FOREIGN, ClaimLost, UnknownReview, cause
-from orchestrator.ports import Ports, Runner
+from orchestrator.ports import Ports, Runner, Transaction
 from orchestrator.usecases.executions.advance import begin_round, go_on
 from orchestrator.usecases.executions.locked_execution import LockedExecution
+from orchestrator.usecases.outage import retry_through_outage
 from orchestrator.usecases.reviews.close import close_review
 from orchestrator.usecases.reviews.notices import mail_again
 
@@ -34,10 +36,14 @@ def begin_weighing(locked: LockedExecution, review: Review) -> None:
 
 def weigh(ports: Ports, runner: Runner, deployment: Deployment, review_id: str) -> Weighed:
     """Ask the model, outside any transaction. Never raises for what the model does."""
-    review = ports.store.read(lambda tx: tx.reviews.get([review_id])).get(review_id)
-    if review is None:
-        raise UnknownReview(review_id)
-    output = ports.store.read(lambda tx: tx.outputs.one(review.output_id))
+
+    def look(tx: Transaction) -> tuple[Review, Output]:
+        review = tx.reviews.get([review_id]).get(review_id)
+        if review is None:
+            raise UnknownReview(review_id)
+        return review, tx.outputs.one(review.output_id)
+
+    review, output = retry_through_outage(lambda: ports.store.read(look))
     ask_again = f"Name one of: {', '.join(review.question.options)}"
     try:
         outcome = runner.weigh(deployment, review.question, review.words or "", output)
