@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import event
 from world import World
 
-from orchestrator.domain.permission import EVERYWHERE
+from orchestrator.adapters.sql.executions import SqlExecutions
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.permission import EVERYWHERE, Scope
+from orchestrator.ports import ExecutionFilter
 from orchestrator.usecases.executions import publishing
 from orchestrator.usecases.executions.kickoff import Kickoff
 from orchestrator.usecases.executions.kickoff_batch import BatchBody, kickoff_batch
@@ -53,6 +57,25 @@ def test_a_batch_takes_as_many_statements_as_one(
     assert statements == of_one
     assert len(world.jobs) == 2 * 201
     assert [world.snapshot(each).execution.inputs["n"] for each in ids] == list(range(200))
+
+
+def test_what_is_answered_while_others_are_looked_for_is_stopped_as_well(
+    a_world_of_each: Callable[..., World],
+) -> None:
+    world = a_world_of_each("write?", "publish")
+    execution_id = world.halted()
+    page = SqlExecutions.page
+
+    def meanwhile(self: SqlExecutions, wanted: ExecutionFilter, *rest: Any) -> Any:
+        if wanted.state is ExecutionState.PENDING_HUMAN_INPUT:
+            world.answer(execution_id, "write", approve=True)
+        return page(self, wanted, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SqlExecutions, "page", meanwhile)
+        stopped = stop_batch(world.ports, StopBody(deployment="crew"), Scope.of("crew"), "tests")
+
+    assert stopped == (execution_id,)
 
 
 def test_stopping_a_batch_reads_no_other_executions(world: World) -> None:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from orchestrator.domain.execution import OPEN, Execution, ExecutionState
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.errors import CannotStop
-from orchestrator.ports import ExecutionFilter, Ports, Position
+from orchestrator.ports import ExecutionFilter, Ports, Position, Transaction
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.wire.ids import Id
 
@@ -36,10 +36,13 @@ class StopBody(BaseModel):
 def stop_batch(ports: Ports, selection: StopBody, scope: Scope, actor: str) -> tuple[str, ...]:
     """Stop each of the selected executions; returns the ids of those that this call stopped.
 
-    Only those of the ``scope`` are stopped. Each is stopped in a
-    transaction of its own, and one that ends meanwhile is left out.
+    Only those of the ``scope`` are stopped. They are selected at one moment: one that is answered
+    meanwhile is among them. Each is stopped in a transaction of its own, and one that ends
+    meanwhile is left out.
     """
-    found = [execution.id for execution in _selected(ports, selection, scope)]
+    found = ports.store.read(
+        lambda tx: [execution.id for execution in _selected(tx, selection, scope)]
+    )
     return tuple(each for each in found if _stopped(ports, each, actor))
 
 
@@ -51,20 +54,16 @@ def _stopped(ports: Ports, execution_id: str, actor: str) -> bool:
     return True
 
 
-def _selected(ports: Ports, selection: StopBody, scope: Scope) -> Iterator[Execution]:
+def _selected(tx: Transaction, selection: StopBody, scope: Scope) -> Iterator[Execution]:
     for state in OPEN if selection.state is None else (ExecutionState(selection.state),):
-        yield from _all(ports, ExecutionFilter(scope.names, state, batch=selection.batch))
+        yield from _all(tx, ExecutionFilter(scope.names, state, batch=selection.batch))
 
 
-def _all(ports: Ports, wanted: ExecutionFilter) -> Iterator[Execution]:
+def _all(tx: Transaction, wanted: ExecutionFilter) -> Iterator[Execution]:
     after: Position | None = None
     while True:
-        page = _page(ports, wanted, after)
+        page = tx.executions.page(wanted, after, AT_A_TIME)
         yield from page
         if len(page) < AT_A_TIME:
             return
         after = Position(page[-1].created_at, page[-1].id)
-
-
-def _page(ports: Ports, wanted: ExecutionFilter, after: Position | None) -> tuple[Execution, ...]:
-    return ports.store.read(lambda tx: tx.executions.page(wanted, after, AT_A_TIME))
