@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from calling import die_once, dies
 from policies import ANN, BEN, CAT, open_review, policy, recipients_of, says
 from world import World
 
@@ -89,6 +90,16 @@ def test_it_says_where_it_is_from(reviewed: tuple[World, str]) -> None:
     assert (found.inputs, found.meta) == ({"topic": "bees"}, {"who": "me"})
     created = timeline(world.ports, fork_id)[1][0]
     assert created.details == {"origin": "api", "forked_from": first, "checkpoint": COMMIT_LOOK}
+
+
+def test_what_the_journal_saved_the_first_it_did_not_save_the_fork(calling: Any) -> None:
+    world, caller = calling("write", "send")
+    caller.at = {4: dies}
+    execution_id = world.kickoff()
+    die_once(world)
+    world.work()
+    assert world.snapshot(execution_id).saved
+    assert world.snapshot(forked(world, execution_id, 1)).saved == {}
 
 
 def test_whoever_wanted_the_first_does_not_decide_in_the_fork(a_world_of_each: AWorld) -> None:

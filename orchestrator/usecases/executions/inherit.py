@@ -188,6 +188,7 @@ def _copied_run(
         lease_until=None,
         finished_at=run.finished_at or fork.created_at,
         usage=None,
+        saved=None,
         execution_time=None,
         error=None,
         trace=None,
