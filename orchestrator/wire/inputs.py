@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from itertools import islice
 from re import error as RegexError  # noqa: N812 - its name says nothing elsewhere
 from typing import Any
@@ -19,18 +20,23 @@ from orchestrator.errors import LONGEST_CAUSE, Invalid, cause
 MOST = 50
 """Misfits that are told of one answer: a long list may be wrong in each of its items."""
 
+_UNUSABLE = (SchemaError, Unresolvable, RegexError, RecursionError)
+"""What comes of a JSON Schema that cannot be used."""
+
 
 def require_fitting_inputs(schema: JsonObject, inputs: JsonObject) -> None:
     """See to it that each input fits the field of the state that it fills.
 
-    A field that is not given has its default, so none is required. Raises Invalid with what is
-    wrong with each, ``MOST`` of them.
+    A field that is not given has its default, so none is required. What cannot be checked here,
+    as a pattern of pydantic's own kind, is left to the code. Raises Invalid with what is wrong with
+    each, ``MOST`` of them.
     """
-    validator = Draft202012Validator({**schema, "required": []})
+    validator = Draft202012Validator({**schema, "required": []}, registry=Registry())
     wrong: dict[str, str] = {}
-    for error in islice(validator.iter_errors(dict(inputs)), MOST):
-        field = ".".join(["inputs", *(str(part) for part in error.absolute_path)])
-        wrong.setdefault(field, _bounded(error.message))
+    with suppress(*_UNUSABLE):
+        for error in islice(validator.iter_errors(dict(inputs)), MOST):
+            field = ".".join(["inputs", *(str(part) for part in error.absolute_path)])
+            wrong.setdefault(field, _bounded(error.message))
     if wrong:
         sentence = "; ".join(f"{field}: {message}" for field, message in wrong.items())
         raise Invalid(f"The flow's state does not take these inputs: {sentence}", wrong)
@@ -61,7 +67,7 @@ def misfits(schema: Mapping[str, Any], data: object, field: str) -> dict[str, st
         for error in islice(_validator(schema).iter_errors(data), MOST):
             worst = best_match([error]) or error
             wrong.setdefault(".".join([field, *_place(worst)]), _said(worst))
-    except (SchemaError, Unresolvable, RegexError, RecursionError) as error:
+    except _UNUSABLE as error:
         return {field: f"its JSON Schema cannot be used: {cause(error)}"}
     return wrong
 

@@ -59,6 +59,16 @@ def refusals(schema: Any, inputs: dict[str, Any]) -> dict[str, str]:
     return {}
 
 
+@pytest.mark.parametrize(
+    "cannot_be_used", [{"pattern": r"^\p{L}+$"}, {"$ref": "http://127.0.0.1:1/name"}]
+)
+def test_what_only_the_code_can_check_is_left_to_it(cannot_be_used: dict[str, str]) -> None:
+    count, name = {"type": "integer"}, {"type": "string"} | cannot_be_used
+    schema = {"properties": {"count": count, "name": name}}
+    assert refusals(schema, {"name": "Zoë", "count": 1}) == {}
+    assert refusals(schema, {"name": "Zoë", "count": "one"}) == {"count": ""}
+
+
 def test_the_plan_names_methods_and_inputs(deploy: Deploy) -> None:
     shape = plan(deploy(TYPED))
     assert (shape.name, shape.inputs) == ("F", ("topic", "tone", "count", "tags", "inner"))
