@@ -264,6 +264,10 @@ class Checkpoints(Protocol):
         """
         ...
 
+    def shown(self, execution_id: str) -> tuple[Checkpoint, ...]:
+        """The same without the runner's own state, which is not read: nobody is shown it."""
+        ...
+
     def of_locked(self, execution: Execution) -> tuple[Checkpoint, ...]:
         """The same for an execution whose row this transaction has locked, partly from memory."""
         ...

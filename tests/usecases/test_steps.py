@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from calling import LOOK, MODEL, ask, die_once, dies
+from sqlalchemy import update
 from world import NoLease, World
 
+from orchestrator.adapters.sql.schema import checkpoints as sql_checkpoints
 from orchestrator.domain.calls import AskedCall, CallKind
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.checkpoint import Cause, Checkpoint
@@ -24,6 +26,7 @@ from orchestrator.domain.webhooks import Stream, WebhookKind
 from orchestrator.domain.work import Work
 from orchestrator.errors import TaskFailed
 from orchestrator.ports import WHOLE_FLOW, AgentStep, Ended, Halted, LiveCall, Result, RunContext
+from orchestrator.usecases.executions.checkpoints import list_checkpoints
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.executions.snapshot import timeline
@@ -99,6 +102,23 @@ def test_what_a_step_leaves_stands_in_its_checkpoint_and_the_timeline_names_it(
     deliveries = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
     assert [each.kind for each in deliveries] == [WebhookKind.TASK.value]
     assert b'"execution_time":2.5' in deliveries[0].body
+
+
+def test_whoever_shows_an_execution_reads_no_states_of_its_steps(doing: Make) -> None:
+    def run(context: RunContext) -> Result:
+        context.commit("draft#1", Output("a draft"), {"so": "far"})
+        return DONE
+
+    world = doing(run)
+    execution_id = world.halted()
+    writer = world.ports.store._writer  # type: ignore[attr-defined]  # SQL's
+    with writer.begin() as connection:
+        connection.execute(update(sql_checkpoints).values(state=b"sealed, or damaged"))
+
+    found = world.snapshot(execution_id)
+    assert [each.path for each in found.committed] == ["draft#1"]
+    listed = list_checkpoints(world.ports, execution_id, EVERYWHERE)
+    assert [each.checkpoint.path for each in listed] == ["draft#1", "flow"]
 
 
 def test_a_step_costs_what_its_calls_did_unless_its_runner_says(doing: Make) -> None:

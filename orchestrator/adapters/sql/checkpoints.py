@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Text,
     bindparam,
+    null,
     select,
     type_coerce,
     update,
@@ -31,18 +33,21 @@ _RAW = {"cause": Text, "usage": Text, "change": Text}
 """The columns that are read as they lie there, and understood row by row: one may be damaged."""
 
 _NAMES = tuple(column.name for column in _c)
-_BEYOND = Prepared(
-    select(
-        *(
-            type_coerce(column, _RAW[column.name]).label(column.name)
-            if column.name in _RAW
-            else column
-            for column in _c
-        )
-    )
-    .where(_c.execution_id == bindparam("execution_id"), _c.number > bindparam("number"))
-    .order_by(_c.number)
-)
+_READ: Mapping[str, ColumnElement[Any]] = {
+    column.name: type_coerce(column, _RAW[column.name]).label(column.name)
+    if column.name in _RAW
+    else column
+    for column in _c
+}
+
+
+def _reading(columns: Mapping[str, ColumnElement[Any]]) -> Prepared:
+    beyond = (_c.execution_id == bindparam("execution_id"), _c.number > bindparam("number"))
+    return Prepared(select(*columns.values()).where(*beyond).order_by(_c.number))
+
+
+_BEYOND = _reading(_READ)
+_SHOWN = _reading({**_READ, "state": null().label("state")})
 
 
 class SqlCheckpoints:
@@ -63,6 +68,10 @@ class SqlCheckpoints:
     def of(self, execution_id: str) -> tuple[Checkpoint, ...]:
         """All of an execution's, in order. Raises Unreadable and WrittenByNewer."""
         return named_as_now(self._beyond(execution_id, 0))
+
+    def shown(self, execution_id: str) -> tuple[Checkpoint, ...]:
+        """The same without the runner's own state, which may be large."""
+        return named_as_now(self._beyond(execution_id, 0, _SHOWN))
 
     def of_locked(self, execution: Execution) -> tuple[Checkpoint, ...]:
         """The same for one whose row is locked: only those are read that are not known yet."""
@@ -86,9 +95,11 @@ class SqlCheckpoints:
             if len(known) == added.number - 1:
                 self._known.keep_checkpoints(added.execution_id, known, [added])
 
-    def _beyond(self, execution_id: str, number: int) -> tuple[Checkpoint, ...]:
+    def _beyond(
+        self, execution_id: str, number: int, query: Prepared = _BEYOND
+    ) -> tuple[Checkpoint, ...]:
         bound = {"execution_id": execution_id, "number": number}
-        found = _BEYOND.all(self._connection, bound)
+        found = query.all(self._connection, bound)
         return tuple(self._checkpoint(dict(zip(_NAMES, row, strict=True))) for row in found)
 
     def purge(self, execution_id: str) -> None:

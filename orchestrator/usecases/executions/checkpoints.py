@@ -23,7 +23,7 @@ def list_checkpoints(ports: Ports, execution_id: str, scope: Scope) -> tuple[Lis
 
     def read(tx: Transaction) -> tuple[ListedCheckpoint, ...]:
         execution = readable(tx, execution_id, scope)
-        found = tx.checkpoints.of(execution.id)
+        found = tx.checkpoints.shown(execution.id)
         left = {each.number for each in standing(found)}
         return tuple(
             ListedCheckpoint(each, each.number in left or each.change is not None) for each in found

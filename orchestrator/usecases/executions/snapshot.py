@@ -226,7 +226,7 @@ def _readable_checkpoints(
 ) -> tuple[Checkpoint, ...]:
     """All of them; where one cannot be read, what the task runs tell of what was committed."""
     try:
-        return tx.checkpoints.of(execution.id)
+        return tx.checkpoints.shown(execution.id)
     except Unreadable:
         final = [run for run in runs if run.state is TaskRunState.COMMITTED and run.output_id]
         return tuple(_checkpoint_of(execution, run, n) for n, run in enumerate(final, 1))

@@ -63,7 +63,7 @@ def reach_of(ports: Ports, review: Review) -> Reach | None:
         execution = tx.executions.get(review.execution_id)
         try:
             plan = tx.manifests.plan(execution.plan_digest) if execution else None
-            checkpoints = standing(tx.checkpoints.of(review.execution_id))
+            checkpoints = standing(tx.checkpoints.shown(review.execution_id))
         except Unreadable:
             return None
         return None if plan is None else reach(plan, committed_outputs(checkpoints), review.path)

@@ -90,6 +90,8 @@ def test_checkpoints_are_read_in_the_order_of_their_numbers(
     store.transact(lambda tx: [tx.checkpoints.add(each) for each in (newer, older)])
 
     assert store.read(lambda tx: tx.checkpoints.of(execution.id)) == (older, newer)
+    shown = store.read(lambda tx: tx.checkpoints.shown(execution.id))
+    assert shown == (replace(older, state=None), replace(newer, state=None))
 
 
 def test_an_execution_that_has_just_begun_has_no_checkpoint(
