@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,8 +18,9 @@ from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.domain.work import Work
-from orchestrator.errors import Invalid, TaskFailed
+from orchestrator.errors import DatabaseAway, Invalid, TaskFailed
 from orchestrator.ports import RunContext
+from orchestrator.usecases import outage
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.claims import end_claims_of_lost_child, give_back_claims
 from orchestrator.usecases.executions.retry import retry_execution
@@ -75,6 +77,28 @@ def test_no_call_is_made_twice_after_a_crash(calling: Any) -> None:
     ]
     saved = world.snapshot(execution_id).saved
     assert saved == {"model_calls": 2, "tool_calls": 1, "total_tokens": 45}
+
+
+@pytest.mark.parametrize("unheard", [1, 2, 3])
+def test_a_call_that_was_written_though_nobody_heard_costs_no_attempt(
+    calling: Any, monkeypatch: pytest.MonkeyPatch, unheard: int
+) -> None:
+    monkeypatch.setattr(outage, "_pauses", lambda: iter([0.0]))
+    world, caller = calling(max_attempts=1, **ONCE)
+    left = [unheard]
+
+    def connection_breaks(place: str) -> None:
+        left[0] -= place == "after-commit"
+        if left[0] == 0:
+            left[0] = -1
+            raise DatabaseAway
+
+    begins = partial(setattr, world.ports.store, "_crash_point", connection_breaks)
+    caller.at = {3: begins}
+    execution_id = world.kickoff()
+    world.work()
+    assert world.snapshot(execution_id).execution.state == "SUCCEEDED"
+    assert caller.made == [MODEL, LOOK, MODEL, PAY, MODEL]
 
 
 def test_a_crash_after_the_last_call_asks_nothing_anew(calling: Any) -> None:

@@ -76,7 +76,7 @@ class ClaimedJournal:
             return self._approved(live, found) or self._to_hold(step, asked, found)
         if live.number is not None:
             begun = replace(_line(live, live.number, {}), ended=False)
-            self._rows.write(lambda tx: tx.calls.add(self._run, begun))
+            self._rows.add(begun)
         return live
 
     def _approved(self, live: LiveCall, found: RecordedCall | None) -> LiveCall | None:

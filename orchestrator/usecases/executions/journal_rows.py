@@ -54,6 +54,10 @@ class JournalRows:
 
         self._transact(fenced)
 
+    def add(self, line: RecordedCall) -> None:
+        """Write a call as it begins."""
+        self.write(self._adding(line, None))
+
     def write_locked(self, work: Callable[[LockedExecution, TaskRun], object]) -> None:
         """Write what changes the execution too, with the run as it is now."""
 
@@ -68,6 +72,7 @@ class JournalRows:
         self, line: RecordedCall | None, answer: Json, notes: Sequence[Line], *, begun: bool = False
     ) -> None:
         """Write a call with its answer, over what was written as it began; and what is noted."""
+        add = self._adding(line, answer) if line is not None and not begun else None
 
         def work(tx: Transaction) -> None:
             locked = None
@@ -75,14 +80,30 @@ class JournalRows:
                 locked = lock_execution(self._ports, tx, self._run.execution_id, self._actor)
             if not tx.task_runs.fence(self._run.id, self._run.claim_no):
                 raise ClaimLost
-            if line is not None:
-                (tx.calls.save if begun else tx.calls.add)(self._run, line, answer)
+            if add is not None and not add(tx):
+                return
+            if line is not None and begun:
+                tx.calls.save(self._run, line, answer)
             if locked is not None:
                 for note in notes:
                     note.write(locked, self._run)
                 locked.close()
 
         self._transact(work)
+
+    def _adding(self, line: RecordedCall, answer: Json) -> Callable[[Transaction], bool]:
+        """Adds the call; False where an earlier try has, of which nobody heard the end."""
+        tried = False
+
+        def add(tx: Transaction) -> bool:
+            nonlocal tried
+            if tried and any(call.number == line.number for call in tx.calls.of(self._run)):
+                return False
+            tried = True
+            tx.calls.add(self._run, line, answer)
+            return True
+
+        return add
 
     def _transact(self, work: Callable[[Transaction], None]) -> None:
         self.wrote = True
