@@ -100,6 +100,10 @@ class StoredMail:
         """It turned out which review it is about."""
         return replace(self, deployment=deployment, execution_id=execution_id, review_id=review_id)
 
+    def about_nothing(self) -> StoredMail:
+        """What it is about is purged: it is deleted by itself, once it is old enough."""
+        return replace(self, deployment=None, execution_id=None, review_id=None)
+
     def take(self) -> StoredMail:
         """It answered its review."""
         return self._settled("take", None)

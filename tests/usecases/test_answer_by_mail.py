@@ -13,7 +13,7 @@ from policies import BEN, policy, token_of
 from replies import ANN, DOMAIN, TOKEN, ask, came, reply, take_all, takes_replies, told
 from world import WorkerDied, World
 
-from orchestrator.domain.inbound_mail import LARGEST_MAIL, MailState
+from orchestrator.domain.inbound_mail import LARGEST_MAIL, MailState, WhyRefused
 from orchestrator.domain.mail_reply import SenderProof
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review, ReviewState
@@ -405,3 +405,21 @@ def test_mails_go_when_their_execution_is_purged(
     whole = world.ports.store.read(lambda tx: tx.mails.get(mail.id))
     assert whole
     assert (whole.state, whole.raw, whole.sender) == (TAKEN, None, None)
+
+
+def test_a_reply_after_the_purge_is_refused_and_goes_in_its_turn(
+    world: World, later: Callable[[float], None]
+) -> None:
+    execution_id = world.halted()
+    ask(world, execution_id)
+    came(world, reply("ok"))
+    world.work()
+    world.ports = replace(world.ports, keep_finished=timedelta(microseconds=1))
+    later(1)
+    purge(world.ports)
+
+    late = came(world, reply("Reject\r\nIt was wrong."))
+    assert (late.state, late.why) == (REFUSED, WhyRefused.CLOSED)
+    later(1)
+    purge(world.ports)
+    assert world.ports.store.read(lambda tx: tx.mails.get(late.id)) is None

@@ -185,14 +185,18 @@ def _body(asked: _Asked, decision: Decision) -> RespondBody:
 
 
 def _refuse(ports: Ports, asked: _Asked, objection: _Objection) -> None:
-    """Keep that it was refused, and say so to the person who was asked: in one transaction."""
+    """Keep that it was refused, and say so to the person who was asked: in one transaction.
+
+    After the purge of its execution none would take the mail away with it.
+    """
 
     def write(tx: Transaction) -> None:
         to = asked.recipient.address
+        locked = lock_execution(ports, tx, asked.review.execution_id, person_actor(to))
+        mail = asked.mail if locked.execution.purged_at is None else asked.mail.about_nothing()
         tells = ports.mail is not None and tx.mails.told(to, tx.now() - _HOUR) < MOST_EXPLANATIONS
-        refused = asked.mail.refuse(objection.why, objection.reason, to if tells else None)
+        refused = mail.refuse(objection.why, objection.reason, to if tells else None)
         if settle(tx, refused) and tells:
-            locked = lock_execution(ports, tx, asked.review.execution_id, person_actor(to))
             explain(locked, asked.review, asked.recipient, objection.notice, objection.reason)
             locked.close()
 
