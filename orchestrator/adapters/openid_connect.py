@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.requests_client import OAuth2Session
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
+from joserfc.jwk import JWKRegistry, KeySet
 from requests import RequestException, Session
 
 from orchestrator.domain.person import address_of
@@ -117,8 +118,7 @@ class OpenIdConnect:
 
     def _claims(self, id_token: str, nonce: str) -> Mapping[str, Any]:
         """What the issuer says of somebody, verified. Raises JoseError and ValueError."""
-        published = self._get(self._endpoint("jwks_uri")).get("keys")
-        keys = KeySet.import_key_set({"keys": published if isinstance(published, list) else []})
+        keys = _key_set(self._get(self._endpoint("jwks_uri")))
         token = jwt.decode(id_token, keys, algorithms=list(ALGORITHMS))
         jwt.JWTClaimsRegistry(
             leeway=LEEWAY,
@@ -145,3 +145,18 @@ def _object(said: Any) -> Mapping[str, Any]:
     if not isinstance(said, dict):
         raise ValueError("no object of JSON")  # noqa: TRY004 - as JSON that cannot be read
     return said
+
+
+def _key_set(published: Mapping[str, Any]) -> KeySet:
+    """The keys that can be read: others are for others, and keep nobody out (RFC 7517, 5).
+
+    Raises ValueError.
+    """
+    given = published.get("keys")
+    found = []
+    for each in given if isinstance(given, list) else ():
+        with suppress(JoseError, ValueError, LookupError, TypeError):
+            found.append(JWKRegistry.import_key(each))
+    if not found:
+        raise ValueError("it publishes no key that is known here")
+    return KeySet(found)

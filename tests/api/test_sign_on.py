@@ -173,10 +173,11 @@ def test_where_there_is_none_nobody_is_led_there(serve: Callable[..., Service]) 
 # An issuer that lies, or whose tokens others made
 
 KEY = RSAKey.generate_key(2048, parameters={"kid": "1"}, auto_kid=False)
+PUBLISHED = KeySet([KEY]).as_dict(private=False)
 OTHERS = RSAKey.generate_key(2048, parameters={"kid": "1"}, auto_kid=False)
 
 
-def lying(server: HTTPServer, token: str, **about: str) -> OpenIdConnect:
+def lying(server: HTTPServer, token: str, published: Any = None, **about: str) -> OpenIdConnect:
     url = server.url_for("").rstrip("/")
     said = {
         "issuer": url,
@@ -186,7 +187,8 @@ def lying(server: HTTPServer, token: str, **about: str) -> OpenIdConnect:
         **about,
     }
     server.expect_request("/.well-known/openid-configuration").respond_with_json(said)
-    server.expect_request("/keys").respond_with_json(KeySet([KEY]).as_dict(private=False))
+    keys = PUBLISHED if published is None else published
+    server.expect_request("/keys").respond_with_json(keys)
     answer = {"access_token": "x", "token_type": "Bearer", "id_token": token}
     server.expect_request("/token").respond_with_json(answer)
     return client(url)
@@ -213,6 +215,22 @@ ATTEMPT = Attempt("", "s", "n", "v" * 43)
 def test_a_token_as_it_should_be_is_taken(httpserver: HTTPServer) -> None:
     token = jwt.encode({"alg": "RS256", "kid": "1"}, claims(httpserver), KEY)
     assert lying(httpserver, token).finish(f"{SITE}{BACK}", "code", ATTEMPT) == ANN
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"kty": "EC", "crv": "BP-256", "kid": "2", "x": "AA", "y": "AA"},
+        {"kty": "RSA", "kid": "2", "n": "AA", "e": "AA"},
+        {"kty": "of-tomorrow", "kid": "2"},
+        {"kid": "2"},
+        "no key",
+    ],
+)
+def test_a_key_that_nobody_here_knows_keeps_nobody_out(httpserver: HTTPServer, other: Any) -> None:
+    token = jwt.encode({"alg": "RS256", "kid": "1"}, claims(httpserver), KEY)
+    published = {"keys": [other, *PUBLISHED["keys"]]}
+    assert lying(httpserver, token, published).finish(f"{SITE}{BACK}", "code", ATTEMPT) == ANN
 
 
 def test_the_code_is_of_use_to_whoever_began_alone(httpserver: HTTPServer) -> None:
@@ -270,10 +288,8 @@ def test_a_signature_of_others_is_refused(httpserver: HTTPServer) -> None:
 @pytest.mark.parametrize("said", [{}, {"keys": None}, {"keys": []}, [], "keys"])
 def test_an_issuer_without_keys_signs_nobody_in(httpserver: HTTPServer, said: object) -> None:
     token = jwt.encode({"alg": "RS256", "kid": "1"}, claims(httpserver), KEY)
-    issuer = lying(httpserver, token, jwks_uri=httpserver.url_for("/none"))
-    httpserver.expect_request("/none").respond_with_json(said)
     with pytest.raises((Unauthorized, Transient)):
-        issuer.finish(f"{SITE}{BACK}", "code", ATTEMPT)
+        lying(httpserver, token, said).finish(f"{SITE}{BACK}", "code", ATTEMPT)
 
 
 @pytest.mark.parametrize("token", [None, 7, ["a"], {}])
