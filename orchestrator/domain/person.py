@@ -19,4 +19,21 @@ def address_of(text: str) -> str | None:
     written = text.strip()
     if len(written) > LONGEST_ADDRESS or not _ADDRESS.fullmatch(written):
         return None
-    return written.casefold()
+    return _with_letters(written.casefold())
+
+
+def _with_letters(address: str) -> str:
+    """Its domain as people write it, where mails and DNS have ``xn--…`` for it."""
+    if "xn--" not in address:
+        return address
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{'.'.join(map(_label, domain.split('.')))}"
+
+
+def _label(label: str) -> str:
+    """One part of a domain; as it is where it could not be written back the same."""
+    try:
+        letters = label.encode("ascii").decode("idna")
+        return letters if letters.encode("idna") == label.encode() else label
+    except UnicodeError:
+        return label

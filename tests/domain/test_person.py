@@ -12,6 +12,10 @@ from orchestrator.domain.person import address_of
         (" Ann@X.Example\n", "ann@x.example"),
         ("ANN+news@x.example", "ann+news@x.example"),
         ("jürgen@straße.example", "jürgen@strasse.example"),
+        ("ann@xn--Bcher-KVA.example", "ann@bücher.example"),
+        ("ann@xn--strae-oqa.example", "ann@xn--strae-oqa.example"),
+        ("ann@xn--a.example", "ann@xn--a.example"),
+        ("ann@xn--ab-r13a.example", "ann@xn--ab-r13a.example"),  # a full stop of another script
         (f"{'a' * 64}@x.example", f"{'a' * 64}@x.example"),
         (f" a@{'x' * 252} ", f"a@{'x' * 252}"),
     ],

@@ -83,6 +83,12 @@ def test_the_token_is_found_wherever_the_address_stands(
     assert came(world, reply("ok", **headers)).state is TAKEN
 
 
+def test_a_sender_is_known_in_the_form_that_mails_have(world: World) -> None:
+    execution_id = world.halted()
+    ask(world, execution_id, address="ann@bücher.example")
+    assert came(world, reply("ok", sender="ann@xn--bcher-kva.example")).state is TAKEN
+
+
 def test_the_envelope_counts_too(world: World) -> None:
     ask(world, world.halted())
     envelope = Envelope(ANN, (f"reply+{TOKEN}@{DOMAIN}",))

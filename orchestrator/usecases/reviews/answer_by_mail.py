@@ -10,6 +10,7 @@ import structlog
 
 from orchestrator.domain.inbound_mail import StoredMail, WhyRefused
 from orchestrator.domain.mail_reply import Decision, Reply, SenderProof, decision_of
+from orchestrator.domain.person import address_of
 from orchestrator.domain.recipient import REPLIES_COUNT_FOR, Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import person_actor
@@ -97,7 +98,7 @@ def _again(ports: Ports, asked: _Asked) -> _Asked:
 
 
 def _sender_objection(ports: Ports, asked: _Asked, proof: SenderProof) -> _Objection | None:
-    if asked.reply.sender != asked.recipient.address:
+    if asked.reply.sender != address_of(asked.recipient.address):
         return _Objection(
             WhyRefused.OTHER_SENDER,
             f"A reply from {asked.reply.sender} was not taken: this review was put to "
