@@ -268,6 +268,33 @@ def test_a_dns_that_is_silent_keeps_a_mail_only_where_a_proof_is_required(
     assert world.ports.store.read(lambda tx: tx.mails.page(MailFilter(state=TAKEN), None, 5))
 
 
+def test_a_mail_of_a_stranger_has_nobody_ask_the_dns(a_world: Callable[..., World]) -> None:
+    world = takes_replies(a_world("write?"))
+    ask(world, world.halted())
+    world.ports = replace(
+        world.ports, replies=Replies(SenderCheck.REQUIRE, SilentDns(), domain=DOMAIN)
+    )
+    assert came(world, reply("ok", token=TOKEN[::-1])).why is WhyRefused.NOT_ASKED
+    assert came(world, reply("ok", sender="eve@example.com")).why is WhyRefused.OTHER_SENDER
+
+
+def test_a_dns_that_stays_silent_for_a_day_proves_nothing(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = takes_replies(a_world("write?"))
+    ask(world, world.halted())
+    world.ports = replace(
+        world.ports, replies=Replies(SenderCheck.REQUIRE, SilentDns(), domain=DOMAIN)
+    )
+    stored = store_mail(world.ports, reply("ok"))
+    assert stored
+    later(86_400 + 1)
+    take_mail(world.ports, stored.id)
+    mail = world.ports.store.read(lambda tx: tx.mails.get(stored.id))
+    assert mail
+    assert (mail.why, mail.told) == (WhyRefused.UNPROVEN, ANN)
+
+
 def test_automatic_mails_are_ignored_and_nobody_is_told(world: World) -> None:
     execution_id = world.halted()
     ask(world, execution_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.utils import parseaddr
 
 import structlog
@@ -27,6 +27,9 @@ from orchestrator.usecases.reviews.answer_by_mail import answer_by_mail
 from orchestrator.wire.inbound_mail import message_id_of, read_mail, sender_of
 
 log = structlog.get_logger()
+
+LONGEST_WAIT = timedelta(days=1)
+"""For a DNS that is silent: whose domain has none any more is told so."""
 
 _CALL = "mail"
 
@@ -135,7 +138,7 @@ def _carry_out(ports: Ports, mail: StoredMail) -> None:
         case Refused(why, reason):
             _settle(ports, mail.refuse(why, reason))
         case Reply() as reply:
-            answer_by_mail(ports, mail, reply, _proof(ports, mail, inbound))
+            answer_by_mail(ports, mail, reply, lambda: _proof(ports, mail, inbound))
 
 
 def _settle(ports: Ports, mail: StoredMail) -> None:
@@ -144,13 +147,17 @@ def _settle(ports: Ports, mail: StoredMail) -> None:
 
 
 def _proof(ports: Ports, mail: StoredMail, inbound: InboundMail) -> SenderProof:
-    """Look at it outside any transaction: the DNS is asked."""
+    """Look at it outside any transaction: the DNS is asked.
+
+    Raises Transient where that is silent and a proof is required, for a day.
+    """
     replies = ports.replies
     if replies.check is SenderCheck.OFF or replies.prover is None:
         return SenderProof.NONE
     try:
         return replies.prover.prove(mail.raw or b"", inbound.senders[0].rpartition("@")[2])
     except Transient:
-        if replies.check is SenderCheck.REQUIRE:
+        waits = ports.store.read(lambda tx: tx.now()) - mail.received_at
+        if replies.check is SenderCheck.REQUIRE and waits < LONGEST_WAIT:
             raise
         return SenderProof.NONE

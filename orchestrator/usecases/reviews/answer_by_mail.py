@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -60,11 +61,14 @@ class _Objection:
     notice: Notice = Notice.REFUSED
 
 
-def answer_by_mail(ports: Ports, mail: StoredMail, reply: Reply, proof: SenderProof) -> None:
+def answer_by_mail(
+    ports: Ports, mail: StoredMail, reply: Reply, prove: Callable[[], SenderProof]
+) -> None:
     """Take the decision, and keep what became of the mail.
 
     Only the person whom the mail with this token went to decides; what is refused is explained to
-    that person, never to whoever else wrote. Raises Transient.
+    that person, never to whoever else wrote. ``prove`` takes its time, and is not asked of
+    strangers. Raises Transient.
     """
     asked, now = ports.store.read(lambda tx: (_asked(tx, mail, reply), tx.now()))
     if asked is None:
@@ -72,7 +76,7 @@ def answer_by_mail(ports: Ports, mail: StoredMail, reply: Reply, proof: SenderPr
         refused = mail.refuse(WhyRefused.NOT_ASKED, said)
         ports.store.transact(lambda tx: settle(tx, refused))
         return
-    objection = _sender_objection(ports, asked, proof) or _decide(ports, asked, now)
+    objection = _sender_objection(ports, asked, prove) or _decide(ports, asked, now)
     if objection is not None:
         _refuse(ports, asked, objection)
         return
@@ -97,14 +101,16 @@ def _again(ports: Ports, asked: _Asked) -> _Asked:
     return ports.store.read(lambda tx: _asked(tx, asked.mail, asked.reply)) or asked
 
 
-def _sender_objection(ports: Ports, asked: _Asked, proof: SenderProof) -> _Objection | None:
+def _sender_objection(
+    ports: Ports, asked: _Asked, prove: Callable[[], SenderProof]
+) -> _Objection | None:
     if asked.reply.sender != address_of(asked.recipient.address):
         return _Objection(
             WhyRefused.OTHER_SENDER,
             f"A reply from {asked.reply.sender} was not taken: this review was put to "
             f"{asked.recipient.address}, who may hand it on.",
         )
-    if ports.replies.check is SenderCheck.OFF or proof is SenderProof.PASSED:
+    if ports.replies.check is SenderCheck.OFF or (proof := prove()) is SenderProof.PASSED:
         return None
     if ports.replies.check is SenderCheck.REQUIRE:
         said = "Nothing proves that the reply comes from its sender's domain."
