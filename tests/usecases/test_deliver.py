@@ -14,6 +14,7 @@ from ipaddress import ip_network
 import pytest
 from post import DEFAULT_SECRET, START, MoodyReceiver, Post, let_leases_lapse
 from standardwebhooks import Webhook
+from structlog.testing import capture_logs
 
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
@@ -304,6 +305,25 @@ def test_a_worker_that_dies_between_send_and_commit_sends_again(
 
         assert receiver.ids == [sent, sent]
         assert post.states() == {"DELIVERED": 1}
+
+
+def test_what_another_worker_has_recorded_meanwhile_stands(post: Post) -> None:
+    with MoodyReceiver() as receiver, capture_logs() as lines:
+        (sent,) = post.commit(receiver.url)
+        endpoint_id = post.jobs.pop().arguments["endpoint_id"]
+
+        def lapse(_: str) -> None:
+            post.crash = None
+            let_leases_lapse(post)
+            drain(post.ports, endpoint_id, "w-2")
+
+        post.crash = lapse
+        drain(post.ports, endpoint_id, "w-1")
+
+    lost = {"event": "claims of deliveries were lost", "delivery_ids": [sent]}
+    assert {**lost, "log_level": "warning"} in lines
+    timeline = post.ports.store.read(lambda tx: tx.timeline.of(post.get(sent).execution_id))
+    assert [(each.actor, each.event) for each in timeline] == [("worker:w-2", "delivery.deliver")]
 
 
 def test_no_endpoint_gets_more_at_a_time_than_the_limit(post: Post) -> None:

@@ -323,9 +323,15 @@ def test_whatever_is_done_to_endpoints_is_logged_with_its_actor(today: Post) -> 
 
 
 def test_an_endpoint_that_a_drain_disabled_is_logged(post: Post) -> None:
-    with MoodyReceiver(410) as receiver:
+    with MoodyReceiver(410) as receiver, capture_logs() as lines:
         post.commit(receiver.url)
         post.work()
 
+    disabled = post.endpoint(receiver.url)
     (entry,) = newest_entries(post.ports, 100)
-    assert (entry.actor, entry.event) == ("worker:w-1", "endpoint.disable")
+    assert (entry.actor, entry.event, entry.subject_id, entry.deployment, entry.details) == (
+        *("worker:w-1", "endpoint.disable", disabled.id, "news"),
+        {"reason": disabled.reason},
+    )
+    told = {"deployment": "news", "endpoint_id": disabled.id, "reason": disabled.reason}
+    assert lines == [{**told, "event": "endpoint disabled", "log_level": "error"}]

@@ -17,6 +17,7 @@ from world import World
 
 from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.api.v1.delivery_records import delivery_record, endpoint_record
+from orchestrator.domain.endpoint import SEALED
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.inbound_mail import MailState
 from orchestrator.domain.intake import IntakeState
@@ -145,6 +146,36 @@ def test_many_such_notices_hold_up_nothing_that_is_due_after_them(
         (other,) = post.commit(receiver.url)
         post.work()
         assert receiver.ids == [first, other]
+
+
+def test_operators_are_told_of_an_endpoint_that_waits_for_its_key(
+    post: Post, a_restart_with: Restart
+) -> None:
+    post.commit("nonsense")
+    endpoint_id = post.endpoint("nonsense").id
+    a_restart_with(WRONG)
+    with capture_logs() as lines:
+        post.work()
+
+    told = {"event": "nothing can be sent", "endpoint_id": endpoint_id, "reason": SEALED}
+    assert lines == [{**told, "log_level": "error"}]
+
+
+def test_operators_are_told_which_deliveries_wait_for_their_key(
+    post: Post, a_restart_with: Restart
+) -> None:
+    with MoodyReceiver() as receiver:
+        post.commit(receiver.url)
+        post.work()
+        endpoint_id = post.endpoint(receiver.url).id
+        a_restart_with(f"{WRONG},{RIGHT}")
+        (notice,) = post.commit(receiver.url, kind="human_input")
+        a_restart_with(RIGHT)
+        with capture_logs() as lines:
+            post.work()
+
+    about = {"endpoint_id": endpoint_id, "delivery_ids": [notice], "reason": SEALED}
+    assert lines == [{**about, "event": "deliveries cannot be sent", "log_level": "error"}]
 
 
 def test_endpoints_and_figures_are_shown_all_the_same(post: Post, a_restart_with: Restart) -> None:
