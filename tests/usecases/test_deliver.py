@@ -23,6 +23,7 @@ from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.webhooks import deliver
 from orchestrator.usecases.webhooks.deliver import FIRST_BATCH, Pace, drain
+from orchestrator.usecases.webhooks.endpoints import disable_endpoint
 
 
 class Killed(BaseException):
@@ -224,9 +225,18 @@ def test_who_disabled_an_endpoint_stands_in_the_timeline(post: Post) -> None:
         (sent,) = post.commit(receiver.url)
         post.work()
 
-    execution_id = post.get(sent).execution_id
-    entries = post.ports.store.read(lambda tx: tx.timeline.of(execution_id))
-    assert [entry.event for entry in entries] == ["delivery.cancel", "endpoint.disable"]
+    why = {"reason": post.endpoint(receiver.url).reason}
+    assert [event for event, _ in told(post, sent)] == ["delivery.cancel", "endpoint.disable"]
+    assert told(post, sent)[1] == ("endpoint.disable", why)
+
+
+def test_why_a_delivery_was_never_tried_stands_in_the_timeline(post: Post) -> None:
+    (sent,) = post.commit("nonsense")
+    disable_endpoint(post.ports, post.endpoint("nonsense").id, "cli:alice", "moved")
+    post.work()
+
+    why = "Its endpoint is disabled: cli:alice: moved"
+    assert told(post, sent) == [("delivery.cancel", {"kind": "task", "error": why})]
 
 
 def test_a_dead_host_is_left_alone_without_using_up_attempts(post: Post) -> None:

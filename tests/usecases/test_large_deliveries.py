@@ -9,6 +9,7 @@ from post import MoodyReceiver, Post
 from sqlalchemy import update
 
 from orchestrator.adapters.sql.schema import deliveries
+from orchestrator.usecases.webhooks.endpoints import disable_endpoint
 
 SIZE = 2 * 1024 * 1024
 COUNT = 20
@@ -45,3 +46,16 @@ def test_many_large_bodies_are_not_in_memory_together(post: Post) -> None:
 
         assert post.states()["DELIVERED"] == COUNT + 1
     assert peak < 6 * SIZE  # two are claimed together: what the first two were is let go of
+
+
+def test_large_bodies_that_nobody_is_sent_are_not_read(post: Post) -> None:
+    post.commit("nonsense", COUNT)
+    enlarge(post)
+    disable_endpoint(post.ports, post.endpoint("nonsense").id, "cli:alice")
+    tracemalloc.start()
+    post.work()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert post.states() == {"CANCELLED": 2 * COUNT}
+    assert peak < SIZE
