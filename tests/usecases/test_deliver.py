@@ -239,6 +239,18 @@ def test_why_a_delivery_was_never_tried_stands_in_the_timeline(post: Post) -> No
     assert told(post, sent) == [("delivery.cancel", {"kind": "task", "error": why})]
 
 
+def test_of_a_stream_the_timeline_tells_only_what_was_given_up(post: Post) -> None:
+    with MoodyReceiver(500, 200, 410) as receiver:
+        (arrived,) = post.commit(receiver.url, kind="stream")
+        post.work()
+        post.pass_time(seconds=5)
+        (refused,) = post.commit(receiver.url, kind="stream")
+        post.work()
+
+    assert told(post, arrived) == []
+    assert [event for event, _ in told(post, refused)] == ["delivery.cancel", "endpoint.disable"]
+
+
 def test_a_dead_host_is_left_alone_without_using_up_attempts(post: Post) -> None:
     with MoodyReceiver() as receiver:
         url = receiver.url
@@ -258,6 +270,39 @@ def test_a_breaker_is_shared_by_all_endpoints_of_a_host(post: Post) -> None:
     post.commit(f"{url}other", 10)
 
     assert post.work() == 0
+
+
+def test_a_host_that_was_dead_is_tried_once_before_others_follow(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        url = receiver.url
+    post.commit(url, 10)
+    post.work()
+    post.commit(f"{url}other")
+    post.clock.turn(seconds=30)
+    others: list[int] = []
+
+    def meanwhile(_: str) -> None:
+        post.crash = None
+        others.append(drain(post.ports, post.endpoint(f"{url}other").id, "w-2"))
+
+    post.crash = meanwhile
+    assert (drain(post.ports, post.endpoint(url).id, "w-1"), others) == (1, [0])
+
+
+@pytest.mark.parametrize(("arrived", "helping"), [(1, 1), (0, 0)])
+def test_a_drain_gets_help_where_much_is_due_to_a_receiver_that_is_well(
+    post: Post, arrived: int, helping: int
+) -> None:
+    with MoodyReceiver() as receiver:
+        post.commit(receiver.url, arrived)
+        post.work()
+        post.commit(receiver.url, FIRST_BATCH + 5)
+        post.jobs.clear()
+        helpers: list[int] = []
+        post.crash = lambda _: helpers.append(len(post.jobs))
+        drain(post.ports, post.endpoint(receiver.url).id, "w-1")
+
+    assert helpers[0] == helping
 
 
 def test_first_tries_come_before_retries(post: Post) -> None:
