@@ -82,7 +82,6 @@ def test_a_broker_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     "named",
     [
         {"broker_url": "pyamqp://guest@localhost//"},
-        {"broker_url": "sentinel://one:26379;sentinel://two:26379"},
         {"database_url": "sqlite+pysqlite:///here.db"},
     ],
 )
@@ -94,7 +93,12 @@ def test_what_libraries_write_of_the_same_is_taken(
 
 
 @pytest.mark.parametrize(
-    "named", [{"broker_url": "valkey://host:6379/0"}, {"database_url": "mysql://host/name"}]
+    "named",
+    [
+        {"broker_url": "valkey://host:6379/0"},
+        {"broker_url": "sentinel://one:26379;sentinel://two:26379"},
+        {"database_url": "mysql://host/name"},
+    ],
 )
 def test_what_nothing_here_can_use_is_refused(
     monkeypatch: pytest.MonkeyPatch, named: dict[str, str]

@@ -49,11 +49,10 @@ def _scheme_among(*known: str, for_tests: str = "") -> BeforeValidator:
     return BeforeValidator(check)
 
 
+# Not sentinel: which of its masters is meant no URL can say, and kombu connects to none unsaid.
 BrokerUrl = Annotated[
     str,
-    _scheme_among(
-        "redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp", for_tests="memory"
-    ),
+    _scheme_among("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp", for_tests="memory"),
 ]
 DatabaseUrl = Annotated[
     str, _scheme_among("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgres")
