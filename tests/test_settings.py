@@ -82,6 +82,7 @@ def test_a_broker_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
     "named",
     [
         {"broker_url": "pyamqp://guest@localhost//"},
+        {"broker_url": "rediss://:p%2Fw@one:6379/1?ssl_cert_reqs=none;rediss://two"},
         {"database_url": "sqlite+pysqlite:///here.db"},
     ],
 )
@@ -106,6 +107,25 @@ def test_what_nothing_here_can_use_is_refused(
     (name,) = named
     with pytest.raises(InvalidSettings, match=f"ORCHESTRATOR_{name.upper()}: .*begins with none"):
         settings(monkeypatch, **named)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:half/other@host:6379/0",
+        "redis://host:6379/crews",
+        "redis://host:6379/0;redis://other:port/0",
+        "amqp://guest:half/other@host:5672//",
+    ],
+)
+def test_a_broker_url_that_cannot_be_read_is_refused_and_not_told(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    with pytest.raises(
+        InvalidSettings, match=r"BROKER_URL: its (port|database) is no number"
+    ) as no:
+        settings(monkeypatch, broker_url=url)
+    assert "half" not in str(no.value)
 
 
 def test_what_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -49,9 +51,25 @@ def _scheme_among(*known: str, for_tests: str = "") -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _readable_broker(value: object) -> object:
+    """Refuse a URL that cannot be read, without telling of it: it may have a password."""
+    for each in value.split(";") if isinstance(value, str) else ():
+        try:
+            url = urlsplit(each)
+            url.port  # noqa: B018 - read for what it raises
+        except ValueError:
+            raise ValueError(f"its port is no number{_WRITTEN}") from None
+        if url.scheme in ("redis", "rediss") and not re.fullmatch(r"/?\d*", url.path):
+            raise ValueError(f"its database is no number{_WRITTEN}")
+    return value
+
+
+_WRITTEN = "; in a password / is written %2F, @ is %40 and : is %3A"
+
 # Not sentinel: which of its masters is meant no URL can say, and kombu connects to none unsaid.
 BrokerUrl = Annotated[
     str,
+    BeforeValidator(_readable_broker),  # the last is asked first
     _scheme_among("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp", for_tests="memory"),
 ]
 DatabaseUrl = Annotated[
