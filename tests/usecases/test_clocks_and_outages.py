@@ -119,13 +119,14 @@ def test_a_retry_comes_within_a_minute_of_a_clock_that_was_set_back(
     assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
 
 
+@pytest.mark.parametrize("seconds", [HOUR, 1.5])
 def test_a_job_that_was_published_before_the_clock_was_set_back_is_published_again(
-    a_world: Make, later: Later
+    a_world: Make, later: Later, seconds: float
 ) -> None:
     world = a_world("write")
     execution_id = world.kickoff()
     sweep(world.ports)
-    later(-HOUR)
+    later(-seconds)
     world.work()
     for _ in range(5):
         sweep(world.ports)

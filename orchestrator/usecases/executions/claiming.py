@@ -127,6 +127,7 @@ def _claim(
     if run is None or run.execution_id != execution_id:
         raise UnknownTaskRun(task_run_id)
     if not _is_due(locked, run):
+        _await_due(locked, run)
         return None
     try:
         locked.checkpoints  # noqa: B018 - read for what it raises
@@ -195,6 +196,12 @@ def _is_due(locked: LockedExecution, run: TaskRun) -> bool:
     """Before its time a run is nobody's, whatever job comes: the sweep publishes it when due."""
     is_due = run.state is TaskRunState.DUE and run.due_at <= locked.now
     return locked.execution.is_open and is_due
+
+
+def _await_due(locked: LockedExecution, run: TaskRun) -> None:
+    """Have a run that is due in a moment published then: the clock was set back by so much."""
+    if run.state is TaskRunState.DUE and locked.now < run.due_at < run.wake_at:
+        locked.tx.task_runs.put_off(run.id, run.due_at, publishes=0)
 
 
 def _rehydrated(locked: LockedExecution, run: TaskRun) -> Work | None:
