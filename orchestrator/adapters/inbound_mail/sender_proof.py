@@ -9,19 +9,46 @@ from email.message import Message
 import authres
 import dkim
 import structlog
-from dkim.dnsplug import get_txt
 from dkim.util import InvalidTagValueList, parse_tag_value
+from dns import name as dns_names
+from dns import resolver as dns_resolver
+from dns.exception import DNSException
 
 from orchestrator.domain.mail_reply import SenderProof
 from orchestrator.errors import Transient
 
 Resolver = Callable[..., bytes | None]
-"""Gives the TXT record of a name, None where there is none: ``(name, timeout=5)``."""
+"""Gives the TXT record of a name, None where there is none: ``(name, timeout=5)``.
+
+Raises DnsTimeoutError and OSError where the DNS does not say.
+"""
 
 log = structlog.get_logger()
 
 _HEADER = "Authentication-Results"
 _MOST_SIGNATURES = 3
+
+
+class TxtRecords:
+    """Keeps ``Resolver``. dkimpy's own takes a name server that fails for one that has no key."""
+
+    def __init__(self, resolver: dns_resolver.Resolver | None = None) -> None:
+        self._resolver = resolver
+
+    def __call__(self, name: bytes, timeout: int = 5) -> bytes | None:
+        """The TXT record of a name. Raises OSError where the DNS does not say."""
+        try:
+            asked = dns_names.from_text(name.decode("ascii"))
+        except (DNSException, UnicodeDecodeError):
+            return None
+        try:
+            resolver = self._resolver or dns_resolver.get_default_resolver()
+            found = resolver.resolve(asked, "TXT", lifetime=timeout)
+        except (dns_resolver.NXDOMAIN, dns_resolver.NoAnswer):
+            return None
+        except DNSException as error:
+            raise OSError(f"{asked}: {type(error).__name__}") from error
+        return b"".join(found[0].strings)
 
 
 class MailProver:
@@ -32,9 +59,9 @@ class MailProver:
     verified here.
     """
 
-    def __init__(self, authserv_id: str | None = None, resolver: Resolver = get_txt) -> None:
+    def __init__(self, authserv_id: str | None = None, resolver: Resolver | None = None) -> None:
         self._authserv_id = authserv_id
-        self._resolver = resolver
+        self._resolver = resolver or TxtRecords()
 
     def prove(self, raw: bytes, domain: str) -> SenderProof:
         """Say so. Raises Transient while the DNS does not answer."""

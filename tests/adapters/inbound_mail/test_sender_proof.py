@@ -8,8 +8,9 @@ import dkim
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from name_server import name_server
 
-from orchestrator.adapters.inbound_mail.sender_proof import MailProver
+from orchestrator.adapters.inbound_mail.sender_proof import MailProver, TxtRecords
 from orchestrator.domain.mail_reply import SenderProof
 from orchestrator.errors import Transient
 
@@ -74,6 +75,29 @@ def test_a_dns_that_does_not_answer_is_waited_for() -> None:
 
     with pytest.raises(Transient):
         MailProver(None, silent).prove(signed(b"example.com"), "example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (b"example.com.", b"v=spf1 -all"),
+        (b"s1._domainkey.nowhere.example.", None),
+        (b"s1.." + b"x" * 70 + b".example.", None),
+        (b"\xff.example.", None),
+    ],
+)
+def test_a_record_is_there_or_not(name: bytes, text: bytes | None) -> None:
+    with name_server() as resolver:
+        assert TxtRecords(resolver)(name) in ((text, b"other") if text else (None,))
+
+
+def test_a_name_server_that_fails_says_nothing_of_a_key() -> None:
+    raw = dkim.sign(MAIL, b"s1", b"example.com", PEM) + MAIL
+    with name_server() as resolver:
+        records = TxtRecords(resolver)
+        fails = lambda _name, timeout=5: records(b"broken.example.", timeout=timeout)  # noqa: E731
+        with pytest.raises(Transient):
+            MailProver(None, fails).prove(raw, "example.com")
 
 
 OURS = "Authentication-Results: mx.crews.example;"
