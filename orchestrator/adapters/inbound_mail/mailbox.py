@@ -112,12 +112,20 @@ class Mailbox:
                 box.logout()
 
     def _keep_one(self, box: BaseMailBox, uid: str) -> None:
+        raw = None
         size = _size(box, uid)
-        if size > LARGEST_MAIL:
+        if size <= LARGEST_MAIL:
+            raw = _raw(box, uid)
+            if raw is None:
+                log.warning("mail not fetched, it is tried again", uid=uid)
+                return
+            size = len(raw)  # what servers say beforehand may be a guess
+        if raw is None or size > LARGEST_MAIL:
             log.warning("mail too large, left out", uid=uid, bytes=size)
-        elif raw := _raw(box, uid):
-            self._keep(raw)
-        if self._account.done is None or size > LARGEST_MAIL:
+            box.flag(uid, MailMessageFlags.SEEN, True)
+            return
+        self._keep(raw)
+        if self._account.done is None:
             box.flag(uid, MailMessageFlags.SEEN, True)
         else:
             box.move(uid, self._account.done)
@@ -149,6 +157,6 @@ def _size(box: BaseMailBox, uid: str) -> int:
 
 
 def _raw(box: BaseMailBox, uid: str) -> bytes | None:
-    """The mail as it is; looking at it does not mark it."""
+    """The mail as it is, None where the server does not give it; to look at it does not mark it."""
     _, data = box.client.uid("fetch", uid, "(BODY.PEEK[])")
     return next((bytes(each[1]) for each in data if isinstance(each, tuple)), None)

@@ -120,6 +120,41 @@ def test_a_mail_that_is_too_large_is_left_where_it_is(
     assert (kept, count(client, "INBOX", "SEEN")) == ([], 1)
 
 
+def answering(monkeypatch: pytest.MonkeyPatch, what: str, answer: tuple[str, list[Any]]) -> None:
+    """Has the server answer so where that is fetched."""
+    ask = imaplib.IMAP4.uid
+
+    def uid(client: imaplib.IMAP4, command: str, *arguments: str) -> tuple[str, list[Any]]:
+        return answer if f"({what})" in arguments else ask(client, command, *arguments)
+
+    monkeypatch.setattr(imaplib.IMAP4, "uid", uid)
+
+
+def test_a_mail_that_the_server_does_not_give_just_now_is_not_marked(
+    account: Account, client: imaplib.IMAP4, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.append("INBOX", "", "", RAW)
+    kept: list[bytes] = []
+    with monkeypatch.context() as ill:
+        answering(ill, "BODY.PEEK[]", ("NO", [b"[UNAVAILABLE] try again"]))
+        Mailbox(replace(account, done="Done"), kept.append).fetch()
+    assert count(client, "INBOX", "UNSEEN") == 1
+    Mailbox(replace(account, done="Done"), kept.append).fetch()
+    assert kept == [RAW]
+
+
+def test_a_mail_that_is_larger_than_its_server_says_keeps_none_of_the_others(
+    account: Account, client: imaplib.IMAP4, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for raw in (RAW + b"x" * LARGEST_MAIL, RAW):
+        client.append("INBOX", "", "", raw)
+    answering(monkeypatch, "RFC822.SIZE", ("OK", [b"1 (UID 1 RFC822.SIZE 1000)"]))
+    kept: list[bytes] = []
+    Mailbox(account, kept.append).fetch()
+    assert kept == [RAW]
+    assert count(client, "INBOX", "SEEN") == 2
+
+
 def test_a_mailbox_is_watched_until_told_to_stop(account: Account, client: imaplib.IMAP4) -> None:
     client.append("INBOX", "", "", RAW)
     stop, kept = threading.Event(), threading.Event()
