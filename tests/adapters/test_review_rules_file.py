@@ -367,6 +367,8 @@ def test_hours_may_differ_by_day(tmp_path: Path) -> None:
     ("text", "said"),
     [
         (OFFICE.replace("Europe/Berlin", "Europe/Berlyn"), "time_zone: 'Europe/Berlyn' is no time"),
+        (OFFICE.replace('"Europe/Berlin"', '["UTC"]'), "time_zone: ['UTC'] is no time"),
+        (OFFICE.replace('"Europe/Berlin"', "{ a = 1 }"), "time_zone: {'a': 1} is no time"),
         (OFFICE.replace('"mon"', '"monday"'), "days, number 1: 'monday' is no day: these are mon,"),
         (OFFICE.replace("days", "#"), "needs 'days', such as ['mon', 'tue', 'wed', 'thu', 'fri']"),
         (OFFICE.replace('"09:00-17:00"', "{}"), "'hours' says which days there are: take 'days' "),

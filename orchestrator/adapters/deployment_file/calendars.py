@@ -71,9 +71,9 @@ def _date(value: object) -> date:
 
 
 def _zone(value: object) -> str:
-    if value not in _zones():
+    if not isinstance(value, str) or value not in _zones():
         raise ValueError(f"{value!r} is no time zone such as 'Europe/Berlin'")
-    return ZoneInfo(str(value)).key
+    return ZoneInfo(value).key
 
 
 @cache
