@@ -109,3 +109,22 @@ def test_a_refused_drain_comes_again_where_whoever_had_the_room_died(narrow_post
         post.work()
 
         assert post.states() == {"DELIVERED": 3}
+
+
+def test_a_notice_has_room_though_all_that_unknown_receivers_have_is_taken(any_post: Post) -> None:
+    post = any_post
+    post.ports = replace(post.ports, send_limits=replace(post.ports.send_limits, unproven=1))
+    with MoodyReceiver() as first, MoodyReceiver() as other, MoodyReceiver() as asked:
+        received: list[int] = []
+
+        def commit() -> None:
+            post.commit(other.url)
+            post.commit(asked.url, kind="human_input")
+            post.work()
+            received.extend([len(other.received), len(asked.received)])
+
+        post.commit(first.url)
+        meanwhile(post, commit)
+        post.work()
+
+    assert received == [0, 1]
