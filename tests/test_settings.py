@@ -59,13 +59,20 @@ def test_postgresql_is_reached_by_psycopg_3(monkeypatch: pytest.MonkeyPatch, sch
         ("webhook_timeout", "inf"),
         ("shutdown_grace", "1e300"),
         ("data", "~nobody-of-that-name/data"),
+        ("database_url", "postgresql://user:hunter2@host:hunter2/name"),
+        ("database_url", "postgresql://one:5432,two:5432/name"),
+        ("database_url", "sqlite://"),
+        ("database_url", "sqlite:///:memory:"),
+        ("broker_url", "redis://:hun/ter2@host:6379/0"),
+        ("broker_url", "sentinel://one:26379;sentinel://two:hunter2"),
     ],
 )
 def test_what_nothing_can_be_done_with_is_refused_by_name(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name.upper()}: "):
+    with pytest.raises(InvalidSettings, match=f"^{PREFIX}{name.upper()}: ") as refused:
         settings(monkeypatch, **{name: value})
+    assert "hunter2" not in refused.value.message
 
 
 def test_without_a_broker_there_is_the_embedded_one() -> None:
@@ -84,6 +91,9 @@ def test_a_broker_may_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
         {"broker_url": "pyamqp://guest@localhost//"},
         {"broker_url": "rediss://:p%2Fw@one:6379/1?ssl_cert_reqs=none;rediss://two"},
         {"database_url": "sqlite+pysqlite:///here.db"},
+        {"database_url": "postgresql://user:a/b:c#d@[::1]:5432/name?sslmode=require"},
+        {"database_url": "postgresql:///name?host=/var/run/postgresql"},
+        {"broker_url": "redis+socket:///run/valkey.sock?virtual_host=0"},
     ],
 )
 def test_what_libraries_write_of_the_same_is_taken(
@@ -230,6 +240,12 @@ def test_those_who_race_get_the_same_key(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as threads:
         assert len(set(threads.map(load, range(8)))) == 1
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["secret_key"]
+
+
+def test_a_damaged_key_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "secret_key").write_bytes(b"\xff\xfe")
+    with pytest.raises(InvalidSettings, match="is damaged: restore it"):
+        load_or_make_secret_key(tmp_path)
 
 
 def test_an_empty_key_is_not_replaced(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from urllib.parse import urlsplit
 
 import typer
 
@@ -142,9 +143,19 @@ def checked(url: str, token: str) -> Profile:
     """A service and a token that can be sent. Raises InvalidSettings."""
     if not url.startswith(("http://", "https://")):
         raise InvalidSettings(f"{url} is no URL: it begins with https:// or http://.")
+    if not _has_host(url):
+        raise InvalidSettings(f"{url} is no URL: its host or its port cannot be read.")
     if not token.isascii() or not token.isprintable():
         raise InvalidSettings("The token has characters that no token has.")
     return Profile(url.rstrip("/"), token)
+
+
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname and parts.hostname.encode("idna") and parts.port != 0)
+    except ValueError:  # that of a name with an empty part is one, too
+        return False
 
 
 def data_folder(data: Path | None = None) -> Path:

@@ -75,6 +75,10 @@ def load_or_make_secret_key(data: Path) -> str:
         key = path.read_text(encoding="ascii").strip()
     except OSError as wrong:
         raise InvalidSettings(f"{path}: {wrong.strerror}; or set {PREFIX}SECRET_KEY") from wrong
+    except UnicodeDecodeError as wrong:
+        raise InvalidSettings(
+            f"{path} is damaged: restore it, or set {PREFIX}SECRET_KEY"
+        ) from wrong
     if not key:
         raise InvalidSettings(f"{path} is empty: restore it, or set {PREFIX}SECRET_KEY")
     return key

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, PositiveInt, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from orchestrator.errors import InvalidSettings
@@ -51,29 +51,49 @@ def _scheme_among(*known: str, for_tests: str = "") -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _readable_broker(value: object) -> object:
-    """Refuse a URL that cannot be read, without telling of it: it may have a password."""
-    for each in value.split(";") if isinstance(value, str) else ():
+_WRITTEN = "; in a password / is written %2F, # is %23, ? is %3F, @ is %40 and : is %3A"
+"""What most often is wrong. The URL itself is not told: it may have a password."""
+
+
+def _readable_broker(url: str) -> str:
+    """Raises ValueError where Celery would: for one of several, too, that take turns."""
+    for each in url.split(";"):
         try:
-            url = urlsplit(each)
-            url.port  # noqa: B018 - read for what it raises
+            parts = urlsplit(each)
+            has_port = parts.port != 0
         except ValueError:
-            raise ValueError(f"its port is no number{_WRITTEN}") from None
-        if url.scheme in ("redis", "rediss") and not re.fullmatch(r"/?\d*", url.path):
+            has_port = False
+        if not has_port:
+            raise ValueError(f"its port is no number{_WRITTEN}")
+        if parts.scheme in ("redis", "rediss") and not re.fullmatch(r"/?\d*", parts.path):
             raise ValueError(f"its database is no number{_WRITTEN}")
-    return value
+    return url
 
 
-_WRITTEN = "; in a password / is written %2F, @ is %40 and : is %3A"
+_AUTHORITY = re.compile(r"[^:]+://(?:[^:/]*(?::[^@]*)?@)?(?:\[[^/?]+\]|[^/:?]+)?(?::([^/?]*))?")
+"""As SQLAlchemy reads it; what it finds is the port."""
+
+
+def _readable_database(url: str) -> str:
+    """Raises ValueError where SQLAlchemy would, and for a database in memory: each has its own."""
+    if url.startswith("sqlite") and url.partition("://")[2] in ("", "/", "/:memory:"):
+        raise ValueError("has to name a file: sqlite:////var/lib/crews.db")
+    written = _AUTHORITY.match(url)
+    if written and written[1] and not written[1].isdecimal():
+        raise ValueError(f"its port is no number{_WRITTEN}")
+    return url
+
 
 # Not sentinel: which of its masters is meant no URL can say, and kombu connects to none unsaid.
 BrokerUrl = Annotated[
     str,
-    BeforeValidator(_readable_broker),  # the last is asked first
     _scheme_among("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp", for_tests="memory"),
+    AfterValidator(_readable_broker),
 ]
 DatabaseUrl = Annotated[
-    str, _scheme_among("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgres")
+    str,
+    _scheme_among("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgres"),
+    AfterValidator(_readable_database),
 ]
 Networks = Annotated[
     tuple[Annotated[Network, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(_parts)

@@ -54,6 +54,19 @@ def test_a_url_goes_before_what_is_here(here: Path) -> None:
     assert meant(NAMED.url, NAMED.token, None) == NAMED
 
 
+@pytest.mark.parametrize(
+    "url", ["crews.example", "http://[::1", "http://a..b", "http://:80", "http://a:b", "https://"]
+)
+def test_a_url_that_is_none_is_refused(elsewhere: Path, url: str) -> None:
+    with pytest.raises(InvalidSettings, match="is no URL"):
+        meant(url, "given", None)
+
+
+@pytest.mark.parametrize("url", ["http://[::1]:8000", "https://bücher.example", "http://a.b./c"])
+def test_a_url_of_any_form_is_taken(elsewhere: Path, url: str) -> None:
+    assert meant(url, "given", None) == Profile(url, "given")
+
+
 def test_a_url_that_was_logged_in_to_needs_no_token(here: Path) -> None:
     assert meant(f"{KEPT.url}/", None, None) == KEPT
 
