@@ -344,6 +344,19 @@ def test_where_a_mail_cannot_arrive_the_next_ones_are_asked_at_once(
     assert says(world, review, ANN, is_approve=True)["status"] == "completed"
 
 
+def test_a_second_mail_that_cannot_arrive_asks_nobody_else(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    rules = {"remind_after": hours(1), "ladder": (rung(24, BEN), rung(48, DAN))}
+    world, review = halted(ANN, **rules)
+    _bounces(world, review, ANN)
+    later(HOUR)
+    sweep(world.ports)
+    assert mails(world, review)[-2:] == [(ANN, "reminder"), (BEN, "reminder")]
+    _bounces(world, review, ANN)
+    assert DAN not in recipients_of(world, review)
+
+
 def _bounces(world: World, review: Review, address: str) -> None:
     """The mail server says for good that the newest mail to that address cannot arrive."""
 

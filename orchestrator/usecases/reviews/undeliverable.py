@@ -20,6 +20,7 @@ MOST_REACHED = 100
 def note_undeliverable(ports: Ports, tx: Transaction, ended: Delivery, worker: str) -> None:
     """A mail has ended without arriving: note it with whom it was for, and have others asked.
 
+    Others are asked once, however many mails to that person end so: a reminder says nothing new.
     Part of the transaction that records the end. Does nothing for a mail that was about no review,
     or whose review is gone.
     """
@@ -32,11 +33,12 @@ def note_undeliverable(ports: Ports, tx: Transaction, ended: Delivery, worker: s
     found = [each for each in tx.recipients.of([review_id]) if each.id == recipient_id]
     if review is None or not found:
         return
+    is_new = found[0].trouble is None
     why = ended.reason or "It did not arrive"
     troubled = tx.recipients.save(found[0], found[0].undeliverable(why))
     details = {"to": troubled.address, "error": why, "delivery_id": ended.id}
     locked.record("recipient.undeliverable", troubled.id, review, **details)
-    if review.is_open and troubled.is_asked:
+    if is_new and review.is_open and troubled.is_asked:
         ask_next(locked, review)
     locked.close()
 
