@@ -13,6 +13,7 @@ from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.domain.output import Output
 from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.purge import purge
+from orchestrator.usecases.operations.sweep import sweep
 
 
 def keeping(post: Post, **age: float) -> Post:
@@ -131,6 +132,17 @@ def test_a_message_that_was_refused_is_deleted_once_it_is_old(
 
     later(31 * 86_400)
     assert purge(world.ports) == 1
+    assert world.ports.store.read(lambda tx: tx.intake.get(refused.id)) is None
+
+
+def test_a_service_with_nothing_to_do_deletes_what_is_old(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_world("write?")
+    world.ports = replace(world.ports, keep_finished=timedelta(days=30))
+    refused = take(world.ports, Message(str(uuid4()), "orchestrator.kickoff", {"v": 2}))
+    later(31 * 86_400)
+    assert sweep(world.ports).purged == 1
     assert world.ports.store.read(lambda tx: tx.intake.get(refused.id)) is None
 
 
