@@ -401,7 +401,7 @@ def crew():
 
 def test_what_one_deployment_remembers_no_other_recalls(run_crew: Begin, prompts: Prompts) -> None:
     one = run_crew(REMEMBERING)
-    other = replace(one, deployment=replace(one.deployment, name="other"), outputs={})
+    other = replace(one, deployment=replace(one.deployment, name="who-remembers-else"), outputs={})
     recalled = []
     for running in (one, other, one):
         prompts.clear()
