@@ -141,6 +141,7 @@ def test_a_service_with_nothing_to_do_deletes_what_is_old(
     world = a_world("write?")
     world.ports = replace(world.ports, keep_finished=timedelta(days=30))
     refused = take(world.ports, Message(str(uuid4()), "orchestrator.kickoff", {"v": 2}))
+    assert sweep(world.ports).purged == 0
     later(31 * 86_400)
     assert sweep(world.ports).purged == 1
     assert world.ports.store.read(lambda tx: tx.intake.get(refused.id)) is None

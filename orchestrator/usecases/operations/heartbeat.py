@@ -16,10 +16,12 @@ from orchestrator.ports import Ports, Transaction
 log = structlog.get_logger()
 
 
-def beat(ports: Ports) -> None:
-    """Write the heartbeat, where it is time for one. Raises DatabaseAway."""
-    if ports.store.read(is_due):
-        ports.store.transact(_beat, durable=False)
+def beat(ports: Ports) -> bool:
+    """Write the heartbeat, where it is time for one; whether it is the first of an hour.
+
+    Raises DatabaseAway.
+    """
+    return ports.store.read(is_due) and ports.store.transact(_beat, durable=False)
 
 
 def is_due(tx: Transaction) -> bool:
@@ -28,15 +30,22 @@ def is_due(tx: Transaction) -> bool:
     return last is None or not timedelta() <= now - last < retry.HEARTBEAT
 
 
-def _beat(tx: Transaction) -> None:
+def _beat(tx: Transaction) -> bool:
     last, now = tx.sweeps.last_beat(), tx.now()
     if last is None:
         tx.sweeps.beat(None, now)
         tx.sweeps.renew_leases(now, retry.LEASE, seen_since=None)
-    elif timedelta() < last - now <= retry.WENT_BACK:
-        return  # two machines' clocks, or one that is being slowed: it will catch up
-    elif tx.sweeps.beat(last, now):
-        _make_good(tx, last, now)
+        return True
+    if timedelta() < last - now <= retry.WENT_BACK:
+        return False  # two machines' clocks, or one that is being slowed: it will catch up
+    if not tx.sweeps.beat(last, now):
+        return False
+    _make_good(tx, last, now)
+    return _hour(last) != _hour(now)
+
+
+def _hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def _make_good(tx: Transaction, last: datetime, now: datetime) -> None:

@@ -96,12 +96,13 @@ def sweep(ports: Ports) -> Swept:
 def _is_idle(ports: Ports) -> bool:
     """Whether no step would find anything: most of the time, but for the heartbeat.
 
-    What no execution takes with it when it is purged is looked for as often as that.
+    Once an hour the steps look for themselves: what led to no execution is purged, too, and no
+    index makes it cheap to find that.
     """
     try:
         if _is_anything_due(ports):
-            beat(ports)
-            return ports.keep_finished is None and not _is_anything_due(ports)
+            purges = beat(ports) and ports.keep_finished is not None
+            return not purges and not _is_anything_due(ports)
     except Exception:  # noqa: BLE001 - the steps find out which of them it is, and say so
         return False
     return True
