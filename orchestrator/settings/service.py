@@ -95,6 +95,16 @@ DatabaseUrl = Annotated[
     _scheme_among("sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg", "postgres"),
     AfterValidator(_readable_database),
 ]
+
+
+def _checked_secrets(given: SecretStr) -> SecretStr:
+    """Refuse commas alone, as a template leaves them: nothing would be signed, or known again."""
+    if not _each(given):
+        raise ValueError("has commas, and no secret between them")
+    return given
+
+
+Secrets = Annotated[SecretStr, AfterValidator(_checked_secrets)]
 Networks = Annotated[
     tuple[Annotated[Network, BeforeValidator(_network)], ...], NoDecode, BeforeValidator(_parts)
 ]
@@ -104,7 +114,11 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Ports = Annotated[tuple[Port, ...], NoDecode, BeforeValidator(_parts)]
 Origin = Annotated[str, BeforeValidator(_without_end_slash), Field(pattern=r"^https?://[^/\s*]+$")]
 Origins = Annotated[tuple[Origin, ...], NoDecode, BeforeValidator(_parts)]
-HttpUrl = Annotated[str, BeforeValidator(_without_end_slash), Field(pattern=r"^https?://[^/\s]+")]
+HttpUrl = Annotated[
+    str,
+    BeforeValidator(_without_end_slash),
+    Field(pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$"),
+]
 
 
 class ServiceSettings(BaseSettings):
@@ -155,7 +169,7 @@ class ServiceSettings(BaseSettings):
         description="Celery URL of the broker: redis://… for Redis and Valkey, amqp://… for "
         "RabbitMQ. Without it: the embedded Valkey that `orchestrator up` starts.",
     )
-    secret_key: SecretStr | None = Field(
+    secret_key: Secrets | None = Field(
         default=None,
         description="Key that encrypts credentials at rest: a long random text. "
         "Several, separated by commas, while it is rotated: the first encrypts, all decrypt. "
@@ -190,7 +204,7 @@ class ServiceSettings(BaseSettings):
         default=(),
         description="Ports, separated by commas, that webhooks may reach. Without it: any.",
     )
-    webhook_secret: SecretStr | None = Field(
+    webhook_secret: Secrets | None = Field(
         default=None,
         description="Secret that signs webhooks: whsec_ and the base64 of 24 to 64 bytes. "
         "Several, separated by commas, while it is rotated. Without it: webhooks are not signed.",
