@@ -41,9 +41,8 @@ def logs(
 ) -> None:
     """Show what the processes of this machine logged."""
     from orchestrator.adapters.logs import log_files
-    from orchestrator.cli.services import LOG_FILE
 
-    newest = data_folder(data) / "logs" / LOG_FILE
+    newest = _newest(data)
     files = log_files(newest)
     if not files:
         raise InvalidSettings(
@@ -55,6 +54,16 @@ def logs(
                 print(line if as_json else _readable(line, execution), flush=follow)  # noqa: T201 - a command
     except KeyboardInterrupt:
         raise typer.Exit from None
+
+
+def _newest(data: Path | None) -> Path:
+    """The file of the settings, or that of `up` in the data folder."""
+    from orchestrator.cli.services import LOG_FILE
+
+    named = os.environ.get("ORCHESTRATOR_LOG_FILE")
+    if data is None and named:
+        return Path(named).expanduser()
+    return data_folder(data) / "logs" / LOG_FILE
 
 
 def _lines(files: list[Path], newest: Path, *, follow: bool) -> Iterator[str]:

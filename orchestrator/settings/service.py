@@ -272,8 +272,9 @@ class ServiceSettings(BaseSettings):
     )
     log_file: AbsolutePath | None = Field(
         default=None,
-        description="File that log lines go to as well, as JSON. `orchestrator up` has one in the "
-        "data folder, which `orchestrator logs` reads; it is kept under 64 MiB.",
+        description="File that log lines go to as well, as JSON; `orchestrator logs` reads it, and "
+        "the sweep keeps it under 64 MiB. Without it: that of `orchestrator up` is in the data "
+        "folder.",
     )
     log_console_level: Literal["debug", "info", "warning", "error"] | None = Field(
         default=None,
