@@ -73,6 +73,9 @@ def main() -> None:
             _fail(f"The service cannot be reached: {_briefly(error)}")
         if isinstance(error, OSError):
             _fail(str(error))
+        if isinstance(error, UnicodeEncodeError):  # a byte of an argument, or a poor terminal
+            unwritten = error.object[error.start : error.end]
+            _fail(f"{unwritten!r} cannot be written as {error.encoding}.")
         raise
 
 

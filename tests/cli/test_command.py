@@ -39,6 +39,16 @@ def test_a_file_that_is_not_there_is_one_line() -> None:
     assert "No such file or directory: 'no/such/file'" in ended.stderr
 
 
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    "arguments", [("status", "\udcff"), ("reviews", "list", "--deployment", "\udcff")]
+)
+def test_bytes_that_are_no_text_are_one_line(command: Command, arguments: tuple[str, ...]) -> None:
+    ended = run(*arguments)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "'\\udcff' cannot be written as utf-8" in ended.stderr
+
+
 def test_the_shell_completes_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_ORCHESTRATOR_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "orchestrator rev")
