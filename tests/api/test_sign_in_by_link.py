@@ -244,6 +244,21 @@ def test_while_the_mail_server_takes_none_the_pauses_double(
     assert browser.send(link(server)).status_code == 303
 
 
+def test_a_worker_that_knows_no_public_url_leaves_the_link_to_others(
+    browser: Browser, server: MailServer
+) -> None:
+    ask(browser, BEN)
+    (job,) = [each for each in browser.service.jobs if each.name == SEND_LINK]
+    ports = browser.service.ports
+    relay = Relay("127.0.0.1", server.port, Security.OFF)
+    poor = replace(ports, public_url=None, sender=MailSender(relay, letterhead(public_url=None)))
+    with pytest.raises(Transient):
+        send_link(poor, **job.arguments)
+    assert server.taken == []
+    send_link(ports, **job.arguments)
+    assert link(server)
+
+
 def test_the_secret_stands_in_no_log_and_no_table(browser: Browser, server: MailServer) -> None:
     with capture_logs() as logs:
         ask(browser, BEN)

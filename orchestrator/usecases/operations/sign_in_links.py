@@ -56,6 +56,8 @@ def send_link(ports: Ports, link_id: str) -> None:
     that is void with the next one. Raises NotFound, and Transient where the sweep has it
     tried again.
     """
+    if not can_send_links(ports):
+        raise Transient("no link is sent from here: it needs a mail server and a public URL")
     secret = ports.chance.secret()
 
     def write(tx: Transaction) -> SignInLink | None:
