@@ -4,6 +4,7 @@ import pytest
 
 from orchestrator.adapters import telemetry
 from orchestrator.adapters.telemetry import Untraced, is_wanted
+from orchestrator.adapters.telemetry.spans import named_resource
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}
 
@@ -30,3 +31,21 @@ def test_untraced_is_in_nobodys_way() -> None:
     with Untraced().job("name", {}, "id"):
         assert Untraced().requests(app) is app
         assert Untraced().here("id") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({}, "crew-orchestrator"),
+        ({"OTEL_SERVICE_NAME": "crews"}, "crews"),
+        ({"OTEL_RESOURCE_ATTRIBUTES": "service.name=attributed"}, "attributed"),
+    ],
+)
+def test_a_process_has_the_name_that_it_was_given(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], name: str
+) -> None:
+    for variable in ("OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in given.items():
+        monkeypatch.setenv(variable, value)
+    assert named_resource().attributes["service.name"] == name

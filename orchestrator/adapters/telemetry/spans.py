@@ -23,10 +23,17 @@ _propagator = TraceContextTextMapPropagator()
 
 def otlp_tracing() -> OtelTracing:
     """Tracing that exports; the provider is our own, whatever users' code or CrewAI install."""
-    name = {SERVICE_NAME: "crew-orchestrator"}
-    provider = TracerProvider(resource=Resource(name).merge(Resource.create()))
+    provider = TracerProvider(resource=named_resource())
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
     return OtelTracing(provider)
+
+
+def named_resource() -> Resource:
+    """What spans say of this process: the name that OpenTelemetry's variables give it, or ours."""
+    found = Resource.create()
+    if not str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        return found
+    return found.merge(Resource({SERVICE_NAME: "crew-orchestrator"}))
 
 
 class OtelTracing:
