@@ -125,10 +125,19 @@ class Mailbox:
             box.flag(uid, MailMessageFlags.SEEN, True)
             return
         self._keep(raw)
-        if self._account.done is None:
+        if not self._is_moved(box, uid):
             box.flag(uid, MailMessageFlags.SEEN, True)
-        else:
+
+    def _is_moved(self, box: BaseMailBox, uid: str) -> bool:
+        """Move a mail that is kept, where that is said and can be done."""
+        if self._account.done is None:
+            return False
+        try:
             box.move(uid, self._account.done)
+        except ImapToolsError as error:
+            log.warning("mail not moved, it is marked as seen", uid=uid, error=_said(error))
+            return False
+        return True
 
 
 def _connected(account: Account) -> BaseMailBox:

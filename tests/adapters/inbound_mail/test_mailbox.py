@@ -100,6 +100,17 @@ def test_kept_mails_are_moved_where_that_is_said(account: Account, client: imapl
     assert (kept, count(client, "INBOX"), count(client, "Done")) == ([RAW], 0, 1)
 
 
+def test_a_folder_that_is_gone_keeps_no_mail_from_being_read(
+    account: Account, client: imaplib.IMAP4
+) -> None:
+    for text in (b"one", b"two"):
+        client.append("INBOX", "", "", RAW + text)
+    kept: list[bytes] = []
+    assert Mailbox(replace(account, done="Gone"), kept.append).fetch() == 2
+    assert kept == [RAW + b"one", RAW + b"two"]
+    assert count(client, "INBOX", "SEEN") == 2
+
+
 def test_what_is_not_stored_is_not_marked(account: Account, client: imaplib.IMAP4) -> None:
     client.append("INBOX", "", "", RAW)
 
