@@ -13,8 +13,9 @@ from orchestrator.settings.data_folder import (
 )
 from orchestrator.settings.inbound_mail import InboundMailSettings
 from orchestrator.settings.mail import MailSettings
-from orchestrator.settings.service import Network, ServiceSettings
+from orchestrator.settings.service import ServiceSettings
 from orchestrator.settings.sign_on import SignOnSettings
+from orchestrator.settings.values import Network
 
 __all__ = [
     "LONGEST_SOCKET_PATH",
