@@ -56,8 +56,6 @@ def send_link(ports: Ports, link_id: str) -> None:
     that is void with the next one. Raises NotFound, and Transient where the sweep has it
     tried again.
     """
-    if not can_send_links(ports):
-        raise Transient("no link is sent from here: it needs a mail server and a public URL")
     secret = ports.chance.secret()
 
     def write(tx: Transaction) -> SignInLink | None:
@@ -66,6 +64,8 @@ def send_link(ports: Ports, link_id: str) -> None:
             raise NotFound("No link was asked for with that id, or its time is over")
         if link.sent_at is not None or not link.is_live(now):
             return None
+        if not can_send_links(ports):
+            raise Transient("no link is sent from here: it needs a mail server and a public URL")
         if not _may_sign_in(ports, tx, link.address):
             tx.sign_in_links.end(link_id)
             log.info("no link sent: that address may do nothing here", link_id=link_id)
