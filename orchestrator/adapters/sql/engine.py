@@ -12,8 +12,8 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine,
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from orchestrator.adapters.sql.driver import raising
 from orchestrator.adapters.sql.limits import ConnectionLimits
-from orchestrator.adapters.sql.prepared import run_on_cursor, run_plain
 from orchestrator.adapters.sql.write_lock import PATIENCE, SqliteConnection, WriteLock, begin_read
 from orchestrator.errors import InvalidSettings
 
@@ -187,15 +187,17 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        durable = _is_durable(connection)
+        driver: Any = connection.connection.driver_connection
+        cursor, durable = driver.kept_cursor(), _is_durable(connection)
         if connection.info.get("durable", True) != durable:
-            run_plain(connection, f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            pragma = f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}"
+            raising(connection, pragma, lambda: cursor.execute(pragma))
             connection.info["durable"] = durable
         # A transaction that may write takes the lock before it reads what it decides by.
         if _reads(connection):
-            run_on_cursor(connection, "BEGIN", begin_read)
+            raising(connection, "BEGIN", lambda: begin_read(cursor))
         else:
-            run_on_cursor(connection, "BEGIN IMMEDIATE", lock.begin)
+            raising(connection, "BEGIN IMMEDIATE", lambda: lock.begin(cursor))
 
     return engine
 

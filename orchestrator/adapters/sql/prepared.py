@@ -1,25 +1,19 @@
-"""Statements that are compiled once, and run on the driver's own cursor.
-
-SQLAlchemy builds every one of them. Its own way to run one costs several times what the statement
-does on SQLite, and on SQLite it does so while the transaction holds the database's only lock.
-"""
+"""Statements that SQLAlchemy compiles once, and that the driver runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from functools import cache, partial
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Select, bindparam
-from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.dml import UpdateBase
 
+from orchestrator.adapters.sql.driver import Answer, driver_of, raising
 from orchestrator.errors import StaleWrite
 from orchestrator.ports import Deferred
 
-T = TypeVar("T")
-
 Values = Mapping[str, Any]
-Rows = Sequence[Sequence[Any]]
 Convert = Callable[[Any], Any]
 
 
@@ -40,40 +34,27 @@ class Prepared:
 
     def all(self, connection: Connection, values: Values) -> list[Sequence[Any]]:
         """Every row that a SELECT finds."""
-        if _is_watched(connection):
+        driver = driver_of(connection)
+        if driver is None:
             return [tuple(row) for row in connection.execute(self._statement, values)]
         compiled = self._for(connection)
-        bound = compiled.bound(values)
-
-        def fetch(cursor: DBAPICursor) -> Rows:
-            cursor.execute(compiled.sql, bound)
-            compiled.learn(cursor)
-            return cursor.fetchall()
-
-        return compiled.read(run_on_cursor(connection, compiled.sql, fetch))
+        sql, bound = compiled.sql, compiled.bound(values)
+        return compiled.read(raising(connection, sql, lambda: driver.run(sql, bound)))
 
     def defer(self, connection: Connection, values: Values) -> Deferred[list[Sequence[Any]]]:
         """Every row that a SELECT finds, once what this returns is called.
 
-        psycopg sends it with the next statement, other drivers when it is called. What is read
-        after it is read behind any lock that it takes.
+        PostgreSQL is asked together with the next statement, SQLite when it is called. What is
+        read after it is read behind any lock that it takes.
         """
-        later = _later(connection)
-        if later is None:  # SQLite: the transaction has its only lock already
-            return lambda: self.all(connection, values)
-        if _is_watched(connection):
+        driver = driver_of(connection)
+        if driver is None:
             found = self.all(connection, values)
             return lambda: found
         compiled = self._for(connection)
-        cursor = connection.connection.cursor()
-        later(compiled.sql, compiled.bound(values), cursor=cursor)
-
-        def fetch(cursor: DBAPICursor) -> Rows:
-            rows = cursor.fetchall()
-            compiled.learn(cursor)
-            return rows
-
-        return lambda: compiled.read(_use(connection, cursor, compiled.sql, fetch, closes=True))
+        sql, bound = compiled.sql, compiled.bound(values)
+        answer = raising(connection, sql, lambda: driver.defer(sql, bound))
+        return lambda: compiled.read(raising(connection, sql, answer))
 
     def first(self, connection: Connection, values: Values) -> Sequence[Any] | None:
         """The first row that a SELECT finds."""
@@ -82,62 +63,41 @@ class Prepared:
 
     def run(self, connection: Connection, values: Values) -> int:
         """Run an INSERT or UPDATE; returns how many rows it wrote."""
-        if _is_watched(connection):
+        driver = driver_of(connection)
+        if driver is None:
             options = {"preserve_rowcount": True}  # which inserts do not on their own
             return connection.execute(self._statement, values, execution_options=options).rowcount
         compiled = self._for(connection)
-        bound = compiled.bound(values)
-
-        def write(cursor: DBAPICursor) -> int:
-            cursor.execute(compiled.sql, bound)
-            return cursor.rowcount
-
-        return run_on_cursor(connection, compiled.sql, write)
+        sql, bound = compiled.sql, compiled.bound(values)
+        return raising(connection, sql, lambda: driver.run(sql, bound)).written
 
     def run_on_one(self, connection: Connection, values: Values) -> None:
         """Run an UPDATE of one row. Raises StaleWrite where there is no such row.
 
         A driver that can send it with the next statement does so, and raises with that.
         """
-        if _is_watched(connection):
+        driver = driver_of(connection)
+        if driver is None:
             if connection.execute(self._statement, values).rowcount != 1:
                 raise StaleWrite
             return
         compiled = self._for(connection)
-        bound = compiled.bound(values)
-        if later := _later(connection):
-            later(compiled.sql, bound, on_one_row=True)
-            return
-
-        def write(cursor: DBAPICursor) -> None:
-            cursor.execute(compiled.sql, bound)
-            if cursor.rowcount != 1:
-                raise StaleWrite
-
-        run_on_cursor(connection, compiled.sql, write)
+        sql, bound = compiled.sql, compiled.bound(values)
+        raising(connection, sql, lambda: driver.later(sql, bound, on_one_row=True))
 
     def run_each(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Run an INSERT or UPDATE for each of several rows.
 
         A driver that can send it with the next statement does so: its errors come with that.
         """
-        if _is_watched(connection):
+        driver = driver_of(connection)
+        if driver is None:
             connection.execute(self._statement, rows)
             return
         compiled = self._for(connection)
-        bound = [compiled.bound(values) for values in rows]
-        if later := _later(connection):
-            for values in bound:
-                later(compiled.sql, values)
-            return
-
-        def write(cursor: DBAPICursor) -> None:
-            if len(bound) == 1:
-                cursor.execute(compiled.sql, bound[0])
-            else:
-                cursor.executemany(compiled.sql, bound)
-
-        run_on_cursor(connection, compiled.sql, write)
+        sql = compiled.sql
+        for bound in [compiled.bound(values) for values in rows]:
+            raising(connection, sql, partial(driver.later, sql, bound))
 
     def _for(self, connection: Connection) -> _Compiled:
         if not connection.in_transaction():
@@ -145,7 +105,7 @@ class Prepared:
         dialect = connection.dialect
         found = self._compiled.get(dialect.name)
         if found is None:
-            found = _Compiled(self._statement, dialect, self._columns)
+            found = _Compiled(self._statement, _numbered(dialect), self._columns)
             self._compiled[dialect.name] = found
         return found
 
@@ -188,11 +148,6 @@ def _name(place: int) -> str:
     return f"value_{place}"
 
 
-def run_plain(connection: Connection, sql: str) -> None:
-    """Run SQL that binds and returns nothing."""
-    run_on_cursor(connection, sql, lambda cursor: cursor.execute(sql))
-
-
 class _Compiled:
     """A statement in the SQL of one database, and how its values go in and come out."""
 
@@ -209,42 +164,25 @@ class _Compiled:
             compiled = rendered
         self.sql = str(compiled)
         self._dialect = dialect
-        self._is_positional = compiled.positional
-        names = compiled.positiontup if compiled.positional else compiled.params
         self._binds = tuple(
             (name, compiled.params[name], *_bind(compiled.binds[name].type, dialect))
-            for name in names or ()
+            for name in compiled.positiontup or ()
         )
         self._selected = statement.selected_columns if isinstance(statement, Select) else ()
         self._reads: tuple[tuple[int, Convert, Any], ...] | None = None
 
-    def bound(self, values: Values) -> Any:
-        """What the driver takes: a list in the order of the SQL, or values by name."""
-        if self._is_positional:
-            return [
-                null if (value := values.get(name, default)) is None else convert(value)
-                for name, default, convert, null in self._binds
-            ]
-        return {
-            name: null if (value := values.get(name, default)) is None else convert(value)
+    def bound(self, values: Values) -> list[Any]:
+        """What the driver takes, in the order of the SQL."""
+        return [
+            null if (value := values.get(name, default)) is None else convert(value)
             for name, default, convert, null in self._binds
-        }
+        ]
 
-    def learn(self, cursor: DBAPICursor) -> None:
-        """See which columns are converted, and how: that may depend on the type they come in."""
-        if self._reads is not None:
-            return
-        told = zip(self._selected, cursor.description or (), strict=True)
-        found = (
-            (place, _read(column.type, self._dialect, came_in[1]))
-            for place, (column, came_in) in enumerate(told)
-        )
-        self._reads = tuple(
-            (place, convert, convert(None)) for place, convert in found if convert is not None
-        )
-
-    def read(self, rows: Rows) -> list[Sequence[Any]]:
+    def read(self, answer: Answer) -> list[Sequence[Any]]:
         """The rows that were found, as the domain has their values."""
+        rows = answer.rows()
+        if self._reads is None:
+            self._reads = self._learnt(answer)
         if not self._reads:
             return list(rows)
         converted: list[Sequence[Any]] = []
@@ -255,6 +193,25 @@ class _Compiled:
                 values[place] = null if value is None else convert(value)
             converted.append(values)
         return converted
+
+    def _learnt(self, answer: Answer) -> tuple[tuple[int, Convert, Any], ...]:
+        """Which columns are converted, and how: that may depend on the type they come in."""
+        found = (
+            (place, _read(column.type, self._dialect, answer.type_of(place)))
+            for place, column in enumerate(self._selected)
+        )
+        return tuple(
+            (place, convert, convert(None)) for place, convert in found if convert is not None
+        )
+
+
+@cache
+def _numbered(dialect: Dialect) -> Dialect:
+    """The same, with places for values that the server counts itself, not the driver."""
+    if dialect.positional:
+        return dialect
+    made: Callable[..., Dialect] = type(dialect)
+    return made(paramstyle="numeric_dollar")
 
 
 def _bind(type_: Any, dialect: Dialect) -> tuple[Convert, Any]:
@@ -270,42 +227,3 @@ def _as_it_is(value: Any) -> Any:
 def _read(type_: Any, dialect: Dialect, came_in: object) -> Convert | None:
     convert: Convert | None = type_.dialect_impl(dialect).result_processor(dialect, came_in)
     return convert
-
-
-def _is_watched(connection: Connection) -> bool:
-    dispatch = connection.engine.dispatch
-    return bool(dispatch.before_cursor_execute or dispatch.after_cursor_execute)
-
-
-def _later(connection: Connection) -> Callable[..., None] | None:
-    """How a driver sends a statement with the next, where it can."""
-    return getattr(connection.connection.driver_connection, "later", None)
-
-
-def run_on_cursor(connection: Connection, sql: str, use: Callable[[Any], T]) -> T:
-    """Use a cursor of the driver's own; its errors come as SQLAlchemy raises those of the SQL.
-
-    A driver of ours keeps one for each transaction: to make one costs as much as to use it.
-    """
-    driver: Any = connection.connection.driver_connection
-    kept = getattr(driver, "kept_cursor", None)
-    if kept is not None:
-        return _use(connection, kept(), sql, use, closes=False)
-    return _use(connection, connection.connection.cursor(), sql, use, closes=True)
-
-
-def _use(
-    connection: Connection, cursor: Any, sql: str, use: Callable[[Any], T], *, closes: bool
-) -> T:
-    try:
-        return use(cursor)
-    except StaleWrite:
-        raise
-    except Exception as error:
-        # Its own end of a failed statement: wraps the error, asks the listeners, closes the cursor,
-        # and lets go of a connection that broke. There is no public name for it.
-        connection._handle_dbapi_exception(error, sql, None, cursor, None)  # noqa: SLF001
-        raise
-    finally:
-        if closes:
-            cursor.close()

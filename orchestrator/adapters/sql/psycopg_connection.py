@@ -6,34 +6,65 @@ The only module that imports psycopg.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from itertools import count
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import psycopg
-from psycopg.abc import PQGen
-from psycopg.generators import send
+from psycopg.abc import Buffer, PQGen, Transformer
+from psycopg.adapt import PyFormat
+from psycopg.adapt import Transformer as Adapting
+from psycopg.generators import execute, fetch_many, send
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq.abc import PGresult
 
+from orchestrator.adapters.sql.driver import Values
 from orchestrator.errors import StaleWrite
 
 T = TypeVar("T")
 
 
-class Statement(NamedTuple):
-    """One that is sent together with the next.
+class ServerAnswer:
+    """What came of a statement."""
 
-    ``prepare`` None leaves it to psycopg whether the server keeps it; ``on_one_row`` is that it
-    fails where it writes no row; ``cursor`` is where its rows are fetched, if it has any.
-    """
+    def __init__(self, result: PGresult, transformer: Transformer) -> None:
+        self._result = result
+        self._transformer = transformer
 
-    sql: str
-    values: Any = None
-    prepare: bool | None = None
-    on_one_row: bool = False
-    cursor: psycopg.Cursor[Any] | None = None
+    @property
+    def written(self) -> int:
+        """How many rows it wrote."""
+        return self._result.command_tuples or 0
+
+    def rows(self) -> Sequence[Sequence[object]]:
+        """The rows that it found."""
+        self._transformer.set_pgresult(self._result)
+        return self._transformer.load_rows(0, self._result.ntuples, tuple)
+
+    def type_of(self, column: int) -> int:
+        """The number of a column's type."""
+        return self._result.ftype(column)
 
 
-_NO_ROW = psycopg.errors.DivisionByZero
+class Statement:
+    """One that is sent together with others; ``answer`` is there once it was."""
+
+    __slots__ = ("answer", "formats", "on_one_row", "parameters", "sql")
+
+    def __init__(
+        self,
+        sql: str,
+        parameters: Sequence[Buffer | None] = (),
+        formats: Sequence[int] = (),
+        *,
+        on_one_row: bool = False,
+    ) -> None:
+        self.sql = (_failing_on_no_row(sql) if on_one_row else sql).encode()
+        self.parameters = parameters
+        self.formats = formats
+        self.on_one_row = on_one_row
+        self.answer: ServerAnswer | None = None
 
 
 def _failing_on_no_row(update: str) -> str:
@@ -41,23 +72,14 @@ def _failing_on_no_row(update: str) -> str:
     return f"WITH saved AS ({update} RETURNING 1) SELECT 1 / count(*) FROM saved"  # noqa: S608 - SQLAlchemy's
 
 
-class OneExchange(psycopg.Pipeline):
-    """A pipeline that is sent as it ends, all in one, however many statements were run in it.
+_DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
-    psycopg's own asks the kernel twice for each of them. Both methods are its own; in a version
-    without them a statement would cost that again.
-    """
 
-    def _communicate_gen(self) -> PQGen[None]:
-        while self.command_queue:
-            self.command_queue.popleft()()  # writes to a buffer of libpq's
-        yield from ()
+class _Part(NamedTuple):
+    """What has an answer of its own: that the server keeps a statement, or runs it."""
 
-    def _exit_gen(self) -> PQGen[None]:
-        self._enqueue_sync()
-        yield from self._communicate_gen()
-        yield from send(self.pgconn)  # what the kernel did not take at once
-        yield from self._fetch_gen(flush=False)  # the end of a pipeline has all answers sent
+    statement: Statement
+    keeps: bool
 
 
 class LimitedConnection(psycopg.Connection[Any]):
@@ -68,6 +90,8 @@ class LimitedConnection(psycopg.Connection[Any]):
 
     Statements that tell nothing wait for the next one, and go to the server in one exchange with
     it: an exchange costs both sides more than most statements do. Errors come with that exchange.
+    The server keeps the plan of each statement that comes this way, of which there are as many as
+    are written in this code.
     """
 
     silence: float | None = None
@@ -75,9 +99,12 @@ class LimitedConnection(psycopg.Connection[Any]):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self._begin: tuple[Statement, ...] = ()
+        self.prepare_threshold = None  # psycopg has the server forget all it keeps with a rollback
+        self._transformer: Transformer = Adapting(self)
+        self._kept: dict[bytes, bytes] = {}
+        self._names = count()
+        self._begin: tuple[str, ...] = ()
         self._unsent: list[Statement] = []
-        self._kept: psycopg.Cursor[Any] | None = None
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         """Wait for what the server answers. Raises OperationalError where it takes too long."""
@@ -94,117 +121,157 @@ class LimitedConnection(psycopg.Connection[Any]):
 
     def begin(self, *statements: str) -> None:
         """Begin a transaction by these, once it says anything."""
-        self._begin = tuple(Statement(sql, prepare=False) for sql in statements)
+        self._begin = statements
 
-    def later(
-        self,
-        sql: str,
-        values: Any,
-        *,
-        on_one_row: bool = False,
-        cursor: psycopg.Cursor[Any] | None = None,
-    ) -> None:
-        """Send a statement together with the next, in this transaction.
+    def run(self, sql: str, values: Values) -> ServerAnswer:
+        """Run a statement, together with what waits."""
+        return self._answer(self._asked(sql, values))
 
-        ``on_one_row`` is for an UPDATE that is in vain where it finds no row. With a cursor its
-        rows can be fetched there; whoever fetches them before that sends it.
-        """
-        sent = _failing_on_no_row(sql) if on_one_row else sql
-        self._unsent.append(Statement(sent, values, on_one_row=on_one_row, cursor=cursor))
+    def defer(self, sql: str, values: Values) -> Callable[[], ServerAnswer]:
+        """Ask for rows together with what is sent next; whoever reads them before that sends it."""
+        return partial(self._answer, self._asked(sql, values))
 
-    def kept_cursor(self) -> psycopg.Cursor[Any]:
-        """A cursor for one statement after the other, until the transaction ends."""
-        if self._kept is None or self._kept.closed:
-            self._kept = self.cursor()
-        return self._kept
+    def later(self, sql: str, values: Values, *, on_one_row: bool = False) -> None:
+        """Send a statement together with the next, which raises StaleWrite if it found no row."""
+        self._asked(sql, values, on_one_row=on_one_row)
 
-    @contextmanager
-    def exchange(self) -> Iterator[None]:
-        """Have what is run here go to the server together with what waits.
+    def _asked(self, sql: str, values: Values, *, on_one_row: bool = False) -> Statement:
+        # As text, since a number's binary form depends on its size, and plans are kept for one.
+        formats = [PyFormat.BINARY if type(value) is bytes else PyFormat.TEXT for value in values]
+        parameters = self._transformer.dump_sequence(values, formats)
+        sent_as = self._transformer.formats or ()
+        statement = Statement(sql, parameters, sent_as, on_one_row=on_one_row)
+        self._unsent.append(statement)
+        return statement
 
-        Raises StaleWrite where a row that was meant is not there any more.
-        """
-        waiting = (*self._begin, *self._unsent)
+    def _answer(self, statement: Statement) -> ServerAnswer:
+        if statement.answer is None:
+            self.send_waiting()
+        if statement.answer is None:
+            raise psycopg.ProgrammingError("asked in a transaction that is over")
+        return statement.answer
+
+    def send_waiting(self) -> None:
+        """Send what waits. Raises what the server says of the first statement that failed."""
+        waiting = [*map(Statement, self._begin), *self._unsent]
         self._forget()
         if not waiting:
-            yield
             return
-        nobodys = psycopg.Cursor(self)
-        cursors = [
-            each.cursor or (psycopg.Cursor(self) if each.on_one_row else nobodys)
-            for each in waiting
-        ]
-        meant = [cursor for each, cursor in zip(waiting, cursors, strict=True) if each.on_one_row]
-        try:
-            with self._pipelined():
-                for each, cursor in zip(waiting, cursors, strict=True):
-                    psycopg.Cursor.execute(cursor, each.sql, each.values, prepare=each.prepare)
-                yield
-        except _NO_ROW as error:
-            if any(cursor.rowcount != 1 for cursor in meant):
+        with self.lock:
+            failed = self.wait(self._exchange(waiting))
+        if failed:
+            statement, result = failed
+            error = psycopg.errors.error_from_result(result, encoding=self.info.encoding)
+            if statement.on_one_row and isinstance(error, psycopg.errors.DivisionByZero):
                 raise StaleWrite from error
-            raise
+            raise error
 
-    def _pipelined(self) -> AbstractContextManager[object]:
-        """What is run in it is sent as it ends; at once by a libpq from before PostgreSQL 14."""
+    def _exchange(
+        self, statements: Sequence[Statement]
+    ) -> PQGen[tuple[Statement, PGresult] | None]:
+        """Send statements in one piece; returns the first that failed, and what is said of it.
+
+        Those behind it are not run. A libpq from before PostgreSQL 14 sends one after the other.
+        """
+        parts = (part for statement in statements for part in self._parts(statement))
         if not psycopg.Pipeline.is_supported():
-            return nullcontext()
-        self._pipeline = OneExchange(self)  # psycopg makes its own where there is none
-        return self.pipeline()
+            for part in parts:
+                self._send(part)
+                (result,) = yield from execute(self.pgconn)
+                if not self._takes(part, result):
+                    return part.statement, result
+            return None
+        self.pgconn.enter_pipeline_mode()
+        try:
+            sent = [self._send(part) for part in parts]
+            self.pgconn.pipeline_sync()
+            yield from send(self.pgconn)
+            return (yield from self._answers(sent))
+        finally:
+            self._leave_pipeline()
 
-    def waits(self, cursor: psycopg.Cursor[Any]) -> bool:
-        """Whether what the cursor asked has not been sent yet."""
-        return any(each.cursor is cursor for each in self._unsent)
+    def _parts(self, statement: Statement) -> Iterator[_Part]:
+        if statement.sql not in self._kept:
+            self._kept[statement.sql] = f"kept_{next(self._names)}".encode()
+            yield _Part(statement, keeps=True)
+        yield _Part(statement, keeps=False)
+
+    def _send(self, part: _Part) -> _Part:
+        statement = part.statement
+        name = self._kept[statement.sql]
+        if part.keeps:
+            self.pgconn.send_prepare(name, statement.sql)
+        else:
+            self.pgconn.send_query_prepared(name, statement.parameters, statement.formats)
+        return part
+
+    def _answers(self, parts: Sequence[_Part]) -> PQGen[tuple[Statement, PGresult] | None]:
+        failed = None
+        try:
+            for part in parts:
+                (result,) = yield from fetch_many(self.pgconn)
+                if not self._takes(part, result) and failed is None:
+                    failed = part.statement, result
+            yield from fetch_many(self.pgconn)  # that all was answered
+        except psycopg.DatabaseError:
+            if failed is None:  # else that is why the server hung up
+                raise
+        return failed
+
+    def _takes(self, part: _Part, result: PGresult) -> bool:
+        if result.status not in _DONE:
+            if part.keeps:
+                del self._kept[part.statement.sql]
+            return False
+        if not part.keeps:
+            part.statement.answer = ServerAnswer(result, self._transformer)
+        return True
+
+    def _leave_pipeline(self) -> None:
+        try:
+            self.pgconn.exit_pipeline_mode()
+        except psycopg.OperationalError:  # nobody knows what was answered, nor for what
+            self.close()
 
     def commit(self) -> None:
-        """Commit, together with what waits."""
-        self._kept = None  # with the rows that it read last
-        if self._unsent:
-            with self.exchange():
-                psycopg.Cursor(self).execute("COMMIT", prepare=False)
-        else:  # nothing where nothing was said
-            super().commit()
+        """Commit, together with what waits; nothing where nothing was said."""
+        if self._unsent or self.pgconn.transaction_status != TransactionStatus.IDLE:
+            self._unsent.append(Statement("COMMIT"))
+            self.send_waiting()
+        self._forget()
 
     def rollback(self) -> None:
         """Roll back, and forget what waits."""
-        self._kept = None
         self._forget()
         super().rollback()
 
     def _forget(self) -> None:
         self._begin = ()
-        self._unsent.clear()
+        self._unsent = []
 
 
 class LimitedCursor(psycopg.Cursor[Any]):
-    """A cursor whose statements take along what waits on the connection."""
+    """A cursor whose statements come behind what waits on the connection."""
 
     _conn: LimitedConnection
 
     def execute(self, *args: Any, **options: Any) -> LimitedCursor:
         """Run a statement."""
-        with self._conn.exchange():
-            super().execute(*args, **options)
+        self._conn.send_waiting()
+        super().execute(*args, **options)
         return self
 
     def executemany(self, *args: Any, **options: Any) -> None:
         """Run a statement for each of several values."""
-        with self._conn.exchange():
-            super().executemany(*args, **options)
-
-    def fetchall(self) -> list[Any]:
-        """Every row of what was run, or was to be run later."""
-        if self._conn.waits(self):
-            with self._conn.exchange():
-                pass
-        return super().fetchall()
+        self._conn.send_waiting()
+        super().executemany(*args, **options)
 
     def copy(self, *_: Any, **__: Any) -> NoReturn:
-        """Not taught to take along what waits."""
+        """Not taught to wait for what waits."""
         raise psycopg.NotSupportedError("COPY would not be part of the transaction here")
 
     def stream(self, *_: Any, **__: Any) -> NoReturn:
-        """Not taught to take along what waits."""
+        """Not taught to wait for what waits."""
         raise psycopg.NotSupportedError("a stream would not be part of the transaction here")
 
 

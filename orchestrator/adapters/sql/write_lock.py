@@ -12,7 +12,10 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
+
+from orchestrator.adapters.sql.driver import Values
+from orchestrator.errors import StaleWrite
 
 PAUSE = 0.001
 """Seconds between two looks at the lock: about as long as a transaction holds it."""
@@ -116,6 +119,24 @@ class SqliteConnection(sqlite3.Connection):
             self._kept = super().cursor(_KeptCursor)
         return self._kept
 
+    def run(self, sql: str, values: Values) -> SqliteAnswer:
+        """Run a statement."""
+        cursor = self.kept_cursor()
+        cursor.execute(sql, values)
+        found = cursor.fetchall()
+        return SqliteAnswer(cursor.rowcount, found)
+
+    def defer(self, sql: str, values: Values) -> Callable[[], SqliteAnswer]:
+        """Ask for rows when it is called: a transaction that locks has the only lock already."""
+        return lambda: self.run(sql, values)
+
+    def later(self, sql: str, values: Values, *, on_one_row: bool = False) -> None:
+        """Run a statement, at once. Raises StaleWrite where the one row is not there."""
+        cursor = self.kept_cursor()
+        cursor.execute(sql, values)
+        if on_one_row and cursor.rowcount != 1:
+            raise StaleWrite
+
     def commit(self) -> None:
         """Also of what was read. Where it fails, a rollback is still to come."""
         self._end_reads()
@@ -152,6 +173,21 @@ class SqliteConnection(sqlite3.Connection):
         if self.at_end is not None:
             at_end, self.at_end = self.at_end, None
             at_end()
+
+
+class SqliteAnswer(NamedTuple):
+    """What came of a statement."""
+
+    written: int
+    found: list[tuple[object, ...]]
+
+    def rows(self) -> list[tuple[object, ...]]:
+        """The rows that it found."""
+        return self.found
+
+    def type_of(self, _column: int) -> object:
+        """None: SQLite's columns have no types that a driver could tell."""
+        return None
 
 
 class _KeptCursor(sqlite3.Cursor):
