@@ -35,6 +35,9 @@ class Answer(Protocol):
 class Driver(Protocol):
     """A connection that runs SQL with the values of its places, in the order of these."""
 
+    direct: bool
+    """Whether this transaction's statements may come past SQLAlchemy."""
+
     def run(self, sql: str, values: Values) -> Answer:
         """Run a statement now."""
 
@@ -50,15 +53,17 @@ class Driver(Protocol):
 
 
 def driver_of(connection: Connection) -> Driver | None:
-    """The driver's connection, where it is one of ours and nobody listens to SQLAlchemy's.
+    """The driver's connection, where it is one of ours and may be used past SQLAlchemy."""
+    if not connection.in_transaction():
+        connection.begin()  # as SQLAlchemy's own statements do
+    driver = connection.connection.dbapi_connection
+    return cast("Driver", driver) if getattr(driver, "direct", False) else None
 
-    To listeners, as tracers are, statements are told by SQLAlchemy, which has to run them then.
-    """
+
+def is_direct(connection: Connection) -> bool:
+    """Whether nobody listens to SQLAlchemy's statements, as tracers do: it has to run them then."""
     dispatch = connection.engine.dispatch
-    if dispatch.before_cursor_execute or dispatch.after_cursor_execute:
-        return None
-    driver = connection.connection.driver_connection
-    return cast("Driver", driver) if hasattr(driver, "defer") else None
+    return not (dispatch.before_cursor_execute or dispatch.after_cursor_execute)
 
 
 def raising(connection: Connection, sql: str, call: Callable[[], T]) -> T:

@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine,
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from orchestrator.adapters.sql.driver import raising
+from orchestrator.adapters.sql.driver import is_direct, raising
 from orchestrator.adapters.sql.limits import ConnectionLimits
 from orchestrator.adapters.sql.write_lock import PATIENCE, SqliteConnection, WriteLock, begin_read
 from orchestrator.errors import InvalidSettings
@@ -114,6 +114,7 @@ def _postgres(url: URL, limits: ConnectionLimits | None) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
+        driver.direct = is_direct(connection)
         if _reads(connection):
             driver.begin("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         elif _is_durable(connection):
@@ -188,6 +189,7 @@ def _sqlite(url: URL, foreign_keys: bool) -> Engine:  # noqa: FBT001 - passed on
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         driver: Any = connection.connection.driver_connection
+        driver.direct = is_direct(connection)
         cursor, durable = driver.kept_cursor(), _is_durable(connection)
         if connection.info.get("durable", True) != durable:
             pragma = f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}"

@@ -100,8 +100,6 @@ class Prepared:
             raising(connection, sql, partial(driver.later, sql, bound))
 
     def _for(self, connection: Connection) -> _Compiled:
-        if not connection.in_transaction():
-            connection.begin()  # as SQLAlchemy's own statements do
         dialect = connection.dialect
         found = self._compiled.get(dialect.name)
         if found is None:

@@ -6,10 +6,10 @@ The only module that imports psycopg.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from itertools import count
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import psycopg
 from psycopg.abc import Buffer, PQGen, Transformer
@@ -48,9 +48,9 @@ class ServerAnswer:
 
 
 class Statement:
-    """One that is sent together with others; ``answer`` is there once it was."""
+    """One that is sent together with others; ``result`` is there once it was run."""
 
-    __slots__ = ("answer", "formats", "on_one_row", "parameters", "sql")
+    __slots__ = ("formats", "on_one_row", "parameters", "result", "sql")
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Statement:
         self.parameters = parameters
         self.formats = formats
         self.on_one_row = on_one_row
-        self.answer: ServerAnswer | None = None
+        self.result: PGresult | None = None
 
 
 def _failing_on_no_row(update: str) -> str:
@@ -74,12 +74,8 @@ def _failing_on_no_row(update: str) -> str:
 
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
-
-class _Part(NamedTuple):
-    """What has an answer of its own: that the server keeps a statement, or runs it."""
-
-    statement: Statement
-    keeps: bool
+Failed = tuple[Statement, PGresult]
+"""A statement, and what the server says of it."""
 
 
 class LimitedConnection(psycopg.Connection[Any]):
@@ -94,12 +90,15 @@ class LimitedConnection(psycopg.Connection[Any]):
     are written in this code.
     """
 
+    direct = False
+    """Whether this transaction's statements may come past SQLAlchemy."""
+
     silence: float | None = None
     """Seconds that an answer may take, to however many statements; None for as long as it likes."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.prepare_threshold = None  # psycopg has the server forget all it keeps with a rollback
+        self.prepare_threshold = None  # with it, a rollback has the server forget all that it keeps
         self._transformer: Transformer = Adapting(self)
         self._kept: dict[bytes, bytes] = {}
         self._names = count()
@@ -145,20 +144,23 @@ class LimitedConnection(psycopg.Connection[Any]):
         return statement
 
     def _answer(self, statement: Statement) -> ServerAnswer:
-        if statement.answer is None:
+        if statement.result is None:
             self.send_waiting()
-        if statement.answer is None:
+        if statement.result is None:
             raise psycopg.ProgrammingError("asked in a transaction that is over")
-        return statement.answer
+        return ServerAnswer(statement.result, self._transformer)
 
     def send_waiting(self) -> None:
         """Send what waits. Raises what the server says of the first statement that failed."""
-        waiting = [*map(Statement, self._begin), *self._unsent]
+        waiting = self._unsent
+        if self._begin:
+            waiting = [*map(Statement, self._begin), *waiting]
         self._forget()
         if not waiting:
             return
+        exchange = self._in_one_piece if psycopg.Pipeline.is_supported() else self._one_by_one
         with self.lock:
-            failed = self.wait(self._exchange(waiting))
+            failed = self.wait(exchange(waiting))
         if failed:
             statement, result = failed
             error = psycopg.errors.error_from_result(result, encoding=self.info.encoding)
@@ -166,66 +168,54 @@ class LimitedConnection(psycopg.Connection[Any]):
                 raise StaleWrite from error
             raise error
 
-    def _exchange(
-        self, statements: Sequence[Statement]
-    ) -> PQGen[tuple[Statement, PGresult] | None]:
-        """Send statements in one piece; returns the first that failed, and what is said of it.
-
-        Those behind it are not run. A libpq from before PostgreSQL 14 sends one after the other.
-        """
-        parts = (part for statement in statements for part in self._parts(statement))
-        if not psycopg.Pipeline.is_supported():
-            for part in parts:
-                self._send(part)
-                (result,) = yield from execute(self.pgconn)
-                if not self._takes(part, result):
-                    return part.statement, result
-            return None
+    def _in_one_piece(self, statements: Sequence[Statement]) -> PQGen[Failed | None]:
+        """Returns the first that failed: those behind it are not run."""
         self.pgconn.enter_pipeline_mode()
         try:
-            sent = [self._send(part) for part in parts]
+            asked: list[tuple[Statement, bool]] = []
+            for statement in statements:
+                name = self._kept.get(statement.sql)
+                if name is None:
+                    name = self._kept[statement.sql] = f"kept_{next(self._names)}".encode()
+                    self.pgconn.send_prepare(name, statement.sql)
+                    asked.append((statement, False))
+                self.pgconn.send_query_prepared(name, statement.parameters, statement.formats)
+                asked.append((statement, True))
             self.pgconn.pipeline_sync()
             yield from send(self.pgconn)
-            return (yield from self._answers(sent))
+            return (yield from self._answers(asked))
         finally:
             self._leave_pipeline()
 
-    def _parts(self, statement: Statement) -> Iterator[_Part]:
-        if statement.sql not in self._kept:
-            self._kept[statement.sql] = f"kept_{next(self._names)}".encode()
-            yield _Part(statement, keeps=True)
-        yield _Part(statement, keeps=False)
-
-    def _send(self, part: _Part) -> _Part:
-        statement = part.statement
-        name = self._kept[statement.sql]
-        if part.keeps:
-            self.pgconn.send_prepare(name, statement.sql)
-        else:
-            self.pgconn.send_query_prepared(name, statement.parameters, statement.formats)
-        return part
-
-    def _answers(self, parts: Sequence[_Part]) -> PQGen[tuple[Statement, PGresult] | None]:
+    def _answers(self, asked: Sequence[tuple[Statement, bool]]) -> PQGen[Failed | None]:
+        """Of each statement, and whether it was to be run: the server was to keep it otherwise."""
         failed = None
         try:
-            for part in parts:
+            for statement, is_run in asked:
                 (result,) = yield from fetch_many(self.pgconn)
-                if not self._takes(part, result) and failed is None:
-                    failed = part.statement, result
-            yield from fetch_many(self.pgconn)  # that all was answered
+                if result.status not in _DONE:
+                    failed = failed or (statement, result)
+                    if not is_run:
+                        del self._kept[statement.sql]
+                elif is_run:
+                    statement.result = result
+            yield from fetch_many(self.pgconn)  # that it is done
         except psycopg.DatabaseError:
             if failed is None:  # else that is why the server hung up
                 raise
         return failed
 
-    def _takes(self, part: _Part, result: PGresult) -> bool:
-        if result.status not in _DONE:
-            if part.keeps:
-                del self._kept[part.statement.sql]
-            return False
-        if not part.keeps:
-            part.statement.answer = ServerAnswer(result, self._transformer)
-        return True
+    def _one_by_one(self, statements: Sequence[Statement]) -> PQGen[Failed | None]:
+        """The same for a libpq from before PostgreSQL 14, which can send nothing in one piece."""
+        for statement in statements:
+            self.pgconn.send_query_params(
+                statement.sql, statement.parameters, param_formats=statement.formats
+            )
+            (result,) = yield from execute(self.pgconn)
+            if result.status not in _DONE:
+                return statement, result
+            statement.result = result
+        return None
 
     def _leave_pipeline(self) -> None:
         try:

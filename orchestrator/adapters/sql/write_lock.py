@@ -94,6 +94,9 @@ class SqliteConnection(sqlite3.Connection):
 
     at_end: Callable[[], None] | None = None
 
+    direct = False
+    """Whether this transaction's statements may come past SQLAlchemy."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._patience: float | None = None
