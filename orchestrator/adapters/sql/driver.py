@@ -11,8 +11,6 @@ from typing import Protocol, TypeVar, cast
 
 from sqlalchemy import Connection
 
-from orchestrator.errors import StaleWrite
-
 T = TypeVar("T")
 
 Values = Sequence[object]
@@ -70,9 +68,7 @@ def raising(connection: Connection, sql: str, call: Callable[[], T]) -> T:
     """Call what uses the driver; its errors come as SQLAlchemy raises those of the SQL."""
     try:
         return call()
-    except StaleWrite:
-        raise
-    except Exception as error:
+    except connection.dialect.loaded_dbapi.Error as error:
         # Its own end of a failed statement: wraps the error, asks the listeners, and lets go of a
         # connection that broke. There is no public name for it.
         connection._handle_dbapi_exception(error, sql, None, None, None)  # noqa: SLF001

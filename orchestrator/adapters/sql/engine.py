@@ -9,7 +9,7 @@ import weakref
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
-from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.exc import DisconnectionError, InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from orchestrator.adapters.sql.driver import is_direct, raising
@@ -154,6 +154,8 @@ def _asking_the_idle(engine: Engine) -> Engine:
 
     @event.listens_for(engine, "checkout")
     def _ask(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
+        if connection.closed:
+            raise DisconnectionError
         since = record.info.get("idle_since")
         if since is None or time.monotonic() - since < _IDLE:
             return

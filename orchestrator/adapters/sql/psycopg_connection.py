@@ -158,9 +158,8 @@ class LimitedConnection(psycopg.Connection[Any]):
         self._forget()
         if not waiting:
             return
-        exchange = self._in_one_piece if psycopg.Pipeline.is_supported() else self._one_by_one
         with self.lock:
-            failed = self.wait(exchange(waiting))
+            failed = self._exchange(waiting)
         if failed:
             statement, result = failed
             error = psycopg.errors.error_from_result(result, encoding=self.info.encoding)
@@ -168,24 +167,28 @@ class LimitedConnection(psycopg.Connection[Any]):
                 raise StaleWrite from error
             raise error
 
+    def _exchange(self, statements: Sequence[Statement]) -> Failed | None:
+        if not psycopg.Pipeline.is_supported():
+            return self.wait(self._one_by_one(statements))
+        self.pgconn.enter_pipeline_mode()
+        failed = self.wait(self._in_one_piece(statements))
+        self.pgconn.exit_pipeline_mode()
+        return failed
+
     def _in_one_piece(self, statements: Sequence[Statement]) -> PQGen[Failed | None]:
         """Returns the first that failed: those behind it are not run."""
-        self.pgconn.enter_pipeline_mode()
-        try:
-            asked: list[tuple[Statement, bool]] = []
-            for statement in statements:
-                name = self._kept.get(statement.sql)
-                if name is None:
-                    name = self._kept[statement.sql] = f"kept_{next(self._names)}".encode()
-                    self.pgconn.send_prepare(name, statement.sql)
-                    asked.append((statement, False))
-                self.pgconn.send_query_prepared(name, statement.parameters, statement.formats)
-                asked.append((statement, True))
-            self.pgconn.pipeline_sync()
-            yield from send(self.pgconn)
-            return (yield from self._answers(asked))
-        finally:
-            self._leave_pipeline()
+        asked: list[tuple[Statement, bool]] = []
+        for statement in statements:
+            name = self._kept.get(statement.sql)
+            if name is None:
+                name = self._kept[statement.sql] = f"kept_{next(self._names)}".encode()
+                self.pgconn.send_prepare(name, statement.sql)
+                asked.append((statement, False))
+            self.pgconn.send_query_prepared(name, statement.parameters, statement.formats)
+            asked.append((statement, True))
+        self.pgconn.pipeline_sync()
+        yield from send(self.pgconn)
+        return (yield from self._answers(asked))
 
     def _answers(self, asked: Sequence[tuple[Statement, bool]]) -> PQGen[Failed | None]:
         """Of each statement, and whether it was to be run: the server was to keep it otherwise."""
@@ -217,12 +220,6 @@ class LimitedConnection(psycopg.Connection[Any]):
             statement.result = result
         return None
 
-    def _leave_pipeline(self) -> None:
-        try:
-            self.pgconn.exit_pipeline_mode()
-        except psycopg.OperationalError:  # nobody knows what was answered, nor for what
-            self.close()
-
     def commit(self) -> None:
         """Commit, together with what waits; nothing where nothing was said."""
         if self._unsent or self.pgconn.transaction_status != TransactionStatus.IDLE:
@@ -231,9 +228,16 @@ class LimitedConnection(psycopg.Connection[Any]):
         self._forget()
 
     def rollback(self) -> None:
-        """Roll back, and forget what waits."""
+        """Roll back, and forget what waits.
+
+        Where an answer is still to come, since a time limit ended the wait for it, the connection
+        is closed: nobody would know what it answers.
+        """
         self._forget()
-        super().rollback()
+        if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+            self.close()
+        if not self.closed:
+            super().rollback()
 
     def _forget(self) -> None:
         self._begin = ()

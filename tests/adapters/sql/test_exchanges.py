@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -11,10 +13,11 @@ from typing import Any
 import psycopg
 import pytest
 from processes import SECONDS_TO_WORK, came_true
-from sqlalchemy import event
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Integer, column, event, literal, select, table
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from orchestrator.adapters.sql import SqlStore
+from orchestrator.adapters.sql.prepared import Prepared
 from orchestrator.adapters.sql.store import SqlTransaction
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.execution import Execution
@@ -214,8 +217,62 @@ def test_what_waits_is_not_waited_for_one_by_one(
 
     usual = psycopg.Connection.wait
     monkeypatch.setattr(psycopg.Connection, "wait", wait)
-    waits_for(10)  # psycopg prepares what comes often
+    waits_for(10)  # the server keeps the plan
     assert (waits_for(1) == waits_for(10)) is psycopg.Pipeline.is_supported()
+
+
+def test_what_failed_or_stood_behind_it_can_be_asked_again(
+    store: SqlStore, execution: Execution
+) -> None:
+    asked_behind = Prepared(select(literal(7, Integer)))
+
+    def fail(tx: Transaction) -> None:
+        assert isinstance(tx, SqlTransaction)
+        later_there.defer(tx.connection, {})
+        asked_behind.all(tx.connection, {})
+
+    later_there = Prepared(select(table("later_there", column("id", Integer)).c.id))
+    for _ in range(2):
+        with pytest.raises(ProgrammingError, match="later_there"):
+            store.transact(fail)
+
+    def work(tx: Transaction) -> tuple[list[Any], list[Any]]:
+        assert isinstance(tx, SqlTransaction)
+        tx.connection.exec_driver_sql(
+            "CREATE TEMP TABLE later_there ON COMMIT DROP AS SELECT 3 AS id"
+        )
+        return later_there.all(tx.connection, {}), asked_behind.all(tx.connection, {})
+
+    assert store.transact(work) == ([(3,)], [(7,)])
+
+
+@pytest.mark.parametrize("is_compiled", [True, False])
+def test_a_connection_whose_answer_nobody_took_is_not_used_again(
+    store: SqlStore, database: str, execution: Execution, now: datetime, *, is_compiled: bool
+) -> None:
+    def work(tx: Transaction) -> None:
+        assert isinstance(tx, SqlTransaction)
+        tx.executions.save(execution, execution.start(now))
+        if is_compiled:
+            tx.executions.get(execution.id)
+        tx.connection.exec_driver_sql("LOCK TABLE reviews")
+
+    def give_up(*_: object) -> None:
+        raise GaveUpError
+
+    def interrupt() -> None:
+        assert came_true(lambda: somebody_waits(database), SECONDS_TO_WORK)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    usual = signal.signal(signal.SIGUSR1, give_up)
+    with psycopg.connect(database) as other, ThreadPoolExecutor(1) as threads:
+        other.execute(f"LOCK TABLE {'executions' if is_compiled else 'reviews'}")
+        threads.submit(interrupt)
+        with pytest.raises(GaveUpError):
+            store.transact(work)
+    signal.signal(signal.SIGUSR1, usual)
+
+    assert read(store, execution.id) == execution
 
 
 def test_what_is_asked_and_never_read_is_nobodys_trouble(
