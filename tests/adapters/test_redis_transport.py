@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from kombu import Consumer, Queue
+from kombu.asynchronous import Hub
+from loopback_proxy import LoopbackProxy
 
-from orchestrator.adapters.celery import make_celery, redis_transport
+from orchestrator.adapters.celery import application, make_celery, redis_transport
 from orchestrator.adapters.valkey import EmbeddedBroker
+from orchestrator.settings import embedded_socket
 
 
 @pytest.fixture
@@ -84,3 +87,58 @@ def test_where_no_id_is_told_the_wait_is_kombus_own(waiting: Any) -> None:
     begin_to_wait(waiting)
 
     waiting.close()  # after a second
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[LoopbackProxy]:
+    with EmbeddedBroker(tmp_path), LoopbackProxy(str(embedded_socket(tmp_path))) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def behind(proxy: LoopbackProxy, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A worker's connection through the proxy, of little patience."""
+    monkeypatch.setattr(redis_transport, "LONGEST_WAIT", 1)
+    monkeypatch.setattr(redis_transport, "OVERDUE", 1.5)
+    monkeypatch.setattr(application, "SILENCE", 3.0)
+    with make_celery(f"redis://127.0.0.1:{proxy.port}/0").connection() as connection:
+        yield connection
+
+
+@pytest.fixture
+def hub(behind: Any) -> Iterator[Hub]:
+    """A loop that waits for jobs there, as a worker's does."""
+    hub = Hub()
+    hub.propagate_errors = behind.connection_errors
+    Consumer(behind.default_channel, [Queue("q", routing_key="q")]).consume()
+    behind.register_with_event_loop(hub)
+    hub.run_once()
+    yield hub
+    hub.close()
+
+
+@pytest.mark.timeout(20)
+def test_a_wait_that_a_silent_broker_does_not_end_is_an_error_of_the_connection(
+    behind: Any, hub: Hub, proxy: LoopbackProxy
+) -> None:
+    proxy.fall_silent()
+    with pytest.raises(behind.connection_errors):
+        hub.run_forever()
+
+
+@pytest.mark.timeout(20)
+def test_a_wait_that_ends_is_none(behind: Any, hub: Hub) -> None:
+    channel = behind.default_channel
+    began = channel._hears_by
+    while channel._hears_by == began:
+        hub.run_once()
+
+
+@pytest.mark.timeout(20)
+def test_a_command_that_a_silent_broker_does_not_answer_ends(
+    behind: Any, proxy: LoopbackProxy
+) -> None:
+    client = client_of(behind.default_channel)
+    proxy.fall_silent()
+    with pytest.raises(behind.connection_errors):
+        client.ping()

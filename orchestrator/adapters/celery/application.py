@@ -10,7 +10,7 @@ from kombu import Connection, Queue
 from kombu.exceptions import KombuError
 
 from orchestrator import jobs
-from orchestrator.adapters.celery.redis_transport import use_cheap_transport
+from orchestrator.adapters.celery.redis_transport import LONGEST_WAIT, use_cheap_transport
 from orchestrator.jobs import Job
 
 SECONDS_TO_ASK = 5.0
@@ -19,6 +19,9 @@ SECONDS_TO_ASK = 5.0
 
 BROKER_PATIENCE = 0.75
 """Seconds that a broker may take to accept a job: a frozen one must not hold up who publishes."""
+
+SILENCE = LONGEST_WAIT + 5.0
+"""Seconds that a broker may take to answer a worker, which waits for jobs while it ends."""
 
 MOST_CONNECTIONS = 64
 """Threads of one process that publish at a time: none waits for another one's connection."""
@@ -37,8 +40,8 @@ def make_celery(
     lease protects the work), one job in hand for each process: none waits behind a long one.
 
     ``queues`` are those that a worker may consume beside our own. ``shutdown_grace`` and
-    ``patience`` are in seconds; a broker that answers later than that counts as away (None: never,
-    for workers, whose reads wait for jobs).
+    ``patience`` are in seconds; a broker that answers later than that counts as away (None: what
+    workers need, whose reads wait for jobs).
     """
     use_cheap_transport()
     app = Celery("crew-orchestrator", broker=broker_url, set_as_current=False)
@@ -81,7 +84,7 @@ def _transport_options(broker_url: str, patience: float | None) -> dict[str, Any
         return {} if patience is None else {"read_timeout": patience, "write_timeout": patience}
     return {
         "socket_connect_timeout": patience or SECONDS_TO_ASK,
-        "socket_timeout": patience,
+        "socket_timeout": patience or SILENCE,
         "socket_keepalive": True,
         "health_check_interval": 30,
     }

@@ -1,21 +1,27 @@
 """Kombu's transport over Redis, made cheaper: a kept client, and long waits for the next job.
 
 Kombu makes a client for every command, and each builds a table of what all of Redis' commands
-answer: that took longer than to publish a job. And it asks each second whether a job came.
+answer: that took longer than to publish a job. And it asks each second whether a job came, but
+never sees that the other end is gone.
 """
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from typing import Any
 
 from kombu.transport import TRANSPORT_ALIASES, redis
 from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import TimeoutError as Silence
 
 _HERE = f"{__name__}:Transport"
 
 LONGEST_WAIT = 10
 """Seconds that a consumer waits for a job before it asks again."""
+
+OVERDUE = 10.0
+"""Seconds after the end of its wait by which a consumer has to have heard of that."""
 
 
 class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
@@ -27,6 +33,8 @@ class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
 
     _kept: Any = None
     _waiting: tuple[Any, int | None] = (None, None)
+    _in_poll: Any = None
+    _hears_by = float("inf")
 
     def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - kombu's
         if asynchronous:  # what consumes holds a connection of its own, and is kept by kombu
@@ -38,6 +46,20 @@ class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
     def _brpop_start(self, timeout: float | None = None) -> None:
         can_be_woken = self._id_of_wait() is not None
         super()._brpop_start(timeout or (LONGEST_WAIT if can_be_woken else None))
+        self._hears_by = time.monotonic() + LONGEST_WAIT + OVERDUE
+
+    def require_answer(self) -> None:
+        """Raise Silence where a wait has not ended, and leave the connection that it was on.
+
+        A failover behind an address leaves such connections: nobody closes them, and no job comes
+        over them any more. What has come, and was not read yet, is an answer.
+        """
+        waiting = self._in_poll
+        if not waiting or time.monotonic() < self._hears_by or waiting.can_read(timeout=0):
+            return
+        self._in_poll = None
+        waiting.disconnect()
+        raise Silence("the broker does not end a wait for jobs")
 
     def _id_of_wait(self) -> int | None:
         """The id of the connection on which jobs are waited for; None where Redis tells none."""
@@ -60,6 +82,15 @@ class Transport(redis.Transport):  # type: ignore[misc]  # kombu has no types
     """Kombu's own, over such channels."""
 
     Channel = Channel
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Kombu's, and a look whether waits end: an error of the connection has it made anew."""
+        super().register_with_event_loop(connection, loop)
+        loop.call_repeatedly(OVERDUE / 2, self._require_answers)
+
+    def _require_answers(self) -> None:
+        for channel in list(self.cycle._channels):  # noqa: SLF001 - kombu's own
+            channel.require_answer()
 
 
 def use_cheap_transport() -> None:
