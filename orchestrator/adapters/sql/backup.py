@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from itertools import chain, count
 from pathlib import Path
 
 from sqlalchemy import URL, inspect, make_url
@@ -134,18 +135,28 @@ def _restore_sqlite(database: Path, file: Path) -> Path | None:
         raise CannotRestore(f"{file} is the database itself")
     _require_whole(file)
     _require_known(_revision_in(file), file)
-    aside = database.with_name(f"{database.name}.before-restore")
     _require_unused(database)
     with _draft(database) as draft:
         shutil.copyfile(file, draft)
         if not database.exists():
             return None
-        aside.unlink(missing_ok=True)
+        aside = _free_name_beside(database)
         for end in _BESIDE:  # what a crash left there belongs to the database of before
             with suppress(FileNotFoundError):
                 Path(f"{database}{end}").replace(f"{aside}{end}")
         os.link(database, aside)
     return aside
+
+
+def _free_name_beside(database: Path) -> Path:
+    """Where it is put aside: what an earlier restore put there may have what no backup has."""
+    first = database.with_name(f"{database.name}.before-restore")
+    names = chain([first], (Path(f"{first}.{number}") for number in count(2)))
+    return next(name for name in names if not _is_taken(name))
+
+
+def _is_taken(name: Path) -> bool:
+    return any(Path(f"{name}{end}").exists() for end in ("", *_BESIDE))
 
 
 def _require_unused(database: Path) -> None:

@@ -160,6 +160,24 @@ def test_a_restore_waits_for_nobody_who_has_the_database_open(
     assert aside.exists()
 
 
+def test_a_second_restore_leaves_what_the_first_one_put_aside(
+    sqlite_database: str, tmp_path: Path
+) -> None:
+    """Whoever restored the wrong backup can still go back to where they came from."""
+    world = world_over(sqlite_database, PLAN)
+    wrong, right = tmp_path / "wrong", tmp_path / "right"
+    back_up(sqlite_database, wrong)
+    back_up(sqlite_database, right)
+    newest = world.halted()
+    world.ports.store.dispose()
+    first = restore(sqlite_database, wrong)
+    second = restore(sqlite_database, right)
+    assert first is not None
+    assert first != second
+    with closing(sqlite3.connect(first)) as connection:
+        assert connection.execute("SELECT id FROM executions").fetchall() == [(newest,)]
+
+
 def test_a_restore_leaves_the_backup_as_it_was(sqlite_database: str, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     back_up(sqlite_database, file)
