@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from databases import create_database
+from processes import came_true
+from sqlalchemy import Engine, inspect, make_url, text
 
 from orchestrator.adapters.sql import migrate
 from orchestrator.adapters.sql.engine import make_engine
@@ -94,3 +98,56 @@ def test_several_may_upgrade_at_once(bare_database: str, race: Callable[..., lis
     race(lambda: migrate.upgrade(bare_database))
 
     assert migrate.current(bare_database) == migrate.head()
+
+
+@pytest.fixture
+def on_postgres(postgres_server: str) -> str:
+    """The URL of a database of the revision before one that changes a table."""
+    url = create_database(postgres_server)
+    migrate.upgrade(url, "0030")
+    return url
+
+
+def waits(url: str, kind: str) -> bool:
+    """Whether somebody there waits for such a lock."""
+    with psycopg.connect(url) as connection:
+        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = %s"
+        return connection.execute(waiting, [kind]).fetchone() is not None
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(60)
+def test_who_reads_does_not_wait_for_an_upgrade_that_waits_for_a_long_dump(
+    on_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "PAUSE", 0.1)
+    read = "SELECT * FROM sign_in_links"
+    upgrading = threading.Thread(target=migrate.upgrade, args=(on_postgres,))
+    with psycopg.connect(on_postgres) as dump, psycopg.connect(on_postgres) as other:
+        dump.execute(read)
+        upgrading.start()
+        assert came_true(lambda: waits(on_postgres, "relation"), 20)
+        other.execute("SET lock_timeout = '10s'")
+        other.execute(read)
+    upgrading.join()
+    assert migrate.current(on_postgres) == migrate.head()
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(60)
+def test_limits_of_the_server_end_no_upgrade(on_postgres: str, postgres_server: str) -> None:
+    name = make_url(on_postgres).database
+    with psycopg.connect(postgres_server, autocommit=True) as server:
+        for limit in ("statement_timeout", "lock_timeout"):
+            server.execute(f"ALTER DATABASE {name} SET {limit} = '300ms'")
+        waits_long = (
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' "
+            "AND clock_timestamp() - query_start > '400 ms'"
+        )
+        upgrading = threading.Thread(target=migrate.upgrade, args=(on_postgres,))
+        with psycopg.connect(on_postgres) as other:
+            other.execute(f"SELECT pg_advisory_xact_lock({migrate._ADVISORY_LOCK})")
+            upgrading.start()
+            came_true(lambda: server.execute(waits_long).fetchone(), 5)
+    upgrading.join()
+    assert migrate.current(on_postgres) == migrate.head()
