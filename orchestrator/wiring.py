@@ -72,7 +72,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
             publish=broker.publish,
             cipher=Cipher(",".join(settings.secret_keys), encrypt_outputs=settings.encrypt_outputs),
             crash_point=crash_point,
-            limits=_limits(settings),
+            limits=connection_limits(settings),
         ),
         deployments=load_deployments(settings.deployments),
         clock=SystemClock(),
@@ -131,11 +131,12 @@ def make_plain_store(settings: Settings) -> Store:
         settings.resolved_database_url,
         publish=lambda _: None,
         cipher=Cipher("none"),
-        limits=_limits(settings),
+        limits=connection_limits(settings),
     )
 
 
-def _limits(settings: Settings) -> ConnectionLimits:
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """How long PostgreSQL is waited for."""
     return ConnectionLimits(
         connect=settings.database_connect_timeout,
         statement=settings.database_statement_timeout,

@@ -12,7 +12,12 @@ from kombu.exceptions import KombuError
 from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.adapters.celery import make_celery, queue_lengths, write_something
+from orchestrator.adapters.celery import (
+    dropping_policy,
+    make_celery,
+    queue_lengths,
+    write_something,
+)
 from orchestrator.adapters.sql import migrate
 from orchestrator.adapters.sql.engine import lacks_write_ahead_log
 from orchestrator.cli.application import settings_with
@@ -21,7 +26,7 @@ from orchestrator.errors import OrchestratorError
 from orchestrator.settings import Settings, make_data_folder, require_writable
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.finding import Finding
-from orchestrator.wiring import make_ports
+from orchestrator.wiring import connection_limits, make_ports
 
 FULL_QUEUE = 1000
 """Messages in one queue that are too many: the database has the work, messages only wake."""
@@ -102,9 +107,13 @@ def _broker(settings: Settings) -> Finding:
         return Finding("broker", f"cannot be reached: {error}", mend)
     try:
         write_something(app)
+        drops = dropping_policy(app)
     except (KombuError, OSError) as error:
         mend = "Give it memory (maxmemory), or name the one that may be written: is it a replica?"
         return Finding("broker", f"takes no messages: {error}", mend)
+    if drops:
+        says = f"when its memory is full it drops messages, those of producers too ({drops})"
+        return Finding("broker", says, "Set its maxmemory-policy noeviction")
     says = ", ".join(f"{queue} {length}" for queue, length in lengths.items())
     full = [queue for queue, length in lengths.items() if length > FULL_QUEUE]
     more = f"Start more workers on: {', '.join(full)}" if full else None
@@ -128,9 +137,9 @@ def _public_url(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Finding:
-    url = settings.resolved_database_url
+    url, limits = settings.resolved_database_url, connection_limits(settings)
     try:
-        found, needed = migrate.current(url), migrate.head()
+        found, needed = migrate.current(url, limits), migrate.head()
     except (SQLAlchemyError, OSError) as error:
         is_file = make_url(url).get_backend_name() == "sqlite"  # a full disk is an I/O error there
         start = "Make room on its disk, see to it that it may be read" if is_file else "Start it"
@@ -144,7 +153,7 @@ def _database(settings: Settings) -> Finding:
         says = f"is at revision {found or 'none'}, this version needs {needed}"
         return Finding("database", says, "Run: orchestrator migrate")
     try:
-        migrate.write_something(url)
+        migrate.write_something(url, limits)
     except (SQLAlchemyError, OSError) as error:
         mend = "Make room on its disk, or see to it that it may be written: is it a replica?"
         why = " ".join(str(error).split())[:200]

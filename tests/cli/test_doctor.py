@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
+from databases import lent_database
 from faults_of_machines import fill
 from pytest_httpserver import HTTPServer
 from redis import Redis
+from silent_proxy import SilentProxy
 from sqlalchemy import text
 
 from orchestrator.adapters.sql.engine import make_engine
@@ -56,6 +59,16 @@ def test_a_broker_whose_memory_is_full(command: Command) -> None:
         assert "takes no messages" in wrong(command)["broker"]["says"]
         redis.config_set("maxmemory", "0")
         assert "broker" not in wrong(command)
+        redis.close()
+
+
+def test_a_broker_that_drops_messages_when_its_memory_is_full(command: Command) -> None:
+    with EmbeddedBroker(command.settings.data):
+        redis = Redis(unix_socket_path=str(embedded_socket(command.settings.data)))
+        redis.config_set("maxmemory", "100mb")
+        assert "broker" not in wrong(command)
+        redis.config_set("maxmemory-policy", "allkeys-lru")
+        assert "maxmemory-policy noeviction" in wrong(command)["broker"]["mend"]
         redis.close()
 
 
@@ -147,6 +160,34 @@ def test_a_database_that_is_away(command: Command, monkeypatch: pytest.MonkeyPat
     found = wrong(command)
     assert "cannot be read" in found["database"]["says"]
     assert "the broker is this machine's own" in found["settings"]["says"]
+
+
+@pytest.fixture
+def before_postgres(postgres_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[SilentProxy]:
+    """The service's database is behind it, and nobody waits for long."""
+    with lent_database(postgres_server) as url, SilentProxy(url) as proxy:
+        monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", proxy.url)
+        for what, seconds in (("CONNECT", "2"), ("STATEMENT", "1"), ("LOCK", "1")):
+            monkeypatch.setenv(f"ORCHESTRATOR_DATABASE_{what}_TIMEOUT", seconds)
+        yield proxy
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(30)
+def test_a_database_that_says_nothing(command: Command, before_postgres: SilentProxy) -> None:
+    before_postgres.fall_silent()
+    assert "cannot be read" in wrong(command)["database"]["says"]
+
+
+@pytest.mark.postgres
+@pytest.mark.timeout(30)
+def test_a_database_where_somebody_holds_a_lock(
+    command: Command, before_postgres: SilentProxy
+) -> None:
+    """As a migration does for as long as it runs."""
+    with psycopg.connect(before_postgres.url.replace("+psycopg", "")) as other:
+        other.execute("SELECT * FROM alembic_version FOR UPDATE")
+        assert "cannot be written" in wrong(command)["database"]["says"]
 
 
 def test_a_disk_that_is_nearly_full(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

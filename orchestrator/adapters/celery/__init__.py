@@ -3,9 +3,17 @@
 from orchestrator.adapters.celery.application import (
     BROKER_PATIENCE,
     CeleryJobs,
+    dropping_policy,
     make_celery,
     queue_lengths,
     write_something,
 )
 
-__all__ = ["BROKER_PATIENCE", "CeleryJobs", "make_celery", "queue_lengths", "write_something"]
+__all__ = [
+    "BROKER_PATIENCE",
+    "CeleryJobs",
+    "dropping_policy",
+    "make_celery",
+    "queue_lengths",
+    "write_something",
+]

@@ -118,6 +118,25 @@ def write_something(app: Celery) -> None:
             raise OSError(str(error)) from error
 
 
+def dropping_policy(app: Celery) -> str | None:
+    """By which policy Redis drops queues when its memory is full; None where it does not.
+
+    None, too, where it does not say, and for another broker. Raises OSError or KombuError when it
+    cannot be reached.
+    """
+    with app.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=SECONDS_TO_ASK)
+        client = getattr(connection.default_channel, "client", None)
+        if client is None:
+            return None
+        try:
+            memory = client.info("memory")
+        except connection.channel_errors:  # not allowed
+            return None
+    policy = str(memory.get("maxmemory_policy"))  # volatile-… leave alone what does not expire
+    return policy if memory.get("maxmemory") and policy.startswith("allkeys-") else None
+
+
 def _length(connection: Connection, queue: str) -> int:
     """Ask on a channel of its own: a broker closes it where it has no such queue yet."""
     try:
