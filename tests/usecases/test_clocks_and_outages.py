@@ -9,6 +9,7 @@ from post import MoodyReceiver, Post
 from structlog.testing import capture_logs
 from world import WorkerDied, World
 
+from orchestrator import jobs
 from orchestrator.api.platform.status import status_body
 from orchestrator.domain.deployment import StatusForm
 from orchestrator.domain.execution import ExecutionState
@@ -18,7 +19,9 @@ from orchestrator.errors import DatabaseAway
 from orchestrator.usecases.executions.claims import give_back_claims
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.operations import heartbeat
+from orchestrator.usecases.operations.sign_in_links import ask_for_link
 from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.operations.take_mail import store_mail
 from workers.lease_keeper import ThreadLeaseKeeper
 
 Make = Callable[..., World]
@@ -164,6 +167,36 @@ def test_an_endpoint_is_left_in_peace_no_longer_for_a_clock_that_was_set_back(po
         for _ in range(60):
             post.pass_time(seconds=1)
         assert post.states() == {"DELIVERED": 1}
+
+
+def test_a_mail_whose_job_was_lost_is_read_within_a_minute_of_a_clock_that_was_set_back(
+    a_world: Make, later: Later
+) -> None:
+    world = a_world("write")
+    sweep(world.ports)
+    stored = store_mail(world.ports, b"Message-ID: <a@b.example>\r\n\r\nok")
+    world.jobs.clear()
+    later(-HOUR)
+    for _ in range(61):
+        sweep(world.ports)
+        later(1)
+    assert stored
+    assert jobs.take_mail(stored.id) in world.jobs
+
+
+def test_a_link_for_signing_in_is_sent_within_a_minute_of_a_clock_that_was_set_back(
+    a_world: Make, later: Later
+) -> None:
+    world = a_world("write")
+    sweep(world.ports)
+    ask_for_link(world.ports, "ann@example.com", "/inbox")
+    (lost,) = world.jobs
+    world.jobs.clear()
+    later(-HOUR)
+    for _ in range(61):
+        sweep(world.ports)
+        later(1)
+    assert world.jobs == [lost]
 
 
 def test_a_stray_job_does_not_claim_before_the_backoff_is_over(a_world: Make, later: Later) -> None:

@@ -28,6 +28,8 @@ from orchestrator.adapters.sql.schema import (
     failing_steps,
     heartbeat,
     hosts,
+    inbound_mails,
+    sign_in_links,
     task_run_is_claimed,
     task_run_waits,
     task_runs,
@@ -42,7 +44,13 @@ LATELY = timedelta(seconds=30)
 
 _THE_ROW = heartbeat.c.id == 1
 _WAITING = ((task_runs, task_run_waits), (deliveries, delivery_waits))
-_RESTING = ((endpoints, endpoints.c.quiet_until), (hosts, hosts.c.open_until))
+_RESTING = (
+    endpoints.c.quiet_until,
+    hosts.c.open_until,
+    wakeups.c.at,
+    inbound_mails.c.wake_at,
+    sign_in_links.c.wake_at,
+)
 
 
 def last_beat() -> ScalarSelect[datetime]:
@@ -96,9 +104,11 @@ class SqlSweeps:
                 select(c.id, c.due_at, c.wake_at).where(waits, or_(c.due_at > now, c.wake_at > now))
             )
             self._rewrite(table, c.id, [_sooner(*row, now=now, by=by) for row in found.tuples()])
-        for table, column in _RESTING:
-            self._bring(table, table.c.id, column, now, by)
-        self._bring(wakeups, wakeups.c.endpoint_id, wakeups.c.at, now, by)
+        for column in _RESTING:
+            (key,) = column.table.primary_key
+            later = self._connection.execute(select(key, column).where(column > now))
+            sooner = [{"key": row[0], column.name: row[1] - by} for row in later]
+            self._rewrite(column.table, key, sooner)
 
     def step_failed(self, step: str, error: str) -> None:
         """Note that a step failed just now; since when it does stays as it was."""
@@ -112,17 +122,6 @@ class SqlSweeps:
         since = read_clock(self._connection) - LATELY
         query = self._rows.select().where(failing_steps.c.at > since)
         return self._rows.all(query.order_by(failing_steps.c.step))
-
-    def _bring(
-        self,
-        table: Table,
-        key: Column[str],
-        column: Column[datetime],
-        now: datetime,
-        by: timedelta,
-    ) -> None:
-        found = self._connection.execute(select(key, column).where(column > now))
-        self._rewrite(table, key, [{"key": row[0], column.name: row[1] - by} for row in found])
 
     def _rewrite(self, table: Table, key: Column[str], rows: Sequence[dict[str, object]]) -> None:
         """Row by row: SQLite keeps times as texts, and cannot calculate with them."""
