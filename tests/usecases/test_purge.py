@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from post import MoodyReceiver, Post
 from world import World
 
@@ -133,6 +134,18 @@ def test_a_message_that_was_refused_is_deleted_once_it_is_old(
     later(31 * 86_400)
     assert purge(world.ports) == 1
     assert world.ports.store.read(lambda tx: tx.intake.get(refused.id)) is None
+
+
+def test_what_comes_in_faster_than_in_batches_is_deleted_in_the_same_hour(
+    a_world: Callable[..., World], later: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.usecases.operations.purge.UNANSWERED_AT_A_TIME", 2)
+    world = a_world("write?")
+    world.ports = replace(world.ports, keep_finished=timedelta(days=30))
+    for _ in range(5):
+        take(world.ports, Message(str(uuid4()), "orchestrator.kickoff", {"v": 2}))
+    later(31 * 86_400)
+    assert sweep(world.ports).purged == 5
 
 
 def test_a_service_with_nothing_to_do_deletes_what_is_old(

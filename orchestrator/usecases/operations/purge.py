@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
 from orchestrator.errors import Transient
 from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.operations.heartbeat import beat
 
 log = structlog.get_logger()
 
@@ -18,7 +19,7 @@ UNANSWERED_AT_A_TIME = 200
 
 
 def purge(ports: Ports) -> int:
-    """Purge a few executions, and what came in and led to none; returns how many rows that were.
+    """Purge a few executions, and all that came in and led to none; returns how many rows.
 
     What stays is the execution itself with its inputs, and its timeline, which has digests in place
     of what people said. Deliveries that are still open keep all of an execution's. Does nothing
@@ -28,8 +29,17 @@ def purge(ports: Ports) -> int:
         return 0
     keep = ports.keep_finished
     old = ports.store.read(lambda tx: tx.executions.to_purge(tx.now() - keep, EXECUTIONS_AT_A_TIME))
-    gone = ports.store.transact(lambda tx: _forget(tx, tx.now() - keep))
+    gone = _forget_all(ports, keep)
     return gone + sum(_try_to_purge(ports, execution_id) for execution_id in old)
+
+
+def _forget_all(ports: Ports, keep: timedelta) -> int:
+    """All of it: where nothing else is due, nobody comes again for an hour."""
+    gone = 0
+    while some := ports.store.transact(lambda tx: _forget(tx, tx.now() - keep)):
+        gone += some
+        beat(ports)
+    return gone
 
 
 def _forget(tx: Transaction, before: datetime) -> int:
