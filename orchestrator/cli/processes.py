@@ -91,10 +91,10 @@ def sweep_for_ever(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    log_file = settings.log_file
+    log_grows = False
     while not stop.is_set():
         try:
-            log_file = bounded(log_file)
+            log_grows = grows(settings.log_file, is_known=log_grows)
             swept = sweep(ports)
         except Exception:
             log.exception("sweep failed; it goes on")
@@ -104,13 +104,15 @@ def sweep_for_ever(settings: Settings) -> None:
         stop.wait(SWEEP_EVERY)
 
 
-def bounded(log_file: Path | None) -> Path | None:
-    """Keep the log file bounded; None where that cannot be done, and from then on it grows."""
+def grows(log_file: Path | None, *, is_known: bool) -> bool:
+    """Keep the log file bounded; whether that cannot be done now, which is said once."""
     if log_file is None:
-        return None
+        return False
     try:
         keep_bounded(log_file)
     except OSError as error:
-        log.error("log file cannot be moved aside, it grows", file=str(log_file), error=str(error))  # noqa: TRY400 - the error says all
-        return None
-    return log_file
+        if not is_known:
+            says = "log file cannot be moved aside, it grows"
+            log.error(says, file=str(log_file), error=str(error))  # noqa: TRY400 - the error says all
+        return True
+    return False

@@ -38,18 +38,23 @@ def test_what_processes_print_begins_anew(tmp_path: Path, monkeypatch: pytest.Mo
     assert printed.read_bytes() == b"y"
 
 
-def test_a_log_that_cannot_be_moved_aside_grows_and_holds_no_sweep_up(
+def test_a_log_that_cannot_be_moved_aside_grows_until_it_can_and_holds_no_sweep_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(logs, "MOST_BYTES", 10)
     newest = tmp_path / "service.jsonl"
     fill(newest, "a")
     fill(tmp_path / f"service.jsonl.{logs.KEPT_FILES - 1}", "b")
-    (tmp_path / f"service.jsonl.{logs.KEPT_FILES}").mkdir()
+    in_the_way = tmp_path / f"service.jsonl.{logs.KEPT_FILES}"
+    in_the_way.mkdir()
     with capture_logs() as lines:
-        assert processes.bounded(newest) is None
+        assert processes.grows(newest, is_known=False)
+        assert processes.grows(newest, is_known=True)
     assert [line["file"] for line in lines] == [str(newest)]
     assert newest.exists()
+    in_the_way.rmdir()
+    assert not processes.grows(newest, is_known=True)
+    assert not newest.exists()
 
 
 def test_two_that_keep_it_bounded_do_not_end_each_other(
