@@ -20,7 +20,7 @@ from orchestrator.adapters.deployment_file import load_deployments
 from orchestrator.adapters.logs import PRINTED
 from orchestrator.adapters.schema_lock import migrating
 from orchestrator.adapters.supervisor import Child, Process, Supervisor, Template
-from orchestrator.adapters.valkey import EmbeddedBroker
+from orchestrator.adapters.valkey import EmbeddedBroker, held_alone
 from orchestrator.cli.flower import LOOPBACK, flower_child
 from orchestrator.cli.template import environment_of_imports
 from orchestrator.client import read_health
@@ -78,6 +78,8 @@ def run_everything(settings: Settings, template: Template, extras: Extras = Extr
             broker = EmbeddedBroker(settings.data)
             held.enter_context(broker.reserved())
             children.append(Child("broker", broker.argv, ready=broker.answers))
+        else:
+            held.enter_context(held_alone(settings.data))
         preparation = held.enter_context(Preparation(settings.data, template.start))
         announcement = _Announcement(settings)
         crews, api, first, *others = _services(settings, watched=flower is not None)
