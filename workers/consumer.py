@@ -9,6 +9,7 @@ anything wake it for what its threads ask of it.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,9 @@ from workers.waker import Waker
 
 _BAD_FORM = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
 """What Celery raises of a message's headers that are not as it writes them."""
+
+PAUSE = 2.0
+"""Seconds until a broker that answers, but with an error, is asked again."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +49,12 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
         promised = super().call_soon(*given, **options)
         self._waker.wake()
         return promised
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        """Celery's, which is back in no time where the broker can be reached."""
+        super().on_connection_error_after_connected(exc)
+        if isinstance(exc, self.channel_errors):
+            time.sleep(PAUSE)
 
     def create_task_handler(self, *given: Any, **options: Any) -> Callable[[Any], None]:
         """Celery's, for messages that have the form of a job."""

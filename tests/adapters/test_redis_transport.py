@@ -82,6 +82,19 @@ def test_a_job_that_comes_meanwhile_is_not_lost(waiting: Any) -> None:
     assert len(came) == 1
 
 
+def test_a_job_is_delivered_where_redis_has_no_memory_to_note_that(channel: Any) -> None:
+    came: list[object] = []
+    queue = Queue("q", routing_key="q")
+    app = make_celery(channel.connection.client.as_uri(include_password=True))
+    app.send_task("a.job", queue=queue)
+    client_of(channel).config_set("maxmemory", "1")
+
+    Consumer(channel, [queue], callbacks=[lambda body, _: came.append(body)]).consume()
+    channel.connection.client.drain_events(timeout=5)
+
+    assert len(came) == 1
+
+
 def test_where_no_id_is_told_the_wait_is_kombus_own(waiting: Any) -> None:
     client_of(waiting).execute_command("ACL", "SETUSER", "default", "-client|id")
     begin_to_wait(waiting)

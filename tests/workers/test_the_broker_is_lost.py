@@ -80,6 +80,17 @@ def test_a_broker_that_dies_under_a_task_is_met_again(service: Service, work: Wo
     assert work.runs == ["research", "write", "publish"]
 
 
+def test_a_broker_that_was_demoted_ends_no_worker(service: Service, work: Work) -> None:
+    """As in a failover, until its address leads to the one that was promoted."""
+    worker = service.process("crews")
+    service.broker.execute_command("REPLICAOF", "127.0.0.1", "1")
+    service.until(lambda: "Connection to broker lost" in service.log or not worker.is_running())
+    service.broker.execute_command("REPLICAOF", "NO", "ONE")
+    execution_id = service.client.kickoff("plain", work.inputs())
+    assert service.ended("plain", execution_id).status == "completed"
+    assert worker.is_running()
+
+
 def test_an_api_without_a_broker_takes_a_kickoff_all_the_same(service: Service, work: Work) -> None:
     broker = service.process("broker")
     broker.suspend()

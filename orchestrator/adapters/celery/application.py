@@ -64,6 +64,8 @@ def make_celery(
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
+        # A Redis that was demoted, or has no memory left, is one to wait for as well.
+        broker_channel_error_retry=broker_url.startswith("redis"),
         broker_transport_options=_transport_options(broker_url, patience),
         broker_connection_timeout=patience or SECONDS_TO_ASK,
         broker_pool_limit=MOST_CONNECTIONS,

@@ -11,7 +11,8 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from kombu.transport import TRANSPORT_ALIASES, redis
+import structlog
+from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as Silence
 
@@ -24,6 +25,24 @@ OVERDUE = 10.0
 """Seconds after the end of its wait by which a consumer has to have heard of that."""
 
 
+log = structlog.get_logger(__name__)
+
+
+class Unacknowledged(redis.QoS):  # type: ignore[misc]  # kombu has no types
+    """Delivers what was taken from a queue, also where Redis cannot note that it is under way.
+
+    It is nowhere else by then, and Redis may have no memory left, or have been demoted.
+    """
+
+    def append(self, message: Any, delivery_tag: str) -> None:
+        """Note that a message is under way."""
+        try:
+            super().append(message, delivery_tag)
+        except (RedisError, OSError) as error:
+            log.warning("message is delivered, and not kept until it is taken", error=str(error))
+            virtual.QoS.append(self, message, delivery_tag)
+
+
 class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
     """Makes one client for its pool of connections, and a new one after that was given up.
 
@@ -31,6 +50,7 @@ class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
     only after the wait has ended, since a job may come of it.
     """
 
+    QoS = Unacknowledged
     _kept: Any = None
     _waiting: tuple[Any, int | None] = (None, None)
     _in_poll: Any = None
