@@ -62,11 +62,11 @@ class DeliveryMetrics:
 
 def delivery_metrics(ports: Ports) -> DeliveryMetrics:
     """Compute the figures, in one reading transaction."""
-    return ports.store.read(lambda tx: _compute(ports, tx))
+    return ports.store.read(_compute)
 
 
-def _compute(ports: Ports, tx: Transaction) -> DeliveryMetrics:
-    now = ports.clock.now()
+def _compute(tx: Transaction) -> DeliveryMetrics:
+    now = tx.now()
     oldest = tx.figures.oldest_due_delivery(now)
     endpoints = tx.figures.endpoints(MOST_ENDPOINTS)
     waiting = tx.figures.waiting_deliveries([endpoint.id for endpoint in endpoints])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -62,13 +63,13 @@ def take(ports: Ports, message: Message) -> IntakeMessage:
     broker keeps the message.
     """
     message_id = _uuid_of(message.id) or _derived_id(message.id)
-    known = ports.store.read(lambda tx: tx.intake.get(message_id))
+    known, now = ports.store.read(lambda tx: (tx.intake.get(message_id), tx.now()))
     if known is not None:
         return known
     try:
-        kept = _read(ports, message_id, message)
+        kept = _read(ports, message_id, message, now)
     except Exception as error:  # noqa: BLE001 - it is logged, and what raised it is kept
-        kept = _unreadable(ports, message_id, message, _reason(error))
+        kept = _unreadable(message_id, message, _reason(error), now)
     else:
         kept = _carry_out(ports, kept)
     _keep(ports, kept)
@@ -125,7 +126,7 @@ def _reason(error: Exception) -> str:
     return f"It could not be carried out ({type(error).__name__}): the log says more."
 
 
-def _read(ports: Ports, message_id: str, message: Message) -> IntakeMessage:
+def _read(ports: Ports, message_id: str, message: Message, now: datetime) -> IntakeMessage:
     """Check the frame around the body, and that the body can be stored. Raises Invalid."""
     if _uuid_of(message.id) is None:
         raise Invalid(f"The message's id must be a UUID, not {ascii(message.id)[:LONGEST_NAME]}.")
@@ -144,7 +145,7 @@ def _read(ports: Ports, message_id: str, message: Message) -> IntakeMessage:
         raise Invalid(f"No deployment has a name of {len(deployment)} characters.")
     _require_storable(body, ports.max_request_bytes)
     _refuse_secrets(body)
-    return _kept(ports, message_id, message, deployment, body)
+    return _kept(message_id, message, deployment, body, now)
 
 
 def _require_storable(body: JsonObject, most_bytes: int) -> None:
@@ -170,11 +171,11 @@ def _refuse_secrets(body: Mapping[str, Any]) -> None:
 
 
 def _kept(
-    ports: Ports,
     message_id: str,
     message: Message,
     deployment: str,
     body: JsonObject,
+    now: datetime,
     reason: str | None = None,
 ) -> IntakeMessage:
     return IntakeMessage(
@@ -185,15 +186,15 @@ def _kept(
         state=IntakeState.REFUSED if reason else IntakeState.WAITING,
         reason=reason,
         execution_id=None,
-        received_at=ports.clock.now(),
+        received_at=now,
     )
 
 
-def _unreadable(ports: Ports, message_id: str, message: Message, reason: str) -> IntakeMessage:
+def _unreadable(message_id: str, message: Message, reason: str, now: datetime) -> IntakeMessage:
     """Keep that a message was refused, without its body: it may hold a secret, or break things."""
     deployment = message.arguments.get("deployment")
     name = deployment[:LONGEST_NAME] if isinstance(deployment, str) else ""
-    return _kept(ports, message_id, message, name, {}, reason)
+    return _kept(message_id, message, name, {}, now, reason)
 
 
 def _carry_out(ports: Ports, message: IntakeMessage) -> IntakeMessage:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import inf
 
 from orchestrator.domain import retry
@@ -64,25 +64,25 @@ class Metrics:
 
 
 def metrics(ports: Ports) -> Metrics:
-    """Read how things stand now."""
+    """Read how things stand now, by the database's clock: that of this machine may be wrong."""
     deliveries = delivery_metrics(ports)
     return ports.store.read(lambda tx: _gather(ports, tx, deliveries))
 
 
 def _gather(ports: Ports, tx: Transaction, deliveries: DeliveryMetrics) -> Metrics:
-    names = ports.deployments.names()
+    names, now = ports.deployments.names(), tx.now()
     queues = dict.fromkeys((*QUEUES, *ports.deployments.queues()))
     counts = {(name, state): 0 for name in names for state in ExecutionState}
     counts |= {(found.deployment, found.state): found.count for found in tx.figures.executions()}
     return Metrics(
         executions=counts,
-        reviews=_backlogs(ports, tx.figures.open_reviews()),
-        due=_backlogs(ports, tx.figures.due_task_runs(ports.clock.now())),
+        reviews=_backlogs(names, now, tx.figures.open_reviews()),
+        due=_backlogs(names, now, tx.figures.due_task_runs(now)),
         tasks=tx.figures.tasks(),
         workers={queue: len(tx.workers.consuming(queue, retry.SHOWN_WITHIN)) for queue in queues},
         deliveries=deliveries,
-        messages=_backlogs(ports, tx.intake.backlog()),
-        refused_messages=tx.intake.refused(ports.clock.now() - LATELY),
+        messages=_backlogs(names, now, tx.intake.backlog()),
+        refused_messages=tx.intake.refused(now - LATELY),
         refused_jobs={why.value: 0 for why in Refusal} | dict(tx.figures.refused(Refusals.JOBS)),
         failing_steps={
             each.step: (each.at - each.since).total_seconds() for each in tx.sweeps.failing_steps()
@@ -104,9 +104,8 @@ def _mails(tx: Transaction) -> MailMetrics:
     )
 
 
-def _backlogs(ports: Ports, found: tuple[Waiting, ...]) -> dict[str, Backlog]:
-    now = ports.clock.now()
-    none = {name: Backlog() for name in ports.deployments.names()}
+def _backlogs(names: Iterable[str], now: datetime, found: Iterable[Waiting]) -> dict[str, Backlog]:
+    none = {name: Backlog() for name in names}
     waiting = {
         each.deployment: Backlog(each.count, (now - each.since).total_seconds()) for each in found
     }
