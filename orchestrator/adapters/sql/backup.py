@@ -127,7 +127,7 @@ def _revision_in(file: Path) -> str | None:
 
 def _untouched(file: Path) -> closing[sqlite3.Connection]:
     """Open a backup to read it: its bytes stay as they are, and it may be read-only."""
-    return closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True))
+    return closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True))
 
 
 def _restore_sqlite(database: Path, file: Path) -> Path | None:

@@ -186,6 +186,15 @@ def test_a_restore_leaves_the_backup_as_it_was(sqlite_database: str, tmp_path: P
     assert file.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["before #1", "50%41", "why?"])
+def test_a_backup_may_have_any_name(sqlite_database: str, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    back_up(sqlite_database, folder / name)
+    assert [each.name for each in folder.iterdir()] == [name]
+    assert restore(sqlite_database, folder / name)
+
+
 def test_no_backup_of_ours_is_restored(sqlite_database: str, tmp_path: Path) -> None:
     before = Path(sqlite_database.removeprefix("sqlite:///")).read_bytes()
     nonsense, foreign, newer = (tmp_path / name for name in ("nonsense", "foreign", "newer"))
