@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from orchestrator.cli.connection import on_service
-from orchestrator.cli.executions import ExecutionId, named_inputs
+from orchestrator.cli.executions import ExecutionId, named_inputs, text_in
 from orchestrator.cli.printing import AsJson, print_records, print_result
 from orchestrator.wire.paths import path_part
 
@@ -62,12 +61,12 @@ def fork(  # noqa: PLR0913 - each is an option
         str | None, typer.Option("--feedback", help="What the tasks to come are told.")
     ] = None,
     edited_output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--edited-output",
-            exists=True,
-            dir_okay=False,
-            help="A file whose text stands in the place of the checkpoint's output.",
+            metavar="FILE",
+            help="A file whose text stands in the place of the checkpoint's output; "
+            "- reads standard input.",
         ),
     ] = None,
     *,
@@ -80,6 +79,6 @@ def fork(  # noqa: PLR0913 - each is an option
     if feedback is not None:
         body["human_feedback"] = feedback
     if edited_output is not None:
-        body["edited_output"] = edited_output.read_text(encoding="utf-8")
+        body["edited_output"] = text_in("--edited-output", edited_output)
     forked = service.call("POST", f"/v1/executions/{path_part(execution)}/fork", body)
     print_result(forked, str(forked["execution_id"]), as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -218,6 +219,16 @@ def named_inputs(pairs: list[str], whole: str | None = None) -> dict[str, Any]:
             raise Invalid(f"--input {pair!r} is not of the form NAME=TEXT")
         inputs[name] = text
     return inputs
+
+
+def text_in(option: str, file: str | None) -> str | None:
+    """The text of the file that an option names, ``-`` for standard input. Raises Invalid."""
+    if file is None:
+        return None
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise Invalid(f"{option}: {error}") from error
 
 
 def json_in(option: str, text: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +17,7 @@ from orchestrator.cli.executions import (
     json_in,
     open_reviews,
     read_execution,
+    text_in,
 )
 from orchestrator.cli.printing import AsJson, print_json, print_record, print_records, print_result
 from orchestrator.cli.world import user_name
@@ -186,7 +186,7 @@ def answer(  # noqa: PLR0913 - a parameter is an option
         raise Invalid("Give one of --answer, --edited-output and --edit.")
     data = None if typed is None else _data_in(typed)
     found = _read(service, review)
-    text = _edited(found["task_output"]) if edit else _text_in("--edited-output", edited_output)
+    text = _edited(found["task_output"]) if edit else text_in("--edited-output", edited_output)
     body = {
         "human_feedback": feedback,
         "is_approve": approve,
@@ -211,20 +211,11 @@ def _data_in(said: str) -> Json:
 
     Whether they fit is the service's to say.
     """
-    text = _text_in("--answer", said[1:]) if said.startswith("@") else said
+    text = text_in("--answer", said[1:]) if said.startswith("@") else said
     data: Json = json_in("--answer", text or "")
     if data is None:
         raise Invalid("--answer: null answers nothing.")
     return data
-
-
-def _text_in(option: str, file: str | None) -> str | None:
-    if file is None:
-        return None
-    try:
-        return sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise Invalid(f"{option}: {error}") from error
 
 
 def _edited(text: str) -> str:

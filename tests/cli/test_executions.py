@@ -190,6 +190,16 @@ def test_an_execution_is_forked_with_other_inputs(
     assert "wasps" in next(e["task_output"] for e in reviews if e["execution_id"] == forked)
 
 
+def test_a_text_of_ones_own_that_is_none_forks_nothing(
+    command: Command, halted: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "written elsewhere.txt"
+    file.write_bytes("Bücher".encode("latin-1"))
+    refused = command.run("fork", halted, "0", "--edited-output", str(file)).exception
+    assert isinstance(refused, Invalid)
+    assert refused.message.startswith("--edited-output")
+
+
 def test_figures_of_reviews_are_shown(command: Command, halted: str, work: Work) -> None:
     command("reviews", "answer", pending(command)["review_id"], "--approve")
     (line,) = command("reviews", "analytics").splitlines()[1:]
