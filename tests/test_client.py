@@ -64,6 +64,20 @@ def test_a_password_for_the_host_is_not_sent_instead_of_the_token(
     assert httpserver.log[0][0].headers["Authorization"] == "Bearer t"
 
 
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_call_is_not_made_elsewhere(httpserver: HTTPServer, status: int) -> None:
+    """A browser's rules would have made a GET of it, without the body."""
+    httpserver.expect_request("/v1/batches").respond_with_data(
+        "<html>", status, {"Location": "https://crews.example/v1/batches"}
+    )
+    with (
+        Client(httpserver.url_for("/"), "t") as service,
+        pytest.raises(CallRefused, match=r"leads to https://crews\.example/v1/batches:") as refused,
+    ):
+        service.call("POST", "/v1/batches", {})
+    assert refused.value.status == status
+
+
 def test_an_empty_id_is_no_other_call(httpserver: HTTPServer) -> None:
     with Client(httpserver.url_for("/"), "t") as service, pytest.raises(Invalid, match="is no id"):
         service.status("article", "")

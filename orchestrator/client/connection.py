@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -99,7 +99,9 @@ class Connection:
             params=query,
             headers=headers,
             timeout=self._timeout,
+            allow_redirects=False,  # those make a GET of a POST
         )
+        self._require_end(response)
         read = self._object_in(response)
         if not response.ok:
             raise CallRefused(response.status_code, read)
@@ -107,10 +109,20 @@ class Connection:
 
     def text(self, path: str, **query: Any) -> str:
         """What a call gives that is no JSON, such as a picture. Raises CallRefused."""
-        response = self._session.get(self._url + path, params=query, timeout=self._timeout)
+        response = self._session.get(
+            self._url + path, params=query, timeout=self._timeout, allow_redirects=False
+        )
+        self._require_end(response)
         if not response.ok:
             raise CallRefused(response.status_code, self._object_in(response))
         return response.content.decode("utf-8")
+
+    def _require_end(self, response: requests.Response) -> None:
+        """Raise CallRefused where it leads elsewhere."""
+        if response.is_redirect:
+            to = urljoin(response.url, response.headers["Location"]).partition("?")[0]
+            message = f"{self._url} leads to {to}: name the address of the service itself."
+            raise CallRefused(response.status_code, {"message": message})
 
     def _object_in(self, response: requests.Response) -> dict[str, Any]:
         try:
