@@ -17,6 +17,7 @@ from orchestrator.adapters.telemetry import tracing
 from orchestrator.api.app import create_app
 from orchestrator.api.connections import allow_many_connections, bounded_http
 from orchestrator.api.server import serve
+from orchestrator.cli.listening import require_free_address
 from orchestrator.settings import Settings
 from orchestrator.usecases.operations.declared import note_declared
 from orchestrator.usecases.operations.secret_key import sealed_warning
@@ -35,7 +36,8 @@ their next request meets a connection that is just being closed."""
 
 
 def serve_api(settings: Settings) -> None:
-    """Serve the HTTP API."""
+    """Serve the HTTP API. Raises AddressInUse before anything else."""
+    require_free_address(settings.host, settings.port)
     configure_logging(settings)
     give_back_large_memory()
     ports = make_ports(settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,9 +21,9 @@ from orchestrator.adapters.schema_lock import migrating
 from orchestrator.adapters.supervisor import Child, Process, Supervisor, Template
 from orchestrator.adapters.valkey import EmbeddedBroker, held_alone
 from orchestrator.cli.flower import LOOPBACK, flower_child
+from orchestrator.cli.listening import require_free_address
 from orchestrator.cli.template import environment_of_imports
 from orchestrator.client import read_health
-from orchestrator.errors import AddressInUse
 from orchestrator.settings import PREFIX, Settings, make_data_folder, require_writable
 
 _ORCHESTRATOR = (sys.executable, "-m", "orchestrator")
@@ -60,11 +59,11 @@ def run_everything(settings: Settings, template: Template, extras: Extras = Extr
     What nobody waits for starts once the service is ready.
     Raises AddressInUse, AlreadyRunning, BrokerFailed and InvalidSettings before anything starts.
     """
-    _require_free_address(settings.host, settings.port)
+    require_free_address(settings.host, settings.port)
     if extras.flower is not None:
-        _require_free_address(LOOPBACK, extras.flower, "--flower-port")
+        require_free_address(LOOPBACK, extras.flower, "--flower-port")
     if extras.mail_sink is not None:
-        _require_free_address(LOOPBACK, extras.mail_sink, "--mail-sink-port")
+        require_free_address(LOOPBACK, extras.mail_sink, "--mail-sink-port")
     make_data_folder(settings.data)
     require_writable(settings.data)
     if settings.log_file is not None:
@@ -186,16 +185,6 @@ class _Announcement:
             broken = ", ".join(health["broken"])
             typer.echo(f"  NOT LOADED  {broken}: `orchestrator deployments list` says why")
         sys.stdout.flush()
-
-
-def _require_free_address(host: str, port: int, option: str = "--port") -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise AddressInUse(host, port, error.strerror or str(error), option) from None
 
 
 def _base_url(settings: Settings) -> str:
