@@ -54,6 +54,17 @@ def _options(
     """Take the options that stand before a command."""
 
 
+def absolute(path: Path | None) -> Path | None:
+    """A path that processes started from here read in the same way.
+
+    One below the home of nobody stays as it is: the settings refuse it by its name.
+    """
+    try:
+        return path.expanduser().resolve() if path else None
+    except RuntimeError:
+        return path
+
+
 def settings_with(**given: object) -> Settings:
     """Read the settings; options that were given win over the environment.
 

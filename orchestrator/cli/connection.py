@@ -161,7 +161,12 @@ def _has_host(url: str) -> bool:
 def data_folder(data: Path | None = None) -> Path:
     """The data folder of a service on this machine, whether there is one or not."""
     meant = data or os.environ.get("ORCHESTRATOR_DATA") or ".orchestrator"
-    return Path(os.path.expanduser(meant))  # noqa: PTH111 - leaves what it cannot expand as it is
+    return as_named(meant)
+
+
+def as_named(path: Path | str) -> Path:
+    """A path with its home folder; one below the home of nobody stays as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 - leaves what it cannot expand as it is
 
 
 def _is_here() -> bool:

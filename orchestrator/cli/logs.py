@@ -13,7 +13,7 @@ import typer
 
 from orchestrator.cli.application import Data
 from orchestrator.cli.completion import execution_ids
-from orchestrator.cli.connection import data_folder
+from orchestrator.cli.connection import as_named, data_folder
 from orchestrator.cli.printing import AsJson, harmless
 from orchestrator.errors import InvalidSettings
 
@@ -62,7 +62,7 @@ def _newest(data: Path | None) -> Path:
 
     named = os.environ.get("ORCHESTRATOR_LOG_FILE")
     if data is None and named:
-        return Path(named).expanduser()
+        return as_named(named)
     return data_folder(data) / "logs" / LOG_FILE
 
 

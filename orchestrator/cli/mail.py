@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.application import Data, DeploymentFile, settings_with
+from orchestrator.cli.application import Data, DeploymentFile, absolute, settings_with
 from orchestrator.cli.connection import on_service
 from orchestrator.cli.executions import OfDeployment
 from orchestrator.cli.printing import AsJson, print_json, print_records
@@ -113,7 +113,7 @@ def sink(
     from orchestrator.settings import make_data_folder
     from orchestrator.wiring import make_ports
 
-    settings = settings_with(data=data and data.expanduser().resolve(), deployments=deployments)
+    settings = settings_with(data=absolute(data), deployments=deployments)
     make_data_folder(settings.data)
     domain = settings.mail_reply_domain
     keep = keeping(make_ports(settings)) if domain else None

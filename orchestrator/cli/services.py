@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrator.cli.application import Data, DeploymentFile, settings_with
+from orchestrator.cli.application import Data, DeploymentFile, absolute, settings_with
 from orchestrator.cli.mail import MOST_PORTS, SINK_PORT, require_sink, sink_settings
 
 LOG_FILE = "service.jsonl"
@@ -51,8 +50,8 @@ def up(  # noqa: PLR0913 - a parameter is an option
     settings = settings_with(
         host=host,
         port=port,
-        data=_absolute(data),
-        deployments=_absolute(deployments),
+        data=absolute(data),
+        deployments=absolute(deployments),
         concurrency=concurrency,
     )
     if settings.log_file is None:
@@ -77,9 +76,7 @@ def api(
     from orchestrator.cli.processes import serve_api
 
     serve_api(
-        settings_with(
-            host=host, port=port, data=_absolute(data), deployments=_absolute(deployments)
-        )
+        settings_with(host=host, port=port, data=absolute(data), deployments=absolute(deployments))
     )
 
 
@@ -97,7 +94,7 @@ def sweep(data: Data = None, deployments: DeploymentFile = None) -> None:
     """
     from orchestrator.cli.processes import sweep_for_ever
 
-    sweep_for_ever(settings_with(data=_absolute(data), deployments=_absolute(deployments)))
+    sweep_for_ever(settings_with(data=absolute(data), deployments=absolute(deployments)))
 
 
 def migrate(
@@ -110,7 +107,7 @@ def migrate(
     from orchestrator.adapters.sql import migrate as schema
     from orchestrator.settings import make_data_folder, require_writable
 
-    settings = settings_with(data=_absolute(data))
+    settings = settings_with(data=absolute(data))
     make_data_folder(settings.data)
     if settings.database_url is None:
         require_writable(settings.data)
@@ -118,7 +115,3 @@ def migrate(
     move = schema.downgrade if downgrade else schema.upgrade
     move(url, revision)
     typer.echo(f"The database is at revision {schema.current(url) or 'base'}.")
-
-
-def _absolute(path: Path | None) -> Path | None:
-    return path.expanduser().resolve() if path else None

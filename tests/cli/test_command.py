@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -47,6 +48,23 @@ def test_bytes_that_are_no_text_are_one_line(command: Command, arguments: tuple[
     ended = run(*arguments)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert "'\\udcff' cannot be written as utf-8" in ended.stderr
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("arguments", [("up",), ("api",), ("sweep",), ("migrate",)])
+def test_a_folder_in_nobody_s_home_is_one_line(arguments: tuple[str, ...]) -> None:
+    ended = run(*arguments, "--data", "~nobody-of-that-name/crews")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "ORCHESTRATOR_DATA: ~nobody-of-that-name/crews" in ended.stderr
+
+
+@pytest.mark.processes
+def test_an_address_that_is_taken_is_one_line(command: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run("api", "--port", port)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert f"Cannot listen on 127.0.0.1:{port}" in ended.stderr
 
 
 def test_the_shell_completes_commands(monkeypatch: pytest.MonkeyPatch) -> None:

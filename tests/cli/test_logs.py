@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from orchestrator.errors import InvalidSettings
+
 if TYPE_CHECKING:
     from conftest import Command
 
@@ -20,6 +22,14 @@ def test_a_log_file_of_ones_own_is_read(
     (tmp_path / "own.jsonl").write_text(f"{LINE}\n")
     monkeypatch.setenv("ORCHESTRATOR_LOG_FILE", str(tmp_path / "own.jsonl"))
     assert command("logs") == "now  info  began"
+
+
+def test_a_log_file_in_nobody_s_home_is_not_there(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_LOG_FILE", "~nobody-of-that-name/own.jsonl")
+    with pytest.raises(InvalidSettings, match="There is no log at ~nobody-of-that-name"):
+        raise command.run("logs").exception or AssertionError
 
 
 def test_a_folder_that_is_named_goes_before_it(
