@@ -171,6 +171,7 @@ def test_the_public_url_ends_without_a_slash(monkeypatch: pytest.MonkeyPatch) ->
         ("webhook_ports", "0"),
         ("webhook_https_only", "perhaps"),
         ("port", "65536"),
+        ("data", "what?"),
         ("public_url", "crews.example"),
         ("concurrency", "0"),
         ("log_format", "xml"),

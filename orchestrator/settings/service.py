@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt, SecretStr, ValidationError
+from pydantic import Field, PositiveInt, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from orchestrator.errors import InvalidSettings
@@ -190,6 +190,13 @@ class ServiceSettings(BaseSettings):
         description="Least severe log lines on standard error, where a file has all. Without it: "
         "all; `orchestrator up` on a terminal: warnings.",
     )
+
+    @field_validator("data")
+    @classmethod
+    def _can_stand_in_a_url(cls, given: Path) -> Path:
+        if "?" in str(given):  # what follows would be options of the database
+            raise ValueError("its path has a question mark, which cannot stand in a database's URL")
+        return given
 
     def __init__(self, **values: Any) -> None:
         try:
