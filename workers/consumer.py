@@ -9,10 +9,15 @@ anything wake it for what its threads ask of it.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Any
 
+from billiard import active_children
+from billiard.common import REMAP_SIGTERM
+from celery.concurrency.prefork import TaskPool as PreforkPool
 from celery.concurrency.thread import TaskPool as ThreadPool
 from celery.worker import consumer
 from kombu.exceptions import ContentDisallowed, DecodeError
@@ -55,6 +60,18 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
         super().on_connection_error_after_connected(exc)
         if isinstance(exc, self.channel_errors):
             time.sleep(PAUSE)
+
+    def cancel_active_requests(self) -> None:
+        """Celery's, as the worker ends; and the end of children that have not begun.
+
+        It would wait for them to take their first job, and they may wait for the database. Of
+        SIGTERM, where it is remapped, those that have begun take no notice.
+        """
+        super().cancel_active_requests()
+        if isinstance(self.pool, PreforkPool) and REMAP_SIGTERM:
+            self.pool.close()  # or others would begin in their place
+            for child in active_children():
+                os.kill(child.pid, signal.SIGTERM)
 
     def create_task_handler(self, *given: Any, **options: Any) -> Callable[[Any], None]:
         """Celery's, for messages that have the form of a job."""

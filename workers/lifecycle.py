@@ -21,6 +21,7 @@ from orchestrator.adapters.logs import configure_logging
 from orchestrator.adapters.runners.crewai.environment import prepare_environment
 from orchestrator.adapters.schema_lock import await_migration
 from orchestrator.adapters.system import give_back_large_memory
+from orchestrator.errors import OrchestratorError, cause
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
 from orchestrator.usecases.executions.claims import end_claims_of_lost_child, give_back_claims
@@ -138,10 +139,14 @@ def _give_back() -> None:
     if current.identity is None:
         return
     name = current.identity.name
-    with parents_ports() as ports:
-        given_back = give_back_claims(ports, name)
-        ports.store.transact(lambda tx: tx.workers.gone(name))
-    log.info("worker shut down", claims_given_back=given_back)
+    try:
+        with parents_ports() as ports:
+            given_back = give_back_claims(ports, name)
+            ports.store.transact(lambda tx: tx.workers.gone(name))
+    except OrchestratorError as error:
+        log.warning("worker shut down, its claims have to lapse", error=cause(error))
+    else:
+        log.info("worker shut down", claims_given_back=given_back)
 
 
 @contextmanager

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
+from processes import came_true, kill_all
 from sqlalchemy.exc import OperationalError
 from world import migrated
 
@@ -13,6 +19,9 @@ from orchestrator.settings import Settings
 from orchestrator.usecases.outage import retry_through_outage
 from workers import process
 from workers.lease_keeper import ThreadLeaseKeeper
+
+SECONDS = 30.0
+"""How long is waited for what a process does; a worker tries for an hour."""
 
 
 @pytest.fixture
@@ -59,3 +68,36 @@ def test_one_that_could_not_begin_begins_with_its_next_job(
     migrated(folder)
 
     assert tasks_loaded(current.get()) == ("research", "write", "publish")
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One that starts while the folder of its database is not there; it prints into a file."""
+    file = tmp_path / "deployments.toml"
+    file.write_text('[deployments.crew]\nfunctions = "user_crews:plain"\n')
+    environment = {
+        "REMAP_SIGTERM": "SIGQUIT",
+        "ORCHESTRATOR_DATA": str(tmp_path / "data"),
+        "ORCHESTRATOR_DEPLOYMENTS": str(file),
+        "ORCHESTRATOR_DATABASE_URL": f"sqlite:///{tmp_path / 'away' / 'migrated.db'}",
+        "ORCHESTRATOR_BROKER_URL": "memory://",
+    }
+    celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-Q", "crews"]
+    with (tmp_path / "worker.log").open("wb") as log:
+        started = subprocess.Popen(celery, env={**os.environ, **environment}, stderr=log)
+    yield started
+    if started.poll() is None:
+        tree = psutil.Process(started.pid)
+        kill_all([tree, *tree.children(recursive=True)])
+    started.wait()
+
+
+@pytest.mark.processes
+def test_a_worker_that_waits_for_it_ends_when_it_is_told_to(
+    worker: subprocess.Popen[bytes], tmp_path: Path
+) -> None:
+    log = tmp_path / "worker.log"
+    assert came_true(lambda: b"database is away, trying again" in log.read_bytes(), SECONDS)
+    worker.terminate()
+    assert came_true(lambda: worker.poll() is not None, SECONDS)
+    assert b"Traceback" not in log.read_bytes()
