@@ -35,7 +35,7 @@ from orchestrator.adapters.system import (
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.delivery_policy import SendLimits
 from orchestrator.domain.transport import Transport
-from orchestrator.errors import InvalidSettings
+from orchestrator.errors import Invalid, InvalidSettings
 from orchestrator.jobs import Job
 from orchestrator.ports import (
     MailIdentity,
@@ -79,7 +79,7 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         ids=Uuid7Ids(),
         chance=SystemChance(),
         sender=_make_sender(settings),
-        signer=StandardSigner(settings.webhook_secrets),
+        signer=_make_signer(settings),
         runners=make_runners(settings),
         crash_point=crash_point,
         public_url=settings.public_url,
@@ -96,6 +96,13 @@ def make_ports(settings: Settings, publish: Callable[[Job], None] | None = None)
         replies=_make_replies(settings),
         keep_finished=timedelta(days=settings.keep_finished) if settings.keep_finished else None,
     )
+
+
+def _make_signer(settings: Settings) -> StandardSigner:
+    try:
+        return StandardSigner(settings.webhook_secrets)
+    except Invalid as wrong:
+        raise InvalidSettings(f"ORCHESTRATOR_WEBHOOK_SECRET: {wrong.message}") from None
 
 
 def _make_sign_on(settings: Settings) -> SignOn | None:

@@ -44,7 +44,7 @@ def findings(**given: object) -> Iterator[Finding]:
     try:
         settings = settings_with(**given)
     except OrchestratorError as error:
-        yield Finding("settings", error.message, "Correct it in the environment")
+        yield Finding("settings", error.message.rstrip("."), "Correct it in the environment")
         return
     yield from _settings(settings)
     yield from _data_folder(settings)
@@ -169,7 +169,8 @@ def _inside(settings: Settings) -> Iterator[Finding]:
     try:
         ports = make_ports(settings)
     except OrchestratorError as error:
-        yield Finding("settings", error.message, "Correct it, then restart every process")
+        says = error.message.rstrip(".")
+        yield Finding("settings", says, "Correct it, then restart every process")
         return
     try:
         yield from examine(ports)

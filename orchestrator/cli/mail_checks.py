@@ -30,6 +30,10 @@ def _sent(settings: Settings) -> Iterator[Finding]:
     if settings.public_url is None:
         mend = "Set ORCHESTRATOR_PUBLIC_URL for every process"
         yield Finding("mail", "mails have no links: no public URL is set", mend)
+    folder = settings.mail_templates
+    if folder is not None and not folder.is_dir():
+        says = f"templates are the built-in ones: there is no folder {folder}"
+        yield Finding("mail", says, "Correct ORCHESTRATOR_MAIL_TEMPLATES where mails are sent")
 
 
 def _fetched(settings: Settings) -> Finding:

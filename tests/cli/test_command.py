@@ -59,6 +59,17 @@ def test_a_folder_in_nobody_s_home_is_one_line(arguments: tuple[str, ...]) -> No
 
 
 @pytest.mark.processes
+def test_a_secret_that_cannot_sign_is_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORCHESTRATOR_WEBHOOK_SECRET", "whsec_c2hvcnQ=")
+    ended = run("executions", "list")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "ORCHESTRATOR_WEBHOOK_SECRET" in ended.stderr
+    assert "c2hvcnQ" not in ended.stderr
+
+
+@pytest.mark.processes
 def test_an_address_that_is_taken_is_one_line(command: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

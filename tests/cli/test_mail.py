@@ -74,6 +74,16 @@ def test_a_doctor_sees_a_mail_server_that_is_away_and_links_that_lead_nowhere(se
     assert "no links" in no_links
 
 
+def test_a_doctor_misses_the_folder_of_templates(set_up: Any, tmp_path: Path) -> None:
+    with MailServer() as server:
+        folder = tmp_path / "mistyped"
+        set_up(server.port, public_url="https://crews.example", mail_templates=str(folder))
+        (says,) = [says for says, mend in findings().items() if mend]
+        folder.mkdir()
+        assert not any(findings().values())
+    assert f"there is no folder {folder}" in says
+
+
 @pytest.mark.parametrize(("creator", "count"), [(None, 0), ("ann@example.com", 1)])
 def test_a_doctor_sees_that_people_are_to_be_asked_and_no_mail_is_sent(
     monkeypatch: pytest.MonkeyPatch, creator: str | None, count: int
