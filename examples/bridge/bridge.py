@@ -54,6 +54,9 @@ while True:
     if "callback_url" not in notice:  # it has to be known who decides: see docs/bridge.md
         print(f"{notice['task_name']} still waits: answer by the link in your mail.", flush=True)
         continue
+    if notice.get("event") in ("reminder", "escalation"):  # they have no text: it was shown before
+        print(f"{notice['task_name']} still waits for {notice['assigned_to']}.", flush=True)
+        continue
     answer = {**ask(notice), "reviewer": getpass.getuser(), "source": "terminal"}
     response = requests.post(notice["callback_url"], json=answer, timeout=30)
     print(response.json().get("message") or "Taken.", flush=True)

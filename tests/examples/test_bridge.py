@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import requests
 from processes import free_port
 from service import WEBHOOK_SECRET, Service
+from standardwebhooks import Webhook
 from work import Work
 
 pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("e2e")]
@@ -74,6 +77,22 @@ def test_what_a_person_types_decides(service: Service, bridge: Bridge, work: Wor
         if entry["event"] == "review.answer"
     ]
     assert [answer["feedback"] for answer in answers] == ["shorter, please", ""]
+
+
+def test_a_reminder_is_no_question(service: Service, bridge: Bridge, work: Work) -> None:
+    told = {"task_name": "write", "event": "reminder", "callback_url": bridge.url, "round": 1}
+    body = json.dumps({**told, "assigned_to": "ann@example.com"})
+    now = datetime.now(UTC)
+    signature = Webhook(WEBHOOK_SECRET).sign("reminder", now, body)
+    headers = {"webhook-id": "reminder", "webhook-timestamp": str(int(now.timestamp()))}
+    headers["webhook-signature"] = signature
+    assert requests.post(bridge.url, body, headers=headers, timeout=5).status_code == 204
+
+    named = {"humanInputWebhookUrl": bridge.url}
+    execution_id = service.client.kickoff("article", work.inputs(), **named)
+    service.asked("article", execution_id)
+    bridge.type("")
+    assert service.ended("article", execution_id).status == "completed"
 
 
 def test_a_notice_that_is_not_signed_is_refused(bridge: Bridge) -> None:
