@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +51,8 @@ Make = Callable[..., World]
 Later = Callable[[float], None]
 
 HOUR = 3600.0
+
+BODIES = (Path(__file__).parents[2] / "docs" / "webhook-bodies.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -106,6 +110,21 @@ def test_webhooks_have_people_s_tokens_only_where_anybody_may_decide(
     (_, *again) = [json.loads(each.body or b"") for each in sent]
     assert [each["assigned_to"] for each in again] == [CAT, ANN, BEN, CAT]
     assert {"callback_url" in each for each in again} == {has_tokens}
+
+
+def test_every_key_of_a_notice_and_of_what_follows_is_documented(
+    a_flow: Make, later: Later
+) -> None:
+    rules = policy(ANN, remind_after=hours(1), ladder=(rung(1, CAT),), sla=hours(5))
+    world = a_flow("loop", review_policy=rules, review_webhook="https://hooks.example/x")
+    execution_id = world.halted()
+    later(HOUR)
+    sweep(world.ports)
+    sent = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    bodies = [json.loads(each.body or b"") for each in sent]
+    assert {each["event"] for each in bodies} == {"new_request", "reminder", "escalation"}
+    assert set().union(*bodies) <= set(re.findall(r"^\| `(\w+)` \|", BODIES, re.MULTILINE))
+    assert all("task_output" not in each for each in bodies[1:])
 
 
 def test_the_ladder_asks_more_people_and_the_earlier_ones_may_still_answer(
