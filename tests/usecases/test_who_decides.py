@@ -36,6 +36,7 @@ from orchestrator.domain.review_policy import ReviewPolicy, Rule
 from orchestrator.domain.review_terms import Absence
 from orchestrator.errors import AlreadyAnswered, Invalid, InvalidResponseToken, NotEntitled
 from orchestrator.ports import MailIdentity
+from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.reviews.absences import begin_absence
@@ -158,6 +159,18 @@ def test_four_eyes_exclude_nobody_for_what_they_answered_two_rounds_before(a_wor
         world.work()
         review = open_review(world, review.execution_id)
     assert list(recipients_of(world, review)) == [ANN]
+
+
+def test_four_eyes_exclude_who_answered_before_the_question_that_a_rewind_goes_back_to(
+    a_world: Make,
+) -> None:
+    world = a_world("write?", review_policy=policy(ANN, BEN, four_eyes=True))
+    review = halted(world)
+    says(world, review, ANN, is_approve=False, human_feedback="shorter")
+    world.work()
+    says(world, open_review(world, review.execution_id), BEN, is_approve=True)
+    rewind(world.ports, Rewind(review.execution_id, 3, "tests"))
+    assert list(recipients_of(world, open_review(world, review.execution_id))) == [BEN]
 
 
 def test_four_eyes_exclude_nobody_for_what_they_answered_of_another_task(a_world: Make) -> None:

@@ -66,7 +66,7 @@ def open_review(
     """Write a review with its notice, and halt the execution."""
     timeout = settings_of(locked.ports, locked.tx, run.deployment).review_timeout
     token = locked.ports.chance.secret()
-    routing = route(locked, question)
+    routing = route(locked, question, round_)
     review = Review(
         id=locked.ports.ids.new(),
         execution_id=run.execution_id,

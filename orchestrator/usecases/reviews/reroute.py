@@ -24,7 +24,7 @@ def reroute(ports: Ports, act: Act) -> Review:
     def work(asked: LockedReview) -> None:
         locked, review = asked.locked, asked.review
         question = replace(review.question, path=review.path, name=review.task_name)
-        routing = route(locked, question)
+        routing = route(locked, question, review.round)
         wanted = {each.address for each in routing.asked}
         staying = [e for e in asked.recipients if e.is_asked and e.address in wanted]
         stay = {each.address for each in staying}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from orchestrator.domain.checkpoint import uncounted
+from orchestrator.domain.checkpoint import Cause, uncounted
 from orchestrator.domain.deadlines import Deadlines, deadlines
 from orchestrator.domain.person import address_of
 from orchestrator.domain.question import Question
@@ -30,23 +30,26 @@ class Routing:
         return Deadlines() if self.terms is None else deadlines(self.terms, opened_at)
 
 
-def route(locked: LockedExecution, question: Question) -> Routing:
-    """Find the rule of the task or method that asks, and the people it leads to."""
+def route(locked: LockedExecution, question: Question, round_: int) -> Routing:
+    """Find the rule of the task or method that asks, and the people it leads to.
+
+    ``round_`` is the one in which it asks.
+    """
     policy = settings_of(locked.ports, locked.tx, locked.execution.deployment).review_policy
     if policy.asks_nobody:
         return Routing()
     four_eyes = policy.rule_for(question.name).four_eyes
-    excluded = frozenset(_involved(locked, question)) if four_eyes else frozenset()
+    excluded = frozenset(_involved(locked, question, round_)) if four_eyes else frozenset()
     fields = {**locked.execution.inputs, **(question.state or {})}
     absences = locked.tx.absences.at(locked.now)
     return Routing(*resolve(policy, question.name, fields, excluded, absences))
 
 
-def _involved(locked: LockedExecution, question: Question) -> Iterator[str]:
+def _involved(locked: LockedExecution, question: Question, round_: int) -> Iterator[str]:
     """Who kicked off, and who answered the round before."""
     if locked.execution.requester is not None:
         yield locked.execution.requester
-    for last in _answered_before(locked, question)[-1:]:
+    for last in _answered_before(locked, question, round_)[-1:]:
         answered_by = address_of(last.reviewer or "")
         if answered_by is not None:
             yield answered_by
@@ -55,16 +58,23 @@ def _involved(locked: LockedExecution, question: Question) -> Iterator[str]:
                 yield recipient.address
 
 
-def _answered_before(locked: LockedExecution, question: Question) -> list[Review]:
-    """The answered rounds of the same task or method, oldest first.
+def _answered_before(locked: LockedExecution, question: Question, round_: int) -> list[Review]:
+    """The answered rounds of the same task or method before that one, oldest first.
 
-    What was said of a tool's call is no round of an output.
+    What was said of a tool's call is no round of an output. Nor does an answer count that a rewind
+    to its own question has taken back.
     """
     path = uncounted(question.path)
-    return [
+    answered = [
         each
         for each in locked.reviews
-        if uncounted(each.path) == path
-        and each.state is ReviewState.ANSWERED
-        and (question.kind.is_about_call or not each.kind.is_about_call)
+        if uncounted(each.path) == path and each.state is ReviewState.ANSWERED
+    ]
+    if question.kind.is_about_call:
+        return answered
+    stand = {each.review_id for each in locked.checkpoints if each.cause is Cause.ANSWER}
+    return [
+        each
+        for each in answered
+        if not each.kind.is_about_call and (each.round < round_ or each.id in stand)
     ]
