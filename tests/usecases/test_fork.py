@@ -112,6 +112,17 @@ def test_whoever_wanted_the_first_does_not_decide_in_the_fork(a_world_of_each: A
         says(world, review, ANN, is_approve=True)
 
 
+def test_whoever_forked_does_not_decide_on_their_own_text(a_world_of_each: AWorld) -> None:
+    world = a_world_of_each("write?", review_policy=policy(ANN, BEN, CAT, four_eyes=True))
+    first = world.halted(requester=ANN)
+    asked = parse(ForkBody, {"checkpoint": 1, "edited_output": "my words"})
+    told = fork(world.ports, Fork(first, asked, f"person:{BEN}", "api", identity=BEN))
+    review = open_review(world, str(told["execution_id"]))
+    assert list(recipients_of(world, review)) == [CAT]
+    with pytest.raises(NotEntitled, match="four eyes"):
+        says(world, review, BEN, is_approve=True)
+
+
 def test_whoever_of_several_decided_in_the_first_is_kept_out_in_the_fork(
     a_world_of_each: AWorld,
 ) -> None:

@@ -116,6 +116,7 @@ def fork_execution(
         origin=visitor.channel,
         scope=visitor.scope,
         key=key_of(key, "fork", {"of": execution_id, **body}),
+        identity=visitor.person,
     )
     return JsonResponse(with_warnings(fork(visitor.ports, asked), ForkBody, body))
 

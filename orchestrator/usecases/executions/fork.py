@@ -34,7 +34,11 @@ _OF_INPUTS = (TaskKind.BEFORE_KICKOFF, TaskKind.PLANNING)
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """What a person asks for. ``scope`` is where they may."""
+    """What a person asks for. ``scope`` is where they may.
+
+    ``identity`` is the address of the person whose credentials these are, where they are one
+    person's alone.
+    """
 
     execution_id: str
     body: ForkBody
@@ -42,6 +46,7 @@ class Fork:
     origin: str
     scope: Scope = EVERYWHERE
     key: IdempotencyKey | None = None
+    identity: str | None = None
 
 
 def fork(ports: Ports, asked: Fork) -> JsonObject:
@@ -162,7 +167,7 @@ class _Branch:
             created_at=self.first.now,
             forked_from=first.id,
             forked_at=self.body.checkpoint,
-            requester=first.requester,
+            requester=self.asked.identity or first.requester,
         )
 
     def _refuse_what_is_not_taken(self) -> None:

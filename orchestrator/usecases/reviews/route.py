@@ -8,6 +8,7 @@ from datetime import datetime
 
 from orchestrator.domain.checkpoint import Cause, uncounted
 from orchestrator.domain.deadlines import Deadlines, deadlines
+from orchestrator.domain.execution import Execution
 from orchestrator.domain.person import address_of
 from orchestrator.domain.question import Question
 from orchestrator.domain.recipient import RecipientState
@@ -46,9 +47,8 @@ def route(locked: LockedExecution, question: Question, round_: int) -> Routing:
 
 
 def _involved(locked: LockedExecution, question: Question, round_: int) -> Iterator[str]:
-    """Who kicked off, and who answered the round before."""
-    if locked.execution.requester is not None:
-        yield locked.execution.requester
+    """Who kicked off, here or what it was forked from, and who answered the round before."""
+    yield from _requesters(locked)
     for last in _answered_before(locked, question, round_)[-1:]:
         answered_by = address_of(last.reviewer or "")
         if answered_by is not None:
@@ -56,6 +56,15 @@ def _involved(locked: LockedExecution, question: Question, round_: int) -> Itera
         for recipient in locked.tx.recipients.of([last.id]):
             if recipient.state is RecipientState.VOTED:
                 yield recipient.address
+
+
+def _requesters(locked: LockedExecution) -> Iterator[str]:
+    execution: Execution | None = locked.execution
+    while execution is not None:
+        if execution.requester is not None:
+            yield execution.requester
+        first = execution.forked_from
+        execution = locked.tx.executions.get(first) if first else None
 
 
 def _answered_before(locked: LockedExecution, question: Question, round_: int) -> list[Review]:
