@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from calling import LOOK, MODEL, PAY
+from policies import ANN, BEN, people, recipients_of
 from renamed_code import RAN
 from renamed_world import (
     RENAMED,
@@ -30,12 +31,19 @@ from orchestrator.domain.calls import ToolRules
 from orchestrator.domain.checkpoint import FORMAT, Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE
+from orchestrator.domain.review_policy import ReviewPolicy, Rule
 from orchestrator.errors import Unreadable
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.operations.purge import purge
+from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.reroute import reroute
 from orchestrator.wire.requests import ForkBody, parse
+
+FOR_THE_NEW_NAME = ReviewPolicy(
+    (Rule(match="draft", ask=people(BEN)), Rule(match="*", ask=people(ANN)))
+)
 
 
 def finished(begun: Any) -> tuple[World, str]:
@@ -124,6 +132,25 @@ def test_what_is_asked_again_is_asked_by_the_new_name(begun: Any) -> None:
     deploys(world, "crew_after", RENAMED)
     rewind(world.ports, Rewind(execution_id, asked, "tests"))
     assert open_review(world, execution_id).task_name == "draft"
+
+
+def test_those_whom_the_rules_name_for_the_new_name_are_asked_in_a_fork(begun: Any) -> None:
+    world = begun("crew_before")
+    execution_id = world.halted()
+    deploys(world, "crew_after", RENAMED, review_policy=FOR_THE_NEW_NAME)
+    asked = numbers(world, execution_id)[Cause.ASK, "write"]
+    body = parse(ForkBody, {"checkpoint": asked})
+    forked = str(fork(world.ports, Fork(execution_id, body, "tests", "tests"))["execution_id"])
+    assert list(recipients_of(world, open_review(world, forked))) == [BEN]
+
+
+def test_whom_the_rules_name_for_the_new_name_a_reroute_asks(begun: Any) -> None:
+    world = begun("crew_before")
+    review = open_review(world, world.halted())
+    deploys(world, "crew_after", RENAMED, review_policy=FOR_THE_NEW_NAME)
+    rerouted = reroute(world.ports, Act(review.id, EVERYWHERE, "tests"))
+    assert rerouted.task_name == "draft"
+    assert list(recipients_of(world, rerouted)) == [BEN]
 
 
 def test_a_retry_asks_again_by_the_new_name(begun: Any) -> None:

@@ -20,6 +20,7 @@ from orchestrator.usecases.executions.ask_again import ask_again
 from orchestrator.usecases.executions.inherit import Before, inherited
 from orchestrator.usecases.executions.kickoff import require_inputs
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.executions.migrate import migrate_to_deployed
 from orchestrator.usecases.executions.rewind import require_checkpoint
 from orchestrator.usecases.executions.snapshot import readable
 from orchestrator.usecases.idempotency import IdempotencyKey, idempotent
@@ -113,8 +114,9 @@ def _write(ports: Ports, tx: Transaction, branch: _Branch) -> None:
     if legacy.entries:
         locked.transition("start", locked.execution.start(locked.now))
         emit_started(locked)
+        migrate_to_deployed(locked)
     ask_again(locked)
-    begin_due_tasks(locked, plan)
+    begin_due_tasks(locked, locked.plan)
     locked.close()
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from orchestrator.domain.review import Review
 from orchestrator.ports import Ports
+from orchestrator.usecases.executions.migrate import migrate_to_deployed
 from orchestrator.usecases.reviews.ask import ask
 from orchestrator.usecases.reviews.locked_review import Act, LockedReview, with_open_review
 from orchestrator.usecases.reviews.notices import output_of
@@ -18,11 +19,14 @@ def reroute(ports: Ports, act: Act) -> Review:
     """Ask whom the policy says now, on its terms. Times are still counted from the opening.
 
     Who is asked before and after keeps their place, their mail and the reminder that a snooze
-    promises; a vote of theirs is void.
+    promises; a vote of theirs is void. The policy is asked by the name that the code has now.
     """
 
     def work(asked: LockedReview) -> None:
-        locked, review = asked.locked, asked.review
+        locked = asked.locked
+        migrate_to_deployed(locked)
+        review = next(each for each in locked.reviews if each.id == asked.review.id)
+        asked = replace(asked, review=review)
         question = replace(review.question, path=review.path, name=review.task_name)
         routing = route(locked, question, review.round)
         wanted = {each.address for each in routing.asked}
