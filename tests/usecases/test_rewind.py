@@ -14,7 +14,13 @@ from orchestrator.domain.checkpoint import FORMAT_OF_CHANGES, Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.errors import AlreadyAnswered, CannotRewind, KeyReused, UnknownCheckpoint
+from orchestrator.errors import (
+    AlreadyAnswered,
+    CannotRewind,
+    Invalid,
+    KeyReused,
+    UnknownCheckpoint,
+)
 from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
@@ -276,6 +282,19 @@ def test_rounds_that_a_rewind_began_are_not_counted_against_the_cap(a_world: AWo
     back_to(world, execution_id, 1)
     world.work()
     assert [each.review.round for each in world.snapshot(execution_id).pending] == [2]
+
+
+def test_of_rounds_that_a_rewind_began_as_many_may_be_rejected_as_before(a_world: AWorld) -> None:
+    world = a_world("look", "write?", max_rounds=2)
+    execution_id = world.halted()
+    back_to(world, execution_id, 1)
+    world.work()
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    with pytest.raises(Invalid, match="allows 2 rounds"):
+        world.answer(execution_id, "write", approve=False)
+    world.answer(execution_id, "write", approve=True)
+    assert ran(world) == [("look", 1), ("write", 1), ("write", 2), ("write", 3)]
 
 
 def test_rounds_that_people_asked_for_are_counted_against_a_cap_that_came_later(

@@ -17,12 +17,12 @@ from orchestrator.errors import (
     UnknownTask,
 )
 from orchestrator.ports import Ports, Transaction
-from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_and_read
 from orchestrator.usecases.executions.migrate import migrate_to_deployed
 from orchestrator.usecases.idempotency import idempotent
 from orchestrator.usecases.reviews.decide import decide, store_edited
 from orchestrator.usecases.reviews.feedback import Answer, read_feedback
+from orchestrator.usecases.reviews.open import most_rounds_of
 from orchestrator.usecases.reviews.reach import require_scope
 from orchestrator.usecases.reviews.typed import typed
 from orchestrator.usecases.reviews.vote import Undecided, count_vote, require_entitled
@@ -61,7 +61,7 @@ def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
     voter = require_entitled(locked, review, given.person)
     given = typed(tx, review, given)
     require_scope(locked, review, given.body)
-    feedback = read_feedback(given, review, settings_of(ports, tx, review.deployment).max_rounds)
+    feedback = read_feedback(given, review, most_rounds_of(locked, review))
     if voter is not None:
         vote = count_vote(locked, review, voter, feedback, given.body)
         if isinstance(vote, Undecided):

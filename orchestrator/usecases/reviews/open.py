@@ -133,3 +133,11 @@ def _require_rounds_left(
 def _is_anew(locked: LockedExecution, path: str, most: int) -> bool:
     """Whether a crew's task has a high round for being rewound, and not for being rejected."""
     return locked.plan.is_task(path) and _rejections(locked, path) < most
+
+
+def most_rounds_of(locked: LockedExecution, review: Review) -> int | None:
+    """How many rounds a review may have; None where a rejection would not be one too many."""
+    most = settings_of(locked.ports, locked.tx, review.deployment).max_rounds
+    if most is None or review.round < most or _is_anew(locked, review.path, most - 1):
+        return None
+    return most

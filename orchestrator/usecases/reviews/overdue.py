@@ -16,11 +16,11 @@ from orchestrator.domain.review_policy import Automatic
 from orchestrator.domain.review_terms import Terms
 from orchestrator.domain.timeline import SWEEP
 from orchestrator.ports import Ports, Transaction
-from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.reviews.ask import ask_more
 from orchestrator.usecases.reviews.decide import decide
 from orchestrator.usecases.reviews.notices import mail_again, tell_webhooks_again
+from orchestrator.usecases.reviews.open import most_rounds_of
 from orchestrator.wire.notices import Notice
 
 AUTOMATIC = "automatic"
@@ -83,8 +83,8 @@ def _why_it_does_not_fit(locked: LockedExecution, review: Review, feedback: Feed
         return None if feedback.outcome else "it is none of the options"
     if review.kind is not QuestionKind.JUDGE or feedback.approved is None:
         return "it is of another kind than the question"
-    most = settings_of(locked.ports, locked.tx, review.deployment).max_rounds
-    if not feedback.approved and most is not None and review.round >= most:
+    most = most_rounds_of(locked, review)
+    if not feedback.approved and most is not None:
         return f"the deployment allows {most} rounds"
     return None
 
