@@ -66,10 +66,19 @@ def tallied(reviews: Iterable[ClosedReview]) -> dict[Key, Sum]:
     sums: defaultdict[Key, Sum] = defaultdict(Sum)
     for review in reviews:
         day = review.closed_at.astimezone(UTC).date().isoformat()
-        for what, label, place, amount in _lines(review):
+        for what, label, place, amount in _counted(review):
             key = Key(day, review.deployment, what, label[:LONGEST_LABEL], place)
             sums[key] = sums[key].plus(Sum(1, amount))
     return dict(sums)
+
+
+def _counted(review: ClosedReview) -> Iterable[tuple[TallyKind, str, int, float]]:
+    if review.inherited:
+        return ()
+    if not review.unasked:
+        return _lines(review)
+    is_rejected = review.approved is False
+    return [(TallyKind.REJECTED, review.task_name, 0, review.tokens)] if is_rejected else ()
 
 
 def _lines(review: ClosedReview) -> Iterable[tuple[TallyKind, str, int, float]]:

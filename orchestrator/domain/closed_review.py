@@ -15,6 +15,8 @@ class ClosedReview:
     ``tokens`` are those of the run, or the step of a flow, whose output was rejected. ``automatic``
     says that a rule answered, and nobody in person. ``before`` are the tokens of the round before
     this one, where that round ended with an option that led the flow back to the same method.
+    ``inherited`` says that a fork has it from its first execution, where it was decided, and
+    ``unasked`` that nobody had asked for the words: they came with those about a later task.
     """
 
     id: str
@@ -33,6 +35,8 @@ class ClosedReview:
     tokens: int = 0
     automatic: bool = False
     before: int | None = None
+    inherited: bool = False
+    unasked: bool = False
 
     @property
     def ended(self) -> str:

@@ -21,10 +21,12 @@ from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.review import ReviewState
 from orchestrator.errors import Invalid
 from orchestrator.ports import Ports, Position
+from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews import analytics as usecase
 from orchestrator.usecases.reviews.analytics import ReviewFigures, asked, count_closed, figures
 from orchestrator.usecases.reviews.expire import expire_review
+from orchestrator.wire.requests import ForkBody, parse
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -155,6 +157,29 @@ def decided(a_world_of_each: Callable[..., World]) -> Ports:
             world.answer(execution_id, "write", approve=number == rounds - 1)
             world.work()
     return world.ports
+
+
+def test_what_a_fork_takes_along_was_decided_once(a_world_of_each: Callable[..., World]) -> None:
+    world = a_world_of_each("write?", "publish?")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=True)
+    world.work()
+    before = today(world.ports).analytics
+    body = parse(ForkBody, {"checkpoint": 4})
+    fork(world.ports, Fork(execution_id, body, "tests", "tests"))
+    assert today(world.ports).analytics == before
+
+
+def test_work_that_goes_back_to_an_earlier_task_was_decided_once_and_cost_both_their_rounds(
+    a_world_of_each: Callable[..., World],
+) -> None:
+    world = a_world_of_each("research", "write?")
+    execution_id = world.halted()
+    world.say(execution_id, "write", is_approve=False, rework_from="research")
+    found = today(world.ports).analytics
+    assert [(each.outcome, each.reviews) for each in found.outcomes] == [("changes wanted", 1)]
+    assert [each.reviews for each in found.by_person] == [1]
+    assert {each.task_name: each.rounds for each in found.rejected} == {"research": 1, "write": 1}
 
 
 def uncounted(ports: Ports) -> tuple[ClosedReview, ...]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ScalarSelect,
     and_,
     case,
+    exists,
     false,
     func,
     literal,
@@ -27,6 +28,7 @@ from orchestrator.adapters.sql.among import among
 from orchestrator.adapters.sql.rows import insert_new
 from orchestrator.adapters.sql.schema import (
     checkpoints,
+    executions,
     review_is_closed,
     review_tallies,
     review_tally_mark,
@@ -73,6 +75,14 @@ _SPENT_BEFORE = (
 )
 """Of the round before; NULL where there was none that ended with an option."""
 
+_INHERITED = (
+    exists()
+    .where(executions.c.id == _c.execution_id, executions.c.forked_from.is_not(None))
+    .where(executions.c.created_at > _c.created_at)
+    .correlate(reviews)
+)
+_UNASKED = and_(_c.token_hash.is_(None), _c.created_at == _c.closed_at)
+
 _CLOSED = (
     select(
         _c.id,
@@ -92,6 +102,8 @@ _CLOSED = (
         case((_c.approved.is_(False), _spent_on(reviews))).label("step_tokens"),
         case((and_(_c.approved.is_(None), _c.round > 1), _SPENT_BEFORE)).label("before"),
         func.coalesce(_c.actor == SWEEP, false()).label("automatic"),
+        _INHERITED.label("inherited"),
+        _UNASKED.label("unasked"),
     )
     .outerjoin(
         task_runs,
