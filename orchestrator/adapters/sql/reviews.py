@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +21,10 @@ from sqlalchemy import (
 )
 
 from orchestrator.adapters.sql.among import among
-from orchestrator.adapters.sql.prepared import PreparedAmong
-from orchestrator.adapters.sql.rows import MOST, Rows, save, selecting
+from orchestrator.adapters.sql.cipher import Cipher
+from orchestrator.adapters.sql.hidden_question import hide, shown_if_possible
+from orchestrator.adapters.sql.prepared import Prepared, PreparedAmong
+from orchestrator.adapters.sql.rows import MOST, NOTHING, Rows, save, selecting
 from orchestrator.adapters.sql.schema import (
     recipient_waits,
     recipients,
@@ -49,21 +51,44 @@ DUE = (
 _BY_IDS = PreparedAmong(selecting(reviews, Review), _c.id)
 
 
-class SqlReviews:
-    """Keeps ``ports.Reviews``."""
+@dataclass(frozen=True, slots=True)
+class _Rows(Rows[Review]):
+    """The rows, with what is encrypted of a question as it was asked."""
 
-    def __init__(self, connection: Connection) -> None:
+    cipher: Cipher
+
+    def all(
+        self, query: Select[Any] | Prepared, bound: Mapping[str, Any] = NOTHING
+    ) -> tuple[Review, ...]:
+        """Read every review that the query finds, with these values bound."""
+        return tuple(self.shown(each) for each in Rows.all(self, query, bound))
+
+    def shown(self, review: Review) -> Review:
+        """A review as it was read, with its question."""
+        question = shown_if_possible(review.question, self.cipher)
+        return review if question is review.question else replace(review, question=question)
+
+    def hidden(self, review: Review) -> Review:
+        """The same as it is written."""
+        question = hide(review.question, self.cipher)
+        return review if question is review.question else replace(review, question=question)
+
+
+class SqlReviews:
+    """Keeps ``ports.Reviews``. What a question shows is encrypted where outputs are."""
+
+    def __init__(self, connection: Connection, cipher: Cipher) -> None:
         self._connection = connection
-        self._rows = Rows(connection, reviews, Review)
+        self._rows = _Rows(connection, reviews, Review, cipher)
 
     def add(self, review: Review) -> None:
         """Insert."""
-        self._rows.add([review])
+        self._rows.add([self._rows.hidden(review)])
 
     def get(self, review_ids: Sequence[str]) -> dict[str, Review]:
         """Read several at a time, by id."""
         found = (Review(*row) for row in _BY_IDS.all(self._connection, review_ids))
-        return {review.id: review for review in found}
+        return {review.id: self._rows.shown(review) for review in found}
 
     def of(self, execution_id: str) -> tuple[Review, ...]:
         """All of an execution's, oldest first."""
@@ -71,7 +96,10 @@ class SqlReviews:
 
     def save(self, before: Review, after: Review) -> Review:
         """Write over the state and version of ``before``. Raises StaleWrite."""
-        return save(self._connection, reviews, before, after)
+        is_asked_otherwise = after.question != before.question
+        written = self._rows.hidden(after) if is_asked_otherwise else after
+        saved = save(self._connection, reviews, before, written)
+        return replace(after, version=saved.version)
 
     def by_token(self, token_hash: str) -> Review | None:
         """The review that may be answered with the token of that hash."""

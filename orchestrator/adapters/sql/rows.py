@@ -46,7 +46,7 @@ if TYPE_CHECKING:
             """Where the noun stands."""
 
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 D = TypeVar("D", bound="DataclassInstance")
 V = TypeVar("V", bound="Versioned")
@@ -65,7 +65,7 @@ class Rows(Generic[D]):
         return selecting(self.table, self.noun)
 
     def all(
-        self, query: Select[Any] | Prepared, bound: Mapping[str, Any] = _NOTHING
+        self, query: Select[Any] | Prepared, bound: Mapping[str, Any] = NOTHING
     ) -> tuple[D, ...]:
         """Read every noun that the query finds, with these values bound."""
         if isinstance(query, Prepared):
@@ -77,7 +77,7 @@ class Rows(Generic[D]):
         asked = query.defer(self.connection, bound)
         return lambda: tuple(self.noun(*row) for row in asked())
 
-    def first(self, query: Select[Any] | Prepared, bound: Mapping[str, Any] = _NOTHING) -> D | None:
+    def first(self, query: Select[Any] | Prepared, bound: Mapping[str, Any] = NOTHING) -> D | None:
         """Read the first noun that the query finds, with these values bound."""
         return next(iter(self.all(query, bound)), None)
 

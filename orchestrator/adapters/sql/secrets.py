@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.types import TypeEngine
 
 from orchestrator.adapters.sql.cipher import Cipher, WrongKey, is_encrypted
+from orchestrator.adapters.sql.hidden_question import hidden_of, hide, show
 from orchestrator.adapters.sql.rows import insert_new
 from orchestrator.adapters.sql.schema import (
     calls,
@@ -35,8 +36,11 @@ from orchestrator.adapters.sql.schema import (
     naming_key,
     outputs,
     recipients,
+    reviews,
     signing_secrets,
 )
+from orchestrator.domain.canonical import JsonObject, decode, encode
+from orchestrator.domain.question import Question
 from orchestrator.ports import Rewrite, StoredSecrets
 
 _BYTES = 4 * 1024 * 1024
@@ -45,12 +49,16 @@ _BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A column of what may be encrypted. ``always`` says of which rows, whatever the settings."""
+    """A column of what may be encrypted. ``always`` says of which rows, whatever the settings.
+
+    ``is_question``: of its text a part may be, and the rest lies there as it is.
+    """
 
     table: Table
     column: str
     always: ColumnElement[bool]
     is_text: bool = False
+    is_question: bool = False
 
     @property
     def type(self) -> TypeEngine[Any]:
@@ -76,6 +84,7 @@ _PLACES: Mapping[str, _Place] = {
     "answers in the journal": _Place(calls, "answer", false()),
     "arguments in the journal": _Place(calls, "arguments", false()),
     "states of flows": _Place(checkpoints, "state", false()),
+    "what questions show": _Place(reviews, "question", false(), is_text=True, is_question=True),
 }
 
 _LOOKED_INTO = 64 * 1024
@@ -150,7 +159,7 @@ class SqlSecrets:
                 query = select(at.table.c.id, at.raw).where(at.table.c.id.in_(some))
                 query = query.where(func.length(at.raw) <= _LOOKED_INTO)
                 for row_id, stored in self._connection.execute(query):
-                    looked_at[row_id] = stored.encode() if at.is_text else bytes(stored)
+                    looked_at[row_id] = _looked_at(at, stored)
             found.update(map(self._cipher.key_of, filter(is_encrypted, looked_at.values())))
         return found
 
@@ -171,8 +180,33 @@ class SqlSecrets:
 
     def _repacked(self, at: _Place, stored: bytes, *, secret: bool) -> bytes:
         """The same as ``Cipher.repack``; a text is not deflated where it lies there as it is."""
+        if at.is_question:
+            return self._asked_anew(stored)
         if not at.is_text:
             return self._cipher.repack(stored, secret=secret)
         if not is_encrypted(stored):
             return self._cipher.encrypt(stored) if secret else stored
         return self._cipher.repack(stored, secret=True) if secret else self._cipher.decrypt(stored)
+
+    def _asked_anew(self, stored: bytes) -> bytes:
+        question = _question_in(stored)
+        hidden = hidden_of(question)
+        if (
+            hidden is not None
+            and self._cipher.encrypts_outputs
+            and self._cipher.key_of(hidden) == 0
+        ):
+            return stored
+        written = hide(show(question, self._cipher), self._cipher)
+        return stored if written == question else encode(written.to_json())
+
+
+def _looked_at(at: _Place, stored: Any) -> bytes:
+    """What is encrypted in a row, or lies there as it is."""
+    if at.is_question:
+        return hidden_of(_question_in(stored.encode())) or b""
+    return stored.encode() if at.is_text else bytes(stored)
+
+
+def _question_in(stored: bytes) -> Question:
+    return Question.from_json(cast("JsonObject", decode(stored)))

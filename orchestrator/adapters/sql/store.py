@@ -64,7 +64,7 @@ class SqlTransaction:
     outputs = cached_property[ports.Outputs](
         lambda tx: SqlOutputs(tx.connection, tx.known, tx.cipher)
     )
-    reviews = cached_property[ports.Reviews](lambda tx: SqlReviews(tx.connection))
+    reviews = cached_property[ports.Reviews](lambda tx: SqlReviews(tx.connection, tx.cipher))
     recipients = cached_property[ports.Recipients](
         lambda tx: SqlRecipients(tx.connection, tx.cipher)
     )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, LargeBinary, Table, Text, select, type_coerce
 from world import World, plan_of, world_over
 
 from orchestrator.adapters.sql import Cipher, make_store
-from orchestrator.adapters.sql.schema import calls, deliveries, endpoints, outputs
+from orchestrator.adapters.sql.schema import calls, deliveries, endpoints, outputs, reviews
 from orchestrator.domain.calls import ToolRules
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import LARGE, Output
@@ -22,7 +22,7 @@ from orchestrator.usecases.operations.reencrypt import reencrypt
 
 WEBHOOK = {"url": "https://hooks.example/a", "events": ["crew_kickoff_finished"]}
 
-UNASKED, ASKED = ToolRules(), ToolRules(approval=(PAY,))
+UNASKED, ASKED, ONCE = ToolRules(), ToolRules(approval=(PAY,)), ToolRules(once=(PAY,))
 
 Restart = Callable[..., World]
 
@@ -32,7 +32,7 @@ def restart(database: str) -> Iterator[Restart]:
     """A new process with these secret keys, on the same database."""
     worlds = {
         rules: world_over(database, plan_of("write?", "print"), tools=rules)
-        for rules in (UNASKED, ASKED)
+        for rules in (UNASKED, ASKED, ONCE)
     }
     made = []
 
@@ -52,7 +52,7 @@ def restart(database: str) -> Iterator[Restart]:
 
 
 def stored(rows: Connection, table: Table, column: str) -> list[bytes]:
-    kind = Text if column == "preview" else LargeBinary
+    kind = Text if column in ("preview", "question") else LargeBinary
     raw = type_coerce(table.c[column], kind)
     found = rows.execute(select(raw).where(table.c[column].is_not(None))).scalars()
     read = [each.encode() if isinstance(each, str) else bytes(each) for each in found]
@@ -252,6 +252,59 @@ def test_what_a_tool_would_be_given_is_encrypted_and_read(
     world.answer(execution_id, "write", approve=True)
     world.work()
     assert runner.given == [{"for": 4}]
+
+
+def in_doubt(world: World) -> str:
+    """An execution in which a person is asked what became of a tool's call."""
+    execution_id = cut_off(world)
+    world.work()
+    return execution_id
+
+
+def shown(world: World, execution_id: str) -> Any:
+    (pending,) = world.snapshot(execution_id).pending
+    return pending.review.question.metadata["arguments"]
+
+
+def test_what_a_question_shows_beside_the_output_is_encrypted_and_read(
+    restart: Restart, rows: Connection
+) -> None:
+    world = restart("old", encrypt=True, tools=ONCE)
+    execution_id = in_doubt(world)
+    (question,) = stored(rows, reviews, "question")
+    assert b'"for"' not in question
+    assert b"Did 'pay' take effect?" in question
+    assert shown(world, execution_id) == {"for": 4}
+
+
+@pytest.mark.parametrize("encrypt", [True, False])
+def test_what_a_question_shows_goes_with_the_newest_key_and_the_setting(
+    restart: Restart,
+    rows: Connection,
+    encrypt: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    execution_id = in_doubt(restart("old", encrypt=True, tools=ONCE))
+    world = restart("new,old", encrypt=encrypt, tools=ONCE)
+    assert reencrypt(world.ports).written["what questions show"] == 1
+    assert reencrypt(world.ports).written == {}
+    (question,) = stored(rows, reviews, "question")
+    assert (b'"for"' in question) is not encrypt
+    world = restart("new", encrypt=encrypt, tools=ONCE)
+    assert shown(world, execution_id) == {"for": 4}
+    world.say(execution_id, "write", outcome="run-again")
+    world.work()
+    assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_what_a_question_shows_is_not_lost_where_no_key_opens_it(
+    restart: Restart, rows: Connection
+) -> None:
+    execution_id = in_doubt(restart("old", encrypt=True, tools=ONCE))
+    before = stored(rows, reviews, "question")
+    world = restart("wrong", encrypt=True, tools=ONCE)
+    assert world.snapshot(execution_id).pending[0].review.question.options
+    assert not reencrypt(world.ports).is_complete
+    assert stored(rows, reviews, "question") == before
 
 
 def test_a_journal_is_read_after_its_key_was_dropped(restart: Restart, rows: Connection) -> None:
