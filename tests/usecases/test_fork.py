@@ -92,6 +92,20 @@ def test_it_says_where_it_is_from(reviewed: tuple[World, str]) -> None:
     assert created.details == {"origin": "api", "forked_from": first, "checkpoint": COMMIT_LOOK}
 
 
+def test_its_timeline_says_what_is_other_and_loses_the_words_to_a_purge(
+    reviewed: tuple[World, str],
+) -> None:
+    world, first = reviewed
+    other = {"edited_output": "mine", "human_feedback": "look at Europe", "reviewer": "Ann"}
+    fork_id = forked(world, first, COMMIT_LOOK, inputs={"tone": "calm"}, **other)
+    (created, *_) = timeline(world.ports, fork_id)[1]
+    said = {"feedback": "look at Europe", "reviewer": "Ann", "edited": True, "inputs": ["tone"]}
+    assert said.items() <= created.details.items()
+    world.ports.store.transact(lambda tx: tx.timeline.purge(fork_id))
+    (created, *_) = timeline(world.ports, fork_id)[1]
+    assert "feedback" not in created.details
+
+
 def test_what_the_journal_saved_the_first_it_did_not_save_the_fork(calling: Any) -> None:
     world, caller = calling("write", "send")
     caller.at = {4: dies}

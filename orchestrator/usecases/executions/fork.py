@@ -104,13 +104,7 @@ def _write(ports: Ports, tx: Transaction, branch: _Branch) -> None:
     begun = replace(branch.execution, checkpoints=len(legacy.entries))
     locked = LockedExecution(ports, tx, branch.execution, branch.execution.actor, begun.created_at)
     locked.execution = begun
-    locked.record(
-        "execution.create",
-        begun.id,
-        origin=begun.origin,
-        forked_from=begun.forked_from,
-        checkpoint=begun.forked_at,
-    )
+    _record(locked, branch.body)
     if legacy.entries:
         locked.transition("start", locked.execution.start(locked.now))
         emit_started(locked)
@@ -118,6 +112,22 @@ def _write(ports: Ports, tx: Transaction, branch: _Branch) -> None:
     ask_again(locked)
     begin_due_tasks(locked, locked.plan)
     locked.close()
+
+
+def _record(locked: LockedExecution, body: ForkBody) -> None:
+    """The timeline begins with where the fork is from, and what it has otherwise."""
+    begun, words = locked.execution, body.human_feedback
+    locked.record(
+        "execution.create",
+        begun.id,
+        origin=begun.origin,
+        forked_from=begun.forked_from,
+        checkpoint=begun.forked_at,
+        feedback=words if words.strip() else None,
+        reviewer=body.reviewer,
+        edited=body.edited_output is not None or None,
+        inputs=None if body.inputs is None else sorted(body.inputs),
+    )
 
 
 def _take_words_along(tx: Transaction, branch: _Branch, answered: Sequence[Review]) -> None:
