@@ -24,6 +24,7 @@ from orchestrator.usecases import outage
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.claims import end_claims_of_lost_child, give_back_claims
 from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.executions.snapshot import history, timeline
 from orchestrator.usecases.executions.stop import stop
@@ -146,6 +147,15 @@ def test_the_journal_is_purged_as_its_task_ends(calling: Any) -> None:
     assert len(journal_of(world, execution_id)) == 3
     world.work()
     assert journal_of(world, execution_id) == ()
+
+
+def test_a_task_that_was_rewound_in_its_middle_keeps_no_calls(calling: Any) -> None:
+    world, caller = calling("write", "send")
+    caller.at = {4: dies}
+    execution_id = crash(world)
+    run = run_of(world, execution_id)
+    rewind(world.ports, Rewind(execution_id, 0, "tests"))
+    assert world.ports.store.read(lambda tx: tx.calls.of(run)) == ()
 
 
 def test_a_stopped_execution_keeps_no_calls(calling: Any) -> None:

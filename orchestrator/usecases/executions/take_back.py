@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from orchestrator.domain.checkpoint import FORMAT_OF_CHANGES, Cause
 from orchestrator.domain.task_run import TaskRun, TaskRunState
+from orchestrator.usecases.deployment_settings import settings_of
 from orchestrator.usecases.executions.history import committed_outputs
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 
@@ -36,6 +37,14 @@ def take_back(
         is_meant = not run.weighs and (paths is None or run.path in paths)
         if is_meant and not _stands(run, final, rejected):
             locked.save_run("supersede", run, run.supersede(locked.now))
+            _forget_calls(locked, run)
+
+
+def _forget_calls(locked: LockedExecution, run: TaskRun) -> None:
+    """No later round comes back to its journal, but that of a flow to tools that run once."""
+    deployment = settings_of(locked.ports, locked.tx, run.deployment)
+    if not (locked.is_flow and deployment.tools):
+        locked.tx.calls.purge(run)
 
 
 def _stands(run: TaskRun, final: Collection[str], rejected: Collection[str]) -> bool:
