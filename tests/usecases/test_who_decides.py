@@ -117,6 +117,14 @@ def test_two_of_three_decide_together(a_world_of_each: Make) -> None:
     assert closed.words == f"{ANN}: fine\n\n{BEN}: good"
 
 
+def test_whoever_claimed_it_and_decided_keeps_nobody_waiting(a_world_of_each: Make) -> None:
+    world = a_world_of_each("write?", review_policy=policy(ANN, BEN, CAT, decisions=2))
+    review = claim(world.ports, act(halted(world)), ANN)
+    says(world, review, ANN, is_approve=True)
+    assert open_review(world, review.execution_id).claimed_by is None
+    assert says(world, review, BEN, is_approve=True)["status"] == "completed"
+
+
 def test_one_rejection_rejects(a_world: Make) -> None:
     world = a_world("write?", review_policy=policy(ANN, BEN, decisions=2))
     review = halted(world)

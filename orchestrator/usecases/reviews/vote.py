@@ -68,12 +68,20 @@ def count_vote(
     recipients = locked.tx.recipients.of([review.id])
     result = tally(terms, recipients, review.kind)
     if result is None:
+        _give_back(locked, review, voted)
         votes = [each for each in recipients if each.state is RecipientState.VOTED]
         return Undecided(max(1, terms.decisions - len(votes)))
     if result.undecided:
-        _ask_again(locked, review, recipients)
+        _ask_again(locked, _give_back(locked, review, voted), recipients)
         return Undecided(0)
     return _together(feedback, result)
+
+
+def _give_back(locked: LockedExecution, review: Review, voted: Recipient) -> Review:
+    """Whoever claimed it has decided: the others need not wait until their time is up."""
+    if review.claimed_by != voted.address:
+        return review
+    return locked.save_review("release", review, review.release(), by=voted.address)
 
 
 def _require_votable(review: Review, feedback: Feedback | None, body: ResumeBody) -> None:
