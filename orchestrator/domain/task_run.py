@@ -143,8 +143,9 @@ class TaskRun:
     the row again, ``published_at`` when that last happened (``publishes`` times in all).
     ``execution_time`` is in seconds; ``usage`` are token counts of the accepted result, and of a
     flow's steps that were committed, whatever became of their attempt.
-    ``resumes`` says that the run follows from a person's answer. ``trace`` has the ``traceparent``
-    of what caused the run, and for the first after an answer that of the trace ``before``.
+    ``resumes`` says that the run follows from what a person did: an answer, a retry, a rewind or a
+    fork. ``trace`` has the ``traceparent`` of what caused the run, and for the first after that the
+    one of the trace ``before``.
     ``current_step`` is the path of a step of a flow that was at work when the lease was renewed.
     ``held`` says that it waits for its turn and is not published, since enough runs of its
     deployment are.

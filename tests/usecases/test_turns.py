@@ -13,13 +13,19 @@ from orchestrator import jobs
 from orchestrator.adapters.deployment_file import DeploymentFile
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.output import Output
 from orchestrator.domain.permission import EVERYWHERE
+from orchestrator.domain.work import Work
+from orchestrator.ports import Ended, RunContext
+from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.executions.publishing import LEAST_WINDOW
+from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.operations.load_deployments import load_deployments
 from orchestrator.usecases.operations.sweep import sweep
-from orchestrator.wire.requests import KickoffBody
+from orchestrator.wire.requests import ForkBody, KickoffBody
 
 Make = Callable[..., World]
 FLOOD = 3 * LEAST_WINDOW
@@ -96,6 +102,47 @@ def test_a_flood_of_answers_drains_in_the_same_manner(a_world_of_each: Make) -> 
 
     assert waiting == LEAST_WINDOW
     assert states(world, ids) == {ExecutionState.SUCCEEDED}
+
+
+def fails_at_check(_deployment: Deployment, work: Work, _context: RunContext) -> Ended:
+    if work.path == "check":
+        raise ValueError("no ink")
+    return Ended(Output("done"), {})
+
+
+def retried(world: World, execution_id: str) -> str:
+    retry_execution(world.ports, EVERYWHERE, execution_id, "tests")
+    return execution_id
+
+
+def rewound(world: World, execution_id: str) -> str:
+    rewind(world.ports, Rewind(execution_id, 1, "tests"))
+    return execution_id
+
+
+def forked(world: World, execution_id: str) -> str:
+    asked = Fork(execution_id, ForkBody(checkpoint=1), "tests", "tests")
+    return str(fork(world.ports, asked)["execution_id"])
+
+
+@pytest.mark.parametrize("begins", [retried, rewound, forked])
+def test_a_flood_of_what_begins_again_drains_in_the_same_manner(
+    a_world_of_each: Make, begins: Callable[[World, str], str]
+) -> None:
+    world = a_world_of_each("write", "check", max_attempts=1)
+    ids = [world.kickoff() for _ in range(FLOOD)]
+    run = world.runner.run
+    world.runner.run = fails_at_check
+    world.work()
+    world.runner.run = run
+    assert states(world, ids) == {ExecutionState.FAILED}
+
+    again = [begins(world, each) for each in ids]
+    waiting = len(world.jobs)
+    world.work()
+
+    assert waiting == LEAST_WINDOW
+    assert states(world, again) == {ExecutionState.SUCCEEDED}
 
 
 def test_the_longest_waiting_comes_first(a_world: Make) -> None:

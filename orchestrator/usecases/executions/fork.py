@@ -110,7 +110,7 @@ def _write(ports: Ports, tx: Transaction, branch: _Branch) -> None:
         emit_started(locked)
         migrate_to_deployed(locked)
     ask_again(locked)
-    begin_due_tasks(locked, locked.plan)
+    begin_due_tasks(locked, locked.plan, resumes=True)
     locked.close()
 
 

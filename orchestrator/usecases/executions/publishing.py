@@ -1,9 +1,10 @@
 """Which runs that wait are published, and as what job.
 
-Of the runs that enter from outside, by a kickoff or an answer, a few of each deployment are
-published; the others wait as rows. So ten thousand answers at once do not put ten thousand jobs
-before everybody else's. Whoever takes the job of one has the next one published; what is lost on
-the way is found by the sweep. What follows a task in its chain is published at once.
+Of the runs that enter from outside, by a kickoff, an answer, a retry, a rewind or a fork, a few of
+each deployment are published; the others wait as rows. So ten thousand answers at once do not put
+ten thousand jobs before everybody else's. Whoever takes the job of one has the next one published;
+what is lost on the way is found by the sweep. What follows a task in its chain is published at
+once.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def retry_execution(ports: Ports, scope: Scope, execution_id: str, actor: str) -
         migrate_to_deployed(locked)
         locked.transition("retry", locked.execution.retry())
         ask_again(locked)
-        begin_due_tasks(locked, locked.plan)
+        begin_due_tasks(locked, locked.plan, resumes=True)
         return locked.close()
 
     return ports.store.transact(decide)

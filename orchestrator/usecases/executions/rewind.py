@@ -56,7 +56,7 @@ def rewind(ports: Ports, asked: Rewind) -> JsonObject:
         )
         take_back(locked, numbers, left[-1].path if left else "")
         ask_again(locked)
-        begin_due_tasks(locked, locked.plan)
+        begin_due_tasks(locked, locked.plan, resumes=True)
         locked.close()
         return {
             "execution_id": asked.execution_id,
