@@ -117,6 +117,16 @@ def test_two_of_three_decide_together(a_world_of_each: Make) -> None:
     assert closed.words == f"{ANN}: fine\n\n{BEN}: good"
 
 
+def test_webhooks_that_come_with_one_of_several_decisions_count(
+    a_world: Make,
+) -> None:
+    world = a_world("write?", review_policy=policy(ANN, BEN, decisions=2))
+    review = halted(world, crewWebhookUrl="https://93.184.216.34/crew")
+    says(world, review, ANN, is_approve=True, taskWebhookUrl="https://93.184.216.34/task")
+    told = world.snapshot(review.execution_id).execution.subscriptions
+    assert None not in (told.task, told.crew)
+
+
 def test_whoever_claimed_it_and_decided_keeps_nobody_waiting(a_world_of_each: Make) -> None:
     world = a_world_of_each("write?", review_policy=policy(ANN, BEN, CAT, decisions=2))
     review = claim(world.ports, act(halted(world)), ANN)

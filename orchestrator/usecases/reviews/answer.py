@@ -65,6 +65,7 @@ def _decide(ports: Ports, tx: Transaction, given: Answer) -> JsonObject:
     if voter is not None:
         vote = count_vote(locked, review, voter, feedback, given.body)
         if isinstance(vote, Undecided):
+            _resubscribe(locked, given.body, resumes=False)
             locked.close()
             return _vote_taken(review, vote)
         feedback = vote
@@ -113,12 +114,15 @@ def _open_review_of(task: str, plan: Plan, reviews: Sequence[Review]) -> Review:
     raise NotPending(last.winner() if last else None)
 
 
-def _resubscribe(locked: LockedExecution, body: ResumeBody) -> list[str]:
-    """Apply what the resume says of webhooks; warn of those that are told nothing from now on."""
+def _resubscribe(locked: LockedExecution, body: ResumeBody, *, resumes: bool = True) -> list[str]:
+    """Apply what the resume says of webhooks; warn of those that are told nothing from now on.
+
+    A call that resumes nothing yet drops none.
+    """
     before = locked.execution.subscriptions
     named = subscribe(locked.tx, locked.execution.deployment, body, locked.now)
     carry = locked.execution.carry_webhooks if body.carry_webhooks is None else body.carry_webhooks
-    after = before.at_resume(named, carry=carry)
+    after = before.at_resume(named, carry=carry or not resumes)
     if after != before:
         locked.execution = replace(locked.execution, subscriptions=after)
     return [
