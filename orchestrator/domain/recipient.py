@@ -121,6 +121,10 @@ class Recipient:
         """No reminders until then."""
         return replace(self, snoozed_until=until)
 
+    def wake(self) -> Recipient:
+        """The person was reminded at the time that they had said."""
+        return replace(self, snoozed_until=None)
+
     def is_snoozed(self, now: datetime) -> bool:
         """Whether the person is left in peace now."""
         return self.snoozed_until is not None and self.snoozed_until > now

@@ -338,6 +338,23 @@ def test_who_snoozes_is_reminded_when_they_said_and_not_before(
     assert (ANN, "reminder") in mails(world, review)[3:]
 
 
+@pytest.mark.parametrize(("rule", "times"), [({}, [1]), ({"remind_after": hours(2)}, [1, 2, 4])])
+def test_a_snooze_has_nobody_else_reminded_and_moves_no_reminder(
+    halted: Callable[..., tuple[World, Review]], later: Later, rule: dict[str, Any], times: Any
+) -> None:
+    world, review = halted(ANN, BEN, **rule)
+    act = Act(review.id, EVERYWHERE, "tests")
+    snooze(world.ports, act, ANN, world.ports.clock.now() + timedelta(hours=1))
+    told = []
+    for hour in range(1, 5):
+        later(HOUR)
+        before = len(mails(world, review))
+        sweep(world.ports)
+        told += [(hour, to) for to, _ in mails(world, review)[before:]]
+    assert [hour for hour, to in told if to == ANN] == times
+    assert [hour for hour, to in told if to == BEN] == times[1:]
+
+
 def test_a_reroute_keeps_the_reminder_that_a_snooze_promised(
     halted: Callable[..., tuple[World, Review]], later: Later
 ) -> None:

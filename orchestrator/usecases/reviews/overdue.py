@@ -101,11 +101,37 @@ def escalate(locked: LockedExecution, review: Review, terms: Terms) -> Review:
 
 
 def _remind(locked: LockedExecution, review: Review, terms: Terms) -> None:
-    asked = [each for each in locked.tx.recipients.of([review.id]) if each.is_asked]
+    """Remind all whom it waits for; only those whose snooze is over, where that alone is due."""
+    recipients = locked.tx.recipients.of([review.id])
+    asked = [each for each in recipients if each.is_asked]
     awake = [each for each in asked if not each.is_snoozed(locked.now)]
-    next_time = deadlines(terms, review.created_at, last_reminded_at=locked.now).remind_at
+    woken = [each for each in awake if each.snoozed_until is not None]
+    last = None
+    if any(each.snoozed_until is not None for each in recipients):
+        last = _last_reminded_at(locked, review)
+        if not _is_past(locked, deadlines(terms, review.created_at, 0, last).remind_at):
+            awake = woken
+    if awake is not woken:
+        last = locked.now
+    next_time = deadlines(terms, review.created_at, 0, last).remind_at
     woken_at = [each.snoozed_until for each in asked if each.is_snoozed(locked.now)]
     again_at = min(filter(None, (next_time, *woken_at)), default=None)
-    saved = locked.save_review("remind", review, review.remind(again_at))
-    mail_again(locked, saved, awake)
-    tell_webhooks_again(locked, saved, Notice.REMINDER, awake)
+    alone = [each.address for each in woken] if awake is woken else None
+    saved = locked.save_review("remind", review, review.remind(again_at), snoozed=alone)
+    told = [locked.tx.recipients.save(e, e.wake()) if e in woken else e for e in awake]
+    mail_again(locked, saved, told)
+    tell_webhooks_again(locked, saved, Notice.REMINDER, told)
+
+
+def _last_reminded_at(locked: LockedExecution, review: Review) -> datetime | None:
+    """When all whom it waits for were reminded last, and not those alone who had put it off."""
+    entries = locked.tx.timeline.of(review.execution_id)
+    return max(
+        (
+            each.at
+            for each in entries
+            if (each.event, each.subject_id) == ("review.remind", review.id)
+            and "snoozed" not in each.details
+        ),
+        default=None,
+    )
