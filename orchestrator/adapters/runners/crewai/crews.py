@@ -22,7 +22,7 @@ from orchestrator.adapters.runners.crewai.crew_run import (
     report_steps_of_manager,
     tell_steps,
 )
-from orchestrator.adapters.runners.crewai.flows.scope import Paused
+from orchestrator.adapters.runners.crewai.flows.scope import Interrupted, Paused
 from orchestrator.adapters.runners.crewai.plans import read_plan
 from orchestrator.adapters.runners.crewai.reporting import Abandoned, StepReporter, abandoning
 from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
@@ -88,8 +88,8 @@ def _run(run: CrewRun) -> Ended:
             calls.journalled(run.journal, lambda: run.work.path, abandoning),
         ):
             return _RUN[run.work.task.kind](run)
-    except Abandoned as abandoned:
-        raise abandoned.why from None
+    except (Abandoned, Interrupted) as left:
+        raise left.why from None
 
 
 def _before_kickoff(run: CrewRun) -> Ended:

@@ -716,3 +716,40 @@ def test_a_body_that_still_waits_does_not_run_again(flow: Begin, log: list[str])
     assert isinstance(execution.run(), Halted)
     assert log == ["talk"]
     assert list(execution.open) == ["talk#1/ask:1"]
+
+
+IN_A_THREAD = (
+    CREW
+    + """
+from concurrent.futures import ThreadPoolExecutor
+
+class F(Flow):
+    def judged(self):
+        ran("judged")
+        who = person(lambda prompt: "text")
+        crew = Crew(agents=[who], tasks=[job(who, "write", "write", human_input=True)])
+        return crew.kickoff().raw
+
+    @start()
+    def team(self):
+        with ThreadPoolExecutor() as threads:
+            return threads.submit(SUBMITTED).result()
+"""
+)
+
+
+def test_a_thread_that_knows_nothing_of_the_run_can_ask_nobody(flow: Begin) -> None:
+    execution = flow(IN_A_THREAD.replace("SUBMITTED", "self.judged"))
+    with pytest.raises(TaskFailed, match="copy_context") as failed:
+        execution.run()
+    assert not failed.value.retryable
+
+
+def test_a_thread_that_knows_of_the_run_halts(flow: Begin) -> None:
+    known = "__import__('contextvars').copy_context().run, self.judged"
+    execution = flow(IN_A_THREAD.replace("SUBMITTED", known))
+    assert isinstance(execution.run(), Halted)
+    execution.answer("team#1/task:write~1", approved=True)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "text"

@@ -521,3 +521,30 @@ def test_a_changed_flow_is_refused_before_anything_runs(
     assert log == []
     deploy(CHOICE)
     assert ended(execution).json[0] == "published"
+
+
+CONSOLE = """
+from crewai.flow.async_feedback import ConsoleProvider
+
+class F(Flow):
+    @start()
+    @human_feedback(message="Good?", provider=ConsoleProvider())
+    def write(self):
+        return "text"
+
+    @listen(write)
+    def after(self, said):
+        self.input_provider = ConsoleProvider()
+        return f"{said.feedback}, {self.ask('More?')}"
+"""
+
+
+def test_who_names_crewais_console_has_a_person_asked_as_well(flow: Begin) -> None:
+    execution = flow(CONSOLE)
+    assert isinstance(execution.run(), Halted)
+    execution.answer("write#1", "good")
+    assert isinstance(execution.run(), Halted)
+    execution.answer("after#1/ask:1", "no more")
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "good, no more"

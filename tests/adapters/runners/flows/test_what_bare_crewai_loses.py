@@ -58,8 +58,18 @@ class Bare:
         return self.store.load_pending_feedback(self.id)
 
 
+class Pauses:
+    """What asks for feedback in a process of bare CrewAI, which has none of our reviews."""
+
+    def request_feedback(self, context: Any, _flow: Any) -> str:
+        raise importlib.import_module("crewai.flow").HumanFeedbackPending(context=context)
+
+
 @pytest.fixture
-def bare(folder: Path) -> Callable[[], Bare]:
+def bare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Bare]:
+    importlib.import_module("orchestrator.adapters.runners.crewai.flows.running")
+    config = importlib.import_module("crewai.flow.flow_config").flow_config
+    monkeypatch.setattr(config, "hitl_provider", Pauses())
     return lambda: Bare(folder)
 
 

@@ -10,11 +10,23 @@ from pydantic.errors import PydanticInvalidForJsonSchema
 from orchestrator.adapters.runners.crewai.flows import reviews
 from orchestrator.adapters.runners.crewai.flows.journal import PathRecord
 from orchestrator.adapters.runners.crewai.flows.nested import ask_inside
-from orchestrator.adapters.runners.crewai.flows.scope import ALIKE, Interrupted, Paused, current
+from orchestrator.adapters.runners.crewai.flows.scope import (
+    ALIKE,
+    Interrupted,
+    Paused,
+    current,
+    nobody_is_asked,
+)
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import ANSWER_SCHEMA, Question, QuestionKind
 from orchestrator.errors import TaskFailed
 from orchestrator.wire.inputs import is_schema
+
+_OUTSIDE = (
+    "ask() was called outside the methods of the deployment's flow, where nobody can be asked: by "
+    "a flow that a crew's own code kicks off, or in a thread that knows nothing of the run, which "
+    "contextvars.copy_context().run mends"
+)
 
 
 class Inputs:
@@ -23,10 +35,13 @@ class Inputs:
     def request_input(
         self, message: str, _flow: Any, metadata: dict[str, Any] | None = None
     ) -> str:
-        """What a person answered in an earlier run. Raises Paused where nobody has."""
+        """What a person answered in an earlier run.
+
+        Raises Paused where nobody has, Interrupted where nobody can be asked.
+        """
         scope = current()
         if scope is None:
-            raise RuntimeError("ask() was called outside the methods of the flow")
+            raise nobody_is_asked(_OUTSIDE)
         scope.check()
         record = scope.claim("ask:", lambda noted: ALIKE if _asks(noted, message) else 1)
         if record.answer is not None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, TypeAlias, cast
+from typing import Any, Never, TypeAlias, cast
 
 from crewai import Crew, Flow, Task
 from crewai.core.providers.human_input import (
@@ -20,11 +20,14 @@ from crewai.core.providers.human_input import (
 from crewai.events.event_bus import crewai_event_bus
 from crewai.events.listeners.tracing.utils import set_tui_mode
 from crewai.execution import begin_execution, end_execution
+from crewai.flow.async_feedback.providers import ConsoleProvider
 from crewai.flow.dsl._utils import is_flow_method
 from crewai.flow.flow_definition import FlowDefinition, FlowHumanFeedbackDefinition
 from crewai.flow.human_feedback import _resolve_llm_instance
 from crewai.flow.types import FlowMethodName
 from crewai.hooks.dispatch import InterceptionPoint
+from crewai.hooks.llm_hooks import LLMCallHookContext
+from crewai.hooks.tool_hooks import ToolCallHookContext
 from crewai.llms.base_llm import BaseLLM
 from crewai.llms.retry import _active_llm_rate_limit_retry
 from crewai.utilities.i18n import I18N_DEFAULT
@@ -285,6 +288,31 @@ def without_terminal() -> Iterator[None]:
         yield
     finally:
         reset_provider(token)
+
+
+def ask_in_place_of_terminal(
+    hook: Callable[..., Never], judge: Callable[..., Never], reviewers: Any, inputs: Any
+) -> None:
+    """Have these called by whatever CrewAI would read the terminal for. Doing it twice is one."""
+
+    async def judge_async(*_: Any, **__: Any) -> Never:
+        judge()
+
+    def request_feedback(_console: object, context: Any, flow: AnyFlow) -> Any:
+        return reviewers.request_feedback(context, flow)
+
+    def request_input(_console: object, message: str, flow: AnyFlow, metadata: Any = None) -> Any:
+        return inputs.request_input(message, flow, metadata)
+
+    for owner, name, replacement in (
+        (ToolCallHookContext, "request_human_input", hook),
+        (LLMCallHookContext, "request_human_input", hook),
+        (SyncHumanInputProvider, "_prompt_input", staticmethod(judge)),
+        (SyncHumanInputProvider, "_prompt_input_async", staticmethod(judge_async)),
+        (ConsoleProvider, "request_feedback", request_feedback),
+        (ConsoleProvider, "request_input", request_input),
+    ):
+        setattr(owner, name, replacement)
 
 
 class _NoReplayTable:

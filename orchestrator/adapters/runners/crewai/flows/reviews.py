@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from orchestrator.adapters.runners.crewai.flows import internals, outcomes, values
 from orchestrator.adapters.runners.crewai.flows.codec import Codec, Unreadable, Unstorable, plain
 from orchestrator.adapters.runners.crewai.flows.journal import PathRecord, method_of
+from orchestrator.adapters.runners.crewai.flows.scope import nobody_is_asked
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.question import Question, QuestionKind
@@ -24,12 +25,20 @@ from orchestrator.errors import TaskFailed
 if TYPE_CHECKING:
     from orchestrator.adapters.runners.crewai.flows.running_flow import RunningFlow
 
+_OUTSIDE = (
+    "The method {method} of a flow has @human_feedback, and nobody can be asked: the flow was "
+    "kicked off by a crew's own code, as a stream, or in a thread that knows nothing of the run, "
+    "which contextvars.copy_context().run mends. Kick it off in a method of a deployment's flow"
+)
+
 
 class Reviewers:
     """What CrewAI asks for feedback, in a process whose reviews are ours: it pauses the method."""
 
-    def request_feedback(self, context: PendingFeedbackContext, _flow: Any) -> str:
-        """Always raises HumanFeedbackPending."""
+    def request_feedback(self, context: PendingFeedbackContext, flow: Any) -> str:
+        """Raises HumanFeedbackPending; Interrupted for a flow that is not run by us."""
+        if internals.owner_of(flow) is None:
+            raise nobody_is_asked(_OUTSIDE.format(method=context.method_name))
         raise HumanFeedbackPending(context=context)
 
 

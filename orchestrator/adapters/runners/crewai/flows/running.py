@@ -27,6 +27,7 @@ from orchestrator.adapters.runners.crewai.flows.reporting import FlowReporter
 from orchestrator.adapters.runners.crewai.flows.reviews import Reviewers
 from orchestrator.adapters.runners.crewai.flows.run import Options, Run
 from orchestrator.adapters.runners.crewai.flows.scope import Interrupted, Paused
+from orchestrator.adapters.runners.crewai.flows.terminal import replace_terminal
 from orchestrator.adapters.runners.crewai.flows.values import to_result
 from orchestrator.adapters.runners.crewai.internals import knowledge_of, listen
 from orchestrator.adapters.runners.crewai.memory import open_memories_when_used
@@ -46,6 +47,7 @@ def _install() -> None:
     set_flow_persistence_factory(persistence.FlowStates)
     flow_config.hitl_provider = Reviewers()
     flow_config.input_provider = asking.Inputs()
+    replace_terminal()
     nested.install()
     open_memories_when_used()
 

@@ -31,6 +31,11 @@ class Interrupted(BaseException):
         self.why = why
 
 
+def nobody_is_asked(why: str) -> Interrupted:
+    """What ends a run, not to be retried, whose code asks where no person can be reached."""
+    return Interrupted(TaskFailed(why, retryable=False))
+
+
 ALIKE = 2
 """The likeness of a record from which on it is surely that of what is done."""
 
