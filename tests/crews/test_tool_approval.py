@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -182,7 +183,24 @@ def test_a_tool_may_have_arguments_of_any_name(deployed: Deployed, errands: Any)
     calls = import_module("orchestrator.adapters.runners.crewai.calls")
     with calls.journalled(Closed(), lambda: "errands", lambda work: work()):
         fetched = errands.fetch.run(tool="a hammer", callee="Ada")
-    assert fetched == "Ada did fetch a hammer"
+        brought = asyncio.run(errands.bring.arun(tool="a saw", callee="Ada"))
+    assert (fetched, brought) == ("Ada did fetch a hammer", "Ada did bring a saw")
+
+
+@pytest.mark.parametrize(
+    ("target", "settings"),
+    [("led", APPROVAL), ("LedFlow", FLOW), ("AsyncLedFlow", FLOW)],
+)
+def test_a_tool_of_whom_a_manager_delegates_to_waits(
+    deployed: Deployed, errands: Any, target: str, settings: Any
+) -> None:
+    world = deployed(f"errands:{target}", **settings)
+    execution_id = world.halted(inputs=ADA)
+    assert [each.output.raw for each in asked(world, execution_id)] == ['{"what":"errand 2"}']
+    assert errands.PAID == []
+    say(world, execution_id, **YES)
+    assert (errands.PAID, world.result(execution_id).raw) == (["errand 2"], "the clerk is done")
+    assert [errands.MADE.count(each) for each in ("lead", "model", "look errand 1")] == [2, 3, 1]
 
 
 # Flows ------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from crewai import Agent, BaseLLM, Crew, Flow, Task
+from crewai import Agent, BaseLLM, Crew, Flow, Process, Task
 from crewai.flow import and_, human_feedback, listen, start
 from crewai.tools import BaseTool, tool
 from pydantic import BaseModel, PrivateAttr
@@ -139,6 +139,12 @@ def fetch(tool: str, callee: str) -> str:
     return f"{callee} did fetch {tool}"
 
 
+@tool("bring")
+async def bring(tool: str, callee: str) -> str:
+    """Have somebody bring a tool."""
+    return f"{callee} did bring {tool}"
+
+
 class Wire(BaseTool):
     """Pays by wire: its two ways to be called do the same."""
 
@@ -251,6 +257,49 @@ class Delegating(Clerk):
 def by_the_model() -> Crew:
     """A tool that the model itself calls."""
     return _crew(Delegating())
+
+
+class Lead(Clerk):
+    """Has the clerk do it all, and says what came of it."""
+
+    llm_type: str = "lead"
+
+    def call(self, messages: Any, *_: Any, **__: Any) -> Any:
+        """Delegate, then answer."""
+        made("lead")
+        text = messages if isinstance(messages, str) else "".join(str(m) for m in messages)
+        if "Observation: all" in text:
+            return final("the clerk is done")
+        work = {"task": "Do all errands.", "context": "-", "coworker": "Clerk"}
+        return use("delegate_work_to_coworker", json.dumps(work))
+
+
+def led() -> Crew:
+    """A manager delegates to the clerk, who pays."""
+    crew = _crew(Clerk(("look", "pay")))
+    crew.tasks[0].agent = None
+    lead = Agent(role="Lead", goal="lead", backstory="-", llm=Lead(), cache=False)
+    return Crew(
+        agents=crew.agents, tasks=crew.tasks, process=Process.hierarchical, manager_agent=lead
+    )
+
+
+class LedFlow(Flow[Any]):
+    """The same inside a method."""
+
+    @start()
+    def errands(self) -> str:
+        """Two calls of the manager's model, three of the clerk's."""
+        return str(led().kickoff(inputs={"who": "Ada"}).raw)
+
+
+class AsyncLedFlow(Flow[Any]):
+    """The same, awaited."""
+
+    @start()
+    async def errands(self) -> str:
+        """Two calls of the manager's model, three of the clerk's."""
+        return str((await led().akickoff(inputs={"who": "Ada"})).raw)
 
 
 class ErrandsFlow(Flow[Any]):
