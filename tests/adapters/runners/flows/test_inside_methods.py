@@ -753,3 +753,73 @@ def test_a_thread_that_knows_of_the_run_halts(flow: Begin) -> None:
     result = execution.run()
     assert isinstance(result, Ended)
     assert result.output.raw == "text"
+
+
+SWALLOWING = (
+    CREW
+    + """
+class F(Flow):
+    @start()
+    def team(self):
+        who = person(lambda prompt: "text")
+        crew = Crew(agents=[who], tasks=[job(who, "write", "write", human_input=True)])
+        try:
+            return crew.kickoff().raw
+        except BaseException:
+            ENDS
+
+    @listen(team)
+    def after(self, text):
+        return f"after {text}"
+"""
+)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    ["return 'failed'", "raise ValueError('no')", "raise ValueError('no') from None"],
+)
+def test_a_body_that_catches_everything_still_waits_for_its_person(flow: Begin, ends: str) -> None:
+    execution = flow(SWALLOWING.replace("ENDS", ends))
+    assert isinstance(execution.run(), Halted)
+    assert (execution.committed, list(execution.open)) == ([], ["team#1/task:write~1"])
+    execution.answer("team#1/task:write~1", approved=True)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "after text"
+
+
+def test_a_reviewed_body_that_catches_everything_waits_for_its_crew_first(flow: Begin) -> None:
+    reviewed = "@start()\n    @human_feedback(message='Good?')"
+    execution = flow(
+        SWALLOWING.replace("ENDS", "return 'failed'")
+        .replace("@start()", reviewed)
+        .replace("{text}", "{text.output}")
+    )
+    assert isinstance(execution.run(), Halted)
+    assert list(execution.open) == ["team#1/task:write~1"]
+    execution.answer("team#1/task:write~1", approved=True)
+    assert isinstance(execution.run(), Halted)
+    assert execution.open["team#1"].output.raw == "text"
+
+
+def test_a_body_that_catches_everything_does_not_go_on_where_the_run_cannot(flow: Begin) -> None:
+    unstorable = "self.state['lock'] = threading.Lock()\n        try:"
+    execution = flow(SWALLOWING.replace("ENDS", "return 'failed'").replace("try:", unstorable))
+    with pytest.raises(TaskFailed, match=r"state\.lock"):
+        execution.run()
+    assert execution.committed == []
+
+
+def test_a_gathered_crew_is_waited_for(flow: Begin) -> None:
+    gathered = "(await asyncio.gather(crew.akickoff(), return_exceptions=True))[0].raw"
+    execution = flow(
+        SWALLOWING.replace("def team", "async def team")
+        .replace("crew.kickoff().raw", gathered)
+        .replace("ENDS", "raise")
+    )
+    assert isinstance(execution.run(), Halted)
+    execution.answer("team#1/task:write~1", approved=True)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.raw == "after text"

@@ -19,11 +19,24 @@ if TYPE_CHECKING:
     from orchestrator.adapters.runners.crewai.flows.running_flow import RunningFlow
 
 
-class Paused(BaseException):
-    """Leaves the body of a method that waits for a person; no ``except Exception`` catches it."""
+class Left(BaseException):
+    """Leaves the body of a method; no ``except Exception`` catches it.
+
+    A body that catches it all the same (a bare ``except``) is left at its end.
+    """
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        scope = current()
+        if scope is not None and not isinstance(scope.left, Interrupted):
+            scope.left = self
 
 
-class Interrupted(BaseException):
+class Paused(Left):
+    """Leaves the body of a method that waits for a person."""
+
+
+class Interrupted(Left):
     """Leaves the body of a method when the run cannot go on: its claim is lost, its store away."""
 
     def __init__(self, why: BaseException) -> None:
@@ -46,7 +59,8 @@ _current: ContextVar[Scope | None] = ContextVar("_current", default=None)
 class Scope:
     """One call of a method while its body runs.
 
-    ``again`` says that the body ran before, up to where a person was asked or to a crash.
+    ``again`` says that the body ran before, up to where a person was asked or to a crash; ``left``
+    is what it was left by, whether it let that pass or not.
     """
 
     path: str
@@ -55,6 +69,7 @@ class Scope:
     kwargs: dict[str, Any] = field(default_factory=dict)
     answering: bool = False
     cut: bool = False
+    left: Left | None = None
     _claimed: set[str] = field(default_factory=set)
     _at_work: Counter[str] = field(default_factory=Counter)
     _beside: set[str] = field(default_factory=set)
@@ -173,6 +188,11 @@ class Scope:
         arguments = [*self.args, self.kwargs]
         self.running.run.codec.encode(arguments, f"the argument of {self.path}")
         return self.running.stored_state(must_be_stored=True)
+
+    def check_left(self) -> None:
+        """Leave a body that came to an end though it was left before. Raises what left it."""
+        if self.left is not None:
+            raise self.left
 
     def check(self) -> None:
         """Leave the body where its step lost a race, or where the run has ended."""

@@ -197,8 +197,10 @@ class Steps:
             if asyncio.current_task().cancelling():  # type: ignore[union-attr]  # this is a task
                 raise
             step.failure = TaskFailed(cause(error))
-        except Exception as error:  # noqa: BLE001 - raised again when the others have ended
-            step.failure = error
+        except Exception as error:
+            if isinstance(step.scope.left, Interrupted):
+                raise step.scope.left from error
+            step.failure = None if step.scope.left else error
         except FOREIGN as error:  # such as sys.exit(), which would end the event loop
             step.failure = TaskFailed(cause(error))
         self.running.put_state_back(before)
@@ -215,6 +217,7 @@ class Steps:
         async def ended(result: Any) -> Any:
             if asyncio.iscoroutine(result):
                 result = await result
+            step.scope.check_left()
             await self._end(step)
             return result
 
@@ -264,6 +267,7 @@ class Steps:
             record = self.running.journal.of(scope.path)
             result = await reviews.answered(self.running.engine, record, definition, output)
         else:
+            scope.check_left()
             result = await self._reviewed(name, definition, output)
         await self._end(self.by_path[scope.path])
         return result
