@@ -823,3 +823,25 @@ def test_a_gathered_crew_is_waited_for(flow: Begin) -> None:
     result = execution.run()
     assert isinstance(result, Ended)
     assert result.output.raw == "after text"
+
+
+NAMED = (
+    CREW
+    + """
+class F(Flow):
+    @start()
+    def team(self):
+        who = person(lambda prompt: "text")
+        asked = job(who, "write", "Draft A/B #1", human_input=True)
+        return Crew(agents=[who], tasks=[asked, job(who, "print", "print")]).kickoff().raw
+"""
+)
+
+
+def test_words_on_a_task_of_any_name_reach_the_next_one(flow: Begin, prompts: list[str]) -> None:
+    execution = flow(NAMED)
+    assert isinstance(execution.run(), Halted)
+    (path,) = execution.open
+    execution.answer(path, "on blue paper", approved=True)
+    assert isinstance(execution.run(), Ended)
+    assert "on blue paper" in prompts[-1]

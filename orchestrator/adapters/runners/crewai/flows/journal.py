@@ -44,7 +44,7 @@ class PathRecord:
     @property
     def waits_its_turn(self) -> bool:
         """Whether a person answered of a whole step, and nothing has followed from it."""
-        is_step = "#" in self.path.rpartition("/")[2]
+        is_step = self.path.rpartition("#")[2].isdecimal()
         return is_step and self.answer is not None and not self.cut and not self.committed
 
     @property
@@ -134,6 +134,12 @@ class Journal:
 def join(prefix: str, name: str) -> str:
     """The path of something below a path; ``""`` is the top."""
     return f"{prefix}/{name}" if prefix else name
+
+
+def is_task(path: str) -> bool:
+    """Whether a crew's task stands at a path, whatever its author named it."""
+    name, counted, number = path.rpartition("/task:")[2].rpartition("~")
+    return "/task:" in path and bool(counted) and number.isdecimal() and "/flow:" not in name
 
 
 def method_of(path: str) -> str:

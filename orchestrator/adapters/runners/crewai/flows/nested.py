@@ -22,7 +22,7 @@ from crewai.utilities.formatter import DIVIDERS
 from orchestrator.adapters.runners.crewai import outputs
 from orchestrator.adapters.runners.crewai.flows import internals
 from orchestrator.adapters.runners.crewai.flows.identity import Identity
-from orchestrator.adapters.runners.crewai.flows.journal import PathRecord
+from orchestrator.adapters.runners.crewai.flows.journal import PathRecord, is_task
 from orchestrator.adapters.runners.crewai.flows.replay import conduct
 from orchestrator.adapters.runners.crewai.flows.reporting import of_task, report_steps_of
 from orchestrator.adapters.runners.crewai.flows.scope import (
@@ -263,8 +263,7 @@ def _name_of(task: Task, agent: Any) -> str:
 
 def _is_task_of(scope: Scope, path: str) -> bool:
     """Whether this is a task of the body itself, or of a crew inside one; not of a flow's there."""
-    parts = path.removeprefix(f"{scope.path}/").split("/")
-    return all(part.startswith("task:") for part in parts)
+    return is_task(path) and "/flow:" not in path.removeprefix(scope.path)
 
 
 def _short(path: str) -> str:

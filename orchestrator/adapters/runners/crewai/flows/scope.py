@@ -12,7 +12,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.adapters.runners.crewai.flows.codec import Unstorable
-from orchestrator.adapters.runners.crewai.flows.journal import PathRecord, join
+from orchestrator.adapters.runners.crewai.flows.journal import PathRecord, is_task, join
 from orchestrator.errors import TaskFailed
 
 if TYPE_CHECKING:
@@ -94,8 +94,7 @@ class Scope:
         return False
 
     def _is_done_again(self, path: str) -> bool:
-        is_task = path.rpartition("/")[2].startswith("task:")
-        return is_task and self.running.run.journal.of(path).final is None
+        return is_task(path) and self.running.run.journal.of(path).final is None
 
     @property
     def here(self) -> str:
