@@ -745,9 +745,19 @@ def test_a_thread_that_knows_nothing_of_the_run_can_ask_nobody(flow: Begin) -> N
     assert not failed.value.retryable
 
 
-def test_a_thread_that_knows_of_the_run_halts(flow: Begin) -> None:
-    known = "__import__('contextvars').copy_context().run, self.judged"
-    execution = flow(IN_A_THREAD.replace("SUBMITTED", known))
+@pytest.mark.parametrize(
+    ("runs", "instead"),
+    [
+        ("SUBMITTED", "__import__('contextvars').copy_context().run, self.judged"),
+        (
+            "return threads.submit(SUBMITTED).result()",
+            "return await asyncio.get_running_loop().run_in_executor(None, self.judged)",
+        ),
+    ],
+)
+def test_a_thread_that_knows_of_the_run_halts(flow: Begin, runs: str, instead: str) -> None:
+    is_async = "async def team" if "await" in instead else "def team"
+    execution = flow(IN_A_THREAD.replace(runs, instead).replace("def team", is_async))
     assert isinstance(execution.run(), Halted)
     execution.answer("team#1/task:write~1", approved=True)
     result = execution.run()

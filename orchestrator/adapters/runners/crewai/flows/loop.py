@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -83,7 +84,8 @@ class _Idle:
 class _ThreadForEach(ThreadPoolExecutor):
     """A daemon thread for each call at work: none waits for another, and no exit waits for them.
 
-    A thread whose call has ended takes the next.
+    A thread whose call has ended takes the next. Each call has the context of whoever made it, as
+    by ``asyncio.to_thread``: ``loop.run_in_executor(None, crew.kickoff)`` knows of the run.
     """
 
     def __init__(self) -> None:
@@ -94,6 +96,7 @@ class _ThreadForEach(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         future: Future[T] = Future()
+        context = copy_context()
         calls = self._thread()
 
         def work() -> None:
@@ -101,7 +104,7 @@ class _ThreadForEach(ThreadPoolExecutor):
                 self._free_again(calls)
                 return
             try:
-                result = fn(*args, **kwargs)
+                result = context.run(fn, *args, **kwargs)
             except BaseException as error:  # noqa: BLE001 - whoever waits for it raises it
                 self._free_again(calls)
                 future.set_exception(error)
