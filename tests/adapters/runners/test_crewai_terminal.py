@@ -109,3 +109,13 @@ def test_who_asks_inside_a_crews_tool_is_told_that_nobody_can_be_asked(
     failure = failed(run_crew(CLERK + dedent(HELPS[asks])))
     assert sys.modules["users_code"].DONE == ["it"]
     assert (asks in str(failure), failure.retryable) == (True, False)
+
+
+def test_a_tool_that_reads_standard_input_ends_its_task(run_crew: Begin) -> None:
+    types = """
+        def help(what):
+            return input("How? ")
+    """
+    failure = failed(run_crew(CLERK + dedent(types)))
+    assert sys.modules["users_code"].DONE == ["it"]
+    assert ("input()" in str(failure), failure.retryable) == (True, False)

@@ -23,6 +23,7 @@ from orchestrator.adapters.runners.crewai.crew_run import (
     tell_steps,
 )
 from orchestrator.adapters.runners.crewai.flows.scope import Interrupted, Paused
+from orchestrator.adapters.runners.crewai.flows.terminal import replace_stdin
 from orchestrator.adapters.runners.crewai.plans import read_plan
 from orchestrator.adapters.runners.crewai.reporting import Abandoned, StepReporter, abandoning
 from orchestrator.adapters.runners.crewai.retries import retry_in_one_place
@@ -51,6 +52,7 @@ class Crews:
     def run(self, deployment: Deployment, work: Work, context: RunContext) -> Ended | Halted:
         """Run the task that is due. Raises TaskFailed, ClaimLost or DeploymentBroken."""
         crew = own_copy(self._built.of(deployment))
+        replace_stdin()
         run = CrewRun(crew, work, StepReporter(context), context.journal)
         # CrewAI keeps the scopes of its events in context variables, and closes them at the end of
         # a kickoff only.

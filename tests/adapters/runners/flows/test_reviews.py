@@ -548,3 +548,17 @@ def test_who_names_crewais_console_has_a_person_asked_as_well(flow: Begin) -> No
     result = execution.run()
     assert isinstance(result, Ended)
     assert result.output.raw == "good, no more"
+
+
+def test_a_method_that_reads_standard_input_is_told_how_to_ask(flow: Begin) -> None:
+    execution = flow("""
+        class F(Flow):
+            @start()
+            def choose(self):
+                try:
+                    return input("Which? ")
+                except (EOFError, OSError):
+                    return "none"
+    """)
+    with pytest.raises(TaskFailed, match=r"self\.ask\(\)"):
+        execution.run()

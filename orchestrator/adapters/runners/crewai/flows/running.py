@@ -27,7 +27,7 @@ from orchestrator.adapters.runners.crewai.flows.reporting import FlowReporter
 from orchestrator.adapters.runners.crewai.flows.reviews import Reviewers
 from orchestrator.adapters.runners.crewai.flows.run import Options, Run
 from orchestrator.adapters.runners.crewai.flows.scope import Interrupted, Paused
-from orchestrator.adapters.runners.crewai.flows.terminal import replace_terminal
+from orchestrator.adapters.runners.crewai.flows.terminal import replace_stdin, replace_terminal
 from orchestrator.adapters.runners.crewai.flows.values import to_result
 from orchestrator.adapters.runners.crewai.internals import knowledge_of, listen
 from orchestrator.adapters.runners.crewai.memory import open_memories_when_used
@@ -104,6 +104,7 @@ def run_flow(
         codec=codec_of(flow_class),
         options=options or Options(),
     )
+    replace_stdin()
     persistence.begin(work.execution_id)
     try:
         # CrewAI keeps the scopes of its events in context variables.
