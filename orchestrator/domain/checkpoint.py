@@ -42,9 +42,13 @@ def name_of(path: str) -> str:
     return COUNT.sub("", path.rpartition("/")[2].rpartition(":")[2]) or path
 
 
-def uncounted(path: str) -> str:
-    """The path of the method or task whose call the step at a path is: alike for all its calls."""
-    return COUNT.sub("", path)
+def uncounted(path: str, name: str = "") -> str:
+    """The path of the method or task whose call the step at a path is: alike for all its calls.
+
+    A task of a crew stands at its own ``name``, and is not counted: what that ends with is its own.
+    """
+    is_task = path == name and not _IN_METHOD.search(path)
+    return path if is_task else COUNT.sub("", path)
 
 
 def call_of(path: str) -> int:
@@ -54,6 +58,7 @@ def call_of(path: str) -> int:
 
 
 COUNT = re.compile(r"[#~]\d+$")
+_IN_METHOD = re.compile(r"#\d+/")
 
 
 @dataclass(frozen=True, slots=True)

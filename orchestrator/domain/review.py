@@ -313,7 +313,7 @@ class Review:
 
     def came_before(self, later: Review) -> bool:
         """Whether it is an answered round of the same task or method before another."""
-        same = uncounted(self.path) == uncounted(later.path)
+        same = uncounted(self.path, self.task_name) == uncounted(later.path, later.task_name)
         return same and self.round < later.round and self.state is ReviewState.ANSWERED
 
     def winner(self) -> dict[str, Any]:

@@ -191,8 +191,11 @@ def test_four_eyes_exclude_who_answered_before_the_question_that_a_rewind_goes_b
     assert list(recipients_of(world, open_review(world, review.execution_id))) == [BEN]
 
 
-def test_four_eyes_exclude_nobody_for_what_they_answered_of_another_task(a_world: Make) -> None:
-    world = a_world("research?", "write?", review_policy=policy(ANN, BEN, four_eyes=True))
+@pytest.mark.parametrize("tasks", [("research?", "write?"), ("Part #1?", "Part #2?")])
+def test_four_eyes_exclude_nobody_for_what_they_answered_of_another_task(
+    a_world: Make, tasks: tuple[str, str]
+) -> None:
+    world = a_world(*tasks, review_policy=policy(ANN, BEN, four_eyes=True))
     review = halted(world)
     says(world, review, ANN, is_approve=True)
     world.work()

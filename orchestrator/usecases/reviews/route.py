@@ -73,11 +73,11 @@ def _answered_before(locked: LockedExecution, question: Question, round_: int) -
     What was said of a tool's call is no round of an output. Nor does an answer count that a rewind
     to its own question has taken back.
     """
-    path = uncounted(question.path)
+    path = uncounted(question.path, question.name)
     answered = [
         each
         for each in locked.reviews
-        if uncounted(each.path) == path and each.state is ReviewState.ANSWERED
+        if uncounted(each.path, each.task_name) == path and each.state is ReviewState.ANSWERED
     ]
     if question.kind.is_about_call:
         return answered
