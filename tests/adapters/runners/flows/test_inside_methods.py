@@ -821,6 +821,19 @@ def test_a_body_that_catches_everything_does_not_go_on_where_the_run_cannot(flow
     assert execution.committed == []
 
 
+def test_a_body_that_tries_again_asks_once(flow: Begin) -> None:
+    tries = "for _ in range(3):\n            try:"
+    execution = flow(
+        SWALLOWING.replace(
+            "        try:\n            return", f"        {tries}\n                return"
+        )
+        .replace("        except BaseException", "            except BaseException")
+        .replace("ENDS", "    continue")
+    )
+    assert isinstance(execution.run(), Halted)
+    assert list(execution.open) == ["team#1/task:write~1"]
+
+
 def test_a_gathered_crew_is_waited_for(flow: Begin) -> None:
     gathered = "(await asyncio.gather(crew.akickoff(), return_exceptions=True))[0].raw"
     execution = flow(

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class Left(BaseException):
     """Leaves the body of a method; no ``except Exception`` catches it.
 
-    A body that catches it all the same (a bare ``except``) is left at its end.
+    A body that catches it all the same (a bare ``except``) is left at its end, and at the next
+    thing that it does in the same context: what is at work beside goes on.
     """
 
     def __init__(self, *args: object) -> None:
@@ -30,6 +31,7 @@ class Left(BaseException):
         scope = current()
         if scope is not None and not isinstance(scope.left, Interrupted):
             scope.left = self
+        _left.set(scope)
 
 
 class Paused(Left):
@@ -53,6 +55,8 @@ ALIKE = 2
 """The likeness of a record from which on it is surely that of what is done."""
 
 _current: ContextVar[Scope | None] = ContextVar("_current", default=None)
+_left: ContextVar[Scope | None] = ContextVar("_left", default=None)
+"""The step whose body was left in this context."""
 
 
 @dataclass(slots=True)
@@ -194,8 +198,8 @@ class Scope:
             raise self.left
 
     def check(self) -> None:
-        """Leave the body where its step lost a race, or where the run has ended."""
-        if self.cut or self.running.ended:
+        """Leave the body where its step lost a race, was left here before, or its run has ended."""
+        if self.cut or self.running.ended or _left.get() is self:
             raise Paused
 
 

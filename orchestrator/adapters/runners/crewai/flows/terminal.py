@@ -18,7 +18,7 @@ from orchestrator.adapters.runners.crewai.flows.scope import nobody_is_asked
 
 _BY_HOOK = (
     "A hook asks on the terminal ({prompt!r}), and a worker has none. "
-    "Name the tools that a person has to approve in 'tool_approval' of the deployment"
+    "In its place, name the tools that a person has to approve in the deployment's 'tool_approval'"
 )
 _ELSEWHERE = (
     "A task with human_input=True asks on the terminal, and a worker has none: its crew was kicked "
