@@ -6,15 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from policies import ANN, BEN, CAT, policy
+from policies import ANN, BEN, CAT, open_review, policy, recipients_of, says
 from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.output import Output
 from orchestrator.domain.permission import EVERYWHERE
+from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.record import Counts, check
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import AlreadyRead, Invalid, NotEntitled, UnknownReview
+from orchestrator.ports import Halted
 from orchestrator.usecases.executions.claims import give_back_claims
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.snapshot import timeline
@@ -131,6 +134,27 @@ def test_words_that_sent_the_work_back_go_in_both_places(a_world: Make) -> None:
     assert [each.words for each in world.snapshot(execution_id).reviews] == [None] * 3
 
 
+def test_whichever_of_both_is_named_the_votes_lose_their_words_too(a_world: Make) -> None:
+    world = a_world("research", "write?", review_policy=policy(ANN, BEN))
+    execution_id = world.halted()
+    review = say(world, execution_id, "Newer", approve=False, rework_from="research", reviewer=ANN)
+    assert take_back(world, last_review(world, execution_id, "research")).words is None
+    assert [each.words for each in recipients_of(world, review).values()] == [None, None]
+    assert last_review(world, execution_id).words is None
+
+
+def test_whichever_of_both_is_named_the_words_of_the_others_stay(a_world: Make) -> None:
+    rules = policy(ANN, BEN, decisions=2)
+    world = a_world("research", "write?", review_policy=rules)
+    execution_id = world.halted()
+    say(world, execution_id, "Good", reviewer=ANN)
+    say(world, execution_id, "Newer", approve=False, rework_from="research", reviewer=BEN)
+    assert take_back(world, last_review(world, execution_id, "research"), BEN).words == "Good"
+    assert last_review(world, execution_id).words == "Good"
+    assert take_back(world, last_review(world, execution_id), BEN).words == "Good"
+    assert take_back(world, last_review(world, execution_id), ANN).words is None
+
+
 def test_words_that_the_reworked_task_has_read_stay(a_world: Make) -> None:
     world = a_world("research", "write?", "print")
     execution_id = world.halted()
@@ -183,6 +207,73 @@ def test_of_several_each_takes_back_their_own(a_world: Make) -> None:
     world.work()
     assert "Ann's" not in told(world)
     assert "Ben's words" in told(world)
+
+
+def test_where_nobody_is_asked_by_name_whoever_said_it_takes_it_back(a_world: Make) -> None:
+    world = a_world("write?", "print")
+    execution_id = world.halted()
+    review = say(world, execution_id, "Shorter", reviewer="Ann@Example.com")
+    with pytest.raises(NotEntitled) as refused:
+        take_back(world, review, BEN)
+    assert refused.value.message == (
+        f"{BEN} said nothing in this review: people take back what they said"
+    )
+    assert take_back(world, review, ANN).words is None
+
+
+def test_an_operator_says_whose_words_go(a_world: Make) -> None:
+    world = a_world("write?", "print", review_policy=policy(ANN, BEN, decisions=2))
+    execution_id = world.halted()
+    for who in (ANN, BEN):
+        review = say(world, execution_id, f"Of {who}", reviewer=who)
+    taken = take_back(world, review, person=ANN)
+    assert (taken.words, taken.taken_back_by) == (f"Of {BEN}", ANN)
+    taken = take_back(world, review)
+    assert (taken.words, taken.taken_back_by) == (None, "tests")
+
+
+def test_the_words_that_are_left_stand_in_the_order_in_which_they_were_said(a_world: Make) -> None:
+    world = a_world("write?", "print", review_policy=policy(ANN, BEN, CAT, decisions=3))
+    execution_id = world.halted()
+    for who in (CAT, BEN, ANN):
+        review = say(world, execution_id, f"Of {who}", reviewer=who)
+    left = f"{CAT}: Of {CAT}\n\n{ANN}: Of {ANN}"
+    assert take_back(world, review, BEN).words == left
+
+
+UNKNOWN = "Nobody knows whether a task has read these words: they are older"
+
+
+def test_words_of_which_nobody_kept_who_has_read_them_stay(a_world: Make) -> None:
+    world = a_world("write?", "print")
+    execution_id = world.halted()
+    review = say(world, execution_id, "Shorter")
+    world.ports.store.transact(lambda tx: tx.reviews.save(review, review.read(review.id)))
+    with pytest.raises(AlreadyRead) as late:
+        take_back(world, review)
+    assert (late.value.message, late.value.reader) == (
+        f"{UNKNOWN}. To have it run without them, rewind the execution.",
+        {},
+    )
+
+
+def test_what_is_asked_for_itself_is_not_taken_back(a_flow: Make) -> None:
+    world = a_flow("judged")
+    question = Question(QuestionKind.INPUT, "write#1/ask:1", "write", "Which colour?")
+
+    def ask(_deployment: Any, _work: Any, context: Any) -> Halted:
+        context.ask(question, Output(""))
+        return Halted({})
+
+    world.runner.run = ask
+    review = open_review(world, world.halted())
+    says(world, review, None, human_feedback="blue")
+    with pytest.raises(Invalid) as refused:
+        take_back(world, review)
+    assert refused.value.message == (
+        "Here the words are the answer itself, and it has gone to what asked. Rewind the "
+        "execution to before it, and answer anew."
+    )
 
 
 def test_there_has_to_be_something_to_take_back(a_world: Make) -> None:
@@ -253,7 +344,7 @@ def test_words_that_a_model_weighed_were_read_by_one(a_flow: Make) -> None:
     with pytest.raises(Invalid):
         take_back(world, last_review(world, execution_id))
     world.run(world.jobs.pop(0))
-    with pytest.raises(AlreadyRead, match="A model has weighed"):
+    with pytest.raises(AlreadyRead, match="A model has weighed these words already"):
         take_back(world, last_review(world, execution_id))
 
 

@@ -48,12 +48,12 @@ def take_back_words(ports: Ports, asked: TakeBack) -> Review:
     def decide(tx: Transaction) -> None:
         locked = lock_execution(ports, tx, found.execution_id, act.actor)
         review = tx.reviews.get([found.id])[found.id]
-        votes = _votes(tx, review)
+        reviews = [review, *_passed_on(tx, review)]
+        votes = _votes(tx, reviews)
         mine = _own(votes, review, asked)
         if _are_gone(review, mine):
             return
         _require_words(review)
-        reviews = [review, *_passed_on(tx, review)]
         for each in reviews:
             _require_unread(tx, each)
         for vote in mine:
@@ -83,9 +83,10 @@ def reader_of(ports: Ports, review: Review) -> TaskRun | None:
     return ports.store.read(lambda tx: tx.task_runs.get(reader)) if reader else None
 
 
-def _votes(tx: Transaction, review: Review) -> list[Recipient]:
-    """Those who decided in it, in the order in which their words stand together."""
-    found = [e for e in tx.recipients.of([review.id]) if e.state is RecipientState.VOTED]
+def _votes(tx: Transaction, reviews: Sequence[Review]) -> list[Recipient]:
+    """Those who decided in one of them, in the order in which their words stand together."""
+    asked = tx.recipients.of([each.id for each in reviews])
+    found = [each for each in asked if each.state is RecipientState.VOTED]
     return sorted(found, key=lambda vote: vote.decided_at or vote.created_at)
 
 
