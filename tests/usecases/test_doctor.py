@@ -2,23 +2,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from replies import reply, take_all, takes_replies
 from world import WorkerDied, World
 
+from orchestrator.adapters.deployment_file import DeploymentFile
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.review_policy import ReviewPolicy, Rule
 from orchestrator.errors import TaskFailed
-from orchestrator.jobs import CREWS, MAIL, QUEUES
-from orchestrator.ports import MailIdentity
+from orchestrator.jobs import CREWS, INTAKE, MAIL, QUEUES, WEBHOOKS
+from orchestrator.ports import MailIdentity, Transaction
+from orchestrator.usecases.operations import doctor
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.finding import Finding
 from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.operations.take_mail import store_mail
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.operations.tokens import create_token, revoke_token
 from orchestrator.usecases.webhooks.endpoints import disable_endpoint
 
 WEBHOOK = "https://hooks.example/a"
@@ -39,14 +41,43 @@ def wrong(world: World) -> Mapping[str, Finding]:
     return {finding.check: finding for finding in examine(world.ports) if finding.is_wrong}
 
 
-def test_nothing_is_wrong_with_a_sound_service(world: World) -> None:
+def found(world: World, check: str) -> list[Finding]:
+    """All that a check found."""
+    return [finding for finding in examine(world.ports) if finding.check == check]
+
+
+def test_nothing_is_wrong_with_a_sound_service(
+    world: World, later: Callable[[float], None]
+) -> None:
+    later(0)
     assert wrong(world) == {}
+    create_token(world.ports, "one of its own", "crew")
+    create_token(world.ports, "another")
+    revoke_token(world.ports, create_token(world.ports, "revoked", "crew")[0].id)
+    assert examine(world.ports) == (
+        Finding("clock", "within 0.0 s of the database's"),
+        *(Finding("workers", f"{queue}: w-1") for queue in (CREWS, INTAKE, WEBHOOKS)),
+        Finding("tokens", "2 for all, 1 for crew"),
+        Finding("deployments", "crew: 1 tasks"),
+    )
+
+
+def test_all_workers_of_a_queue_are_named(world: World) -> None:
+    world.ports.store.transact(lambda tx: tx.workers.seen("w-2", [CREWS]))
+    (crews, *_) = found(world, "workers")
+    assert crews.says == "crews: w-1, w-2"
 
 
 def test_a_queue_without_a_worker(world: World) -> None:
     world.ports.store.transact(lambda tx: tx.workers.seen("w-1", [CREWS]))
     world.ports.store.transact(lambda tx: tx.workers.seen("w-2", ["webhooks"]))
-    assert "-Q intake" in str(wrong(world)["workers"].mend)
+    assert [each for each in found(world, "workers") if each.is_wrong] == [
+        Finding(
+            "workers",
+            "nobody consumes the queue intake",
+            "Start one: celery -A workers.app worker -Q intake",
+        )
+    ]
 
 
 @pytest.mark.parametrize(
@@ -67,53 +98,107 @@ def test_a_mail_that_nobody_reads(world: World, later: Callable[[float], None]) 
     takes_replies(world)
     store_mail(world.ports, reply("ok"))
     assert "mails" not in wrong(world)
-    later(31)
-    assert "1 wait to be read, one since 31 s" in wrong(world)["mails"].says
-    take_all(world)
+    later(30)
     assert "mails" not in wrong(world)
-    said = [each.says for each in examine(world.ports) if each.check == "mails"]
-    assert said == ["refused within a day: 1 not_asked: orchestrator mail inbound --state REFUSED"]
+    later(1)
+    assert found(world, "mails") == [
+        Finding(
+            "mails",
+            "1 wait to be read, one since 31 s",
+            "See that a worker of the queue intake runs, and read its log",
+        )
+    ]
+    take_all(world)
+    where = "orchestrator mail inbound --state REFUSED"
+    said = Finding("mails", f"refused within a day: 1 not_asked: {where}")
+    assert found(world, "mails") == [said]
+    store_mail(world.ports, reply("ok", To="crews@crews.example"))
+    take_all(world)
+    said = Finding("mails", f"refused within a day: 1 no_reply_address, 1 not_asked: {where}")
+    assert found(world, "mails") == [said]
+    later(24 * 3600 + 1)
+    assert found(world, "mails") == []
 
 
 def test_a_mailbox_that_is_not_read(world: World, later: Callable[[float], None]) -> None:
     def look(error: str | None) -> None:
         world.ports.store.transact(lambda tx: tx.mails.looked_at("ann at imap.example", error))
 
+    mend = "Mend its server, or correct ORCHESTRATOR_MAIL_IMAP_HOST, _USER and _PASSWORD"
+    name = "ann at imap.example"
     look("wrong password")
-    assert wrong(world)["mailbox"].says == "ann at imap.example was not read yet: wrong password"
+    assert found(world, "mailbox") == [
+        Finding("mailbox", f"{name} was not read yet: wrong password", mend)
+    ]
     look(None)
     later(170)
     look("no route to host")
+    assert found(world, "mailbox") == [
+        Finding("mailbox", f"{name} was read 170 s ago: no route to host")
+    ]
+    later(10)
     assert "mailbox" not in wrong(world)
-    later(30)
-    found = wrong(world)["mailbox"]
-    assert found.says == "ann at imap.example was read 200 s ago: no route to host"
-    assert "ORCHESTRATOR_MAIL_IMAP_HOST" in str(found.mend)
+    later(20)
+    assert found(world, "mailbox") == [
+        Finding("mailbox", f"{name} was read 200 s ago: no route to host", mend)
+    ]
     look(None)
     later(200)
-    assert "orchestrator mail fetch" in str(wrong(world)["mailbox"].mend)
+    assert found(world, "mailbox") == [
+        Finding("mailbox", f"{name} was read 200 s ago", "Start one: orchestrator mail fetch")
+    ]
     later(7 * 86_400)
-    assert "mailbox" not in {each.check for each in examine(world.ports)}
+    assert found(world, "mailbox") == []
 
 
 def test_a_deployment_that_does_not_load(world: World) -> None:
     broken = Manifest("crew", None, "No module named 'tools'", world.ports.clock.now(), "w-1")
     world.ports.store.transact(lambda tx: tx.manifests.put(broken))
-    assert "No module named 'tools'" in wrong(world)["deployments"].says
+    assert wrong(world)["deployments"] == Finding(
+        "deployments",
+        "crew: No module named 'tools'",
+        "Mend its code or its entry in the deployment file, then restart the crew workers",
+    )
+
+
+def test_a_deployment_that_no_worker_has_loaded(world: World) -> None:
+    crew = world.ports.deployments.get("crew")
+    declared = {"crew": crew, "press": replace(crew, name="press", queue="gpu")}
+    world.ports = replace(world.ports, deployments=DeploymentFile(declared))
+    assert found(world, "deployments") == [
+        Finding("deployments", "crew: 1 tasks"),
+        Finding(
+            "deployments",
+            "press: no worker has loaded it yet",
+            "Start a worker with the same deployment file on the queue gpu",
+        ),
+    ]
+    assert wrong(world)["workers"].says == "nobody consumes the queue gpu"
 
 
 def test_rules_that_do_not_fit_the_code(a_world: Callable[..., World]) -> None:
     world = a_world("write", review_policy=ReviewPolicy((Rule("wriet"),)))
-    assert wrong(world)["reviews"].says == (
-        "crew: the rule 'wriet' matches none of the tasks: write"
+    assert wrong(world)["reviews"] == Finding(
+        "reviews",
+        "crew: the rule 'wriet' matches none of the tasks: write",
+        "Mend the deployment's `reviews` in the deployment file, then restart all processes",
     )
 
 
 def test_work_that_nobody_takes(world: World, later: Callable[[float], None]) -> None:
+    later(0)
     world.kickoff()
-    assert "backlog" not in wrong(world)
-    later(31)
-    assert "1 task runs of crew wait" in wrong(world)["backlog"].says
+    later(30)
+    says = "1 task runs of crew wait, one since"
+    assert found(world, "backlog") == [Finding("backlog", f"{says} 30 s")]
+    later(1)
+    assert found(world, "backlog") == [
+        Finding(
+            "backlog",
+            f"{says} 31 s",
+            "Start more workers on the queue crews, and see that `orchestrator sweep` runs",
+        )
+    ]
 
 
 def test_work_that_a_limit_of_its_deployment_holds_back_is_not_wrong(
@@ -122,25 +207,47 @@ def test_work_that_a_limit_of_its_deployment_holds_back_is_not_wrong(
     world = a_world("write", max_running=1)
     for _ in range(2):
         world.kickoff()
-    found: list[Finding] = []
+    seen: list[Finding] = []
 
     def look() -> None:
         later(31)
-        found.extend(each for each in examine(world.ports) if each.check == "backlog")
+        seen.extend(found(world, "backlog"))
 
     world.runner.before_answering = look
     world.run(world.jobs.pop(0))
-    (waits,) = found
-    assert "max_running = 1 are at work" in waits.says
-    assert not waits.is_wrong
+    says = "1 task runs of crew wait, one since 31 s: max_running = 1 are at work"
+    assert seen == [Finding("backlog", says)]
+
+
+def test_work_for_which_a_limit_of_its_deployment_leaves_room_is_wrong(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_world("write", max_running=1)
+    later(0)
+    world.kickoff()
+    later(31)
+    (waits,) = found(world, "backlog")
+    assert waits.is_wrong
 
 
 def test_a_task_that_keeps_failing(world: World) -> None:
     world.runner.behaviour = PermissionError("401: invalid API key")
     execution_id = world.halted()
-    found = wrong(world)["attempts"]
-    assert "crew/write failed 1 times, last: PermissionError: 401: invalid API key" in found.says
-    assert execution_id in str(found.mend)
+    assert found(world, "attempts") == [
+        Finding(
+            "attempts",
+            "crew/write failed 1 times, last: PermissionError: 401: invalid API key",
+            f"Mend the cause, then watch: orchestrator timeline {execution_id}",
+        )
+    ]
+
+
+def test_of_a_long_error_the_beginning_is_shown_in_one_line(world: World) -> None:
+    world.runner.behaviour = PermissionError("no\n  way " + "x" * 300)
+    world.halted()
+    (finding,) = found(world, "attempts")
+    error = f"PermissionError: no way {'x' * 300}"[:200]
+    assert finding.says == f"crew/write failed 1 times, last: {error}"
 
 
 def test_an_attempt_that_runs_has_not_failed(world: World, later: Callable[[float], None]) -> None:
@@ -157,40 +264,86 @@ def test_an_attempt_that_runs_has_not_failed(world: World, later: Callable[[floa
 def test_executions_that_failed_are_named_and_not_wrong(world: World) -> None:
     world.runner.behaviour = TaskFailed("no ink", retryable=False)
     world.halted()
-    (finding,) = (each for each in examine(world.ports) if each.check == "executions")
-    assert finding.says.startswith("1 of crew failed: orchestrator executions list --state FAILED")
-    assert not finding.is_wrong
+    where = "orchestrator executions list --state FAILED --deployment crew"
+    assert found(world, "executions") == [Finding("executions", f"1 of crew failed: {where}")]
 
 
-def test_a_clock_that_is_wrong(world: World) -> None:
-    class Fast:
-        def now(self) -> object:
-            return ahead
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [
+        (5, None),
+        (-5, None),
+        (6, "this machine is 6 s ahead of the database"),
+        (-120, "this machine is 120 s behind the database"),
+    ],
+)
+def test_a_clock_that_is_wrong(
+    world: World, later: Callable[[float], None], seconds: int, says: str | None
+) -> None:
+    later(0)
 
-    ahead = world.ports.clock.now() + timedelta(minutes=2)
-    world.ports = replace(world.ports, clock=Fast())
-    assert "ahead of the database" in wrong(world)["clock"].says
+    class Other:
+        def now(self) -> datetime:
+            return other
+
+    other = world.ports.clock.now() + timedelta(seconds=seconds)
+    world.ports = replace(world.ports, clock=Other())
+    mend = "Keep both machines' clocks by NTP: receivers refuse signatures that are minutes off"
+    sound = Finding("clock", "within 5.0 s of the database's")
+    assert found(world, "clock") == [Finding("clock", says, mend) if says else sound]
 
 
 def test_nobody_may_call(a_world: Callable[..., World]) -> None:
-    assert "orchestrator token create" in str(wrong(a_world("write"))["tokens"].mend)
+    assert found(a_world("write"), "tokens") == [
+        Finding("tokens", "nobody has a token", "Make one: orchestrator token create")
+    ]
 
 
 def test_a_worker_whose_clock_is_wrong(world: World) -> None:
-    behind = timedelta(minutes=-2)
-    world.ports.store.transact(lambda tx: tx.workers.seen("w-2", QUEUES, behind))
-    assert wrong(world)["clock"].says == "w-2 is 120 s behind the database"
+    for name, seconds in (("w-2", -120), ("w-3", 120), ("w-4", 5), ("w-5", -5)):
+        ahead = timedelta(seconds=seconds)
+        world.ports.store.transact(
+            lambda tx, name=name, ahead=ahead: tx.workers.seen(name, QUEUES, ahead)  # type: ignore[misc]  # mypy cannot infer it
+        )
+    mend = "Keep the clock of its machine by NTP"
+    assert [each for each in found(world, "clock") if each.is_wrong] == [
+        Finding("clock", "w-2 is 120 s behind the database", mend),
+        Finding("clock", "w-3 is 120 s ahead of the database", mend),
+    ]
 
 
-def test_no_sweep_runs(world: World, later: Callable[[float], None]) -> None:
-    later(16)
-    assert "none has run since" in wrong(world)["sweep"].says
+def test_no_sweep_runs(a_world: Callable[..., World], later: Callable[[float], None]) -> None:
+    world = a_world("write")
+    later(0)
     sweep(world.ports)
-    assert "sweep" not in wrong(world)
+    since = world.ports.clock.now().isoformat(timespec="seconds")
+    later(15)
+    assert found(world, "sweep") == []
+    later(1)
+    says = f"none has run since {since}: nothing that is due or lost is seen to"
+    assert found(world, "sweep") == [Finding("sweep", says, "Start one: orchestrator sweep")]
+    sweep(world.ports)
+    assert found(world, "sweep") == []
 
 
 def test_no_sweep_has_ever_run(a_world: Callable[..., World]) -> None:
-    assert "none has run yet" in wrong(a_world("write"))["sweep"].says
+    says = "none has run yet: nothing that is due or lost is seen to"
+    assert found(a_world("write"), "sweep") == [
+        Finding("sweep", says, "Start one: orchestrator sweep")
+    ]
+
+
+def test_a_step_of_the_sweep_that_fails(world: World, later: Callable[[float], None]) -> None:
+    later(0)
+    world.ports.store.transact(lambda tx: tx.sweeps.step_failed("mails", "no space left"))
+    since = world.ports.clock.now().isoformat(timespec="seconds")
+    assert found(world, "sweep") == [
+        Finding(
+            "sweep",
+            f"its step 'mails' fails since {since}: no space left",
+            "Read the log of `orchestrator sweep`, and mend the cause",
+        )
+    ]
 
 
 def test_a_claim_that_lapsed_and_that_nobody_ends(
@@ -203,7 +356,9 @@ def test_a_claim_that_lapsed_and_that_nobody_ends(
     for _ in range(14):  # sweeps that get no further than their heartbeat
         later(3)
         beat(world.ports)
-    assert wrong(world)["stuck"].says == "1 claims have lapsed and were not ended"
+    mend = "See that `orchestrator sweep` runs, and read its log"
+    says = "1 claims have lapsed and were not ended"
+    assert found(world, "stuck") == [Finding("stuck", says, mend)]
     sweep(world.ports)
     assert "stuck" not in wrong(world)
 
@@ -212,21 +367,80 @@ def test_a_review_past_its_deadline_that_nobody_expires(
     a_world: Callable[..., World], later: Callable[[float], None]
 ) -> None:
     world = a_world("write?", review_timeout=timedelta(seconds=60))
+    later(0)
     world.halted()
+    later(90 - 1)
+    assert found(world, "stuck") == []
+    later(2)
+    mend = "See that `orchestrator sweep` runs, and read its log"
+    assert found(world, "stuck") == [Finding("stuck", "1 reviews are past their deadline", mend)]
+
+
+def test_of_lost_rows_so_many_are_counted(
+    a_world: Callable[..., World], later: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "MOST_COUNTED", 2)
+    world = a_world("write?", review_timeout=timedelta(seconds=60))
+    for _ in range(3):
+        world.halted()
     later(91)
-    assert wrong(world)["stuck"].says == "1 reviews are past their deadline"
+    (stuck,) = found(world, "stuck")
+    assert stuck.says == "2 or more reviews are past their deadline"
 
 
 def test_a_receiver_that_was_disabled(world: World) -> None:
     world.halted(crewWebhookUrl=WEBHOOK)
     (endpoint,) = world.ports.store.read(lambda tx: tx.endpoints.page(None, None, 10))
     disable_endpoint(world.ports, endpoint.id, "tests", "moved")
-    found = wrong(world)["endpoints"]
-    assert f"orchestrator endpoints enable {endpoint.id}" in str(found.mend)
+    assert found(world, "endpoints") == [
+        Finding(
+            "endpoints",
+            f"{endpoint.id} of crew is disabled: nothing is sent there",
+            f"Mend the receiver, then: orchestrator endpoints enable {endpoint.id}",
+        )
+    ]
+
+
+SEND = "See that webhook workers and `orchestrator sweep` run: orchestrator endpoints list"
 
 
 def test_webhooks_that_nobody_sends(world: World, later: Callable[[float], None]) -> None:
+    later(0)
     world.halted(crewWebhookUrl=WEBHOOK)
-    assert "webhooks" not in wrong(world)
-    later(31)
-    assert "one is due since" in wrong(world)["webhooks"].says
+    later(30)
+    assert found(world, "webhooks") == []
+    later(1)
+    assert found(world, "webhooks") == [Finding("webhooks", "one is due since 31 s", SEND)]
+
+
+def test_webhooks_that_a_receiver_asked_to_wait_are_not_wrong(
+    world: World, later: Callable[[float], None]
+) -> None:
+    later(0)
+    world.halted(crewWebhookUrl=WEBHOOK)
+    now = world.ports.clock.now()
+
+    def pause(tx: Transaction) -> None:
+        (found,) = tx.endpoints.page(None, None, 10)
+        before = tx.endpoints.lock(found.id)
+        assert before
+        health = before.health.quiet(now + timedelta(seconds=40))
+        tx.endpoints.save(before, replace(before, health=health))
+
+    world.ports.store.transact(pause)
+    later(35)
+    assert found(world, "webhooks") == [Finding("webhooks", "one is due since 35 s")]
+    later(5)
+    assert found(world, "webhooks") == [Finding("webhooks", "one is due since 40 s", SEND)]
+
+
+def test_reviews_in_which_nobody_is_asked(a_world: Callable[..., World]) -> None:
+    world = a_world("write?", review_policy=ReviewPolicy((Rule("*"),)))
+    world.halted()
+    (review,) = world.ports.store.read(lambda tx: tx.reviews.pending(None, None, 9, None))
+    assert found(world, "reviews")[0] == Finding(
+        "reviews",
+        "nobody is asked in 1 open reviews",
+        f"Have somebody asked: orchestrator reviews reassign {review.id} ADDRESS; or name a "
+        "'creator' in the deployment file, then: orchestrator reviews reroute",
+    )

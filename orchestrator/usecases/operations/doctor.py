@@ -15,7 +15,6 @@ from orchestrator.errors import Unreadable, WrittenByNewer
 from orchestrator.jobs import MAIL, NOT_FOR_CREWS
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.deployment_settings import settings_of
-from orchestrator.usecases.executions.publishing import room_for
 from orchestrator.usecases.operations.doctor_mails import mails
 from orchestrator.usecases.operations.finding import (
     MOST_COUNTED,
@@ -215,8 +214,9 @@ def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
         is_long = now - waiting.since > WAITS_TOO_LONG
         late = is_long and waiting.count > stuck[waiting.deployment]
         settings = settings_of(ports, tx, waiting.deployment)
-        if settings.max_running is not None and not room_for(ports, tx, waiting.deployment):
-            yield Finding("backlog", f"{says}: max_running = {settings.max_running} are at work")
+        most = settings.max_running
+        if most is not None and tx.task_runs.running(waiting.deployment) >= most:
+            yield Finding("backlog", f"{says}: max_running = {most} are at work")
             continue
         mend = (
             f"Start more workers on the queue {settings.queue}, "
