@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from world import World, plan_of
 
+from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import Plan
 from orchestrator.errors import AlreadyAnswered, Invalid
@@ -71,6 +72,57 @@ def test_what_does_not_follow_from_it_does_not_run_again(a_world: AWorld) -> Non
     world.work()
     assert ran(world)[3:] == [("research", 2), ("write", 2)]
     assert finish(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_work_goes_back_to_what_the_review_s_task_follows_from_alone(a_world: AWorld) -> None:
+    plan = seeing(
+        plan_of("research", "pictures", "write?", "publish"), pictures=(), write=("research",)
+    )
+    world = a_world("research")
+    world.loads(plan)
+    execution_id = world.halted()
+    with pytest.raises(Invalid) as refused:
+        send_back(world, execution_id, "pictures")
+    assert refused.value.details == {"rework_from": "one of: research"}
+    assert refused.value.message == (
+        "'rework_from' must name an earlier task that is done and that 'write' follows from: "
+        "research."
+    )
+
+
+def test_where_there_is_no_earlier_task_that_is_said(a_world: AWorld) -> None:
+    world = a_world("write?")
+    execution_id = world.halted()
+    with pytest.raises(Invalid) as refused:
+        send_back(world, execution_id, "write")
+    assert refused.value.details == {"rework_from": "one of: there is none"}
+
+
+def test_the_words_are_kept_as_said_of_the_earlier_task_s_output(a_world: AWorld) -> None:
+    world = a_world("desk/research", "write?")
+    execution_id = world.halted()
+    for round_ in (1, 2):
+        before = world.snapshot(execution_id).runs
+        ran_last = [run for run in before if run.path == "desk/research"][-1]
+        send_back(world, execution_id, "desk/research", f"words {round_}")
+        found = world.snapshot(execution_id)
+        note = [each for each in found.reviews if each.path == "desk/research"][-1]
+        assert (note.task_run_id, note.round, note.words) == (
+            ran_last.id,
+            round_,
+            f"words {round_}",
+        )
+        (answered,) = (each for each in found.reviews if each.passed_on_as == note.id)
+        assert (answered.path, answered.round) == ("write", round_)
+        last = world.ports.store.read(lambda tx: tx.checkpoints.of(execution_id))[-1]
+        assert (last.cause, last.path, last.name) == (
+            Cause.ANSWER,
+            "desk/research",
+            "desk/research",
+        )
+        assert last.review_id == note.id
+        assert found.runs[-1].resumes
+        world.work()
 
 
 def test_an_approval_is_void_when_the_output_changes(a_world: AWorld) -> None:
@@ -182,16 +234,23 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(
 
 
 def test_a_flow_says_why_not(a_flow: AWorld) -> None:
-    bare_flow = a_flow("loop")
-    execution_id = bare_flow.halted()
-    (asked,) = bare_flow.snapshot(execution_id).pending
+    world = a_flow("judged")
+    execution_id = world.halted()
+    with pytest.raises(Invalid) as refused:
+        world.say(execution_id, "write", human_feedback="again", rework_from="write")
+    assert refused.value.details == {"rework_from": "this is a flow"}
+    assert refused.value.message == (
+        "'rework_from' is for crews: in a flow its own code says what follows from a review. "
+        "Choose an outcome that leads back, or rewind the execution to an earlier checkpoint."
+    )
+
+
+def test_a_choice_rejects_nothing(a_flow: AWorld) -> None:
+    world = a_flow("loop")
+    execution_id = world.halted()
     with pytest.raises(Invalid, match="rework_from"):
-        bare_flow.say(
-            execution_id,
-            asked.review.id,
-            human_feedback="again",
-            rework_from=asked.review.task_name,
-        )
+        world.say(execution_id, "review", human_feedback="again", rework_from="review")
+    assert len(world.snapshot(execution_id).pending) == 1
 
 
 def test_a_changed_prompt_under_an_open_review_voids_nothing(a_world: AWorld) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from policies import ANN, BEN, CAT, open_review, policy, recipients_of, says
+from policies import ANN, BEN, CAT, events, open_review, policy, recipients_of, says
 from world import WorkerDied, World
 
 from orchestrator.domain.execution import ExecutionState
@@ -21,12 +23,18 @@ from orchestrator.ports import Halted
 from orchestrator.usecases.executions.claims import give_back_claims
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.snapshot import timeline
+from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.operations.record import read_record
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
+from orchestrator.usecases.reviews.find import who_is_asked
 from orchestrator.usecases.reviews.locked_review import Act
 from orchestrator.usecases.reviews.respond import ACTOR, Holder, take_back_as
-from orchestrator.usecases.reviews.take_back_words import TakeBack, take_back_words
+from orchestrator.usecases.reviews.take_back_words import (
+    TakeBack,
+    may_take_back,
+    take_back_words,
+)
 from orchestrator.wire.requests import ForkBody, ResumeBody, parse
 
 Make = Callable[..., World]
@@ -204,6 +212,7 @@ def test_of_several_each_takes_back_their_own(a_world: Make) -> None:
 
     assert take_back(world, review, ANN).words == "Ben's words"
     assert take_back(world, review, ANN).words == "Ben's words"
+    assert len(events(world, execution_id, "review.take_back")) == 1
     world.work()
     assert "Ann's" not in told(world)
     assert "Ben's words" in told(world)
@@ -268,12 +277,54 @@ def test_what_is_asked_for_itself_is_not_taken_back(a_flow: Make) -> None:
     world.runner.run = ask
     review = open_review(world, world.halted())
     says(world, review, None, human_feedback="blue")
+    assert may(world, review, None) == [False]
     with pytest.raises(Invalid) as refused:
         take_back(world, review)
     assert refused.value.message == (
         "Here the words are the answer itself, and it has gone to what asked. Rewind the "
         "execution to before it, and answer anew."
     )
+
+
+def test_words_that_are_purged_cannot_be_taken_back(a_world: Make) -> None:
+    world = a_world("write?")
+    review = say(world, world.halted(), "Good")
+    world.ports = replace(world.ports, keep_finished=timedelta(0))
+    while purge(world.ports):
+        pass
+    with pytest.raises(Invalid) as refused:
+        take_back(world, review)
+    assert refused.value.message == "Nothing was said in the review of 'write' that could go."
+    assert may(world, review, None) == [False]
+
+
+def test_who_could_take_words_back_now_is_known(a_world: Make) -> None:
+    world = a_world("write?", "print", review_policy=policy(ANN, BEN, CAT, decisions=2))
+    execution_id = world.halted()
+    for who in (ANN, BEN):
+        review = say(world, execution_id, f"Of {who}", reviewer=who)
+    assert may(world, review, ANN, BEN, CAT, None) == [True, True, False, True]
+    take_back(world, review, ANN)
+    assert may(world, review, ANN, BEN, None) == [False, True, True]
+    world.work()
+    assert may(world, review, ANN, BEN, None) == [False] * 3
+
+
+def test_where_nobody_is_asked_by_name_whoever_said_it_could_take_it_back(a_world: Make) -> None:
+    world = a_world("write?", "print")
+    review = say(world, world.halted(), "Shorter", reviewer="Ann@Example.com")
+    assert may(world, review, ANN, BEN, None) == [True, False, True]
+    world = a_world("write?", "print")
+    assert may(world, say(world, world.halted(), " "), None) == [False]
+    world = a_world("write?", "print")
+    assert may(world, last_review(world, world.halted()), None) == [False]
+
+
+def may(world: World, review: Review, *people: str | None) -> list[bool]:
+    """Which of these could take back what was said in a review, as it is now."""
+    now = world.ports.store.read(lambda tx: tx.reviews.get([review.id]))[review.id]
+    asked = who_is_asked(world.ports, now)
+    return [may_take_back(now, asked, each) for each in people]
 
 
 def test_there_has_to_be_something_to_take_back(a_world: Make) -> None:
