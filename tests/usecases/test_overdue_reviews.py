@@ -29,6 +29,7 @@ from policies import (
     rung,
     says,
 )
+from structlog.testing import capture_logs
 from world import World
 
 from orchestrator.domain.execution import ExecutionState
@@ -41,8 +42,10 @@ from orchestrator.ports import MailIdentity, Transaction
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.absences import begin_absence, end_absence, list_absences
 from orchestrator.usecases.reviews.claim import claim
+from orchestrator.usecases.reviews.delegate import delegate
 from orchestrator.usecases.reviews.locked_review import Act
 from orchestrator.usecases.reviews.overdue import see_to_overdue
+from orchestrator.usecases.reviews.reassign import reassign
 from orchestrator.usecases.reviews.reroute import reroute
 from orchestrator.usecases.reviews.snooze import snooze
 from orchestrator.usecases.reviews.undeliverable import note_undeliverable
@@ -393,16 +396,136 @@ def test_a_second_mail_that_cannot_arrive_asks_nobody_else(
     assert DAN not in recipients_of(world, review)
 
 
-def _bounces(world: World, review: Review, address: str) -> None:
+def _bounces(
+    world: World, review: Review, address: str, reason: str | None = "550 no such user"
+) -> str:
     """The mail server says for good that the newest mail to that address cannot arrive."""
 
-    def end(tx: Transaction) -> None:
+    def end(tx: Transaction) -> str:
         mine = [tx.deliveries.get(each.id) for each in tx.deliveries.of(review.execution_id)]
         (mail, *_) = [each for each in mine if each and f'"to":"{address}"' in str(each.body)]
-        ended = replace(mail, reason="550 no such user")
-        note_undeliverable(world.ports, tx, ended, "w-1")
+        note_undeliverable(world.ports, tx, replace(mail, reason=reason), "w-1")
+        return mail.id
+
+    return world.ports.store.transact(end)
+
+
+@pytest.mark.parametrize(
+    ("reason", "error"), [("550 no such user", "550 no such user"), (None, "It did not arrive")]
+)
+def test_the_timeline_says_whom_a_mail_did_not_reach_and_why(
+    halted: Callable[..., tuple[World, Review]], reason: str | None, error: str
+) -> None:
+    world, review = halted(ANN)
+    delivery_id = _bounces(world, review, ANN, reason)
+    entries = world.ports.store.read(lambda tx: tx.timeline.of(review.execution_id))
+    (entry,) = (each for each in entries if each.event == "recipient.undeliverable")
+    assert entry.details == {"to": ANN, "error": error, "delivery_id": delivery_id}
+    assert (entry.actor, entry.task_name) == ("worker:w-1", "write")
+    assert entry.subject_id == recipients_of(world, review)[ANN].id
+
+
+NO_MATTER: dict[str, Callable[[World, Review], object]] = {
+    "decided": lambda world, review: says(world, review, BEN, is_approve=True),
+    "handed on": lambda world, review: delegate(
+        world.ports, Act(review.id, EVERYWHERE, "tests"), ANN, CAT
+    ),
+}
+
+
+@pytest.mark.parametrize("before", NO_MATTER)
+def test_where_nobody_waits_for_whom_a_mail_does_not_reach_nobody_else_is_asked(
+    halted: Callable[..., tuple[World, Review]], before: str
+) -> None:
+    world, review = halted(ANN, BEN, ladder=(rung(24, DAN),))
+    NO_MATTER[before](world, review)
+    _bounces(world, review, ANN)
+    asked = recipients_of(world, review)
+    assert (asked[ANN].trouble, DAN in asked) == ("550 no such user", False)
+
+
+def test_where_no_policy_says_whom_else_to_ask_nobody_is(a_world: Make) -> None:
+    world = a_world("write?")
+    world.ports = replace(world.ports, mail=MailIdentity("crew@example.com"))
+    review = open_review(world, world.halted())
+    reassign(world.ports, Act(review.id, EVERYWHERE, "tests"), [ANN])
+    _bounces(world, review, ANN)
+    assert list(recipients_of(world, review)) == [ANN]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "{{}}",
+        '{{"review_id":"{review}"}}',
+        '{{"recipient_id":"{recipient}"}}',
+        '{{"review_id":"{review}","recipient_id":"gone"}}',
+        '{{"review_id":"gone","recipient_id":"{recipient}"}}',
+        '{{"review_id":1,"recipient_id":"{recipient}"}}',
+    ],
+)
+def test_a_mail_that_is_about_nobody_who_is_asked_is_noted_with_nobody(
+    halted: Callable[..., tuple[World, Review]], body: str
+) -> None:
+    world, review = halted(ANN)
+    recipient = recipients_of(world, review)[ANN].id
+    written = body.format(review=review.id, recipient=recipient).encode()
+
+    def end(tx: Transaction) -> None:
+        (mail,) = (tx.deliveries.get(each.id) for each in tx.deliveries.of(review.execution_id))
+        assert mail
+        odd = replace(mail, id=world.ports.ids.new(), sequence=99, body=written)
+        tx.deliveries.add([odd])
+        note_undeliverable(world.ports, tx, odd, "w-1")
 
     world.ports.store.transact(end)
+    assert recipients_of(world, review)[ANN].trouble is None
+
+
+def test_who_is_asked_and_why_stands_in_the_timeline(
+    halted: Callable[..., tuple[World, Review]],
+) -> None:
+    world, review = halted(ANN, creator=DAN)
+    _bounces(world, review, ANN)
+    told = [found for _, found in events(world, review.execution_id, "recipient.ask")]
+    assert told == [{"to": ANN, "reason": "rule *"}, {"to": DAN, "reason": "creator"}]
+    asked = recipients_of(world, review)
+    assert [(each.rung, each.by_group) for each in asked.values()] == [(0, None), (0, None)]
+
+
+def test_who_was_relieved_before_is_asked_anew_on_the_ladder(
+    halted: Callable[..., tuple[World, Review]], later: Later
+) -> None:
+    world, review = halted(ANN, ladder=(rung(1, ANN, BEN),))
+    reassign(world.ports, Act(review.id, EVERYWHERE, "tests"), [BEN])
+    later(HOUR)
+    sweep(world.ports)
+    assert mails(world, review) == [(ANN, "request"), (BEN, "request"), (ANN, "escalation")]
+
+
+def test_a_vote_counts_as_somebody_who_is_asked(
+    halted: Callable[..., tuple[World, Review]],
+) -> None:
+    world, review = halted(ANN, BEN, decisions=2)
+    says(world, review, ANN, is_approve=True)
+    with capture_logs() as lines:
+        delegate(world.ports, Act(review.id, EVERYWHERE, "tests"), BEN, CAT)
+    assert events(world, review.execution_id, "review.too_few") == []
+    assert lines == []
+
+
+def test_operators_are_told_where_too_few_are_asked(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN, decisions=2))
+    with capture_logs() as lines:
+        review = open_review(world, world.halted())
+    too_few = {"event": "too few are asked", "rule": "*", "asked": 1, "needed": 2}
+    assert {**too_few, "review_id": review.id, "log_level": "warning"} in lines
+    entries = world.ports.store.read(lambda tx: tx.timeline.of(review.execution_id))
+    (entry,) = (each for each in entries if each.event == "review.too_few")
+    assert (entry.subject_id, entry.task_name) == (review.id, "write")
 
 
 @pytest.mark.parametrize("timeout", [None, timedelta(hours=1)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from policies import (
@@ -21,13 +21,16 @@ from policies import (
     policy,
     recipients_of,
     reviews_of,
+    rung,
     says,
     token_of,
 )
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from world import World
 
 from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.sql.schema import reviews
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.recipient import RecipientState
@@ -39,6 +42,7 @@ from orchestrator.ports import MailIdentity
 from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.purge import purge
+from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.absences import begin_absence
 from orchestrator.usecases.reviews.claim import claim, release
 from orchestrator.usecases.reviews.delegate import delegate
@@ -282,9 +286,102 @@ def test_a_review_does_not_come_back_by_way_of_somebody_away(a_world: Make) -> N
         delegate(world.ports, act(review), ANN, BEN)
 
 
-def away(world: World, who: str, to: str) -> None:
+def test_nothing_is_handed_on_to_somebody_away_in_whose_place_nobody_is(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN))
+    review = halted(world)
+    until = away(world, BEN, None)
+    with pytest.raises(NotEntitled) as refused:
+        delegate(world.ports, act(review), ANN, BEN)
+    assert refused.value.message == f"{BEN} is away until {until.isoformat()}"
+    assert list(recipients_of(world, review)) == [ANN]
+
+
+def away(world: World, who: str, to: str | None) -> datetime:
     until = world.ports.clock.now() + timedelta(days=1)
     begin_absence(world.ports, Absence(who, until, to), "tests")
+    return until
+
+
+def test_who_hands_a_review_on_has_not_claimed_it_any_more(a_world: Make) -> None:
+    world = a_world("write?", review_policy=group_policy(ANN, CAT))
+    world.ports = replace(world.ports, mail=MailIdentity("crew@example.com"))
+    review = halted(world)
+    claim(world.ports, act(review), ANN)
+    assert delegate(world.ports, act(review), ANN, BEN).claimed_by is None
+    told = events(world, review.execution_id, "")
+    assert ("recipient.delegate", {"by": ANN, "to": BEN}) in told
+    entries = world.ports.store.read(lambda tx: tx.timeline.of(review.execution_id))
+    of_it = [each.task_name for each in entries if each.event.startswith("recipient.")]
+    assert set(of_it) == {"write"}
+    assert ("review.release", {"by": ANN}) in told
+    assert mails(world, review)[2:] == [(BEN, "delegated")]
+
+
+def test_who_claimed_a_review_keeps_it_when_somebody_else_hands_it_on(a_world: Make) -> None:
+    world = a_world("write?", review_policy=group_policy(ANN, CAT))
+    review = halted(world)
+    claim(world.ports, act(review), ANN)
+    assert delegate(world.ports, act(review), CAT, BEN).claimed_by == ANN
+    assert events(world, review.execution_id, "review.release") == []
+
+
+def test_only_who_is_asked_hands_a_review_on(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN))
+    review = halted(world)
+    with pytest.raises(NotEntitled):
+        delegate(world.ports, act(review), BEN, CAT)
+    assert list(recipients_of(world, review)) == [ANN]
+
+
+def test_a_review_in_which_nobody_is_asked_is_given_to_somebody(a_world: Make) -> None:
+    world = a_world("write?")
+    world.ports = replace(world.ports, mail=MailIdentity("crew@example.com"))
+    review = halted(world)
+    reassigned = reassign(world.ports, act(review), [BEN])
+    assert recipients_of(world, review)[BEN].reason == "reassigned"
+    assert events(world, review.execution_id, "review.reroute") == [
+        ("review.reroute", {"to": [BEN]})
+    ]
+    assert mails(world, review) == [(BEN, "request")]
+    assert reassigned.terms is not None
+
+
+def test_who_is_relieved_is_named(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN, BEN))
+    review = halted(world)
+    delegate(world.ports, act(review), ANN, CAT)
+    reassign(world.ports, act(review), [DAN])
+    entries = world.ports.store.read(lambda tx: tx.timeline.of(review.execution_id))
+    of_it = [each.task_name for each in entries if each.event == "recipient.relieve"]
+    assert of_it == ["write", "write"]
+    relieved = [("recipient.relieve", {"to": who}) for who in (BEN, CAT)]
+    assert events(world, review.execution_id, "recipient.relieve") == relieved
+    states = [each.state for each in recipients_of(world, review).values()]
+    assert states == [
+        RecipientState.DELEGATED,
+        RecipientState.RELIEVED,
+        RecipientState.RELIEVED,
+        RecipientState.ASKED,
+    ]
+
+
+def test_a_reassignment_names_enough_people_who_may_decide(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN, BEN, four_eyes=True, decisions=2))
+    review = halted(world, requester=CAT)
+    with pytest.raises(Invalid) as too_few:
+        reassign(world.ports, act(review), [DAN])
+    message = "2 have to decide on this review: name as many at least."
+    assert (too_few.value.message, too_few.value.details) == (message, {"to": message})
+    with pytest.raises(NotEntitled) as refused:
+        reassign(world.ports, act(review), [DAN, CAT])
+    assert refused.value.message == f"{CAT} may not decide on this review (four eyes)"
+    reassign(world.ports, act(review), [ANN, DAN])
+    assert len(mails_asked(world, review)) == 4
+
+
+def mails_asked(world: World, review: Review) -> list[object]:
+    """Who was asked, in order, as the timeline has it."""
+    return [found["to"] for _, found in events(world, review.execution_id, "recipient.ask")]
 
 
 def test_reassigning_ends_the_rights_of_those_before(a_world: Make) -> None:
@@ -425,6 +522,58 @@ def test_rerouting_alone_brings_a_changed_policy_to_an_open_review(a_world: Make
     }
     assert token_of(world, review, BEN) == token
     assert says(world, review, BEN, is_approve=True)["status"] == "pending"
+
+
+def test_a_rerouted_review_is_as_if_it_had_been_opened_on_the_new_terms(
+    a_world: Make, later: Later
+) -> None:
+    world = a_world("write?", review_policy=policy(ANN, ladder=(rung(1, BEN),)))
+    review = halted(world)
+    later(3600)
+    sweep(world.ports)
+    assert open_review(world, review.execution_id).rung == 1
+    follows(world, policy(CAT, ANN, ladder=(rung(2, DAN),)))
+    rerouted = reroute(world.ports, act(review))
+    assert (rerouted.rung, rerouted.escalate_at) == (0, review.created_at + timedelta(hours=2))
+    assert events(world, review.execution_id, "review.reroute") == [
+        ("review.reroute", {"to": [ANN, CAT]})
+    ]
+    assert {each.rung for each in recipients_of(world, review).values() if each.is_asked} == {0}
+
+
+def has_no_question_of_its_own(world: World) -> None:
+    """Every review is as those that were opened before there were kinds of questions."""
+    with world.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
+        connection.execute(update(reviews).values(question=None))
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_rerouted_review_follows_the_rule_of_its_own_task(a_world: Make, *, is_old: bool) -> None:
+    world = a_world("research?", "write?", review_policy=policy(ANN))
+    review = halted(world)
+    if is_old:
+        has_no_question_of_its_own(world)
+    follows(world, ReviewPolicy((Rule("write", people(BEN)), Rule("research", people(CAT)))))
+    reroute(world.ports, act(review))
+    asked = [who for who, each in recipients_of(world, review).items() if each.is_asked]
+    assert asked == [CAT]
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_a_rerouted_review_excludes_who_answered_its_own_task_before(
+    a_world: Make, *, is_old: bool
+) -> None:
+    world = a_world("write?", review_policy=policy(ANN))
+    review = halted(world)
+    says(world, review, ANN, is_approve=False)
+    world.work()
+    review = open_review(world, review.execution_id)
+    if is_old:
+        has_no_question_of_its_own(world)
+    follows(world, policy(ANN, BEN, four_eyes=True))
+    reroute(world.ports, act(review))
+    asked = [who for who, each in recipients_of(world, review).items() if each.is_asked]
+    assert asked == [BEN]
 
 
 def test_a_withdrawn_question_fails_the_execution_until_it_is_retried(a_world: Make) -> None:
