@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from policies import BEN, policy, token_of
 from replies import ANN, DOMAIN, TOKEN, ask, came, reply, take_all, takes_replies, told
+from structlog.testing import capture_logs
 from world import WorkerDied, World
 
 from orchestrator.domain.inbound_mail import LARGEST_MAIL, MailState, WhyRefused
-from orchestrator.domain.mail_reply import SenderProof
+from orchestrator.domain.mail_reply import Reply, SenderProof
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.errors import DatabaseAway, TooLarge, Transient
@@ -25,9 +26,11 @@ from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.operations.take_mail import Envelope, store_mail, take_mail
 from orchestrator.usecases.reviews import answer_by_mail as answering
+from orchestrator.usecases.reviews.answer_by_mail import MOST_EXPLANATIONS, answer_by_mail
 from orchestrator.usecases.reviews.respond import respond_with
 
 TAKEN, IGNORED, REFUSED = MailState.TAKEN, MailState.IGNORED, MailState.REFUSED
+NOT_TAKEN = "A reply from eve@example.com was not taken"
 QUOTE = (
     "\r\n\r\nOn Tue, Nov 24, 2026 at 10:12 AM Crews <crews@crews.example> wrote:\r\n\r\n> The tide"
 )
@@ -121,10 +124,22 @@ def change(world: World, asked: Recipient, how: Callable[[Recipient], Recipient]
 @pytest.mark.parametrize(
     ("how", "notice", "reason"),
     [
-        ({"sender": "eve@example.com"}, "refused", "A reply from eve@example.com was not taken"),
-        ({"text": QUOTE}, "refused", "says nothing above what it quotes"),
-        ({"asked": older(7.1)}, "refused", "Replies count for 7 days"),
-        ({"asked": lambda who: who.delegate("bob@example.com")}, "closed", "(delegated)"),
+        (
+            {"sender": "eve@example.com"},
+            "refused",
+            f"{NOT_TAKEN}: this review was put to {ANN}, who may hand it on.",
+        ),
+        ({"text": QUOTE}, "refused", "The reply says nothing above what it quotes."),
+        (
+            {"asked": older(7.1)},
+            "refused",
+            "Replies count for 7 days, or until the review's deadline where that is later.",
+        ),
+        (
+            {"asked": lambda who: who.delegate("bob@example.com")},
+            "closed",
+            "Nothing waits for ann@example.com any more (delegated).",
+        ),
     ],
 )
 def test_what_does_not_decide_is_explained_to_whoever_was_asked(
@@ -137,9 +152,11 @@ def test_what_does_not_decide_is_explained_to_whoever_was_asked(
 
     mail = came(world, reply(**{"text": "Approve", **said}))
 
-    assert (mail.state, mail.told) == (REFUSED, ANN)
-    assert reason in str(mail.reason)
-    assert review_of(world, execution_id).is_open
+    assert (mail.state, mail.told, mail.reason) == (REFUSED, ANN, reason)
+    review = review_of(world, execution_id)
+    assert review.is_open
+    about = (mail.deployment, mail.execution_id, mail.review_id)
+    assert about == ("crew", execution_id, review.id)
     [body] = told(world, execution_id)
     assert (body["notice"], body["to"], body["reason"]) == (notice, ANN, mail.reason)
     assert body["recipient_id"] == asked.id
@@ -187,6 +204,15 @@ def test_words_that_could_not_be_weighed_may_be_sent_again(a_flow: Callable[...,
     assert review_of(world, execution_id).outcome == "go"
 
 
+def test_a_reply_that_begins_with_an_option_chooses_it(a_flow: Callable[..., World]) -> None:
+    world = takes_replies(a_flow("loop", review_policy=policy(ANN)))
+    execution_id = world.halted()
+    token = token_of(world, review_of(world, execution_id), ANN)
+    assert came(world, reply("revise\r\nShorter", token=token)).state is TAKEN
+    review = review_of(world, execution_id)
+    assert (review.outcome, review.words, review.weighing) == ("revise", "Shorter", False)
+
+
 def test_a_deadline_that_is_later_keeps_the_token_good(world: World) -> None:
     execution_id = world.halted()
     change(world, ask(world, execution_id), older(30))
@@ -212,7 +238,60 @@ def test_a_token_that_nobody_got_is_answered_with_silence(world: World) -> None:
     ask(world, execution_id)
     mail = came(world, reply("ok", token=TOKEN[::-1]))
     assert (mail.state, mail.told, mail.execution_id) == (REFUSED, None, None)
+    assert mail.reason == "Nobody was asked by the mail that it answers."
     assert told(world, execution_id) == []
+
+
+def test_after_an_hour_there_are_explanations_again(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = takes_replies(a_world("write?"))
+    later(0)
+    ask(world, world.halted())
+    for _ in range(MOST_EXPLANATIONS):
+        came(world, reply("ok", sender="eve@example.com"))
+    assert came(world, reply("ok", sender="eve@example.com")).told is None
+    later(3601)
+    assert came(world, reply("ok", sender="eve@example.com")).told == ANN
+
+
+def test_where_no_mail_is_sent_nothing_is_explained(a_world: Callable[..., World]) -> None:
+    world = takes_replies(a_world("write?"))
+    world.ports = replace(world.ports, mail=None)
+    execution_id = world.halted()
+    ask(world, execution_id)
+    mail = came(world, reply("ok", sender="eve@example.com"))
+    assert (mail.state, mail.told, told(world, execution_id)) == (REFUSED, None, [])
+
+
+def test_a_mail_that_two_workers_refuse_at_once_is_explained_once(
+    a_world: Callable[..., World],
+) -> None:
+    world = takes_replies(a_world("write?"))
+    execution_id = world.halted()
+    ask(world, execution_id)
+    mail = store_mail(world.ports, reply("ok", sender="eve@example.com"))
+    assert mail
+    said = Reply(TOKEN, "eve@example.com", "ok")
+    for _ in range(2):
+        answer_by_mail(world.ports, mail, said, lambda: SenderProof.NONE)
+    assert len(told(world, execution_id)) == 1
+
+
+def test_the_log_says_which_mail_answered_what(a_world: Callable[..., World]) -> None:
+    world = takes_replies(a_world("write?"))
+    world.ports = replace(
+        world.ports, replies=Replies(SenderCheck.WARN, Prover(SenderProof.FAILED), domain=DOMAIN)
+    )
+    execution_id = world.halted()
+    ask(world, execution_id)
+    with capture_logs() as lines:
+        mail = came(world, reply("ok"))
+    review = review_of(world, execution_id)
+    answered = {"event": "review answered by mail", "mail_id": mail.id, "review_id": review.id}
+    unproven = {"event": "mail without proof of its sender", "mail_id": mail.id, "proof": "failed"}
+    assert {**answered, "log_level": "info"} in lines
+    assert {**unproven, "log_level": "warning"} in lines
 
 
 class Prover:
@@ -293,6 +372,7 @@ def test_a_dns_that_stays_silent_for_a_day_proves_nothing(
     mail = world.ports.store.read(lambda tx: tx.mails.get(stored.id))
     assert mail
     assert (mail.why, mail.told) == (WhyRefused.UNPROVEN, ANN)
+    assert mail.reason == "Nothing proves that the reply comes from its sender's domain."
 
 
 def test_automatic_mails_are_ignored_and_nobody_is_told(world: World) -> None:

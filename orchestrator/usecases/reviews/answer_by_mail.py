@@ -179,11 +179,11 @@ def _says(kept: Review | Recipient, decision: Decision) -> bool:
 
 
 def _respond(ports: Ports, asked: _Asked, decision: Decision) -> None:
-    respond_with(ports, asked.reply.token, _body(asked, decision), CHANNEL)
+    respond_with(ports, asked.reply.token, _body(decision), CHANNEL)
 
 
-def _body(asked: _Asked, decision: Decision) -> RespondBody:
-    said: dict[str, Any] = {"human_feedback": decision.words, "reviewer": asked.reply.sender}
+def _body(decision: Decision) -> RespondBody:
+    said: dict[str, Any] = {"human_feedback": decision.words}
     if decision.approved is not None:
         said["is_approve"] = decision.approved
     if decision.outcome is not None:
