@@ -501,6 +501,36 @@ def test_a_mail_that_two_workers_have_at_once_is_taken(
     assert told(world, execution_id) == []
 
 
+def test_a_reply_that_comes_second_by_a_moment_is_said_to_be_too_late(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execution_id = world.halted()
+    ask(world, execution_id)
+
+    def respond_after_somebody_else(*said: Any) -> None:
+        world.answer(execution_id, "write", approve=True)
+        respond_with(*said)
+
+    monkeypatch.setattr(answering, "respond_with", respond_after_somebody_else)
+    mail = came(world, reply("Reject"))
+    assert (mail.state, mail.why) == (REFUSED, WhyRefused.CLOSED)
+    assert mail.reason == review_of(world, execution_id).summary()
+    assert [body["notice"] for body in told(world, execution_id)] == ["closed"]
+
+
+def test_a_vote_by_mail_that_was_not_noted_counts_once(a_world: Callable[..., World]) -> None:
+    world = takes_replies(a_world("write?", review_policy=policy(ANN, BEN, decisions=2)))
+    execution_id = world.halted()
+    token = token_of(world, review_of(world, execution_id), ANN)
+    mail = store_mail(world.ports, reply("Approve", token=token))
+    assert mail
+    for _ in range(2):
+        answer_by_mail(world.ports, mail, Reply(token, ANN, "Approve"), lambda: SenderProof.NONE)
+    kept = world.ports.store.read(lambda tx: tx.mails.get(mail.id))
+    assert kept
+    assert (kept.state, told(world, execution_id)) == (TAKEN, [])
+
+
 def test_mails_go_when_their_execution_is_purged(
     world: World, later: Callable[[float], None]
 ) -> None:

@@ -12,7 +12,7 @@ from policies import ANN, BEN, events, open_review, policy, reviews_of, says, to
 from world import World
 
 from orchestrator.domain.review import Review, ReviewState
-from orchestrator.errors import AlreadyAnswered, InvalidResponseToken, NotEntitled
+from orchestrator.errors import AlreadyAnswered, Invalid, InvalidResponseToken, NotEntitled
 from orchestrator.usecases.reviews.respond import (
     Response,
     holder_of,
@@ -75,6 +75,15 @@ def test_the_words_may_stand_under_either_name(
     respond(world.ports, Response(review.id, token, parse(RespondBody, said)))
     (answered,) = reviews_of(world, review.execution_id)
     assert (answered.words, answered.approved) == (words, False)
+
+
+@pytest.mark.parametrize("said", [{}, {"source": "a scanner"}])
+def test_a_call_that_says_nothing_decides_nothing(a_flow: Make, said: dict[str, str]) -> None:
+    world = a_flow("loop")
+    review, token = noticed(world)
+    with pytest.raises(Invalid):
+        respond(world.ports, Response(review.id, token, parse(RespondBody, said)))
+    assert open_review(world, review.execution_id) == review
 
 
 def test_an_answer_by_a_token_drops_no_webhook(a_world: Make) -> None:

@@ -11,7 +11,7 @@ from world import World, plan_of
 
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.plan import Plan
+from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
 from orchestrator.errors import AlreadyAnswered, Invalid
 from orchestrator.usecases.executions.snapshot import timeline
 
@@ -88,6 +88,16 @@ def test_work_goes_back_to_what_the_review_s_task_follows_from_alone(a_world: AW
         "'rework_from' must name an earlier task that is done and that 'write' follows from: "
         "research."
     )
+
+
+def test_work_goes_back_to_tasks_alone(a_world: AWorld) -> None:
+    world = a_world("research")
+    prepare = PlannedTask("prepare", kind=TaskKind.BEFORE_KICKOFF)
+    world.loads(Plan((prepare, *plan_of("research", "outline", "write?").tasks)))
+    execution_id = world.halted()
+    with pytest.raises(Invalid) as refused:
+        send_back(world, execution_id, "prepare")
+    assert refused.value.details == {"rework_from": "one of: research, outline"}
 
 
 def test_where_there_is_no_earlier_task_that_is_said(a_world: AWorld) -> None:

@@ -77,6 +77,12 @@ def test_those_whom_the_rule_names_are_asked_each_with_a_token(a_world_of_each: 
     assert all(len(token) == 32 and token == token.lower() for token in tokens)
 
 
+def test_members_of_a_group_are_asked_as_such(a_world: Make) -> None:
+    world = a_world("write?", review_policy=group_policy(ANN, BEN))
+    asked = recipients_of(world, halted(world)).values()
+    assert [(each.by_group, each.reason) for each in asked] == [("legal", "group legal")] * 2
+
+
 def test_where_nobody_is_found_the_review_is_open_and_the_timeline_says_so(a_world: Make) -> None:
     world = a_world(
         "write?", review_policy=ReviewPolicy((Rule("other*", people(ANN)),), creator=DAN)

@@ -144,7 +144,7 @@ def _may_have_said_it(holder: Holder) -> bool:
 
 def resume_body(review: Review, said: RespondBody) -> ResumeBody:
     """What somebody says of a review, as a call that names it; no webhook is dropped by it."""
-    given = said.model_dump(include=set(ResumeBody.model_fields), exclude_unset=True)
+    given = said.model_dump(exclude_unset=True)
     if "feedback" in said.model_fields_set:
         given["human_feedback"] = said.feedback or said.human_feedback
     return ResumeBody.model_validate(

@@ -58,7 +58,7 @@ def take_back_words(ports: Ports, asked: TakeBack) -> Review:
             _require_unread(tx, each)
         for vote in mine:
             tx.recipients.save(vote, vote.take_back())
-        left = together([each for each in votes if each not in mine]) if mine else ""
+        left = together([each for each in votes if each not in mine])
         for each in reviews:
             _save(locked, each, asked, left or None)
         locked.close()
