@@ -522,11 +522,19 @@ def test_a_vote_by_mail_that_was_not_noted_counts_once(a_world: Callable[..., Wo
     world = takes_replies(a_world("write?", review_policy=policy(ANN, BEN, decisions=2)))
     execution_id = world.halted()
     token = token_of(world, review_of(world, execution_id), ANN)
-    mail = store_mail(world.ports, reply("Approve", token=token))
+
+    def die(place: str) -> None:
+        if place == "after-mail-answer":
+            raise WorkerDied
+
+    living = world.ports
+    world.ports = replace(living, crash_point=die)
+    mail = store_mail(living, reply("Approve", token=token))
     assert mail
-    for _ in range(2):
-        answer_by_mail(world.ports, mail, Reply(token, ANN, "Approve"), lambda: SenderProof.NONE)
-    kept = world.ports.store.read(lambda tx: tx.mails.get(mail.id))
+    with pytest.raises(WorkerDied):
+        take_mail(world.ports, mail.id)
+    take_mail(living, mail.id)
+    kept = living.store.read(lambda tx: tx.mails.get(mail.id))
     assert kept
     assert (kept.state, told(world, execution_id)) == (TAKEN, [])
 
