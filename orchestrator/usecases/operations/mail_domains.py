@@ -18,8 +18,9 @@ def examine_domains(
 
     ``selector`` names the DKIM key that the mail server signs with: DNS lists none.
     """
-    for check in (_spf, _dmarc, _bounces):
-        yield from _asked(check.__name__.strip("_"), check(records, sender))
+    yield from _asked("spf", _spf(records, sender))
+    yield from _asked("dmarc", _dmarc(records, sender))
+    yield from _asked("bounces", _bounces(records, sender))
     yield from _asked("dkim", _dkim(records, sender, selector))
     if reply_domain is not None:
         yield from _asked("replies", _replies(records, reply_domain))
