@@ -6,9 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from structlog.testing import capture_logs
 from world import World
 
-from orchestrator.errors import Unauthorized
+from orchestrator.domain.permission import Permission
+from orchestrator.errors import NotFound, Unauthorized, UnknownDeployment
 from orchestrator.usecases.operations.audit import newest_entries
 from orchestrator.usecases.operations.tokens import (
     create_token,
@@ -85,6 +87,66 @@ def test_a_restart_with_the_same_settings_changes_nothing(world: World) -> None:
         ensure_first_token(world.ports, "same")
 
     assert told(world) == [("operator", "token.create", "bootstrap")]
+
+
+def test_a_token_is_kept_as_it_was_made(world: World) -> None:
+    token, secret = create_token(
+        world.ports, "alice", "crew", person="ann@example.com", permission=Permission.VIEW
+    )
+    assert (token.name, token.deployment, token.person) == ("alice", "crew", "ann@example.com")
+    assert (token.permission, token.bootstrap) == (Permission.VIEW, False)
+    assert live_token(world.ports, secret) == token
+    assert list_tokens(world.ports) == (token,)
+    with pytest.raises(UnknownDeployment):
+        create_token(world.ports, "bob", "unknown")
+
+
+@pytest.mark.parametrize("secret", [None, "", "wrong"])
+def test_what_is_no_token_is_refused(world: World, secret: str | None) -> None:
+    with pytest.raises(Unauthorized):
+        live_token(world.ports, secret)
+
+
+def test_a_token_that_is_not_live_is_not_revoked(world: World) -> None:
+    token, _ = create_token(world.ports, "alice")
+    create_token(world.ports, "bob")
+    revoke_token(world.ports, token.id)
+    for token_id in (token.id, "no"):
+        with pytest.raises(NotFound) as unknown:
+            revoke_token(world.ports, token_id)
+        assert unknown.value.message == f"No live token has the id {token_id!r}"
+    assert [each.revoked_at is None for each in list_tokens(world.ports)] == [False, True]
+
+
+def test_a_token_is_made_only_where_there_is_none(world: World) -> None:
+    made = ensure_first_token(world.ports, None)
+    assert made
+    assert (ensure_first_token(world.ports, None), works(world, made)) == (None, True)
+    assert ensure_first_token(world.ports, "given") is None
+    (first, given) = list_tokens(world.ports)
+    assert (first.bootstrap, given.bootstrap, given.deployment) == (True, True, None)
+
+
+def test_operators_are_told_that_their_settings_have_a_revoked_token(world: World) -> None:
+    for given in ("old", "new"):
+        ensure_first_token(world.ports, given)
+    with capture_logs() as lines:
+        ensure_first_token(world.ports, "old")
+    says = "ORCHESTRATOR_API_TOKEN is a token that was revoked: give another one"
+    assert lines == [{"event": says, "log_level": "error"}]
+
+
+def test_what_the_audit_log_says_of_a_token(world: World) -> None:
+    token, _ = create_token(
+        world.ports, "alice", "crew", person="ann@example.com", permission=Permission.RESPOND
+    )
+    revoke_token(world.ports, token.id)
+    revoked, created = newest_entries(world.ports, 10)
+    about = {"name": "alice", "person": "ann@example.com", "permission": "respond"}
+    assert (created.deployment, created.details) == ("crew", about)
+    assert (revoked.deployment, revoked.details) == ("crew", {"name": "alice"})
+    assert (created.actor, revoked.actor) == ("operator", "operator")
+    assert newest_entries(world.ports, 1) == (revoked,)
 
 
 def test_making_and_revoking_tokens_is_logged_without_their_secrets(world: World) -> None:
