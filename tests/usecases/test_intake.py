@@ -10,9 +10,12 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import event
+from structlog.testing import capture_logs
 from world import World
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
+from orchestrator.adapters.sql.intake import SqlIntake
+from orchestrator.domain.canonical import encode
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.errors import DatabaseAway
@@ -38,11 +41,16 @@ def asked(body: object = None, deployment: object = "crew", **more: Any) -> dict
 
 def sent(world: World, arguments: dict[str, Any], **more: Any) -> IntakeMessage:
     """A kickoff that came, and what is kept of it."""
-    message = Message(**{"id": str(uuid4()), "job": KICKOFF, "arguments": arguments, **more})
-    take(world.ports, message)
-    kept = take(world.ports, message)  # it comes again
+    kept = came(world, arguments, **more)
     assert world.ports.store.read(lambda tx: tx.intake.newest(kept.state, None, 2)) == (kept,)
     return kept
+
+
+def came(world: World, arguments: dict[str, Any], **more: Any) -> IntakeMessage:
+    """One of several, which comes twice."""
+    message = Message(**{"id": str(uuid4()), "job": KICKOFF, "arguments": arguments, **more})
+    take(world.ports, message)
+    return take(world.ports, message)
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -50,6 +58,9 @@ def nested(levels: int) -> dict[str, Any]:
     for _ in range(levels):
         value = {"a": value}
     return {"inputs": value}
+
+
+NEEDS = "^The message needs 'deployment' (a name) and 'body' (an object).$"
 
 
 @pytest.mark.parametrize(
@@ -67,8 +78,8 @@ def nested(levels: int) -> dict[str, Any]:
         (asked(**{"a\ud800\0": 1}), "nobody knows: 'a\\ud800\\x00'"),
         (asked(deployment="a\0\ud800"), "No deployment named"),
         (asked(deployment="d" * 100_000), "a name of 100000 characters"),
-        (asked(deployment=["crew"]), "needs 'deployment'"),
-        (asked([1]), "needs 'deployment'"),
+        (asked(deployment=["crew"]), NEEDS),
+        (asked([1]), NEEDS),
         (asked(v=float("nan")), "must have 'v': 1"),
         ({}, "must have 'v': 1"),
     ],
@@ -78,7 +89,137 @@ def test_a_message_that_says_something_odd_is_kept_with_the_reason(
 ) -> None:
     kept = sent(world, arguments)
     assert (kept.state, world.jobs) == (REFUSED, [])
-    assert reason in str(kept.reason)
+    assert reason in f"^{kept.reason}$"
+
+
+@pytest.mark.parametrize("name", ["humanInputWebhook", "human_input_webhook", "webhooks"])
+@pytest.mark.parametrize("secret", ["authentication", "token", "password"])
+def test_credentials_in_a_message_are_refused_and_not_kept(
+    world: World, name: str, secret: str
+) -> None:
+    kept = sent(world, asked({"inputs": {}, name: {"url": "https://x.example", secret: "s"}}))
+    assert (kept.state, kept.body, kept.deployment) == (REFUSED, {}, "crew")
+    assert kept.reason == (
+        f"Credentials in '{name}' are refused in messages, where monitoring would show them. "
+        "Use the HTTP call for a webhook with credentials."
+    )
+
+
+def test_a_webhook_without_credentials_is_taken(world: World) -> None:
+    body = {"inputs": {}, "humanInputWebhook": {"url": "https://x.example"}}
+    assert came(world, asked(body)).state == ACCEPTED
+
+
+def test_a_body_has_at_most_so_many_bytes(world: World) -> None:
+    body = {"inputs": {"x": "y"}}
+    size = len(encode(body))
+    world.ports = replace(world.ports, max_request_bytes=size)
+    assert came(world, asked(body)).state == ACCEPTED
+    world.ports = replace(world.ports, max_request_bytes=size - 1)
+    refused = came(world, asked(body))
+    assert refused.reason == f"'body' has {size} bytes; {size - 1} are accepted."
+
+
+@pytest.mark.parametrize(
+    ("name", "kept_as", "reason"),
+    [
+        ("d" * 200, "d" * 200, "No deployment named"),
+        ("d" * 201, "d" * 200, "No deployment has a name of 201 characters."),
+        (["crew"], "", "The message needs 'deployment'"),
+    ],
+)
+def test_of_a_name_so_much_is_kept(world: World, name: object, kept_as: str, reason: str) -> None:
+    kept = sent(world, asked(deployment=name))
+    assert (kept.deployment, str(kept.reason).startswith(reason)) == (kept_as, True)
+
+
+def test_the_names_of_arguments_that_nobody_knows_are_shown_in_order_and_cut(
+    world: World,
+) -> None:
+    shown = "The message has arguments that nobody knows: "
+    assert came(world, asked(b=1, a=2)).reason == f"{shown}'a', 'b'."
+    assert came(world, asked(**{"x" * 300: 1})).reason == f"{shown}'{'x' * 199}."
+
+
+def test_what_came_as_a_message_says_so_in_the_timeline(world: World) -> None:
+    kept = sent(world, asked())
+    assert (kept.job, kept.reason, kept.body) == (KICKOFF, None, {"inputs": {}})
+    execution = world.snapshot(kept.id).execution
+    assert (execution.id, execution.actor, execution.origin) == (kept.id, "broker", "intake")
+    world.work()
+    said = {"execution_id": kept.id, "task_id": "write", "is_approve": True}
+    answered = came(world, asked(said), job=ANSWER)
+    assert (answered.state, answered.execution_id) == (ACCEPTED, kept.id)
+    (review,) = world.snapshot(kept.id).reviews
+    assert (review.actor, review.channel) == ("broker", "intake")
+
+
+@pytest.mark.parametrize("job", [KICKOFF, ANSWER])
+def test_what_was_done_and_not_kept_is_not_done_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, job: str
+) -> None:
+    said = {"execution_id": world.halted(), "task_id": "write", "is_approve": False}
+    body = {"inputs": {}} if job == KICKOFF else said
+    message = Message(str(uuid4()), job, asked(body))
+
+    def away(*_: object) -> None:
+        raise DatabaseAway
+
+    monkeypatch.setattr(intake, "_keep", away)
+    with pytest.raises(DatabaseAway):
+        take(world.ports, message)
+    jobs = list(world.jobs)
+    monkeypatch.undo()
+    assert take(world.ports, message).state == ACCEPTED
+    assert world.jobs == jobs
+
+
+def test_what_cannot_be_stored_is_kept_without_its_body(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = SqlIntake.put
+
+    def refuse(self: SqlIntake, message: IntakeMessage) -> None:
+        if message.body:
+            raise ValueError("no such value")
+        put(self, message)
+
+    monkeypatch.setattr(SqlIntake, "put", refuse)
+    message = Message(str(uuid4()), KICKOFF, asked())
+    with capture_logs() as lines:
+        kept = take(world.ports, message)
+    stored = world.ports.store.read(lambda tx: tx.intake.get(kept.id))
+    assert stored == replace(kept, body={})
+    (line,) = (each for each in lines if each["event"] == "message kept without its body")
+    assert (line["message_id"], line["log_level"]) == (kept.id, "error")
+
+
+def test_the_log_has_what_is_refused_and_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = ZeroDivisionError("a secret")
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(intake, "kickoff", fail)
+    with capture_logs() as lines:
+        kept = take(world.ports, Message(str(uuid4()), KICKOFF, asked()))
+    assert lines == [
+        {"event": "message failed unexpectedly", "exc_info": error, "log_level": "error"},
+        {
+            "event": "message refused",
+            "message_id": kept.id,
+            "reason": kept.reason,
+            "log_level": "warning",
+        },
+    ]
+
+
+def test_a_message_for_what_no_worker_has_loaded_waits_and_says_so(world: World) -> None:
+    declared(world, "nobody's")
+    kept = sent(world, asked(deployment="nobody's"))
+    assert (kept.state, kept.execution_id) == (WAITING, None)
+    assert "nobody's" in str(kept.reason)
+    assert sweep(world.ports).messages == 0
 
 
 def test_positional_arguments_are_refused_and_not_kept(world: World) -> None:
