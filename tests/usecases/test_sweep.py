@@ -1,0 +1,205 @@
+"""A sweep sees to what is due or was lost; what fails in it keeps nothing else back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from post import MoodyReceiver, Post
+from replies import reply, takes_replies
+from sqlalchemy import event
+from structlog.testing import capture_logs
+from world import World
+
+from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN
+from orchestrator.domain.task_run import TaskRun
+from orchestrator.errors import DatabaseAway
+from orchestrator.usecases.executions.publishing import LEAST_WINDOW
+from orchestrator.usecases.operations import sweep as sweeping
+from orchestrator.usecases.operations.sign_in_links import ask_for_link
+from orchestrator.usecases.operations.sweep import Swept, sweep
+from orchestrator.usecases.operations.take_mail import store_mail
+
+Make = Callable[..., World]
+Later = Callable[[float], None]
+AGAIN = FIRST_PUBLISH_AGAIN.total_seconds()
+
+
+@pytest.fixture
+def world(a_world: Make, later: Later) -> World:
+    """Time passes as the test says."""
+    later(0)
+    made = takes_replies(a_world("write?"))
+    sweep(made.ports)
+    return made
+
+
+def the_run(world: World, execution_id: str) -> TaskRun:
+    return world.snapshot(execution_id).runs[-1]
+
+
+def lose(world: World) -> None:
+    """One of each kind whose job the broker loses."""
+    world.kickoff()
+    store_mail(world.ports, reply("ok"))
+    ask_for_link(world.ports, "ann@example.com", "/inbox")
+    world.jobs.clear()
+
+
+def test_a_sweep_says_how_many_of_each_kind_it_saw_to(world: World, later: Later) -> None:
+    assert sweep(world.ports) == Swept()
+    lose(world)
+    later(AGAIN + 1)
+    swept = sweep(world.ports)
+    assert swept == Swept(task_runs=1, mails=1, links=1, folded=swept.folded)
+    assert swept.counts()["task_runs"] == 1
+    assert [job.name.partition(".")[2] for job in world.jobs] == [
+        "run_task",
+        "take_mail",
+        "send_link",
+    ]
+    assert sweep(world.ports) == Swept()
+
+
+def test_what_a_silent_broker_would_be_sent_stays_due(world: World, later: Later) -> None:
+    lose(world)
+    later(AGAIN + 1)
+    answering = world.ports
+    world.ports = replace(answering, broker_answers=lambda: False)
+    assert sweep(world.ports).failed_steps == 0
+    assert world.jobs == []
+    world.ports = answering
+    swept = sweep(world.ports)
+    assert (swept.task_runs, swept.mails, swept.links) == (1, 1, 1)
+
+
+def test_a_job_that_may_be_lost_is_published_ever_more_seldom(world: World, later: Later) -> None:
+    execution_id = world.kickoff()
+    for publishes, seconds in ((2, 120), (3, 240)):
+        before = the_run(world, execution_id).wake_at
+        later((before - world.ports.clock.now()).total_seconds())
+        assert sweep(world.ports).task_runs == 1
+        run = the_run(world, execution_id)
+        assert (run.publishes, run.published_at) == (publishes, world.ports.clock.now())
+        assert run.wake_at == world.ports.clock.now() + timedelta(seconds=seconds)
+
+
+def test_runs_that_wait_for_their_turn_are_admitted_where_there_is_room(
+    a_world: Make, later: Later
+) -> None:
+    world = a_world("write")
+    for _ in range(LEAST_WINDOW + 2):
+        world.kickoff()
+    sweep(world.ports)
+    assert sweep(world.ports).admitted == 0
+    for job in list(world.jobs):
+        arguments = job.arguments
+        world.ports.store.transact(
+            lambda tx, run=arguments["task_run_id"]: tx.task_runs.put_off(  # type: ignore[misc]  # mypy cannot infer it
+                run, tx.now() + timedelta(hours=1), 0
+            )
+        )
+    later(1)
+    silent = replace(world.ports, broker_answers=lambda: False)
+    assert sweep(silent).admitted == 0
+    assert sweep(world.ports).admitted == 2
+    assert len(world.jobs) == LEAST_WINDOW + 2
+
+
+def fails_at(world: World, monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
+    def fail(*_: object) -> int:
+        raise error
+
+    monkeypatch.setattr(sweeping, name, fail)
+
+
+def test_a_step_that_fails_is_noted_and_logged_and_keeps_none_back(
+    world: World, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(world)
+    later(AGAIN + 1)
+    error = ZeroDivisionError("no space left")
+    fails_at(world, monkeypatch, "_publish_task_runs", error)
+    with capture_logs() as lines:
+        swept = sweep(world.ports)
+    assert (swept.task_runs, swept.mails, swept.links, swept.failed_steps) == (0, 1, 1, 1)
+    says = "a step of the sweep failed; the others go on"
+    told = {"event": says, "step": "task_runs", "error": "ZeroDivisionError: no space left"}
+    assert {**told, "exc_info": error, "log_level": "error"} in lines
+    (failing,) = world.ports.store.read(lambda tx: tx.sweeps.failing_steps())
+    assert (failing.step, failing.error) == ("task_runs", "ZeroDivisionError: no space left")
+
+
+def test_where_the_database_does_not_take_the_note_the_sweep_goes_on(
+    world: World, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(world)
+    later(AGAIN + 1)
+    for name in ("_publish_task_runs", "_admit"):
+        fails_at(world, monkeypatch, name, ZeroDivisionError())
+
+    def refuse(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        if "failing_steps" in statement and "INSERT" in statement:
+            raise DatabaseAway
+
+    engine = world.ports.store._writer  # type: ignore[attr-defined]  # SQL's
+    event.listen(engine, "before_cursor_execute", refuse)
+    with capture_logs() as lines:
+        swept = sweep(world.ports)
+    event.remove(engine, "before_cursor_execute", refuse)
+    assert (swept.failed_steps, swept.mails) == (2, 1)
+    told = {"event": "failed steps not noted", "steps": ["admitted", "task_runs"]}
+    assert {**told, "log_level": "warning"} in lines
+
+
+def test_a_row_that_cannot_be_seen_to_keeps_no_other_waiting(
+    world: World, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = world.kickoff(), world.kickoff()
+    world.jobs.clear()
+    later(AGAIN + 1)
+    publish = sweeping._publish_task_run
+
+    def stumble(ports: object, run: TaskRun) -> bool:
+        if run.execution_id == first:
+            raise ZeroDivisionError
+        return publish(ports, run)  # type: ignore[arg-type]  # handed on as it came
+
+    monkeypatch.setattr(sweeping, "_publish_task_run", stumble)
+    run = the_run(world, first)
+    with capture_logs() as lines:
+        assert sweep(world.ports).task_runs == 1
+    assert [job.arguments["execution_id"] for job in world.jobs] == [second]
+    assert [each["row"] for each in lines if each["event"] == "a row could not be seen to"] == [run]
+
+
+def test_a_pause_that_is_over_has_the_endpoint_drained_once(post: Post) -> None:
+    with MoodyReceiver((429, {"Retry-After": "60"}), 200) as receiver:
+        post.commit(receiver.url, 2)
+        post.work()
+        before = post.endpoint(receiver.url)
+        assert before.health.quiet_until
+        post.clock.turn(seconds=59)
+        sweep(post.ports)
+        assert post.endpoint(receiver.url).health.quiet_until == before.health.quiet_until
+        post.clock.turn(seconds=1)
+        sweep(replace(post.ports, broker_answers=lambda: False))
+        assert post.jobs == []
+        assert post.pass_time(seconds=0) == 2
+    assert post.endpoint(receiver.url).health.quiet_until is None
+    assert post.states() == {"DELIVERED": 2}
+
+
+def test_an_execution_goes_on_though_its_jobs_are_lost_again_and_again(
+    world: World, later: Later
+) -> None:
+    execution_id = world.kickoff()
+    world.jobs.clear()
+    later(AGAIN)
+    sweep(world.ports)
+    world.work()
+    found = world.snapshot(execution_id).execution
+    assert found.state is ExecutionState.PENDING_HUMAN_INPUT
