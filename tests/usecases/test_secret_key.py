@@ -32,6 +32,7 @@ from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.metrics import metrics
 from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.webhooks.deliver import drain
 from orchestrator.usecases.webhooks.endpoints import (
     disable_endpoint,
     enable_endpoint,
@@ -132,6 +133,20 @@ def test_a_notice_that_a_lost_key_encrypted_waits_and_delays_nothing_else(
         a_restart_with(f"{WRONG},{RIGHT}")
         post.pass_time(seconds=31)
         assert receiver.ids == [first, other, notice]
+
+
+def test_what_waits_for_its_key_has_no_other_drain_published(
+    post: Post, a_restart_with: Restart
+) -> None:
+    with MoodyReceiver() as receiver:
+        post.commit(receiver.url)
+        post.work()
+        a_restart_with(f"{WRONG},{RIGHT}")
+        post.commit(receiver.url, kind="human_input")
+        a_restart_with(RIGHT)
+        post.jobs.clear()
+        assert drain(post.ports, post.endpoint(receiver.url).id, "w-1") == 0
+    assert post.jobs == []
 
 
 def test_many_such_notices_hold_up_nothing_that_is_due_after_them(
