@@ -155,3 +155,11 @@ def test_a_command_that_a_silent_broker_does_not_answer_ends(
     proxy.fall_silent()
     with pytest.raises(behind.connection_errors):
         client.ping()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.usefixtures("hub")
+def test_what_waits_behind_a_silent_broker_closes(behind: Any, proxy: LoopbackProxy) -> None:
+    client_of(behind.default_channel)  # another connection that falls silent
+    proxy.fall_silent()
+    behind.default_channel.close()

@@ -20,7 +20,7 @@ SECONDS_TO_ASK = 5.0
 BROKER_PATIENCE = 0.75
 """Seconds that a broker may take to accept a job: a frozen one must not hold up who publishes."""
 
-SILENCE = LONGEST_WAIT + 5.0
+SILENCE = LONGEST_WAIT + 2.0
 """Seconds that a broker may take to answer a worker, which waits for jobs while it ends."""
 
 MOST_CONNECTIONS = 64

@@ -74,12 +74,16 @@ class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
         A failover behind an address leaves such connections: nobody closes them, and no job comes
         over them any more. What has come, and was not read yet, is an answer.
         """
+        if time.monotonic() >= self._hears_by and self._leaves_silence():
+            raise Silence("the broker does not end a wait for jobs")
+
+    def _leaves_silence(self) -> bool:
         waiting = self._in_poll
-        if not waiting or time.monotonic() < self._hears_by or waiting.can_read(timeout=0):
-            return
+        if not waiting or waiting.can_read(timeout=0):
+            return False
         self._in_poll = None
         waiting.disconnect()
-        raise Silence("the broker does not end a wait for jobs")
+        return True
 
     def _id_of_wait(self) -> int | None:
         """The id of the connection on which jobs are waited for; None where Redis tells none."""
@@ -93,8 +97,12 @@ class Channel(redis.Channel):  # type: ignore[misc]  # kombu has no types
     def close(self) -> None:
         """Wake what waits for jobs, and close."""
         if self._in_poll and self._waiting[1] is not None:
-            with suppress(RedisError, OSError):  # then it waits to its end
+            try:
                 self._create_client().client_unblock(self._waiting[1])
+            except Silence:  # for longer than a wait takes
+                self._leaves_silence()
+            except (RedisError, OSError):
+                pass  # it waits to its end
         super().close()
 
 
