@@ -203,6 +203,18 @@ def test_a_tool_of_whom_a_manager_delegates_to_waits(
     assert [errands.MADE.count(each) for each in ("lead", "model", "look errand 1")] == [2, 3, 1]
 
 
+@pytest.mark.parametrize(("target", "settings"), [("carefully", APPROVAL), ("CarefulFlow", FLOW)])
+def test_a_tool_that_catches_everything_waits_as_well(
+    deployed: Deployed, errands: Any, target: str, settings: Any
+) -> None:
+    world = deployed(f"errands:{target}", **settings)
+    execution_id = world.halted(inputs=ADA)
+    assert [each.output.raw for each in asked(world, execution_id)] == ['{"what":"errand 1"}']
+    say(world, execution_id, **YES)
+    assert errands.PAID == ["errand 1"]
+    assert world.result(execution_id).raw == "all 2 done"
+
+
 # Flows ------------------------------------------------------------------------------------------
 
 

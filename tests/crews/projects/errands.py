@@ -145,6 +145,15 @@ async def bring(tool: str, callee: str) -> str:
     return f"{callee} did bring {tool}"
 
 
+@tool("careful")
+def careful(what: str) -> str:
+    """Pay something, whatever happens."""
+    try:
+        return str(pay.run(what=what))
+    except BaseException:  # noqa: BLE001 - as people write it
+        return "did fail"
+
+
 class Wire(BaseTool):
     """Pays by wire: its two ways to be called do the same."""
 
@@ -187,7 +196,7 @@ def _crew(model: BaseLLM, *, human_input: bool = False, **task: Any) -> Crew:
         goal="do errands",
         backstory="-",
         llm=model,
-        tools=[look, pay, odd, Wire()],
+        tools=[look, pay, odd, careful, Wire()],
         cache=False,
     )
     errands = Task(
@@ -257,6 +266,20 @@ class Delegating(Clerk):
 def by_the_model() -> Crew:
     """A tool that the model itself calls."""
     return _crew(Delegating())
+
+
+def carefully() -> Crew:
+    """A tool that catches everything pays."""
+    return _crew(Clerk(("careful", "look")))
+
+
+class CarefulFlow(Flow[Any]):
+    """The same inside a method."""
+
+    @start()
+    def errands(self) -> str:
+        """Three calls of a model, two of tools."""
+        return str(carefully().kickoff(inputs={"who": "Ada"}).raw)
 
 
 class Lead(Clerk):

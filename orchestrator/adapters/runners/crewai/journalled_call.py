@@ -59,7 +59,8 @@ class Journalled:
 class JournalledCall:
     """One call that is asked of the journal, and then perhaps made.
 
-    While it is made, ``mark`` says that what is called meanwhile is called ``inside`` it.
+    While it is made, ``mark`` says that what is called meanwhile is called ``inside`` it, and has
+    it ``around``. It is ``left`` where a person has to approve a call inside it.
     """
 
     run: Journalled
@@ -70,6 +71,8 @@ class JournalledCall:
     form: type[BaseModel] | None = None
     tool: Any = None
     live: LiveCall | None = field(default=None, init=False)
+    around: JournalledCall | None = field(default=None, init=False)
+    left: bool = field(default=False, init=False)
 
     def begin(self) -> Any:
         """The answer that the journal has; else ``NOTHING``, and the call has to be made.
@@ -80,6 +83,7 @@ class JournalledCall:
         if isinstance(given, ServedAnswer):
             return given.value
         if isinstance(given, HeldCall):
+            _leave(_under_way.get())
             self.run.hold(given, internals.arguments_schema(self.tool))
         self.live = given
         if self.model is not None:
@@ -98,17 +102,25 @@ class JournalledCall:
     def under_way(self) -> Iterator[None]:
         """The call is made meanwhile."""
         token = self.mark.set(self.inside)
+        self.around = _under_way.get()
+        under_way = _under_way.set(self)
         try:
             yield
         except BaseException as error:
             self._fail(error)
             raise
         finally:
+            _under_way.reset(under_way)
             self.mark.reset(token)
 
     def end(self, answer: Any) -> None:
-        """Record what was answered."""
+        """Record what was answered.
+
+        Raises Paused where it was left, and the code of a tool did not let that pass.
+        """
         usage = self._usage()
+        if self.left:
+            raise Paused
         stored, why = self._encoded(answer)
         self.run.through(self.run.journal.answered, self.live, stored, usage, why)
 
@@ -133,6 +145,16 @@ class JournalledCall:
         if isinstance(stored, Mapping) and stored.get(TAG) == _TYPED and self.form is not None:
             return self.form.model_validate(stored["v"])
         return _CODEC.decode(stored)
+
+
+_under_way: ContextVar[JournalledCall | None] = ContextVar("_under_way", default=None)
+
+
+def _leave(call: JournalledCall | None) -> None:
+    """Have no call be answered in whose middle a person is asked."""
+    while call is not None:
+        call.left = True
+        call = call.around
 
 
 def asked_in(run: Journalled, kind: CallKind, name: str, question: Any) -> AskedCall:

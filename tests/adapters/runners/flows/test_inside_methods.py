@@ -834,6 +834,22 @@ def test_a_body_that_tries_again_asks_once(flow: Begin) -> None:
     assert list(execution.open) == ["team#1/task:write~1"]
 
 
+def test_a_tool_that_catches_everything_waits_for_its_answer(flow: Begin) -> None:
+    catching = "try:\n                return 'told ' + self.ask(question)\n            except:\n"
+    execution = flow(
+        GATHERS_AND_PRICES.replace(
+            'return "told " + self.ask(question)', f"{catching}                return 'told none '"
+        )
+    )
+    for path, words in zip(ASKED, ("bikes", "500"), strict=True):
+        assert isinstance(execution.run(), Halted)
+        assert list(execution.open) == [path]
+        execution.answer(path, words)
+    result = execution.run()
+    assert isinstance(result, Ended)
+    assert result.output.json == ["gather of bikes", "price of 500"]
+
+
 def test_a_gathered_crew_is_waited_for(flow: Begin) -> None:
     gathered = "(await asyncio.gather(crew.akickoff(), return_exceptions=True))[0].raw"
     execution = flow(

@@ -222,6 +222,7 @@ class _TaskRun:
     def end(self, output: TaskOutput) -> TaskOutput:
         """Commit the output, or have a person judge it. Raises Paused."""
         self._scope.check()
+        self._scope.check_left(self.path)
         stored = outputs.from_task(output, {})
         if not self._task.human_input:
             self._run.commit(self._record.path, stored, since=self._since)

@@ -31,6 +31,8 @@ class Left(BaseException):
         scope = current()
         if scope is not None and not isinstance(scope.left, Interrupted):
             scope.left = self
+        if scope is not None:
+            scope.left_in.add(scope.here)
         _left.set(scope)
 
 
@@ -64,7 +66,8 @@ class Scope:
     """One call of a method while its body runs.
 
     ``again`` says that the body ran before, up to where a person was asked or to a crash; ``left``
-    is what it was left by, whether it let that pass or not.
+    is what it was left by, whether it let that pass or not, ``left_in`` where: in itself, or in
+    which of its crews' tasks.
     """
 
     path: str
@@ -74,6 +77,7 @@ class Scope:
     answering: bool = False
     cut: bool = False
     left: Left | None = None
+    left_in: set[str] = field(default_factory=set)
     _claimed: set[str] = field(default_factory=set)
     _at_work: Counter[str] = field(default_factory=Counter)
     _beside: set[str] = field(default_factory=set)
@@ -192,9 +196,13 @@ class Scope:
         self.running.run.codec.encode(arguments, f"the argument of {self.path}")
         return self.running.stored_state(must_be_stored=True)
 
-    def check_left(self) -> None:
-        """Leave a body that came to an end though it was left before. Raises what left it."""
-        if self.left is not None:
+    def check_left(self, path: str = "") -> None:
+        """Leave a body, or the task at a path in it, that came to an end though it was left before.
+
+        Raises what left it.
+        """
+        of_it = (each for each in self.left_in if f"{each}/".startswith(f"{path or self.path}/"))
+        if self.left is not None and any(of_it):
             raise self.left
 
     def check(self) -> None:
