@@ -98,7 +98,6 @@ class LimitedConnection(psycopg.Connection[Any]):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        self.prepare_threshold = None  # with it, a rollback has the server forget all that it keeps
         self._transformer: Transformer = Adapting(self)
         self._kept: dict[bytes, bytes] = {}
         self._names = count()
@@ -271,6 +270,7 @@ class LimitedCursor(psycopg.Cursor[Any]):
 
 def connect(silence: float, *args: Any, **options: Any) -> LimitedConnection:
     """Connect; ``silence`` are the seconds that an answer may take."""
+    options["prepare_threshold"] = None  # psycopg has the server forget all with a rollback
     connection = LimitedConnection.connect(*args, **options, cursor_factory=LimitedCursor)
     connection.silence = silence
     return connection

@@ -246,6 +246,19 @@ def test_what_failed_or_stood_behind_it_can_be_asked_again(
     assert store.transact(work) == ([(3,)], [(7,)])
 
 
+def test_what_the_server_keeps_outlasts_a_rollback(store: SqlStore, execution: Execution) -> None:
+    def work(tx: Transaction) -> None:
+        assert isinstance(tx, SqlTransaction)
+        assert tx.executions.get(execution.id)
+        for _ in range(10):
+            tx.connection.exec_driver_sql("SELECT %s::integer", (1,))
+        raise GaveUpError
+
+    for _ in range(2):
+        with pytest.raises(GaveUpError):
+            store.transact(work)
+
+
 @pytest.mark.parametrize("is_compiled", [True, False])
 def test_a_connection_whose_answer_nobody_took_is_not_used_again(
     store: SqlStore, database: str, execution: Execution, now: datetime, *, is_compiled: bool
