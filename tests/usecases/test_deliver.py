@@ -200,6 +200,17 @@ def test_retry_after_is_kept_for_the_whole_endpoint(post: Post) -> None:
     assert post.states() == {"DELIVERED": 5}
 
 
+def test_a_drain_forgets_a_pause_that_is_over(post: Post) -> None:
+    with MoodyReceiver((429, {"Retry-After": "60"}), 500) as receiver:
+        post.commit(receiver.url)
+        post.work()
+        endpoint = post.endpoint(receiver.url)
+        assert endpoint.health.quiet_until
+        post.clock.turn(seconds=60)
+        drain(post.ports, endpoint.id, "w-1")
+    assert post.endpoint(receiver.url).health.quiet_until is None
+
+
 def test_what_was_claimed_with_it_waits_with_a_try_that_is_told_to(post: Post) -> None:
     with MoodyReceiver(200, (429, {"Retry-After": "120"})) as receiver:
         _known_well(post, receiver)
