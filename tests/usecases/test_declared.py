@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from structlog.testing import capture_logs
 from world import World
 
 from orchestrator.adapters.deployment_file import DeploymentFile
@@ -43,6 +44,15 @@ def test_an_edit_is_noted_once_whoever_starts(a_world_of_each: Callable[..., Wor
     assert changed["max_attempts"] == {"from": 3, "to": 7}
     assert changed.keys() == {"max_attempts", "review_webhook"}
     assert "secret" not in str(entry.details)
+
+
+def test_the_log_says_which_settings_were_edited(a_world: Callable[..., World]) -> None:
+    ports = a_world("write").ports
+    note_declared(ports)
+    with capture_logs() as lines:
+        note_declared(edited(ports, queue="gpu", max_attempts=7))
+    told = {"event": "deployment was edited", "deployment": "crew"}
+    assert lines == [{**told, "settings": ["max_attempts", "queue"], "log_level": "info"}]
 
 
 def test_an_edit_that_is_taken_back_is_one_too(a_world: Callable[..., World]) -> None:

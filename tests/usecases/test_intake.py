@@ -18,11 +18,13 @@ from orchestrator.adapters.sql.intake import SqlIntake
 from orchestrator.domain.canonical import encode
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.intake import IntakeMessage, IntakeState
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.errors import DatabaseAway
 from orchestrator.jobs import ANSWER, KICKOFF
 from orchestrator.usecases.operations import intake
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.intake import Message, take
+from orchestrator.usecases.operations.messages import list_messages
 from orchestrator.usecases.operations.metrics import metrics
 from orchestrator.usecases.operations.sweep import BATCH, sweep
 
@@ -338,6 +340,26 @@ def test_operators_see_what_waits_and_what_was_refused(
     assert found[1].says == "1 refused within a day: orchestrator messages --state REFUSED"
     reading = metrics(world.ports)
     assert (reading.messages["nobody's"].count, reading.refused_messages) == (1, 1)
+
+
+def test_messages_are_listed_by_state_and_deployment_the_newest_first(
+    a_world: Callable[..., World], later: Callable[[float], None]
+) -> None:
+    world = a_world("write")
+    declared(world, "nobody's")
+    later(0)
+    ids = []
+    for deployment in ("nobody's", "crew", "nobody's"):
+        ids.append(came(world, asked(deployment=deployment)).id)
+        later(1)
+
+    def listed(state: IntakeState | None, scope: Scope, limit: int = 9) -> list[str]:
+        return [each.id for each in list_messages(world.ports, state, scope, limit)]
+
+    assert listed(None, EVERYWHERE) == ids[::-1]
+    assert listed(None, EVERYWHERE, 2) == [ids[2], ids[1]]
+    assert listed(WAITING, EVERYWHERE) == [ids[2], ids[0]]
+    assert listed(None, Scope.of("crew")) == [ids[1]]
 
 
 def test_a_step_of_the_sweep_that_fails_keeps_none_of_the_others(

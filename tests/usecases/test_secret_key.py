@@ -23,14 +23,14 @@ from orchestrator.domain.inbound_mail import MailState
 from orchestrator.domain.intake import IntakeState
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN
-from orchestrator.errors import SecretKeyMissing
+from orchestrator.errors import DatabaseAway, SecretKeyMissing
 from orchestrator.jobs import ANSWER
 from orchestrator.usecases.executions.publishing import LEAST_WINDOW
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.metrics import metrics
-from orchestrator.usecases.operations.secret_key import sealed_warning
+from orchestrator.usecases.operations.secret_key import MEND, sealed_warning
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.webhooks.deliver import drain
 from orchestrator.usecases.webhooks.endpoints import (
@@ -225,9 +225,25 @@ def test_it_is_said_at_the_start_and_by_the_doctor(post: Post, a_restart_with: R
     assert sealed_warning(post.ports) is None
     a_restart_with(WRONG)
 
-    assert "1 encrypted rows cannot be decrypted" in str(sealed_warning(post.ports))
+    with capture_logs() as lines:
+        assert sealed_warning(post.ports) == (f"1 encrypted rows cannot be decrypted. {MEND}.")
+    told = {"event": "wrong secret key", "undecryptable": 1, "mend": MEND}
+    assert lines == [{**told, "log_level": "error"}]
     (finding,) = (each for each in examine(post.ports) if each.check == "secret key")
     assert "Put the key" in str(finding.mend)
+
+
+def test_a_service_starts_though_nobody_can_look_at_what_is_encrypted(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise DatabaseAway
+
+    monkeypatch.setattr(post.ports.store, "read", away)
+    with capture_logs() as lines:
+        assert sealed_warning(post.ports) is None
+    (line,) = lines
+    assert (line["event"], line["log_level"]) == ("the secret key could not be checked", "error")
 
 
 def restart_with(world: World, key: str) -> None:
