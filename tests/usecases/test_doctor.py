@@ -6,9 +6,11 @@ from datetime import datetime, timedelta
 
 import pytest
 from replies import reply, take_all, takes_replies
-from world import WorkerDied, World
+from sqlalchemy import delete, update
+from world import WorkerDied, World, plan_of
 
 from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.sql.schema import manifests, plans
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.review_policy import ReviewPolicy, Rule
 from orchestrator.errors import TaskFailed
@@ -199,6 +201,26 @@ def test_work_that_nobody_takes(world: World, later: Callable[[float], None]) ->
             "Start more workers on the queue crews, and see that `orchestrator sweep` runs",
         )
     ]
+
+
+def test_runs_of_what_nobody_can_read_need_no_more_workers(
+    world: World, later: Callable[[float], None]
+) -> None:
+    later(0)
+    for task in ("write", "print"):
+        world.loads(plan_of(task))
+        world.kickoff()
+    with world.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
+        connection.execute(update(manifests).values(plan_digest=None))
+        connection.execute(delete(plans))
+    world.ports.store._known.forget()  # type: ignore[attr-defined]  # SQL's
+    later(31)
+    says = "2 task runs of crew wait, one since 31 s"
+    assert found(world, "backlog") == [Finding("backlog", says)]
+    assert all(each.says.endswith(" is gone") for each in found(world, "stored"))
+    assert [each.mend for each in found(world, "stored")] == [
+        "Restore it from a backup, or stop them: orchestrator stop ID"
+    ] * 2
 
 
 def test_work_that_a_limit_of_its_deployment_holds_back_is_not_wrong(
