@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from enum import StrEnum
 from pathlib import Path
@@ -44,7 +45,7 @@ def init(
     )
     typer.echo(
         f"{name} has the code, config/deployments.toml, a test and .env.example.\n"
-        f"    cd {name}\n"
+        f"    cd {shlex.quote(str(name))}\n"
         f"    orchestrator up\n{needs}"
         "and in another terminal, in the same folder:\n"
         "    orchestrator kickoff -i topic=owls\n"

@@ -42,6 +42,7 @@ def logs(
     """Show what the processes of this machine logged."""
     from orchestrator.adapters.logs import log_files
 
+    execution = execution and execution.lower()  # as ids are logged, however they are written
     newest = _newest(data)
     files = log_files(newest)
     if not files:

@@ -115,7 +115,8 @@ class ServiceSettings(BaseSettings):
     )
     webhook_secret: Secrets | None = Field(
         default=None,
-        description="Secret that signs webhooks: whsec_ and the base64 of 24 to 64 bytes. "
+        description="Secret that signs webhooks: whsec_ and the base64 of 24 to 64 bytes; any "
+        "other text is the key itself. "
         "Several, separated by commas, while it is rotated. Without it: webhooks are not signed.",
     )
     webhook_timeout: Seconds = Field(

@@ -24,6 +24,15 @@ def test_a_log_file_of_ones_own_is_read(
     assert command("logs") == "now  info  began"
 
 
+def test_the_lines_of_an_execution_are_found_however_its_id_is_written(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    its = json.dumps({"timestamp": "now", "level": "info", "event": "ran", "execution_id": "01ab"})
+    (tmp_path / "own.jsonl").write_text(f"{LINE}\n{its}\n")
+    monkeypatch.setenv("ORCHESTRATOR_LOG_FILE", str(tmp_path / "own.jsonl"))
+    assert command("logs", "01AB") == "now  info  ran"
+
+
 def test_a_log_file_in_nobody_s_home_is_not_there(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

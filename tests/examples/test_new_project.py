@@ -51,6 +51,11 @@ def test_a_new_project_passes_its_own_test(tmp_path: Path, kind: str) -> None:
     assert tested.returncode == 0, tested.stdout
 
 
+def test_what_is_to_be_typed_next_suits_a_name_with_a_blank(tmp_path: Path) -> None:
+    made = run(tmp_path, str(COMMAND), "init", "my crew")
+    assert "    cd 'my crew'\n" in made.stdout
+
+
 def test_a_folder_that_has_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "kept.txt").touch()
