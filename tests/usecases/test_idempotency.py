@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from policies import ANN, BEN, policy
 from world import World
 
 from orchestrator.domain.canonical import digest
@@ -97,3 +98,16 @@ def test_a_message_that_decided_its_review_stands_as_accepted(world: World) -> N
 
     kept = world.ports.store.read(lambda tx: tx.intake.newest(None, None, 100))
     assert [each.state for each in kept] == [IntakeState.ACCEPTED] * 5
+
+
+def test_two_people_who_use_one_key_have_a_vote_each(a_world_of_each: Callable[..., World]) -> None:
+    world = a_world_of_each("write?", review_policy=policy(ANN, BEN, decisions=2))
+    said = approval(world.halted())
+    key = IdempotencyKey("approve", digest(said))
+
+    def vote(who: str) -> Any:
+        given = Answer("crew", parse(ResumeBody, said), "tests", "api", key, identity=who)
+        return answer(world.ports, given)["status"]
+
+    assert [vote(who) for who in (ANN, ANN)] == ["pending"] * 2
+    assert [vote(who) for who in (BEN, BEN)] == ["completed"] * 2

@@ -34,7 +34,8 @@ from orchestrator.wire.requests import ResumeBody
 def answer(ports: Ports, given: Answer) -> JsonObject:
     """Take the decision, and return ``{"status", "message", "kickoff_id", …}``.
 
-    Where more than one has to decide, ``status`` is ``pending`` until enough have. Raises
+    Where more than one has to decide, ``status`` is ``pending`` until enough have. An idempotency
+    key is the caller's own, where the credentials are one person's alone: each has a vote. Raises
     UnknownExecution, UnknownTask, NotPending, AlreadyAnswered, NotEntitled, OutputChanged,
     KeyReused and Invalid; none of them changes anything.
     """
@@ -42,7 +43,7 @@ def answer(ports: Ports, given: Answer) -> JsonObject:
         message = "Name the task ('task_id') or the review ('review_id') that is answered."
         raise Invalid(message, {"task_id": "is required"})
     vet(ports, named_webhooks(given.body))
-    scope = (given.deployment, "resume")
+    scope = (given.deployment, "resume" if given.identity is None else f"resume {given.identity}")
     return ports.store.transact(
         lambda tx: idempotent(ports, tx, scope, given.key, lambda: _decide(ports, tx, given))
     )
