@@ -14,7 +14,9 @@ from policies import ANN, BEN, CAT, hours, policy
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.api.pages.rows import age
 from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.permission import Permission
 from orchestrator.domain.review_policy import ReviewPolicy
+from orchestrator.usecases.operations.tokens import create_token
 from orchestrator.usecases.reviews import lists
 
 if TYPE_CHECKING:
@@ -246,6 +248,41 @@ def test_who_is_not_asked_sees_why_and_cannot_decide(service: Service) -> None:
     assert told.status_code == 403
     assert "mine" in told.text
     assert desk.review["state"] == "PENDING"
+
+
+def test_who_may_only_look_is_shown_no_form(service: Service) -> None:
+    desk = Desk(service, "open")
+    assert 'name="choice"' in desk.text(desk.path)
+    looks_on(desk, None)
+    text = desk.text(desk.path)
+    assert "you only look on" in text
+    assert 'name="choice"' not in text
+    assert "data-may-decide" not in text
+
+
+def test_who_may_only_look_can_neither_claim_nor_take_words_back(service: Service) -> None:
+    desk = Desk(service)
+    looks_on(desk, ANN)
+    assert "Claim it" not in desk.text(desk.path)
+    said = {"is_approve": True, "human_feedback": "Fine.", "reviewer": ANN}
+    service.resume(desk.execution_id, task_id="write", **said)
+    assert "Take these words back" not in desk.text(desk.path)
+    desk.sign_in(person=ANN)
+    assert "Take these words back" in desk.text(desk.path)
+
+
+def test_who_may_decide_no_more_keeps_what_was_written(service: Service) -> None:
+    desk = Desk(service)
+    looks_on(desk, ANN)
+    told = desk.send(desk.path, choice="reject", feedback="My long thoughts.")
+    assert told.status_code == 403
+    assert "My long thoughts." in told.text
+
+
+def looks_on(desk: Desk, person: str | None) -> None:
+    """Whoever is there is signed in with a right to look, and no more."""
+    ports, view = desk.service.ports, Permission.VIEW
+    desk.use(create_token(ports, "viewer", person=person, permission=view)[1])
 
 
 def test_two_people_decide_together(service: Service) -> None:

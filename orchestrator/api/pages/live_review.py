@@ -60,9 +60,7 @@ class _ReviewStream(Stream):
             if found.id == self._review.id:
                 review = found.review
                 reader = await asyncio.to_thread(reader_of, self._ports, review)
-                state = shown_state(
-                    review, found.recipients, reader, self._signed.person, reading.now
-                )
+                state = shown_state(review, found.recipients, reader, self._signed, reading.now)
                 html = fragment("review_state.html", csrf=self._signed.csrf, **state)
                 if html != self._told:
                     self._told = html

@@ -25,7 +25,7 @@ from orchestrator.api.pages.answer_form import (
 )
 from orchestrator.api.pages.page_route import PageRoute, see_other, sign_in_first, told
 from orchestrator.api.pages.rendering import HEADERS_OF_FORMS, page
-from orchestrator.api.pages.review_state import shown_state
+from orchestrator.api.pages.review_state import may_respond, shown_state
 from orchestrator.api.pages.signed_in import Perhaps, Signed, SignedIn, require_own_origin
 from orchestrator.api.pages.word_difference import Stretch, difference
 from orchestrator.domain.canonical import JsonObject
@@ -82,9 +82,9 @@ def decide(
     if found is None:
         return sign_in_first(request, said.written)
     visitor = found.to(Permission.RESPOND)
-    review = find_review(ports, review_id, visitor.scope)
     try:
         found.require_own(fields)
+        review = find_review(ports, review_id, visitor.scope)
         output = reviewed_output(ports, review)
         if review.is_open and is_to_be_seen_first(review, output, said):
             shown = briefing(ports, review_id, visitor.scope)
@@ -159,6 +159,7 @@ def _page(
 ) -> Response:
     review, person = found.review, signed.person
     asked = found.recipient(person)
+    acts = may_respond(signed, review, found.recipients)
     holder = review.holder(ports.clock.now())
     reader = next((each for each in found.execution.runs if each.id == review.read_by), None)
     return page(
@@ -180,9 +181,9 @@ def _page(
         earlier=[shown_earlier(each) for each in found.earlier],
         changes=_changes(found),
         reason=asked.reason if asked else None,
-        **shown_state(review, found.recipients, reader, person, ports.clock.now()),
+        **shown_state(review, found.recipients, reader, signed, ports.clock.now()),
         stream=f"{REVIEW_PAGES}/{review.id}/events" if review.is_open else None,
-        is_asked=review.is_open and asked is not None,
+        is_asked=review.is_open and asked is not None and acts,
         has_claimed=holder is not None and holder == person,
         people=[_recipient(each) for each in found.recipients],
         inputs=_json(found.execution.execution.inputs),

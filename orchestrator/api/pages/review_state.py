@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from orchestrator.api.pages.rows import decision
+from orchestrator.api.pages.signed_in import SignedIn
 from orchestrator.domain.entitlement import refusal_in
+from orchestrator.domain.permission import Permission
 from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
@@ -43,12 +45,13 @@ def shown_state(
     review: Review,
     recipients: Sequence[Recipient],
     reader: TaskRun | None,
-    person: str | None,
+    signed: SignedIn,
     now: datetime,
 ) -> dict[str, Any]:
     """How a review stands for somebody who is signed in; ``reader`` as for ``shown_closing``."""
+    person, responds = signed.person, may_respond(signed, review, recipients)
     if not review.is_open:
-        may = may_take_back(review, recipients, person)
+        may = responds and may_take_back(review, recipients, person)
         to = f"{REVIEW_PAGES}/{review.id}/take-back"
         return {
             **_OPEN,
@@ -57,10 +60,19 @@ def shown_state(
     voted = [each.address for each in recipients if each.state is RecipientState.VOTED]
     return {
         "closed": None,
-        "why_not": refusal_in(review, recipients, person, now),
+        "why_not": refusal_in(review, recipients, person, now) if responds else _ONLY_LOOKS,
         "weighed": plain(review.reviewer or "somebody", 200) if review.weighing else "",
         "voted": [each for each in voted if each != person],
     }
 
+
+def may_respond(signed: SignedIn, review: Review, recipients: Sequence[Recipient]) -> bool:
+    """Whether what they do about the review is heard, if they may decide it at all."""
+    scope = signed.to(Permission.RESPOND).scope
+    is_asked = any(each.address == scope.person for each in recipients)
+    return review.deployment in scope or is_asked
+
+
+_ONLY_LOOKS = "To answer here takes the permission 'respond' in this deployment: you only look on"
 
 _OPEN: dict[str, Any] = {"why_not": None, "weighed": "", "voted": []}
