@@ -385,6 +385,19 @@ def test_a_reassignment_names_enough_people_who_may_decide(a_world: Make) -> Non
     assert len(mails_asked(world, review)) == 4
 
 
+def test_what_is_given_to_somebody_away_is_for_whoever_stands_in(a_world: Make) -> None:
+    world = a_world("write?", review_policy=policy(ANN))
+    review = halted(world)
+    away = world.ports.clock.now() + timedelta(days=5)
+    begin_absence(world.ports, Absence(BEN, away, CAT), "tests")
+    begin_absence(world.ports, Absence(DAN, away), "tests")
+    reassign(world.ports, act(review), [BEN])
+    assert mails_asked(world, review) == [ANN, CAT]
+    with pytest.raises(NotEntitled, match=f"{DAN} is away until"):
+        reassign(world.ports, act(review), [ANN, DAN])
+    assert recipients_of(world, review)[CAT].is_asked
+
+
 def mails_asked(world: World, review: Review) -> list[object]:
     """Who was asked, in order, as the timeline has it."""
     return [found["to"] for _, found in events(world, review.execution_id, "recipient.ask")]

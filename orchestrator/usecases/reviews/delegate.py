@@ -5,7 +5,6 @@ from __future__ import annotations
 from orchestrator.domain.entitlement import may_delegate
 from orchestrator.domain.review import Review
 from orchestrator.domain.review_terms import AskedPerson, Terms
-from orchestrator.domain.routing import present
 from orchestrator.errors import NotEntitled
 from orchestrator.ports import Ports
 from orchestrator.usecases.reviews.ask import ask
@@ -28,7 +27,7 @@ def delegate(ports: Ports, act: Act, who: str, to: str) -> Review:
         giver = asked.recipient(who)
         terms = review.terms or Terms()
         _require_free(asked, terms, who, to)
-        stand_in = _who_is_here(asked, terms, AskedPerson(to, f"delegated by {who}"))
+        stand_in = asked.who_is_here(AskedPerson(to, f"delegated by {who}"))
         _require_free(asked, terms, who, stand_in.address)
         given = locked.tx.recipients.save(giver, giver.delegate(stand_in.address))
         locked.record("recipient.delegate", given.id, review, by=who, to=stand_in.address)
@@ -44,13 +43,3 @@ def _require_free(asked: LockedReview, terms: Terms, who: str, to: str) -> None:
     why_not = may_delegate(terms, asked.recipients, who, to)
     if why_not is not None:
         raise NotEntitled(why_not)
-
-
-def _who_is_here(asked: LockedReview, terms: Terms, meant: AskedPerson) -> AskedPerson:
-    """Whoever is meant, or who stands in for them while they are away. Raises NotEntitled."""
-    absences = asked.locked.tx.absences.at(asked.locked.now)
-    found = present([meant], absences, terms.excluded)
-    if not found:
-        until = absences[meant.address].until.isoformat()
-        raise NotEntitled(f"{meant.address} is away until {until}")
-    return found[0]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from orchestrator.domain.permission import Scope
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
+from orchestrator.domain.review_terms import AskedPerson, Terms
+from orchestrator.domain.routing import present
 from orchestrator.errors import AlreadyAnswered, NotEntitled
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
@@ -28,6 +30,16 @@ class LockedReview:
             if each.address == who and each.is_asked:
                 return each
         raise NotEntitled(f"{who} is not among those who are asked in this review")
+
+    def who_is_here(self, meant: AskedPerson) -> AskedPerson:
+        """Whoever is meant, or who stands in for them while they are away. Raises NotEntitled."""
+        absences = self.locked.tx.absences.at(self.locked.now)
+        terms = self.review.terms or Terms()
+        found = present([meant], absences, terms.excluded)
+        if not found:
+            until = absences[meant.address].until.isoformat()
+            raise NotEntitled(f"{meant.address} is away until {until}")
+        return found[0]
 
 
 @dataclass(frozen=True, slots=True)

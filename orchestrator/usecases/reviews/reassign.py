@@ -16,24 +16,27 @@ from orchestrator.usecases.reviews.weigh import weigh_no_more
 
 
 def reassign(ports: Ports, act: Act, to: Sequence[str]) -> Review:
-    """These are asked, and nobody who was. Raises NotEntitled for those whom four eyes exclude."""
+    """These are asked, and nobody who was; in the place of who is away, whoever stands in for them.
+
+    Raises NotEntitled for those whom four eyes exclude, and who are away with nobody to stand in.
+    """
 
     def work(asked: LockedReview) -> None:
         locked, review = asked.locked, asked.review
         terms = review.terms or Terms()
-        people = tuple(dict.fromkeys(to))  # nobody has two votes
+        for address in to:
+            if address in terms.excluded:
+                raise NotEntitled(f"{address} may not decide on this review (four eyes)")
+        here = [asked.who_is_here(AskedPerson(address, "reassigned")) for address in to]
+        people = {each.address: each for each in here}  # nobody has two votes
         if len(people) < terms.decisions:
             message = f"{terms.decisions} have to decide on this review: name as many at least."
             raise Invalid(message, {"to": message})
-        for address in people:
-            if address in terms.excluded:
-                raise NotEntitled(f"{address} may not decide on this review (four eyes)")
         relieve(asked, asked.recipients)
         review = locked.save_review(
             "reroute", review, review.reroute(terms, review.deadlines), to=list(people)
         )
-        asked_now = [AskedPerson(address, "reassigned") for address in people]
-        ask(locked, review, output_of(locked, review), asked_now)
+        ask(locked, review, output_of(locked, review), people.values())
         weigh_no_more(locked, review)
 
     return with_open_review(ports, act, work)
