@@ -69,6 +69,15 @@ def test_the_form_decides_once_and_the_second_is_told_who_won(service: Service) 
     assert link.review["approved"] is True
 
 
+def test_who_is_asked_anew_may_still_use_the_earlier_link(service: Service) -> None:
+    link = Link(service)
+    service.post(f"/v1/reviews/{link.review_id}/reassign", json={"to": [BEN]})
+    assert "Others are asked instead of you" in link.open().text
+    service.post(f"/v1/reviews/{link.review_id}/reassign", json={"to": [ANN, BEN]})
+    assert 'name="choice"' in link.open().text
+    assert link.send(choice="approve").status_code == 303
+
+
 def test_changes_are_asked_for_and_the_next_round_has_another_link(service: Service) -> None:
     link = Link(service)
     link.send(choice="reject", feedback="Shorter.\r\nMuch.")

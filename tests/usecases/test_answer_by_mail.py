@@ -16,6 +16,7 @@ from world import WorkerDied, World
 
 from orchestrator.domain.inbound_mail import LARGEST_MAIL, MailState, WhyRefused
 from orchestrator.domain.mail_reply import Reply, SenderProof
+from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review, ReviewState
 from orchestrator.errors import DatabaseAway, TooLarge, Transient
@@ -27,6 +28,8 @@ from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.operations.take_mail import Envelope, store_mail, take_mail
 from orchestrator.usecases.reviews import answer_by_mail as answering
 from orchestrator.usecases.reviews.answer_by_mail import MOST_EXPLANATIONS, answer_by_mail
+from orchestrator.usecases.reviews.locked_review import Act
+from orchestrator.usecases.reviews.reassign import reassign
 from orchestrator.usecases.reviews.respond import respond_with
 
 TAKEN, IGNORED, REFUSED = MailState.TAKEN, MailState.IGNORED, MailState.REFUSED
@@ -191,6 +194,35 @@ def test_another_verdict_while_others_have_to_decide_is_explained(
     assert came(world, reply("Reject", token=token)).state is REFUSED
     [body] = told(world, execution_id)
     assert body["reason"] == f"Nothing waits for {ANN} any more (voted)."
+
+
+def test_who_is_asked_anew_may_reply_to_either_mail(a_world_of_each: Callable[..., World]) -> None:
+    world = takes_replies(a_world_of_each("write?", review_policy=policy(ANN, BEN, decisions=2)))
+    review = review_of(world, world.halted())
+    token = token_of(world, review, ANN)
+    assert came(world, reply("Approve", token=token)).state is TAKEN
+    reassign(world.ports, Act(review.id, EVERYWHERE, "tests"), [ANN, BEN])
+    assert came(world, reply("Approve, still", token=token)).state is TAKEN
+    assert votes(world, review) == [None, "Approve, still"]
+
+
+def votes(world: World, review: Review) -> list[str | None]:
+    """What Ann said, each time that she was asked."""
+    asked = world.ports.store.read(lambda tx: tx.recipients.of([review.id]))
+    return [each.words or None for each in asked if each.address == ANN]
+
+
+def test_a_vote_that_is_void_does_not_come_back_with_its_mail(
+    a_world: Callable[..., World],
+) -> None:
+    world = takes_replies(a_world("write?", review_policy=policy(ANN, BEN, decisions=2)))
+    review = review_of(world, world.halted())
+    stored = store_mail(world.ports, reply("Approve", token=token_of(world, review, ANN)))
+    reassign(world.ports, Act(review.id, EVERYWHERE, "tests"), [ANN, BEN])
+    take_all(world)
+    assert stored
+    assert world.ports.store.read(lambda tx: tx.mails.get(stored.id)).state is REFUSED
+    assert votes(world, review) == [None, None]
 
 
 def test_words_that_could_not_be_weighed_may_be_sent_again(a_flow: Callable[..., World]) -> None:

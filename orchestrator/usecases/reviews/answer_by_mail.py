@@ -26,6 +26,7 @@ from orchestrator.errors import (
 from orchestrator.ports import Ports, SenderCheck, Transaction
 from orchestrator.usecases.executions.locked_execution import lock_execution
 from orchestrator.usecases.operations.mails import settle
+from orchestrator.usecases.reviews.find import recipient_of
 from orchestrator.usecases.reviews.notices import explain
 from orchestrator.usecases.reviews.respond import respond_with
 from orchestrator.wire.notices import Notice
@@ -86,7 +87,9 @@ def answer_by_mail(
 
 
 def _asked(tx: Transaction, mail: StoredMail, reply: Reply) -> _Asked | None:
-    recipient = tx.recipients.by_token(hash_of(reply.token))
+    recipient = recipient_of(tx, reply.token)
+    if recipient is not None and mail.received_at < recipient.created_at:
+        recipient = tx.recipients.by_token(hash_of(reply.token))  # asked anew since it came
     if recipient is None:
         return None
     review = tx.reviews.get([recipient.review_id]).get(recipient.review_id)

@@ -10,6 +10,7 @@ from orchestrator.domain.output import Output, Preview
 from orchestrator.domain.permission import Scope
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
+from orchestrator.domain.token import hash_of
 from orchestrator.errors import UnknownReview
 from orchestrator.ports import Ports, Position, Transaction
 
@@ -96,6 +97,18 @@ def _is_known_to(tx: Transaction, review: Review, person: str | None) -> bool:
     return person is not None and any(
         each.address == person for each in tx.recipients.of([review.id])
     )
+
+
+def recipient_of(tx: Transaction, token: str) -> Recipient | None:
+    """Whom the mail with that token went to, as they are asked now; None where it went to nobody.
+
+    Who was asked anew has another mail as well, and answers by whichever is at hand.
+    """
+    found = tx.recipients.by_token(hash_of(token))
+    if found is None or found.is_asked:
+        return found
+    of_review = tx.recipients.of([found.review_id])
+    return next((e for e in of_review if e.address == found.address and e.is_asked), found)
 
 
 def reviewed_output(ports: Ports, review: Review) -> Output:

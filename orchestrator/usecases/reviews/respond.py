@@ -18,7 +18,7 @@ from orchestrator.errors import AlreadyAnswered, InvalidResponseToken, NotEntitl
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
-from orchestrator.usecases.reviews.find import find_review, who_is_asked
+from orchestrator.usecases.reviews.find import find_review, recipient_of, who_is_asked
 from orchestrator.usecases.reviews.locked_review import Act
 from orchestrator.usecases.reviews.take_back_words import (
     TakeBack,
@@ -65,13 +65,12 @@ class Holder:
 
 def holder_of(ports: Ports, token: str) -> Holder | None:
     """Whose token that is; None where it is none."""
-    hashed = hash_of(token)
 
     def look(tx: Transaction) -> Holder | None:
-        recipient = tx.recipients.by_token(hashed)
+        recipient = recipient_of(tx, token)
         if recipient is not None:
             return Holder(tx.reviews.get([recipient.review_id])[recipient.review_id], recipient)
-        review = tx.reviews.by_token(hashed)
+        review = tx.reviews.by_token(hash_of(token))
         return None if review is None else Holder(review)
 
     return ports.store.read(look)
