@@ -325,6 +325,21 @@ def test_who_is_away_is_replaced_and_comes_back(a_world: Make, later: Later) -> 
     assert list(recipients_of(world, open_review(world, world.halted()))) == [ANN]
 
 
+def test_where_a_whole_step_of_the_ladder_is_away_the_creator_is_asked(
+    a_world: Make, later: Later
+) -> None:
+    rule = policy(ANN, creator=DAN, ladder=(rung(1, ANN), rung(2, BEN)))
+    world = a_world("write?", review_policy=rule)
+    begin_absence(world.ports, Absence(BEN, world.ports.clock.now() + timedelta(days=5)), "tests")
+    review = open_review(world, world.halted())
+    later(HOUR)
+    sweep(world.ports)
+    assert list(recipients_of(world, review)) == [ANN]
+    later(HOUR)
+    sweep(world.ports)
+    assert list(recipients_of(world, review)) == [ANN, DAN]
+
+
 def test_who_snoozes_is_reminded_when_they_said_and_not_before(
     halted: Callable[..., tuple[World, Review]], later: Later
 ) -> None:

@@ -14,10 +14,11 @@ from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review import Review
 from orchestrator.domain.review_policy import Automatic
 from orchestrator.domain.review_terms import Terms
+from orchestrator.domain.routing import present
 from orchestrator.domain.timeline import SWEEP
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
-from orchestrator.usecases.reviews.ask import ask_more
+from orchestrator.usecases.reviews.ask import ask_more, creator_of
 from orchestrator.usecases.reviews.decide import decide
 from orchestrator.usecases.reviews.notices import mail_again, tell_webhooks_again
 from orchestrator.usecases.reviews.open import most_rounds_of
@@ -90,12 +91,14 @@ def _why_it_does_not_fit(locked: LockedExecution, review: Review, feedback: Feed
 
 
 def escalate(locked: LockedExecution, review: Review, terms: Terms) -> Review:
-    """Ask those on the next rung of the ladder as well."""
+    """Ask those on the next rung of the ladder as well; the creator where all of them are away."""
     rung = terms.ladder[review.rung]
     climbed = review.rung + 1
     after = deadlines(terms, review.created_at, climbed)
     saved = locked.save_review("escalate", review, review.escalate(after.escalate_at), rung=climbed)
-    asked = ask_more(locked, saved, rung.asked)
+    absences = locked.tx.absences.at(locked.now)
+    found = present(rung.asked, absences, terms.excluded)
+    asked = ask_more(locked, saved, found or creator_of(locked))
     tell_webhooks_again(locked, saved, Notice.ESCALATION, asked)
     return saved
 
