@@ -16,7 +16,7 @@ from psycopg.abc import Buffer, PQGen, Transformer
 from psycopg.adapt import PyFormat
 from psycopg.adapt import Transformer as Adapting
 from psycopg.generators import execute, fetch_many, send
-from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from orchestrator.adapters.sql.driver import Values
@@ -171,7 +171,8 @@ class LimitedConnection(psycopg.Connection[Any]):
             return self.wait(self._one_by_one(statements))
         self.pgconn.enter_pipeline_mode()
         failed = self.wait(self._in_one_piece(statements))
-        self.pgconn.exit_pipeline_mode()
+        if self.pgconn.status == ConnStatus.OK:  # else the server hung up, having said why
+            self.pgconn.exit_pipeline_mode()
         return failed
 
     def _in_one_piece(self, statements: Sequence[Statement]) -> PQGen[Failed | None]:

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from processes import SECONDS_TO_WORK, came_true
 from sqlalchemy import Integer, column, event, literal, select, table
-from sqlalchemy.exc import IntegrityError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from orchestrator.adapters.sql import SqlStore
 from orchestrator.adapters.sql.prepared import Prepared
@@ -244,6 +244,26 @@ def test_what_failed_or_stood_behind_it_can_be_asked_again(
         return later_there.all(tx.connection, {}), asked_behind.all(tx.connection, {})
 
     assert store.transact(work) == ([(3,)], [(7,)])
+
+
+def test_why_the_server_hung_up_is_told(store: SqlStore, database: str) -> None:
+    asked = Prepared(select(table("reviews", column("id")).c.id))
+    hang_up = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted"
+
+    def end_who_waits() -> None:
+        assert came_true(lambda: somebody_waits(database), SECONDS_TO_WORK)
+        with psycopg.connect(database, autocommit=True) as another:
+            another.execute(hang_up)
+
+    with psycopg.connect(database) as other, ThreadPoolExecutor(1) as threads:
+        other.execute("LOCK TABLE reviews")
+        threads.submit(end_who_waits)
+        with (
+            pytest.raises(OperationalError, match="administrator command") as told,
+            store._writer.begin() as connection,
+        ):
+            asked.all(connection, {})
+    assert told.value.connection_invalidated
 
 
 def test_what_the_server_keeps_outlasts_a_rollback(store: SqlStore, execution: Execution) -> None:
