@@ -26,6 +26,7 @@ def shared(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> P
         "DATA": str(tmp_path),
         "DEPLOYMENTS": str(tmp_path / "deployments.toml"),
         "DATABASE_URL": f"sqlite:///{tmp_path}/post.db",
+        "BROKER_URL": "memory://",  # without one, a thread would go on trying to publish
         "SECRET_KEY": "a key",
         "WEBHOOK_ALLOW_NETWORKS": "127.0.0.0/8",
     }
