@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from typing import Any, NoReturn, TypeVar
 
@@ -60,13 +60,14 @@ class Statement:
         *,
         on_one_row: bool = False,
     ) -> None:
-        self.sql = (_failing_on_no_row(sql) if on_one_row else sql).encode()
+        self.sql = _failing_on_no_row(sql) if on_one_row else sql
         self.parameters = parameters
         self.formats = formats
         self.on_one_row = on_one_row
         self.result: PGresult | None = None
 
 
+@cache
 def _failing_on_no_row(update: str) -> str:
     """Have the server itself see that a row was written, so that COMMIT can go along."""
     return f"WITH saved AS ({update} RETURNING 1) SELECT 1 / count(*) FROM saved"  # noqa: S608 - SQLAlchemy's
@@ -99,7 +100,7 @@ class LimitedConnection(psycopg.Connection[Any]):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._transformer: Transformer = Adapting(self)
-        self._kept: dict[bytes, bytes] = {}
+        self._kept: dict[str, bytes] = {}
         self._names = count()
         self._begin: tuple[str, ...] = ()
         self._unsent: list[Statement] = []
@@ -182,7 +183,7 @@ class LimitedConnection(psycopg.Connection[Any]):
             name = self._kept.get(statement.sql)
             if name is None:
                 name = self._kept[statement.sql] = f"kept_{next(self._names)}".encode()
-                self.pgconn.send_prepare(name, statement.sql)
+                self.pgconn.send_prepare(name, statement.sql.encode())
                 asked.append((statement, False))
             self.pgconn.send_query_prepared(name, statement.parameters, statement.formats)
             asked.append((statement, True))
@@ -212,7 +213,7 @@ class LimitedConnection(psycopg.Connection[Any]):
         """The same for a libpq from before PostgreSQL 14, which can send nothing in one piece."""
         for statement in statements:
             self.pgconn.send_query_params(
-                statement.sql, statement.parameters, param_formats=statement.formats
+                statement.sql.encode(), statement.parameters, param_formats=statement.formats
             )
             (result,) = yield from execute(self.pgconn)
             if result.status not in _DONE:
