@@ -119,6 +119,15 @@ def test_a_mail_that_is_not_there_or_was_read_is_left_alone(world: World) -> Non
     assert mail.state is MailState.IGNORED
 
 
+def fail_by(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a reply raise this as it is read."""
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(taking, "answer_by_mail", fail)
+
+
 def test_what_became_of_a_mail_stands_in_the_log(world: World) -> None:
     stored = store_mail(world.ports, reply("ok", Precedence="bulk"))
     with capture_logs() as lines:
@@ -133,11 +142,7 @@ def test_a_mail_that_this_process_cannot_read_waits_for_another(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = UnreadableHere("another key")
-
-    def fail(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(taking, "answer_by_mail", fail)
+    fail_by(error, monkeypatch)
     stored = store_mail(world.ports, reply("ok"))
     with capture_logs() as lines:
         take_all(world)
@@ -165,10 +170,7 @@ def test_a_mail_that_nobody_can_read_is_given_up(
     reason: str,
     logged: list[str],
 ) -> None:
-    def fail(*_: object) -> None:
-        raise error
-
-    monkeypatch.setattr(taking, "answer_by_mail", fail)
+    fail_by(error, monkeypatch)
     stored = store_mail(world.ports, reply("ok"))
     with capture_logs() as lines:
         take_all(world)
