@@ -1,7 +1,7 @@
 """What connections of ours do beyond what any driver does: run what was compiled, each its own way.
 
 SQLAlchemy's own way to run a statement costs several times what the statement does on SQLite, and
-psycopg's cursor four times what it takes to send one to PostgreSQL.
+psycopg's cursor is most of what one for PostgreSQL costs our process.
 """
 
 from __future__ import annotations
