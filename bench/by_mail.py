@@ -43,7 +43,7 @@ from orchestrator.domain.transport import Transport
 from orchestrator.jobs import DRAIN, RESUME, RUN_TASK, TAKE_MAIL
 from orchestrator.ports import ExecutionFilter, MailIdentity, Replies
 from orchestrator.settings.mail import Relay, Security
-from orchestrator.usecases.operations.take_mail import take_mail
+from orchestrator.usecases.intake.take_mail import take_mail
 from orchestrator.usecases.webhooks.deliver import drain
 
 DOMAIN = "replies.example"

@@ -14,8 +14,8 @@ from harness.record import Record, at_most
 from harness.serving import Serving, serving
 
 from orchestrator.ports import Ports
-from orchestrator.usecases.operations.sessions import sign_in
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.sessions import sign_in
+from orchestrator.usecases.access.tokens import create_token
 
 TITLE = "Windows with the live list of what waits"
 PEOPLE = 100

@@ -16,11 +16,11 @@ from orchestrator import jobs
 from orchestrator.adapters.telemetry import tracing
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import NotFound, Transient
+from orchestrator.usecases.access.sign_in_links import send_link
 from orchestrator.usecases.executions.run_task import run_task
-from orchestrator.usecases.operations.intake import Message, take
+from orchestrator.usecases.intake.take_mail import take_mail
+from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
-from orchestrator.usecases.operations.sign_in_links import send_link
-from orchestrator.usecases.operations.take_mail import take_mail
 from orchestrator.usecases.webhooks.deliver import drain
 from workers.process import current
 

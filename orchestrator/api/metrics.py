@@ -25,9 +25,9 @@ from orchestrator.api.common.access import Secret, World
 from orchestrator.api.common.openapi import documented_as
 from orchestrator.domain.figures import DURATION_BUCKETS, TaskFigures
 from orchestrator.errors import Unauthorized
+from orchestrator.usecases.access.tokens import live_token
 from orchestrator.usecases.operations.delivery_metrics import DeliveryMetrics
 from orchestrator.usecases.operations.metrics import Backlog, MailMetrics, Metrics, metrics
-from orchestrator.usecases.operations.tokens import live_token
 
 PREFIX = "crew_orchestrator_"
 

@@ -15,7 +15,7 @@ from orchestrator.cli.mail import MOST_PORTS
 from orchestrator.errors import AddressInUse, InvalidSettings, Transient
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
-from orchestrator.usecases.operations.take_mail import Envelope, store_mail
+from orchestrator.usecases.intake.take_mail import Envelope, store_mail
 from orchestrator.wiring import make_ports
 
 try:

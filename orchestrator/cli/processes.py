@@ -19,10 +19,10 @@ from orchestrator.api.connections import allow_many_connections, bounded_http
 from orchestrator.api.server import serve
 from orchestrator.cli.listening import require_free_address
 from orchestrator.settings import Settings
+from orchestrator.usecases.access.tokens import ensure_first_token
 from orchestrator.usecases.operations.declared import note_declared
 from orchestrator.usecases.operations.secret_key import sealed_warning
 from orchestrator.usecases.operations.sweep import Swept, sweep
-from orchestrator.usecases.operations.tokens import ensure_first_token
 from orchestrator.wiring import make_ports
 
 log = structlog.get_logger()

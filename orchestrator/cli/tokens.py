@@ -39,7 +39,7 @@ def create(  # noqa: PLR0913 - each is an option
     as_json: AsJson = False,
 ) -> None:
     """Make a token, and print it this once."""
-    from orchestrator.usecases.operations.tokens import create_token
+    from orchestrator.usecases.access.tokens import create_token
 
     address = None if person is None else address_of(person)
     if person is not None and address is None:
@@ -54,7 +54,7 @@ def list_all(
     data: Data = None, deployments: DeploymentFile = None, *, as_json: AsJson = False
 ) -> None:
     """List the tokens, oldest first; their secrets are not kept."""
-    from orchestrator.usecases.operations.tokens import list_tokens
+    from orchestrator.usecases.access.tokens import list_tokens
 
     found = list_tokens(ports_with(data=data, deployments=deployments))
     columns = ("id", "name", "deployment", "person", "may", "created_at", "revoked_at")
@@ -70,7 +70,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """End a token: from now on it is worth nothing."""
-    from orchestrator.usecases.operations.tokens import revoke_token
+    from orchestrator.usecases.access.tokens import revoke_token
 
     revoke_token(ports_with(data=data, deployments=deployments), token, actor())
     print_result({"id": token, "revoked": True}, "Revoked.", as_json=as_json)
@@ -85,7 +85,7 @@ def sign_out(
     as_json: AsJson = False,
 ) -> None:
     """End every session that a person began in the inbox by mail or sign-on."""
-    from orchestrator.usecases.operations.sessions import sign_out_everywhere
+    from orchestrator.usecases.access.sessions import sign_out_everywhere
 
     address = address_of(person)
     if address is None:

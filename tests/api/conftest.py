@@ -27,10 +27,10 @@ from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.deployment import Deployment, StatusForm
 from orchestrator.jobs import CREWS, RESUME, RUN_TASK, Job
 from orchestrator.ports import AgentStep, Clock, Ports
+from orchestrator.usecases.access.tokens import create_token
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.load_deployments import load_deployments
-from orchestrator.usecases.operations.tokens import create_token
 
 LIMIT = 20_000
 """How many bytes a body may have in these tests."""

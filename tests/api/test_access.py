@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.domain.deployment import Deployment
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -20,8 +20,8 @@ from orchestrator.api.pages.analytics_tables import every_one, harmless, tables
 from orchestrator.domain.analytics import Analytics, Outcomes, Volume
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.permission import Permission
+from orchestrator.usecases.access.tokens import create_token
 from orchestrator.usecases.operations.sweep import sweep
-from orchestrator.usecases.operations.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from orchestrator.jobs import DRAIN
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
 from orchestrator.usecases.webhooks.deliver import drain
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from orchestrator.api.common.feed import Feed, Listener, Right
 from orchestrator.domain.timeline import Entry
 from orchestrator.ports import EVERY_ENTRY
-from orchestrator.usecases.operations.tokens import create_token, revoke_token
+from orchestrator.usecases.access.tokens import create_token, revoke_token
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -10,7 +10,7 @@ import pytest
 import user_flows
 
 from orchestrator.domain.permission import Permission
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

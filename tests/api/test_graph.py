@@ -11,7 +11,7 @@ from browser import HOSTILE, Browser
 
 from orchestrator.api.drawing.execution_graph import draw_execution, took
 from orchestrator.domain.execution_graph import ExecutionGraph, Node, Standing
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -16,7 +16,7 @@ from orchestrator.api.pages.rows import age
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.permission import Permission
 from orchestrator.domain.review_policy import ReviewPolicy
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
 from orchestrator.usecases.reviews import lists
 
 if TYPE_CHECKING:

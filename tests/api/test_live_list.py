@@ -17,8 +17,8 @@ from policies import ANN, BEN, articles, policy
 from orchestrator.api.pages import live
 from orchestrator.domain.session import IDLE
 from orchestrator.domain.token import hash_of
-from orchestrator.usecases.operations.sessions import sign_in_person, sign_out
-from orchestrator.usecases.operations.tokens import revoke_token
+from orchestrator.usecases.access.sessions import sign_in_person, sign_out
+from orchestrator.usecases.access.tokens import revoke_token
 
 if TYPE_CHECKING:
     from conftest import Service

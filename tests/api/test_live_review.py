@@ -14,7 +14,7 @@ from listening import Server, read
 from policies import ANN, BEN, CAT, articles, policy
 from processes import came_true
 
-from orchestrator.usecases.operations.sessions import sign_out
+from orchestrator.usecases.access.sessions import sign_out
 from orchestrator.usecases.reviews.expire import expire_review
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from replies import ANN, ask, reply, take_all, takes_replies
 
 from orchestrator.api.pages import listing, operations
 from orchestrator.domain.permission import Permission
-from orchestrator.usecases.operations.take_mail import store_mail
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
+from orchestrator.usecases.intake.take_mail import store_mail
 
 if TYPE_CHECKING:
     from conftest import Service

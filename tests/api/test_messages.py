@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from orchestrator.jobs import KICKOFF
-from orchestrator.usecases.operations.intake import Message, take
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
+from orchestrator.usecases.intake.take_messages import Message, take
 
 if TYPE_CHECKING:
     from conftest import Service

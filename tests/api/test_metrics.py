@@ -10,8 +10,8 @@ from replies import reply, take_all, takes_replies
 
 from orchestrator.api import create_app
 from orchestrator.cli.mail_processes import noting
-from orchestrator.usecases.operations.take_mail import store_mail
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
+from orchestrator.usecases.intake.take_mail import store_mail
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -12,8 +12,8 @@ from browser import HOSTILE, Browser, runs_a_script
 from orchestrator.api.pages import execution_pages, listing, operations
 from orchestrator.domain.permission import Permission
 from orchestrator.jobs import KICKOFF
-from orchestrator.usecases.operations.intake import Message, take
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
+from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.webhooks import deliveries as sending_again
 from orchestrator.usecases.webhooks.deliver import drain
 

@@ -12,8 +12,8 @@ from policies import ANN, BEN, CAT, DAN, policy
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.permission import Grants, Permission
-from orchestrator.usecases.operations.sessions import sign_in_person
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.sessions import sign_in_person
+from orchestrator.usecases.access.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from orchestrator.api import create_app
 from orchestrator.domain.session import IDLE, LONGEST, Session
 from orchestrator.domain.token import hash_of
-from orchestrator.usecases.operations.tokens import revoke_token
+from orchestrator.usecases.access.tokens import revoke_token
 
 if TYPE_CHECKING:
     from conftest import Service

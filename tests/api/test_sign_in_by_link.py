@@ -25,8 +25,8 @@ from orchestrator.errors import NotFound, Transient
 from orchestrator.jobs import MAIL, SEND_LINK
 from orchestrator.ports import MailIdentity
 from orchestrator.settings.mail import Relay, Security
-from orchestrator.usecases.operations import sign_in_links
-from orchestrator.usecases.operations.sign_in_links import send_link
+from orchestrator.usecases.access import sign_in_links
+from orchestrator.usecases.access.sign_in_links import send_link
 from orchestrator.usecases.operations.sweep import sweep
 
 if TYPE_CHECKING:

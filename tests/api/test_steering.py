@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -13,7 +13,7 @@ from listening import Server
 from policies import ANN, BEN, CAT, articles, group_policy, policy
 
 from orchestrator.api.pages import inbox
-from orchestrator.usecases.operations.sessions import sign_in_person
+from orchestrator.usecases.access.sessions import sign_in_person
 
 if TYPE_CHECKING:
     from conftest import Service

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from orchestrator.errors import Invalid, NotFound, Unauthorized
-from orchestrator.usecases.operations.sessions import sign_in_person, who_is_signed_in
-from orchestrator.usecases.operations.tokens import live_token
+from orchestrator.usecases.access.sessions import sign_in_person, who_is_signed_in
+from orchestrator.usecases.access.tokens import live_token
 
 if TYPE_CHECKING:
     from conftest import Command

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from fastapi.testclient import TestClient
 from policies import ANN
 
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
 
 if TYPE_CHECKING:
     from conftest import Service

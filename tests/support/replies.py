@@ -14,7 +14,7 @@ from orchestrator.domain.recipient import Recipient, RecipientState
 from orchestrator.domain.token import hash_of
 from orchestrator.jobs import TAKE_MAIL, Job
 from orchestrator.ports import MailIdentity, Ports, Replies, Transaction
-from orchestrator.usecases.operations.take_mail import store_mail, take_mail
+from orchestrator.usecases.intake.take_mail import store_mail, take_mail
 
 DOMAIN = "answers.crews.example"
 ANN = "ann@example.com"

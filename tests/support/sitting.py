@@ -15,7 +15,7 @@ from service import LONG_AGO, Service
 from sqlalchemy import update
 
 from orchestrator.adapters.sql.schema import reviews, sessions
-from orchestrator.usecases.operations.tokens import create_token
+from orchestrator.usecases.access.tokens import create_token
 
 SIZES = {"phone": (360, 740), "desk": (1440, 900)}
 

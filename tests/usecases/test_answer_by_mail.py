@@ -22,10 +22,10 @@ from orchestrator.domain.review import Review, ReviewState
 from orchestrator.errors import DatabaseAway, TooLarge, Transient
 from orchestrator.jobs import TAKE_MAIL
 from orchestrator.ports import MailFilter, Replies, SenderCheck, Transaction
-from orchestrator.usecases.operations import take_mail as taking
+from orchestrator.usecases.intake import take_mail as taking
+from orchestrator.usecases.intake.take_mail import Envelope, store_mail, take_mail
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.operations.sweep import sweep
-from orchestrator.usecases.operations.take_mail import Envelope, store_mail, take_mail
 from orchestrator.usecases.reviews import answer_by_mail as answering
 from orchestrator.usecases.reviews.answer_by_mail import MOST_EXPLANATIONS, answer_by_mail
 from orchestrator.usecases.reviews.locked_review import Act

@@ -16,12 +16,12 @@ from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import Scope
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import DatabaseAway
+from orchestrator.usecases.access.sign_in_links import ask_for_link
 from orchestrator.usecases.executions.claims import give_back_claims
 from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.intake.take_mail import store_mail
 from orchestrator.usecases.operations import heartbeat
-from orchestrator.usecases.operations.sign_in_links import ask_for_link
 from orchestrator.usecases.operations.sweep import sweep
-from orchestrator.usecases.operations.take_mail import store_mail
 from workers.lease_keeper import ThreadLeaseKeeper
 
 Make = Callable[..., World]

@@ -16,13 +16,13 @@ from orchestrator.domain.review_policy import ReviewPolicy, Rule
 from orchestrator.errors import TaskFailed
 from orchestrator.jobs import CREWS, INTAKE, MAIL, QUEUES, WEBHOOKS
 from orchestrator.ports import MailIdentity, Transaction
+from orchestrator.usecases.access.tokens import create_token, revoke_token
+from orchestrator.usecases.intake.take_mail import store_mail
 from orchestrator.usecases.operations import doctor
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.finding import Finding
 from orchestrator.usecases.operations.heartbeat import beat
 from orchestrator.usecases.operations.sweep import sweep
-from orchestrator.usecases.operations.take_mail import store_mail
-from orchestrator.usecases.operations.tokens import create_token, revoke_token
 from orchestrator.usecases.webhooks.endpoints import disable_endpoint
 
 WEBHOOK = "https://hooks.example/a"

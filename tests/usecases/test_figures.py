@@ -21,12 +21,12 @@ from orchestrator.domain.inbound_mail import WhyRefused
 from orchestrator.errors import TaskFailed
 from orchestrator.jobs import CREWS, INTAKE, MAIL, QUEUES, WEBHOOKS
 from orchestrator.ports import Transaction
+from orchestrator.usecases.intake.take_mail import store_mail
+from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.operations.health import Health, health
-from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.metrics import Backlog, metrics
 from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
-from orchestrator.usecases.operations.take_mail import store_mail
 
 Make = Callable[..., World]
 Later = Callable[[float], None]

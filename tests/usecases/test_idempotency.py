@@ -17,7 +17,7 @@ from orchestrator.errors import KeyReused, OrchestratorError
 from orchestrator.jobs import ANSWER
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.idempotency import IdempotencyKey
-from orchestrator.usecases.operations.intake import Message, take
+from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.reviews.answer import answer
 from orchestrator.usecases.reviews.feedback import Answer
 from orchestrator.wire.requests import KickoffBody, ResumeBody, parse

@@ -21,10 +21,10 @@ from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.errors import DatabaseAway
 from orchestrator.jobs import ANSWER, KICKOFF
-from orchestrator.usecases.operations import intake
+from orchestrator.usecases.intake import take_messages
+from orchestrator.usecases.intake.messages import list_messages
+from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.operations.doctor import examine
-from orchestrator.usecases.operations.intake import Message, take
-from orchestrator.usecases.operations.messages import list_messages
 from orchestrator.usecases.operations.metrics import metrics
 from orchestrator.usecases.operations.sweep import BATCH, sweep
 
@@ -167,7 +167,7 @@ def test_what_was_done_and_not_kept_is_not_done_again(
     def away(*_: object) -> None:
         raise DatabaseAway
 
-    monkeypatch.setattr(intake, "_keep", away)
+    monkeypatch.setattr(take_messages, "_keep", away)
     with pytest.raises(DatabaseAway):
         take(world.ports, message)
     jobs = list(world.jobs)
@@ -202,7 +202,7 @@ def test_the_log_has_what_is_refused_and_why(world: World, monkeypatch: pytest.M
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(intake, "kickoff", fail)
+    monkeypatch.setattr(take_messages, "kickoff", fail)
     with capture_logs() as lines:
         kept = take(world.ports, Message(str(uuid4()), KICKOFF, asked()))
     assert lines == [
@@ -264,7 +264,7 @@ def test_what_nobody_foresaw_is_kept_and_quotes_nothing(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a secret")
 
-    monkeypatch.setattr(intake, "kickoff", fail)
+    monkeypatch.setattr(take_messages, "kickoff", fail)
     kept = sent(world, asked())
     assert kept.state == REFUSED
     assert kept.reason == "It could not be carried out (ZeroDivisionError): the log says more."
@@ -276,7 +276,7 @@ def test_a_database_that_is_away_leaves_the_message_to_the_broker(
     def fail(*_: object) -> None:
         raise DatabaseAway
 
-    monkeypatch.setattr(intake, "kickoff", fail)
+    monkeypatch.setattr(take_messages, "kickoff", fail)
     message = Message(str(uuid4()), KICKOFF, asked())
     with pytest.raises(DatabaseAway):
         take(world.ports, message)

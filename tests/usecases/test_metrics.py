@@ -13,8 +13,8 @@ from post import MoodyReceiver, Post
 from world import World
 
 from orchestrator.ports import Ports
+from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
-from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.metrics import Backlog, metrics
 
 both_ways = pytest.mark.parametrize("minutes", [-10, 10])

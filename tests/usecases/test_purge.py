@@ -12,7 +12,7 @@ from world import World
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.domain.output import Output
-from orchestrator.usecases.operations.intake import Message, take
+from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.operations.sweep import sweep
 

@@ -24,12 +24,12 @@ from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.record import Counts, Fault, FaultKind, check
 from orchestrator.domain.timeline import redacted
 from orchestrator.ports import DeliveryFilter
+from orchestrator.usecases.access.tokens import create_token
 from orchestrator.usecases.executions.locked_execution import lock_execution
 from orchestrator.usecases.operations import record as reading
 from orchestrator.usecases.operations.audit import note
 from orchestrator.usecases.operations.purge import purge
 from orchestrator.usecases.operations.record import Part, read_record
-from orchestrator.usecases.operations.tokens import create_token
 from orchestrator.usecases.webhooks.deliveries import replay_deliveries
 
 Line = dict[str, Any]

@@ -26,9 +26,9 @@ from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN
 from orchestrator.errors import DatabaseAway, SecretKeyMissing
 from orchestrator.jobs import ANSWER
 from orchestrator.usecases.executions.publishing import LEAST_WINDOW
+from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.operations.doctor import examine
-from orchestrator.usecases.operations.intake import Message, take
 from orchestrator.usecases.operations.metrics import metrics
 from orchestrator.usecases.operations.secret_key import MEND, sealed_warning
 from orchestrator.usecases.operations.sweep import sweep

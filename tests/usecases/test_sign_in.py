@@ -22,9 +22,8 @@ from orchestrator.errors import NotFound, Transient, Unauthorized
 from orchestrator.jobs import send_link as job_of
 from orchestrator.ports import MailIdentity
 from orchestrator.settings.mail import Relay, Security
-from orchestrator.usecases.operations import sign_in_links
-from orchestrator.usecases.operations.audit import newest_entries
-from orchestrator.usecases.operations.sessions import (
+from orchestrator.usecases.access import sign_in_links
+from orchestrator.usecases.access.sessions import (
     Principal,
     sign_in,
     sign_in_person,
@@ -32,7 +31,7 @@ from orchestrator.usecases.operations.sessions import (
     sign_out_everywhere,
     who_is_signed_in,
 )
-from orchestrator.usecases.operations.sign_in_links import (
+from orchestrator.usecases.access.sign_in_links import (
     MOST_LIVE,
     ask_for_link,
     can_send_links,
@@ -41,7 +40,8 @@ from orchestrator.usecases.operations.sign_in_links import (
     send_link,
     use_link,
 )
-from orchestrator.usecases.operations.tokens import create_token, revoke_token
+from orchestrator.usecases.access.tokens import create_token, revoke_token
+from orchestrator.usecases.operations.audit import newest_entries
 
 Later = Callable[[float], None]
 SITE = "https://crews.example"

@@ -17,11 +17,11 @@ from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import DatabaseAway
+from orchestrator.usecases.access.sign_in_links import ask_for_link
 from orchestrator.usecases.executions.publishing import LEAST_WINDOW
+from orchestrator.usecases.intake.take_mail import store_mail
 from orchestrator.usecases.operations import sweep as sweeping
-from orchestrator.usecases.operations.sign_in_links import ask_for_link
 from orchestrator.usecases.operations.sweep import Swept, sweep
-from orchestrator.usecases.operations.take_mail import store_mail
 
 Make = Callable[..., World]
 Later = Callable[[float], None]

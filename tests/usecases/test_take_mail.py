@@ -16,9 +16,9 @@ from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN
 from orchestrator.errors import TooLarge, Unreadable, UnreadableHere
 from orchestrator.jobs import take_mail as job_of
 from orchestrator.ports import MailFilter, MailIdentity, Replies, SenderCheck
-from orchestrator.usecases.operations import take_mail as taking
-from orchestrator.usecases.operations.mails import list_mails
-from orchestrator.usecases.operations.take_mail import (
+from orchestrator.usecases.intake import take_mail as taking
+from orchestrator.usecases.intake.mails import list_mails
+from orchestrator.usecases.intake.take_mail import (
     Envelope,
     publish_mails,
     store_mail,

@@ -11,14 +11,14 @@ from world import World
 
 from orchestrator.domain.permission import Permission
 from orchestrator.errors import NotFound, Unauthorized, UnknownDeployment
-from orchestrator.usecases.operations.audit import newest_entries
-from orchestrator.usecases.operations.tokens import (
+from orchestrator.usecases.access.tokens import (
     create_token,
     ensure_first_token,
     list_tokens,
     live_token,
     revoke_token,
 )
+from orchestrator.usecases.operations.audit import newest_entries
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from orchestrator.domain.permission import Permission, Rights, Scope
 from orchestrator.errors import Invalid, NotEntitled, NotFound, Unauthorized
 from orchestrator.ports import Ports
-from orchestrator.usecases.operations.tokens import live_token
+from orchestrator.usecases.access.tokens import live_token
 
 _bearer = HTTPBearer(
     auto_error=False, scheme_name="bearer", description="A token of the deployment, or of all."

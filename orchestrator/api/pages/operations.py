@@ -33,11 +33,11 @@ from orchestrator.domain.permission import Permission
 from orchestrator.domain.person import LONGEST_ADDRESS
 from orchestrator.errors import Invalid, NotEntitled
 from orchestrator.ports import DeliveryFilter, MailFilter
+from orchestrator.usecases.intake.mails import list_mails
+from orchestrator.usecases.intake.messages import list_messages
 from orchestrator.usecases.operations.doctor import examine
 from orchestrator.usecases.operations.finding import Finding
-from orchestrator.usecases.operations.mails import list_mails
 from orchestrator.usecases.operations.manifests import Described, described
-from orchestrator.usecases.operations.messages import list_messages
 from orchestrator.usecases.webhooks.deliveries import list_deliveries, replay_delivery
 from orchestrator.wire.ids import Id
 from orchestrator.wire.moment import iso

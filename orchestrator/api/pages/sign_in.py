@@ -25,8 +25,8 @@ from orchestrator.api.pages.signed_in import (
 from orchestrator.domain.person import address_of
 from orchestrator.errors import Unauthorized
 from orchestrator.ports import Ports
-from orchestrator.usecases.operations import sessions
-from orchestrator.usecases.operations.sign_in_links import (
+from orchestrator.usecases.access import sessions
+from orchestrator.usecases.access.sign_in_links import (
     ask_for_link,
     can_send_links,
     look_at_link,

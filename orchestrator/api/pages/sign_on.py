@@ -21,7 +21,7 @@ from orchestrator.api.pages.signed_in import is_secure, require_own_origin, sess
 from orchestrator.domain.canonical import is_storable
 from orchestrator.errors import NotFound, Unauthorized
 from orchestrator.ports import Attempt, Ports, SignOn
-from orchestrator.usecases.operations.sessions import sign_in_person
+from orchestrator.usecases.access.sessions import sign_in_person
 from orchestrator.wire.paths import SIGN_IN
 
 sign_on = APIRouter(prefix=f"{SIGN_IN}/with", include_in_schema=False, route_class=PageRoute)

@@ -15,7 +15,7 @@ from orchestrator.api.common.access import Caller, Visitor, World
 from orchestrator.domain.permission import Permission, Scope
 from orchestrator.errors import NotEntitled, NotFound, Unauthorized
 from orchestrator.ports import Ports
-from orchestrator.usecases.operations import sessions
+from orchestrator.usecases.access import sessions
 
 CHANNEL = "inbox"
 

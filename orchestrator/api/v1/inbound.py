@@ -11,7 +11,7 @@ from orchestrator.api.common.request_body import parse_json, read_up_to
 from orchestrator.domain.inbound_mail import LARGEST_MAIL
 from orchestrator.errors import NotFound, Transient
 from orchestrator.ports import Ports
-from orchestrator.usecases.operations.take_mail import Envelope, store_mail
+from orchestrator.usecases.intake.take_mail import Envelope, store_mail
 from orchestrator.wire import sns
 from orchestrator.wire.mailgun import Form, mail_of, read_form, require_signed
 from orchestrator.wire.sns import mail_in, read_post

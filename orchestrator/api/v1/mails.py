@@ -15,7 +15,7 @@ from orchestrator.api.v1.executions import OneDeployment
 from orchestrator.domain.inbound_mail import MailState, StoredMail, WhyRefused
 from orchestrator.domain.person import LONGEST_ADDRESS
 from orchestrator.ports import MailFilter
-from orchestrator.usecases.operations.mails import list_mails
+from orchestrator.usecases.intake.mails import list_mails
 from orchestrator.wire.ids import Id
 
 mails = APIRouter(prefix="/v1/mails", tags=["mails"])

@@ -12,7 +12,7 @@ from orchestrator.api.v1.executions import OneDeployment
 from orchestrator.api.v1.record_models import MessageList
 from orchestrator.api.v1.records import message_record
 from orchestrator.domain.intake import IntakeState
-from orchestrator.usecases.operations.messages import list_messages
+from orchestrator.usecases.intake.messages import list_messages
 
 messages = APIRouter(prefix="/v1/messages", tags=["messages"])
 

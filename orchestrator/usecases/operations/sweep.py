@@ -13,14 +13,14 @@ from orchestrator.domain import retry
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import Transient, cause
 from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.access.sign_in_links import publish_link_again
 from orchestrator.usecases.executions.claims import end_lapsed_claim
 from orchestrator.usecases.executions.locked_execution import runs_flow
 from orchestrator.usecases.executions.publishing import admit, job_of, room_for
+from orchestrator.usecases.intake.take_mail import publish_mails
+from orchestrator.usecases.intake.take_messages import take_waiting
 from orchestrator.usecases.operations.heartbeat import beat
-from orchestrator.usecases.operations.intake import take_waiting
 from orchestrator.usecases.operations.purge import purge
-from orchestrator.usecases.operations.sign_in_links import publish_link_again
-from orchestrator.usecases.operations.take_mail import publish_mails
 from orchestrator.usecases.outage import log_failure
 from orchestrator.usecases.reviews.analytics import (
     are_uncounted,

@@ -25,7 +25,7 @@ from orchestrator.errors import (
 )
 from orchestrator.ports import Ports, SenderCheck, Transaction
 from orchestrator.usecases.executions.locked_execution import lock_execution
-from orchestrator.usecases.operations.mails import settle
+from orchestrator.usecases.intake.mails import settle
 from orchestrator.usecases.reviews.find import recipient_of
 from orchestrator.usecases.reviews.notices import explain
 from orchestrator.usecases.reviews.respond import respond_with

@@ -22,7 +22,7 @@ from orchestrator.domain.mail_reply import (
 )
 from orchestrator.errors import TooLarge, Transient, Unreadable, UnreadableHere
 from orchestrator.ports import Ports, SenderCheck, StoredResponse, Transaction
-from orchestrator.usecases.operations.mails import settle
+from orchestrator.usecases.intake.mails import settle
 from orchestrator.usecases.reviews.answer_by_mail import answer_by_mail
 from orchestrator.wire.inbound_mail import message_id_of, read_mail, sender_of
 

@@ -12,7 +12,7 @@ from orchestrator.domain.token import hash_of
 from orchestrator.domain.transport import mail_url
 from orchestrator.errors import NotFound, Transient, Unauthorized
 from orchestrator.ports import Ports, Transaction
-from orchestrator.usecases.operations.sessions import begin, rights_of
+from orchestrator.usecases.access.sessions import begin, rights_of
 from orchestrator.wire.paths import sign_in_path
 
 log = structlog.get_logger()

@@ -12,8 +12,8 @@ from orchestrator.domain.session import Session
 from orchestrator.domain.timeline import person_actor
 from orchestrator.domain.token import Token, hash_of
 from orchestrator.ports import Ports, Transaction
+from orchestrator.usecases.access.tokens import live_token
 from orchestrator.usecases.operations.audit import note
-from orchestrator.usecases.operations.tokens import live_token
 
 log = structlog.get_logger()
 

@@ -1,0 +1,1 @@
+"""What comes in by another way than the API: producers' messages, and mails."""
