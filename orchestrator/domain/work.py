@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.feedback import RETRY
@@ -13,12 +14,13 @@ from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
 from orchestrator.domain.renaming import Renames
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Work:
     """One task that is due, in one round, and the history of its execution up to now.
 
     ``path`` names the task within the plan. ``history`` is in the order in which it was committed,
-    by the names of now; ``migrations`` are what was renamed since the execution began.
+    by the names of now; ``migrations`` are what was renamed since the execution began. What is
+    found in the history is looked for once: it may be long.
     """
 
     execution_id: str
@@ -50,12 +52,12 @@ class Work:
             path = renames.back.path(path)
         return f"{self.execution_id}:{path}:{round_}"
 
-    @property
+    @cached_property
     def outputs(self) -> Mapping[str, Output]:
         """The final outputs so far, by path."""
         return {entry.path: entry.output for entry in self.history if isinstance(entry, Committed)}
 
-    @property
+    @cached_property
     def answers(self) -> tuple[Answered, ...]:
         """All that people decided so far, in the order in which they did."""
         return tuple(entry for entry in self.history if isinstance(entry, Answered))
@@ -65,7 +67,7 @@ class Work:
         """What was said of this task's own earlier outputs."""
         return tuple(answer for answer in self.answers if answer.path == self.path)
 
-    @property
+    @cached_property
     def read(self) -> tuple[Answered, ...]:
         """The answers whose words the task reads: of other tasks, then of its own outputs."""
         others = (each for each in self.answers if each.path != self.path)

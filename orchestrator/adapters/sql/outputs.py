@@ -84,9 +84,9 @@ class SqlOutputs:
         Each is read once, and known. Raises Unreadable.
         """
         stored = self._known.outputs(execution_id)
-        new = [output_id for output_id in output_ids if output_id not in stored]
+        new = set(output_ids).difference(stored)
         if new:
-            stored = {**stored, **self._newly_known(execution_id, new)}
+            stored = {**stored, **self._newly_known(execution_id, sorted(new))}
         return {id_: stored[id_].text or self._understood(id_, stored[id_]) for id_ in output_ids}
 
     def _newly_known(
