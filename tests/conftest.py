@@ -25,8 +25,13 @@ REPLIES = {"mail_reply_domain": "answers.crews.example", "mail_sender_check": "o
 
 @pytest.fixture(scope="session", autouse=True)
 def loggers_that_can_be_heard() -> Iterator[None]:
-    """Commands set up logging for their process, and loggers keep that: not in this one."""
+    """Commands set up logging for their process, and loggers keep that: not in this one.
+
+    A traceback takes half a second as structlog prints it by itself, with local variables.
+    """
     configure = structlog.configure
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     with pytest.MonkeyPatch.context() as patched:
         uncached = {"cache_logger_on_first_use": False}
         patched.setattr(structlog, "configure", lambda **given: configure(**{**given, **uncached}))

@@ -78,11 +78,11 @@ def commands_read_once() -> Iterator[None]:
 @pytest.fixture
 def logging_of_its_own() -> Iterator[None]:
     """Commands set up logging for their process: have that end with the test."""
-    handlers = logging.root.handlers.copy()
+    before, handlers = structlog.get_config(), logging.root.handlers.copy()
     yield
-    structlog.reset_defaults()
     # A thread of this test may still look for its broker: nothing of that is the next one's output.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
+    quiet = structlog.make_filtering_bound_logger(logging.INFO)
+    structlog.configure(**{**before, "wrapper_class": quiet})
     logging.root.handlers[:] = handlers
 
 

@@ -39,10 +39,10 @@ def shared(tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch) -> P
 @pytest.fixture
 def run(shared: Post) -> Iterator[Run]:
     """Run a command; what it sets up for logging ends with the test."""
-    handlers = logging.root.handlers.copy()
+    before, handlers = structlog.get_config(), logging.root.handlers.copy()
     runner = CliRunner()
     yield lambda *words: runner.invoke(application, words)
-    structlog.reset_defaults()
+    structlog.configure(**before)
     logging.root.handlers[:] = handlers
 
 
