@@ -24,7 +24,8 @@ class DeliveryState(StrEnum):
     BLOCKED = "BLOCKED"
     """The address is forbidden or impossible."""
     CANCELLED = "CANCELLED"
-    """Given up early: the receiver said 410, a 4xx with ``stop_on_4xx``, or it is disabled."""
+    """Given up early: the receiver said 410, a 4xx with ``stop_on_4xx``, or it is disabled; or a
+    mail would have asked for what is decided already."""
 
 
 OPEN = (DeliveryState.PENDING, DeliveryState.RETRYING)
@@ -43,7 +44,9 @@ DELIVERY = Machine(
         Transition("retry", OPEN, DeliveryState.RETRYING, "an attempt failed; more are left"),
         Transition("exhaust", OPEN, DeliveryState.EXHAUSTED, "no attempt is left, or worth it"),
         Transition("block", OPEN, DeliveryState.BLOCKED, "the address is not allowed"),
-        Transition("cancel", OPEN, DeliveryState.CANCELLED, "410, stop_on_4xx or disabled"),
+        Transition(
+            "cancel", OPEN, DeliveryState.CANCELLED, "410, stop_on_4xx, disabled, or in vain"
+        ),
         Transition("replay", _CLOSED, DeliveryState.PENDING, "a person asked for it again"),
     ),
 )
@@ -97,7 +100,7 @@ class Delivery:
         return self._ended("cancel", now, reason)
 
     def drop(self, now: datetime, reason: str) -> Delivery:
-        """Cancelled without a try: its endpoint is disabled."""
+        """Cancelled without a try: its endpoint is disabled, or it would ask in vain."""
         state = DELIVERY.follow("cancel", self.state)
         return self._released(state=state, finished_at=now, reason=reason)
 

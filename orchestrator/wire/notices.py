@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import NamedTuple
 
-from orchestrator.domain.canonical import JsonObject
+from orchestrator.domain.canonical import JsonObject, decode
 from orchestrator.domain.recipient import Recipient
 from orchestrator.domain.review import Review
 from orchestrator.domain.review_policy import Automatic
@@ -71,6 +72,34 @@ def mail_body(
             for each in earlier
         ],
     }
+
+
+class About(NamedTuple):
+    """What a mail is about: whom it is for, in which review, and what it says of that."""
+
+    review_id: str
+    recipient_id: str
+    notice: str
+
+    @property
+    def asks(self) -> bool:
+        """Whether it wants an answer."""
+        return self.notice not in (Notice.REFUSED, Notice.CLOSED)
+
+
+def about(body: bytes | None) -> About | None:
+    """What a stored mail is about; None for a body that is none of ours."""
+    try:
+        said = decode(body or b"")
+    except ValueError:
+        return None
+    if not isinstance(said, dict):
+        return None
+    found = (said.get("review_id"), said.get("recipient_id"), said.get("notice"))
+    review_id, recipient_id, notice = found
+    if not isinstance(review_id, str) or not isinstance(recipient_id, str):
+        return None
+    return About(review_id, recipient_id, str(notice))
 
 
 def said_automatically(automatic: Automatic | None) -> str | None:

@@ -27,6 +27,7 @@ from orchestrator.jobs import MAIL, WEBHOOKS
 from orchestrator.ports import DeliveryFilter, Ports, Transaction
 from orchestrator.settings.mail import Relay, Security
 from orchestrator.usecases.operations.sweep import sweep
+from orchestrator.usecases.reviews.asked_in_vain import DECIDED, NOT_ASKED
 from orchestrator.usecases.reviews.undeliverable import note_reached
 from orchestrator.usecases.webhooks.deliver import drain
 from orchestrator.usecases.webhooks.deliveries import replay_delivery, shown_body
@@ -285,6 +286,41 @@ def test_whoever_has_an_address_that_a_person_disabled_is_noted(
     drain(world.ports, endpoint_id, "w-1")
     reason = "Its endpoint is disabled: tests: she left"
     assert troubles(world, recipient) == (reason, [reason])
+
+
+@pytest.mark.parametrize(("notice", "taken"), [("reminder", 0), ("closed", 1)])
+def test_a_mail_that_waited_asks_nobody_for_what_was_decided_meanwhile(
+    a_world_of_each: Callable[..., World], notice: str, taken: int
+) -> None:
+    world = a_world_of_each("write?")
+    endpoint_id, recipient = asked(world, notice=notice)
+    world.answer(recipient.execution_id, "write", approve=True)
+
+    with MailServer() as server:
+        world.ports = by_mail(world.ports, server.port)
+        drain(world.ports, endpoint_id, "w-1")
+
+    assert len(server.taken) == taken
+    assert troubles(world, recipient) == (None, [])
+    store = world.ports.store
+    entries = store.read(lambda tx: tx.timeline.of(recipient.execution_id))
+    cancelled = [each.details["error"] for each in entries if each.event == "delivery.cancel"]
+    assert cancelled == [DECIDED] * (1 - taken)
+
+
+def test_a_mail_asks_nobody_who_is_not_asked_any_more(a_world: Callable[..., World]) -> None:
+    world = a_world("write?")
+    endpoint_id, recipient = asked(world)
+    store = world.ports.store
+    store.transact(lambda tx: tx.recipients.save(recipient, recipient.delegate("ben@example.com")))
+
+    with MailServer() as server:
+        world.ports = by_mail(world.ports, server.port)
+        drain(world.ports, endpoint_id, "w-1")
+    waiting = store.read(lambda tx: tx.deliveries.closed(DeliveryFilter(), None, 9))
+
+    assert server.taken == []
+    assert [(each.state, each.reason) for each in waiting] == [(DeliveryState.CANCELLED, NOT_ASKED)]
 
 
 def test_a_mail_whose_body_is_none_is_blocked_and_noted_with_nobody(post: Post) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from orchestrator.domain.canonical import decode
 from orchestrator.domain.delivery import Delivery
 from orchestrator.domain.review import Review
 from orchestrator.domain.timeline import worker_actor
@@ -12,6 +11,7 @@ from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
 from orchestrator.usecases.reviews.ask import ask_more, creator_of
 from orchestrator.usecases.reviews.overdue import escalate
+from orchestrator.wire.notices import about
 
 MOST_REACHED = 100
 """Of those in whose reviews a mail did not arrive, so many are noted with one that does."""
@@ -24,10 +24,11 @@ def note_undeliverable(ports: Ports, tx: Transaction, ended: Delivery, worker: s
     Part of the transaction that records the end. Does nothing for a mail that was about no review,
     or whose review is gone.
     """
-    about = _about(tx.deliveries.get(ended.id))
-    if about is None:
+    mail = tx.deliveries.get(ended.id)
+    said = about(mail.body) if mail else None
+    if said is None:
         return
-    review_id, recipient_id = about
+    review_id, recipient_id = said.review_id, said.recipient_id
     locked = lock_execution(ports, tx, ended.execution_id, worker_actor(worker))
     review = tx.reviews.get([review_id]).get(review_id)
     found = [each for each in tx.recipients.of([review_id]) if each.id == recipient_id]
@@ -65,19 +66,3 @@ def ask_next(locked: LockedExecution, review: Review) -> None:
         escalate(locked, review, review.terms)
     else:
         ask_more(locked, review, creator_of(locked))
-
-
-def _about(mail: Delivery | None) -> tuple[str, str] | None:
-    """The ids of the review and the recipient that a mail is about."""
-    if mail is None or not mail.body:
-        return None
-    try:
-        body = decode(mail.body)
-    except ValueError:
-        return None
-    if not isinstance(body, dict):
-        return None
-    review_id, recipient_id = body.get("review_id"), body.get("recipient_id")
-    if not isinstance(review_id, str) or not isinstance(recipient_id, str):
-        return None
-    return review_id, recipient_id

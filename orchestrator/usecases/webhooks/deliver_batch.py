@@ -10,11 +10,13 @@ import structlog
 from orchestrator.domain.delivery import Delivery
 from orchestrator.domain.delivery_policy import Admission, admit, is_known_well
 from orchestrator.domain.endpoint import SEALED, SEALED_REST
+from orchestrator.domain.transport import Transport
 from orchestrator.errors import SecretKeyMissing
 from orchestrator.ports import Claim, Outcome, Ports, Transaction
+from orchestrator.usecases.reviews.asked_in_vain import asked_in_vain
 from orchestrator.usecases.webhooks.batch import Batch, DrainWork, Tried
 from orchestrator.usecases.webhooks.locked_endpoint import LockedEndpoint
-from orchestrator.usecases.webhooks.record_tries import cancel_waiting, record_tries
+from orchestrator.usecases.webhooks.record_tries import cancel, cancel_waiting, record_tries
 from orchestrator.usecases.webhooks.wake import publish_drain, wake_endpoints
 
 log = structlog.get_logger()
@@ -137,14 +139,22 @@ class _Claiming:
         claimed = self.tx.deliveries.claim_due(
             locked.endpoint.id, locked.work.worker, locked.now, locked.lease, admission.limit
         )
-        sealed = [one for one in claimed.deliveries if one.body is None]
-        if not sealed:
-            return claimed
-        self._put_off(sealed)
-        readable = tuple(one for one in claimed.deliveries if one.body is not None)
-        if claimed.is_full and not readable:
+        sendable = self._sendable(claimed.deliveries)
+        if claimed.is_full and not sendable:
             self._publish_again()
-        return claimed._replace(deliveries=readable)
+        return claimed._replace(deliveries=sendable)
+
+    def _sendable(self, claimed: Sequence[Delivery]) -> tuple[Delivery, ...]:
+        """The claimed ones that can and need to go out; the others are seen to."""
+        sealed = [one for one in claimed if one.body is None]
+        if sealed:
+            self._put_off(sealed)
+        readable = tuple(one for one in claimed if one.body is not None)
+        if self.locked.endpoint.transport is not Transport.MAIL:
+            return readable
+        reasons = asked_in_vain(self.tx, readable)
+        cancel(self.locked, [(one, reasons[one.id]) for one in readable if one.id in reasons])
+        return tuple(one for one in readable if one.id not in reasons)
 
     def _put_off(self, sealed: Sequence[Delivery]) -> None:
         """What cannot be decrypted waits for whoever has the key, and delays nothing else."""

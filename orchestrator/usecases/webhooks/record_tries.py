@@ -55,12 +55,17 @@ def cancel_waiting(locked: LockedEndpoint) -> bool:
         CANCELLED_AT_A_TIME,
         bodies=False,
     )
-    for one in waiting.deliveries:
-        locked.note("delivery.cancel", one, one.id, {"kind": one.kind, "error": reason})
-    dropped = [Outcome(one, one.drop(locked.now, reason)) for one in waiting.deliveries]
-    locked.tx.deliveries.record(dropped)
-    _note_mails(locked, [each.after for each in dropped])
+    _note_mails(locked, cancel(locked, [(one, reason) for one in waiting.deliveries]))
     return waiting.is_full
+
+
+def cancel(locked: LockedEndpoint, claimed: Sequence[tuple[Delivery, str]]) -> tuple[Delivery, ...]:
+    """End claimed deliveries without a try, each for its reason; returns them as they are then."""
+    for one, reason in claimed:
+        locked.note("delivery.cancel", one, one.id, {"kind": one.kind, "error": reason})
+    dropped = [Outcome(one, one.drop(locked.now, reason)) for one, reason in claimed]
+    locked.tx.deliveries.record(dropped)
+    return tuple(each.after for each in dropped)
 
 
 def _judged(locked: LockedEndpoint, tried: Tried) -> Outcome:
