@@ -603,6 +603,7 @@ def test_a_reply_after_the_purge_is_refused_and_goes_in_its_turn(
 
     late = came(world, reply("Reject\r\nIt was wrong."))
     assert (late.state, late.why) == (REFUSED, WhyRefused.CLOSED)
+    assert told(world, execution_id) == []
     later(1)
     purge(world.ports)
     assert world.ports.store.read(lambda tx: tx.mails.get(late.id)) is None

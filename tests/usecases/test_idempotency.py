@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -11,9 +12,11 @@ import pytest
 from policies import ANN, BEN, policy
 from world import World
 
+from orchestrator.adapters.http.guard import Guard
+from orchestrator.adapters.http.sender import GuardedSender
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.intake import IntakeState
-from orchestrator.errors import KeyReused, OrchestratorError
+from orchestrator.errors import Invalid, KeyReused, OrchestratorError
 from orchestrator.jobs import ANSWER
 from orchestrator.usecases.executions.kickoff import Kickoff, kickoff
 from orchestrator.usecases.idempotency import IdempotencyKey
@@ -111,3 +114,18 @@ def test_two_people_who_use_one_key_have_a_vote_each(a_world_of_each: Callable[.
 
     assert [vote(who) for who in (ANN, ANN)] == ["pending"] * 2
     assert [vote(who) for who in (BEN, BEN)] == ["completed"] * 2
+
+
+def test_a_call_that_was_answered_is_answered_alike_though_its_webhook_is_refused_by_now(
+    world: World,
+) -> None:
+    said = {"inputs": {}, "taskWebhookUrl": "http://8.8.8.8/task"}
+    asked = Kickoff("crew", parse(KickoffBody, said), "t", "api", IdempotencyKey("1", digest(said)))
+    told = kickoff(world.ports, asked)
+    world.ports = replace(world.ports, sender=GuardedSender(Guard(https_only=True)))
+
+    assert kickoff(world.ports, asked) == told
+    with pytest.raises(KeyReused):
+        kickoff(world.ports, replace(asked, key=IdempotencyKey("1", "another")))
+    with pytest.raises(Invalid):
+        kickoff(world.ports, replace(asked, key=IdempotencyKey("2", digest(said))))

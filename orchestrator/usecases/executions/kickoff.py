@@ -19,7 +19,7 @@ from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.advance import first_runs
 from orchestrator.usecases.executions.locked_execution import LockedExecution
 from orchestrator.usecases.executions.publishing import room_for
-from orchestrator.usecases.idempotency import IdempotencyKey, idempotent
+from orchestrator.usecases.idempotency import IdempotencyKey, vetted_once
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
 from orchestrator.wire.inputs import require_fitting_inputs
 from orchestrator.wire.requests import KickoffBody
@@ -52,10 +52,12 @@ def kickoff(ports: Ports, asked: Kickoff) -> JsonObject:
     Invalid for webhooks that cannot be used.
     """
     ports.deployments.get(asked.deployment)
-    vet(ports, named_webhooks(asked.body))
-    scope = (asked.deployment, "kickoff")
-    return ports.store.transact(
-        lambda tx: idempotent(ports, tx, scope, asked.key, lambda: begin(ports, tx, asked))
+    return vetted_once(
+        ports,
+        (asked.deployment, "kickoff"),
+        asked.key,
+        lambda: vet(ports, named_webhooks(asked.body)),
+        lambda tx: begin(ports, tx, asked),
     )
 
 

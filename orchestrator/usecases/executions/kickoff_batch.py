@@ -22,7 +22,7 @@ from orchestrator.usecases.executions.kickoff import (
     require_inputs,
     write_beginnings,
 )
-from orchestrator.usecases.idempotency import idempotent
+from orchestrator.usecases.idempotency import vetted_once
 from orchestrator.usecases.webhooks.subscribe import named_webhooks, subscribe, vet
 from orchestrator.wire.requests import KickoffBody
 
@@ -50,12 +50,12 @@ def kickoff_batch(ports: Ports, asked: Kickoff, body: BatchBody) -> JsonObject:
     raises.
     """
     ports.deployments.get(asked.deployment)
-    vet(ports, named_webhooks(body))
-    scope = (asked.deployment, "batch")
-    return ports.store.transact(
-        lambda tx: idempotent(
-            ports, tx, scope, asked.key, lambda: _begin_all(ports, tx, asked, body)
-        )
+    return vetted_once(
+        ports,
+        (asked.deployment, "batch"),
+        asked.key,
+        lambda: vet(ports, named_webhooks(body)),
+        lambda tx: _begin_all(ports, tx, asked, body),
     )
 
 

@@ -19,7 +19,7 @@ from orchestrator.errors import (
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_and_read
 from orchestrator.usecases.executions.migrate import migrate_to_deployed
-from orchestrator.usecases.idempotency import idempotent
+from orchestrator.usecases.idempotency import vetted_once
 from orchestrator.usecases.reviews.decide import decide, store_edited
 from orchestrator.usecases.reviews.feedback import Answer, read_feedback
 from orchestrator.usecases.reviews.open import most_rounds_of
@@ -42,10 +42,13 @@ def answer(ports: Ports, given: Answer) -> JsonObject:
     if given.body.task_id is None and given.body.review_id is None:
         message = "Name the task ('task_id') or the review ('review_id') that is answered."
         raise Invalid(message, {"task_id": "is required"})
-    vet(ports, named_webhooks(given.body))
     scope = (given.deployment, "resume" if given.identity is None else f"resume {given.identity}")
-    return ports.store.transact(
-        lambda tx: idempotent(ports, tx, scope, given.key, lambda: _decide(ports, tx, given))
+    return vetted_once(
+        ports,
+        scope,
+        given.key,
+        lambda: vet(ports, named_webhooks(given.body)),
+        lambda tx: _decide(ports, tx, given),
     )
 
 

@@ -197,14 +197,16 @@ def _body(decision: Decision) -> RespondBody:
 def _refuse(ports: Ports, asked: _Asked, objection: _Objection) -> None:
     """Keep that it was refused, and say so to the person who was asked: in one transaction.
 
-    After the purge of its execution none would take the mail away with it.
+    After the purge of its execution none would take the mail away with it, nor what it is told.
     """
 
     def write(tx: Transaction) -> None:
         to = asked.recipient.address
         locked = lock_execution(ports, tx, asked.review.execution_id, person_actor(to))
-        mail = asked.mail if locked.execution.purged_at is None else asked.mail.about_nothing()
-        tells = ports.mail is not None and tx.mails.told(to, tx.now() - _HOUR) < MOST_EXPLANATIONS
+        is_purged = locked.execution.purged_at is not None
+        mail = asked.mail.about_nothing() if is_purged else asked.mail
+        may_tell = ports.mail is not None and not is_purged
+        tells = may_tell and tx.mails.told(to, tx.now() - _HOUR) < MOST_EXPLANATIONS
         refused = mail.refuse(objection.why, objection.reason, to if tells else None)
         if settle(tx, refused) and tells:
             explain(locked, asked.review, asked.recipient, objection.notice, objection.reason)
