@@ -221,7 +221,7 @@ class Outputs(Protocol):
         ...
 
     def committed(self, execution_id: str, output_ids: Collection[str]) -> dict[str, Output]:
-        """The same for outputs that an execution goes by and an earlier transaction committed.
+        """The same for outputs that an execution goes by, which do not change any more.
 
         They may come from memory. Raises Unreadable.
         """

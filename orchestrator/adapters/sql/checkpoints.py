@@ -74,13 +74,17 @@ class SqlCheckpoints:
         return named_as_now(self._beyond(execution_id, 0, _SHOWN))
 
     def of_locked(self, execution: Execution) -> tuple[Checkpoint, ...]:
-        """The same for one whose row is locked: only those are read that are not known yet."""
+        """The same for one whose row is locked: only those are read that are not known yet.
+
+        What this transaction wrote it knows.
+        """
         return named_as_now(self._as_written(execution))
 
     def _as_written(self, execution: Execution) -> tuple[Checkpoint, ...]:
         known = self._known.checkpoints(execution.id)
-        if len(known) == execution.checkpoints:
-            return known
+        own = [each for each in self._added if each.execution_id == execution.id]
+        if len(known) + len(own) == execution.checkpoints:
+            return (*known, *own) if own else known
         more = self._beyond(execution.id, len(known))
         if len(known) + len(more) != execution.checkpoints:  # a gap cannot be told by a count
             return self._beyond(execution.id, 0)
@@ -88,7 +92,7 @@ class SqlCheckpoints:
             self._known.keep_checkpoints(execution.id, known, more)
         return (*known, *more)
 
-    def committed(self) -> None:
+    def was_committed(self) -> None:
         """The transaction was committed: what it added is known from now on."""
         for added in self._added:
             known = self._known.checkpoints(added.execution_id)

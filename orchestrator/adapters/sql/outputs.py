@@ -57,18 +57,28 @@ class SqlOutputs:
         self._connection = connection
         self._known = known
         self._cipher = cipher
+        self._added: dict[str, dict[str, StoredOutput]] = {}
 
     def add(self, output_id: str, execution_id: str, output: Output, at: datetime) -> None:
         """Insert. Raises TaskFailed when it is too large or has no JSON form."""
-        body = encode(output.to_json())
+        plain = encode(output.to_json())
+        body, is_large = self._packed(plain), len(plain) > LARGE
         row = {
             "id": output_id,
             "execution_id": execution_id,
-            "body": self._packed(body),
+            "body": body,
             "created_at": at,
-            "preview": self._preview_of(output) if len(body) > LARGE else None,
+            "preview": self._preview_of(output) if is_large else None,
         }
         inserting(outputs, tuple(row)).run_each(self._connection, [row])
+        if not is_large:  # the process that goes on with it may be another one
+            stored = _stored(body, Output.from_json(cast("JsonObject", decode(plain))))
+            self._added.setdefault(execution_id, {})[output_id] = stored
+
+    def was_committed(self) -> None:
+        """The transaction was committed: what it added is known from now on."""
+        for execution_id, added in self._added.items():
+            self._known.keep_outputs(execution_id, added)
 
     def get(self, output_ids: Sequence[str]) -> dict[str, Output]:
         """Read several at a time, by id. Raises Unreadable for one that is damaged or gone."""
@@ -79,11 +89,13 @@ class SqlOutputs:
         return self.get([output_id])[output_id]
 
     def committed(self, execution_id: str, output_ids: Collection[str]) -> dict[str, Output]:
-        """The same for outputs that an execution goes by and an earlier transaction committed.
+        """The same for outputs that an execution goes by, which do not change any more.
 
         Each is read once, and known. Raises Unreadable.
         """
         stored = self._known.outputs(execution_id)
+        if own := self._added.get(execution_id):
+            stored = {**stored, **own}
         new = set(output_ids).difference(stored)
         if new:
             stored = {**stored, **self._newly_known(execution_id, sorted(new))}
@@ -94,7 +106,7 @@ class SqlOutputs:
     ) -> Mapping[str, StoredOutput]:
         bodies = self._bodies(output_ids)
         _readable(_missing(output_ids, bodies))
-        read = {output_id: self._stored(output_id, body) for output_id, body in bodies.items()}
+        read = {id_: _stored(body, self._output(id_, body)) for id_, body in bodies.items()}
         self._known.keep_outputs(execution_id, read)
         return read
 
@@ -179,11 +191,6 @@ class SqlOutputs:
             return Preview("")
         return Preview(**cast("dict[str, Any]", decode(read)))
 
-    def _stored(self, output_id: str, body: bytes) -> StoredOutput:
-        output = self._output(output_id, body)
-        is_text = isinstance(output, Output) and output.json is None and not output.extra
-        return StoredOutput(body, output if is_text and isinstance(output, Output) else None)
-
     def _output(self, output_id: str, body: bytes) -> Output | Unreadable:
         try:
             return Output.from_json(cast("JsonObject", decode(self._cipher.unpack(body))))
@@ -191,6 +198,11 @@ class SqlOutputs:
             return Sealed(f"Output {output_id}")
         except (zlib.error, TypeError, ValueError, AttributeError) as error:
             return Unreadable(f"Output {output_id} is damaged: {cause(error)}")
+
+
+def _stored(body: bytes, output: Output | Unreadable) -> StoredOutput:
+    is_text = isinstance(output, Output) and output.json is None and not output.extra
+    return StoredOutput(body, output if is_text and isinstance(output, Output) else None)
 
 
 def _missing(output_ids: Sequence[str], read: Container[str]) -> dict[str, Output | Unreadable]:

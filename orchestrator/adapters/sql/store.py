@@ -61,9 +61,6 @@ class SqlTransaction:
     )
     task_runs = cached_property[ports.TaskRuns](lambda tx: SqlTaskRuns(tx.connection))
     calls = cached_property[ports.Calls](lambda tx: SqlCalls(tx.connection, tx.cipher))
-    outputs = cached_property[ports.Outputs](
-        lambda tx: SqlOutputs(tx.connection, tx.known, tx.cipher)
-    )
     reviews = cached_property[ports.Reviews](lambda tx: SqlReviews(tx.connection, tx.cipher))
     recipients = cached_property[ports.Recipients](
         lambda tx: SqlRecipients(tx.connection, tx.cipher)
@@ -103,6 +100,8 @@ class SqlTransaction:
         self.jobs: list[Job] = []
         self._checkpoints = SqlCheckpoints(connection, known, cipher)
         self.checkpoints: ports.Checkpoints = self._checkpoints
+        self._outputs = SqlOutputs(connection, known, cipher)
+        self.outputs: ports.Outputs = self._outputs
 
     def now(self) -> datetime:
         """The time by the database's clock."""
@@ -114,7 +113,8 @@ class SqlTransaction:
 
     def committed(self) -> None:
         """The database has taken it all."""
-        self._checkpoints.committed()
+        self._checkpoints.was_committed()
+        self._outputs.was_committed()
 
 
 class SqlStore:

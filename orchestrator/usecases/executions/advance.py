@@ -6,7 +6,7 @@ lapsed. It works on the caller's LockedExecution, inside the caller's transactio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from orchestrator.domain import retry
 from orchestrator.domain.canonical import JsonObject
@@ -208,12 +208,20 @@ def _withdraw_open_reviews(locked: LockedExecution) -> None:
 
 
 def _succeed(locked: LockedExecution, plan: Plan, committed: Mapping[str, str]) -> None:
-    ordered = [committed[name] for name in _results(plan)]
     runs = locked.tx.task_runs.defer_of(locked.execution.id)
-    outputs = locked.tx.outputs.get(ordered)
-    result = next((id_ for id_ in reversed(ordered) if outputs[id_].raw), ordered[-1])
+    result, output = _result(locked, [committed[name] for name in _results(plan)])
     locked.transition("succeed", locked.execution.succeed(locked.now, result))
-    announce_end(locked, outputs[result], runs())
+    announce_end(locked, output, runs())
+
+
+def _result(locked: LockedExecution, output_ids: Sequence[str]) -> tuple[str, Output]:
+    """The last of the outputs that has a text, and its id; where none has, the last."""
+    found: dict[str, Output] = {}
+    for output_id in reversed(output_ids):
+        found |= locked.tx.outputs.committed(locked.execution.id, [output_id])
+        if found[output_id].raw:
+            return output_id, found[output_id]
+    return output_ids[-1], found[output_ids[-1]]
 
 
 def _results(plan: Plan) -> list[str]:

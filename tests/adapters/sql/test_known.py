@@ -7,13 +7,14 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import Connection, delete, update
 
 from orchestrator.adapters.sql import SqlStore, known
 from orchestrator.adapters.sql.schema import checkpoints, outputs
+from orchestrator.adapters.sql.store import SqlTransaction
 from orchestrator.domain.checkpoint import Cause, Checkpoint
 from orchestrator.domain.execution import Execution
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import LARGE, Output
 from orchestrator.errors import Unreadable
 from orchestrator.ports import Transaction
 
@@ -22,6 +23,15 @@ TEXT = Output("the ebb of the tide")
 
 
 def write(store: SqlStore, execution: Execution, written: Sequence[Output]) -> list[str]:
+    """As another process does: this one knows nothing of it."""
+    known = store._known
+    store._known = known.__class__()
+    ids = write_here(store, execution, written)
+    store._known = known
+    return ids
+
+
+def write_here(store: SqlStore, execution: Execution, written: Sequence[Output]) -> list[str]:
     ids = [str(uuid4()) for _ in written]
 
     def add(tx: Transaction) -> None:
@@ -30,6 +40,11 @@ def write(store: SqlStore, execution: Execution, written: Sequence[Output]) -> l
 
     store.transact(add)
     return ids
+
+
+def beneath(tx: Transaction) -> Connection:
+    assert isinstance(tx, SqlTransaction)
+    return tx.connection
 
 
 def committed(store: SqlStore, execution: Execution, ids: Sequence[str]) -> list[Output]:
@@ -49,6 +64,34 @@ def test_an_output_is_read_once(store: SqlStore, execution: Execution) -> None:
 
     assert committed(store, execution, ids) == first
     assert committed(store, execution, ids[1:]) == first[1:]
+
+
+def test_an_output_that_this_process_wrote_is_not_read(
+    store: SqlStore, execution: Execution
+) -> None:
+    written = [TEXT, replace(TEXT, json={"knots": 3}), Output("x" * LARGE)]
+    ids = write_here(store, execution, written)
+
+    take_away(store, ids)
+
+    assert committed(store, execution, ids[:2]) == written[:2]
+    with pytest.raises(Unreadable, match="is gone"):
+        committed(store, execution, ids[2:])
+
+
+def test_an_output_that_was_not_committed_is_not_known(
+    store: SqlStore, execution: Execution
+) -> None:
+    output_id = str(uuid4())
+
+    def fail(tx: Transaction) -> None:
+        tx.outputs.add(output_id, execution.id, TEXT, execution.created_at)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.transact(fail)
+    with pytest.raises(Unreadable, match="is gone"):
+        committed(store, execution, [output_id])
 
 
 def test_only_what_is_not_known_is_read(store: SqlStore, execution: Execution) -> None:
@@ -138,3 +181,33 @@ def test_checkpoints_are_read_once_save_those_with_a_flows_state(
 
     found = store.read(lambda tx: tx.checkpoints.of_locked(locked))
     assert found[0].name == ("write" if state is None else "rewrite")
+
+
+def test_the_checkpoints_that_a_transaction_wrote_itself_are_not_read(
+    store: SqlStore, execution: Execution
+) -> None:
+    first, second, third = (
+        Checkpoint(
+            id=str(uuid4()),
+            execution_id=execution.id,
+            number=number,
+            plan_digest=DIGEST,
+            cause=Cause.COMMIT,
+            path=f"step{number}",
+            created_at=execution.created_at,
+        )
+        for number in (1, 2, 3)
+    )
+    store.transact(lambda tx: tx.checkpoints.add(first))
+    another = replace(execution, id=str(uuid4()))
+    other = replace(first, id=str(uuid4()), execution_id=another.id)
+
+    def write_two(tx: Transaction) -> tuple[Checkpoint, ...]:
+        tx.executions.add(another)
+        tx.checkpoints.add(second)
+        tx.checkpoints.add(third)
+        tx.checkpoints.add(other)
+        beneath(tx).execute(delete(checkpoints))
+        return tx.checkpoints.of_locked(replace(execution, checkpoints=3))
+
+    assert store.transact(write_two) == (first, second, third)
