@@ -11,11 +11,12 @@ import pytest
 import user_flows
 from world import World
 
+from orchestrator.domain import retry
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.permission import EVERYWHERE
-from orchestrator.domain.task_run import TaskRun
+from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import DatabaseAway
-from orchestrator.ports import AgentStep
+from orchestrator.ports import AgentStep, Transaction
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.webhooks.agent_steps import emit_steps
 from orchestrator.usecases.webhooks.stream_events import LARGEST_BODY, RunnerEvent, emit_events
@@ -45,8 +46,20 @@ def first_run(world: World, execution_id: str) -> TaskRun:
     return world.ports.store.read(lambda tx: tx.task_runs.of(execution_id))[0]
 
 
+def claimed_run(world: World, execution_id: str) -> TaskRun:
+    """The first run, which a worker holds."""
+    run = first_run(world, execution_id)
+    if run.state is not TaskRunState.DUE:
+        return run
+
+    def write(tx: Transaction) -> TaskRun:
+        return tx.task_runs.save(run, run.claim("w-1", tx.now(), tx.now() + retry.LEASE))
+
+    return world.ports.store.transact(write)
+
+
 def tell(world: World, execution_id: str, *events: RunnerEvent) -> None:
-    emit_events(world.ports, first_run(world, execution_id), "w-1", events)
+    emit_events(world.ports, claimed_run(world, execution_id), "w-1", events)
 
 
 def event(kind: str, **data: Any) -> RunnerEvent:
@@ -152,7 +165,7 @@ def test_a_step_is_told_with_what_was_thought_and_done_and_in_which_task(
     world = a_world("write")
     execution_id = world.kickoff(stepWebhookUrl=HOOK, meta={"for": "ann"})
     step = AgentStep("Write of owls.", "I look first.", "look", '{"at":"owls"}', "Two owls.")
-    emit_steps(world.ports, first_run(world, execution_id), "w-1", [step])
+    emit_steps(world.ports, claimed_run(world, execution_id), "w-1", [step])
 
     (delivery,) = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
     assert decode(delivery.body) == {
@@ -162,6 +175,21 @@ def test_a_step_is_told_with_what_was_thought_and_done_and_in_which_task(
         "meta": {"for": "ann"},
         "sequence": 1,
     }
+
+
+def test_who_has_lost_the_claim_tells_nothing_more(
+    a_world_of_each: Callable[..., World],
+) -> None:
+    world = a_world_of_each("write")
+    execution_id = world.kickoff(stepWebhookUrl=HOOK, **stream())
+    lost = claimed_run(world, execution_id)
+    stop(world.ports, EVERYWHERE, execution_id, "tests")
+    before = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+
+    emit_events(world.ports, lost, "w-1", [event("agent_execution_started")])
+    emit_steps(world.ports, lost, "w-1", [AgentStep("Write.", "I look first.", "", "", "")])
+
+    assert world.ports.store.read(lambda tx: tx.deliveries.of(execution_id)) == before
 
 
 @pytest.mark.parametrize(
@@ -183,7 +211,7 @@ def test_without_a_stream_nothing_is_kept(a_world: Callable[..., World]) -> None
     keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
 
     listening = world.snapshot(execution_id).execution.subscriptions.stream
-    with keeper.keep(first_run(world, execution_id), listening) as progress:
+    with keeper.keep(claimed_run(world, execution_id), listening) as progress:
         progress.event("task_started", dict)
         assert progress.taken_events() == []
 
@@ -194,7 +222,7 @@ def test_what_a_task_told_is_written_when_it_ends(a_world: Callable[..., World])
     keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
 
     listening = world.snapshot(execution_id).execution.subscriptions.stream
-    with keeper.keep(first_run(world, execution_id), listening) as progress:
+    with keeper.keep(claimed_run(world, execution_id), listening) as progress:
         progress.event("task_started", dict)
         progress.event("task_completed", dict)
         assert told(world, execution_id) == []
@@ -213,7 +241,7 @@ def test_what_a_database_that_is_away_does_not_take_is_written_later(
     execution_id = world.kickoff(stepWebhookUrl=HOOK, **stream("a", "b"))
     keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
     listening = world.snapshot(execution_id).execution.subscriptions.stream
-    with keeper.keep(first_run(world, execution_id), listening) as progress:
+    with keeper.keep(claimed_run(world, execution_id), listening) as progress:
         progress.step(AgentStep(thought="first"))
         progress.event("a", dict)
         monkeypatch.setattr(world.ports.store, "transact", away)
@@ -234,7 +262,7 @@ def test_of_too_much_that_waits_for_the_database_the_oldest_goes(
     monkeypatch.setattr(running_task, "MOST_KEPT", 3)
     keeper = ThreadLeaseKeeper(world.ports, "w-1", ())
     listening = world.snapshot(execution_id).execution.subscriptions.stream
-    with keeper.keep(first_run(world, execution_id), listening) as progress:
+    with keeper.keep(claimed_run(world, execution_id), listening) as progress:
         for kind in "abc":
             progress.event(kind, dict)
         taken = progress.taken_events()

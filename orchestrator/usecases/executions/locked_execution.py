@@ -19,7 +19,7 @@ from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.review import Review
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.domain.timeline import WORDS, Entry
+from orchestrator.domain.timeline import WORDS, Entry, worker_actor
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.errors import UnknownExecution, Unreadable
 from orchestrator.ports import Ports, Transaction
@@ -304,3 +304,14 @@ def lock_and_read(
         raise UnknownExecution(execution_id)
     scope.require(execution.deployment, UnknownExecution(execution_id))
     return LockedExecution(ports, tx, execution, actor), found
+
+
+def lock_claimed(
+    ports: Ports, tx: Transaction, claimed: TaskRun, worker: str
+) -> LockedExecution | None:
+    """Lock the execution of a claimed run; None where the claim is lost.
+
+    The claim lasts as long as the transaction does. Raises UnknownExecution.
+    """
+    locked = lock_execution(ports, tx, claimed.execution_id, worker_actor(worker))
+    return locked if tx.task_runs.fence(claimed.id, claimed.claim_no) else None

@@ -6,20 +6,21 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import AgentStep, Ports, Transaction
-from orchestrator.usecases.executions.locked_execution import lock_execution
+from orchestrator.usecases.executions.locked_execution import lock_claimed
 
 
 def emit_steps(ports: Ports, claimed: TaskRun, worker: str, steps: Sequence[AgentStep]) -> None:
     """Write the deliveries of several steps of a running task, in one transaction.
 
-    Does nothing where nobody is subscribed.
+    Does nothing where nobody is subscribed, or the claim is lost.
     """
 
     def decide(tx: Transaction) -> None:
-        locked = lock_execution(ports, tx, claimed.execution_id, worker_actor(worker))
+        locked = lock_claimed(ports, tx, claimed, worker)
+        if locked is None:
+            return
         for step in steps:
             locked.announce(WebhookKind.STEP, {**asdict(step), "task_id": claimed.task_name})
         locked.close()

@@ -9,10 +9,9 @@ from datetime import datetime
 from orchestrator.domain.canonical import JsonObject, encode
 from orchestrator.domain.output import Output
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.domain.timeline import worker_actor
 from orchestrator.domain.webhooks import WebhookKind
 from orchestrator.ports import Ports, Transaction
-from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_execution
+from orchestrator.usecases.executions.locked_execution import LockedExecution, lock_claimed
 
 STARTED = "crew_kickoff_started"
 COMPLETED = "crew_kickoff_completed"
@@ -37,10 +36,15 @@ class RunnerEvent:
 
 
 def emit_events(ports: Ports, claimed: TaskRun, worker: str, events: Sequence[RunnerEvent]) -> None:
-    """Write the deliveries of several events of a running task, in one transaction."""
+    """Write the deliveries of several events of a running task, in one transaction.
+
+    Does nothing where the claim is lost.
+    """
 
     def decide(tx: Transaction) -> None:
-        locked = lock_execution(ports, tx, claimed.execution_id, worker_actor(worker))
+        locked = lock_claimed(ports, tx, claimed, worker)
+        if locked is None:
+            return
         ours = frozenset() if locked.is_flow else _OURS
         _announce(locked, [each for each in events if each.kind not in ours])
         locked.close()
