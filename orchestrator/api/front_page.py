@@ -49,9 +49,8 @@ async def at_the_root(request: Request, ports: World, secret: Secret) -> Respons
     if secret is None and "text/html" in request.headers.get("accept", ""):
         standing = message_of(await read_health(ports))
         return HTMLResponse(_PAGE.format(standing=escape(standing)), headers=_HEADERS)
-    return healthy(await run_in_threadpool(_crew_caller, request, ports, secret))
+    return healthy(await run_in_threadpool(_crew_caller, request, secret))
 
 
-def _crew_caller(request: Request, ports: World, secret: Secret) -> CrewCaller:
-    caller = known_caller(request, ports, secret)
-    return find_crew(request, ports, caller, Permission.VIEW)
+def _crew_caller(request: Request, secret: str | None) -> CrewCaller:
+    return find_crew(request, known_caller(request, secret), Permission.VIEW)

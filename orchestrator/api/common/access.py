@@ -11,34 +11,40 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
 
 from orchestrator.domain.permission import Permission, Rights, Scope
 from orchestrator.errors import Invalid, NotEntitled, NotFound, Unauthorized
 from orchestrator.ports import Ports
 from orchestrator.usecases.access.tokens import live_token
 
-_bearer = HTTPBearer(
+
+class _Bearer(HTTPBearer):
+    """Gives the token of the ``Authorization`` header alone, None where there is none."""
+
+    async def __call__(self, request: Request) -> str | None:  # type: ignore[override]  # narrower
+        credentials = await super().__call__(request)
+        return credentials.credentials.strip() if credentials else None
+
+
+_bearer = _Bearer(
     auto_error=False, scheme_name="bearer", description="A token of the deployment, or of all."
 )
 
+Secret = Annotated[str | None, Depends(_bearer)]
 
-async def world(request: Request) -> Ports:
+
+def ports_of(request: Request) -> Ports:
     """The ports that the app was created with."""
     ports: Ports = request.app.state.ports
     return ports
 
 
-World = Annotated[Ports, Depends(world)]
+async def _world(request: Request) -> Ports:
+    return ports_of(request)
 
 
-async def _secret(
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> str | None:
-    return credentials.credentials.strip() if credentials else None
-
-
-Secret = Annotated[str | None, Depends(_secret)]
+World = Annotated[Ports, Depends(_world)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Caller:
         return self.own or named
 
 
-def known_caller(request: Request, ports: World, secret: Secret) -> Caller:
+def known_caller(request: Request, secret: Secret) -> Caller:
     """Whoever holds a live token; or the operator of this machine, where the app is served to none.
 
     Raises Unauthorized.
@@ -76,7 +82,7 @@ def known_caller(request: Request, ports: World, secret: Secret) -> Caller:
     operator: str | None = request.app.state.operator
     if operator is not None:
         return Caller(_OPERATOR, operator, "cli")
-    token = live_token(ports, secret)
+    token = live_token(ports_of(request), secret)
     return Caller(token.rights, token.actor, "api", token.id)
 
 
@@ -116,13 +122,14 @@ async def path_names_deployment(
     """Declare the path's parameter; ``crew_caller`` reads it."""
 
 
-def find_crew(request: Request, ports: Ports, caller: Caller, needed: Permission) -> CrewCaller:
+def find_crew(request: Request, caller: Caller, needed: Permission) -> CrewCaller:
     """Find the deployment that the path names.
 
     At the root of the host that is the token's own, and only for a token of all the default one:
     clients that drop the path must not start another crew than theirs. Raises NotFound,
     UnknownDeployment, Unauthorized and NotEntitled.
     """
+    ports = ports_of(request)
     named = request.path_params.get("deployment")
     name = named or caller.rights.only or ports.deployments.default()
     if name is None:
@@ -136,8 +143,8 @@ def find_crew(request: Request, ports: Ports, caller: Caller, needed: Permission
 
 
 def _crew_caller(needed: Permission) -> Callable[..., Awaitable[CrewCaller]]:
-    async def crew_caller(request: Request, ports: World, caller: Known) -> CrewCaller:
-        return find_crew(request, ports, caller, needed)
+    async def crew_caller(request: Request, caller: Known) -> CrewCaller:
+        return find_crew(request, caller, needed)
 
     return crew_caller
 
@@ -227,8 +234,8 @@ class Visitor:
 
 
 def _visitor(needed: Permission) -> Callable[..., Awaitable[Visitor]]:
-    async def visitor(ports: World, caller: Known) -> Visitor:
-        found = Visitor(ports, caller, needed)
+    async def visitor(request: Request, caller: Known) -> Visitor:
+        found = Visitor(ports_of(request), caller, needed)
         if not caller.rights.any_use(needed):
             raise lacks(needed)
         return found
