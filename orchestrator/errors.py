@@ -42,6 +42,7 @@
     ├── Transient                 nothing is wrong with what was asked: it may succeed in a moment
     │   ├── StaleWrite            a row's version moved: load and decide again
     │   ├── DatabaseAway          the database cannot be reached or used
+    │   ├── NotMigrated           the database has no tables, or those of an older version
     │   └── Overloaded            more requests came than can wait for their turn
     ├── BlockedAddress            an outgoing request to an address that is not allowed
     ├── InvalidSettings           an environment variable or the deployment file cannot be used
@@ -375,6 +376,16 @@ class DatabaseAway(Transient):
 
     def __init__(self) -> None:
         super().__init__("The database cannot be used just now. Try again shortly.")
+
+
+class NotMigrated(Transient):
+    """The database has no tables, or those of an older version, until somebody migrates it."""
+
+    def __init__(self, found: str | None, needed: str) -> None:
+        super().__init__(
+            f"The database is at revision {found or 'none'}, this version needs {needed}. "
+            "Run: orchestrator migrate"
+        )
 
 
 class Overloaded(Transient):

@@ -21,6 +21,7 @@ from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.intake.take_mail import take_mail
 from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
+from orchestrator.usecases.outage import log_failure
 from orchestrator.usecases.webhooks.deliver import drain
 from workers.process import current
 
@@ -129,7 +130,7 @@ def take_in(self: Task, /, *positional: Any, **arguments: Any) -> None:
     try:
         take(current.get().ports, message)
     except Exception as error:
-        log.exception("message goes back to the broker", message_id=self.request.id)
+        log_failure(log, "message goes back to the broker", error, message_id=self.request.id)
         time.sleep(PAUSE_BEFORE_RETURN)
         raise Reject(str(error), requeue=True) from error
 

@@ -18,6 +18,8 @@ from orchestrator.api.app import create_app
 from orchestrator.api.connections import allow_many_connections, bounded_http
 from orchestrator.api.server import serve
 from orchestrator.cli.listening import require_free_address
+from orchestrator.errors import NotMigrated
+from orchestrator.ports import Ports
 from orchestrator.settings import Settings
 from orchestrator.usecases.access.tokens import ensure_first_token
 from orchestrator.usecases.operations.declared import note_declared
@@ -93,17 +95,27 @@ def sweep_for_ever(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    log_grows = False
+    log_grows = waits = False
     while not stop.is_set():
-        try:
-            log_grows = grows(settings.log_file, is_known=log_grows)
-            swept = sweep(ports)
-        except Exception:
-            log.exception("sweep failed; it goes on")
-        else:
-            if swept != Swept():
-                log.info("swept", **{name: n for name, n in swept.counts().items() if n})
+        log_grows = grows(settings.log_file, is_known=log_grows)
+        waits = not sweep_once(ports, is_known=waits)
         stop.wait(SWEEP_EVERY)
+
+
+def sweep_once(ports: Ports, *, is_known: bool) -> bool:
+    """Sweep, and survive it; False where the database has to be migrated, which is said once."""
+    try:
+        swept = sweep(ports)
+    except NotMigrated as error:
+        if not is_known:
+            log.error("sweep waits for the database", error=error.message)  # noqa: TRY400 - it says all
+        return False
+    except Exception:
+        log.exception("sweep failed; it goes on")
+    else:
+        if swept != Swept():
+            log.info("swept", **{name: n for name, n in swept.counts().items() if n})
+    return True
 
 
 def grows(log_file: Path | None, *, is_known: bool) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from post import MoodyReceiver, Post
@@ -13,6 +14,9 @@ from sqlalchemy import event
 from structlog.testing import capture_logs
 from world import World
 
+from orchestrator.adapters.sql import Cipher, make_store
+from orchestrator.adapters.sql.migrate import upgrade
+from orchestrator.cli.processes import sweep_once
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN
 from orchestrator.domain.task_run import TaskRun
@@ -35,6 +39,19 @@ def world(a_world: Make, later: Later) -> World:
     made = takes_replies(a_world("write?"))
     sweep(made.ports)
     return made
+
+
+def test_a_database_that_was_not_migrated_is_told_of_once_and_swept_once_it_is(
+    world: World, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/bare.db"
+    ports = replace(world.ports, store=make_store(url, publish=print, cipher=Cipher("a key")))
+    with capture_logs() as lines:
+        assert not sweep_once(ports, is_known=False)
+        assert not sweep_once(ports, is_known=True)
+    assert ["orchestrator migrate" in line["error"] for line in lines] == [True]
+    upgrade(url)
+    assert sweep_once(ports, is_known=True)
 
 
 def the_run(world: World, execution_id: str) -> TaskRun:

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 from processes import came_true, kill_all
-from sqlalchemy.exc import OperationalError
-from world import migrated
 
+from orchestrator.adapters.sql.migrate import upgrade
+from orchestrator.errors import NotMigrated
 from orchestrator.settings import Settings
 from orchestrator.usecases.outage import retry_through_outage
 from workers import process
@@ -46,12 +46,16 @@ def tasks_loaded(begun: process.WorkerProcess) -> tuple[str, ...]:
     return begun.worker.loaded_plan(begun.ports.deployments.get("crew")).names
 
 
-def test_it_waits_for_a_database_that_is_away(
-    current: process._Current, folder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("lacks", ["database", "tables"])
+def test_it_waits_for_what_the_database_lacks(
+    current: process._Current, folder: Path, monkeypatch: pytest.MonkeyPatch, lacks: str
 ) -> None:
-    def comes_back(_seconds: float) -> None:
+    if lacks == "tables":
         folder.mkdir()
-        migrated(folder)
+
+    def comes_back(_seconds: float) -> None:
+        folder.mkdir(exist_ok=True)
+        upgrade(f"sqlite:///{folder / 'migrated.db'}")
 
     patient = partial(retry_through_outage, pause=comes_back)
     monkeypatch.setattr(process, "retry_through_outage", patient)
@@ -60,12 +64,13 @@ def test_it_waits_for_a_database_that_is_away(
 
 
 def test_one_that_could_not_begin_begins_with_its_next_job(
-    current: process._Current, folder: Path
+    current: process._Current, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder.mkdir()
-    with pytest.raises(OperationalError, match="no such table"):
+    monkeypatch.setattr(process, "retry_through_outage", lambda work: work())
+    with pytest.raises(NotMigrated):
         current.get()
-    migrated(folder)
+    upgrade(f"sqlite:///{folder / 'migrated.db'}")
 
     assert tasks_loaded(current.get()) == ("research", "write", "publish")
 

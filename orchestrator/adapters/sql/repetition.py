@@ -43,6 +43,9 @@ _POSTGRES_AWAY = (
 _SQLITE_WRONG_SCHEMA = "SQLITE_ERROR"
 """No such table, no such column: waiting mends neither, migrating does."""
 
+_POSTGRES_WRONG_SCHEMA = frozenset({"42P01", "42703"})
+"""The same."""
+
 _SQLITE_RACES = ("SQLITE_BUSY_SNAPSHOT", "SQLITE_LOCKED")
 """Not SQLITE_BUSY itself: somebody held the lock for longer than it was waited for."""
 
@@ -72,6 +75,13 @@ def is_away(error: DBAPIError | NoConnectionFree) -> bool:
         return False
     code = getattr(error.orig, "sqlstate", None) or ""
     return isinstance(error, OperationalError | InterfaceError) or code.startswith(_POSTGRES_AWAY)
+
+
+def lacks_something(error: DBAPIError) -> bool:
+    """Say whether a statement named a table or a column that is not there."""
+    if getattr(error.orig, "sqlite_errorname", "") == _SQLITE_WRONG_SCHEMA:
+        return True
+    return getattr(error.orig, "sqlstate", None) in _POSTGRES_WRONG_SCHEMA
 
 
 def _repeat(work: Callable[[], T]) -> T:

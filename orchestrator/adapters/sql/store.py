@@ -43,6 +43,7 @@ from orchestrator.adapters.sql.sweeps import SqlSweeps
 from orchestrator.adapters.sql.task_runs import SqlTaskRuns
 from orchestrator.adapters.sql.timeline import SqlTimeline
 from orchestrator.adapters.sql.tokens import SqlTokens
+from orchestrator.adapters.sql.unmigrated import saying_what_to_run
 from orchestrator.adapters.sql.unsent import wake_soon
 from orchestrator.adapters.sql.workers import SqlWorkers
 from orchestrator.errors import Transient
@@ -138,7 +139,8 @@ class SqlStore:
     def transact(self, work: Callable[[ports.Transaction], T], *, durable: bool = True) -> T:
         """Do the work in one transaction that may write; then publish what it asked for."""
         engine = self._writer if durable else self._relaxed
-        result, jobs = repeat(lambda: self._commit(engine, work))
+        with saying_what_to_run(self._reader):
+            result, jobs = repeat(lambda: self._commit(engine, work))
         self._crash_point("after-commit")
         unsent = [job for job in jobs if not self._send(job)]
         if unsent:
@@ -148,7 +150,8 @@ class SqlStore:
 
     def read(self, work: Callable[[ports.Transaction], T]) -> T:
         """Do the work in one transaction that sees one moment and keeps nobody waiting."""
-        return repeat(lambda: self._look(work))
+        with saying_what_to_run(self._reader):
+            return repeat(lambda: self._look(work))
 
     def dispose(self) -> None:
         """Close every connection; the next use opens new ones."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from orchestrator.ports import Ports
+from orchestrator.usecases.outage import log_failure
 
 log = structlog.get_logger()
 
@@ -26,8 +27,8 @@ def sealed_warning(ports: Ports) -> str | None:
     """What a service says at its start, None where nothing is wrong; it starts all the same."""
     try:
         count = undecryptable(ports)
-    except Exception:
-        log.exception("the secret key could not be checked")
+    except Exception as error:  # noqa: BLE001 - logged
+        log_failure(log, "the secret key could not be checked", error)
         return None
     if not count:
         return None

@@ -11,7 +11,7 @@ import structlog
 
 from orchestrator.domain import retry
 from orchestrator.domain.task_run import TaskRun
-from orchestrator.errors import Transient, cause
+from orchestrator.errors import NotMigrated, Transient, cause
 from orchestrator.ports import Ports, Transaction
 from orchestrator.usecases.access.sign_in_links import publish_link_again
 from orchestrator.usecases.executions.claims import end_lapsed_claim
@@ -63,7 +63,10 @@ class Swept:
 
 
 def sweep(ports: Ports) -> Swept:
-    """See once to everything that is due now; a step that fails keeps none of the others back."""
+    """See once to everything that is due now; a step that fails keeps none of the others back.
+
+    Raises NotMigrated where the database is not one for this version.
+    """
     if _is_idle(ports):
         return Swept()
     steps: dict[str, Callable[[Ports], int]] = {
@@ -85,6 +88,8 @@ def sweep(ports: Ports) -> Swept:
     for name, step in steps.items():
         try:
             done[name] = step(ports)
+        except NotMigrated:
+            raise
         except Exception as error:  # noqa: BLE001 - logged, and noted below
             log_failure(log, "a step of the sweep failed; the others go on", error, step=name)
             failed[name] = cause(error)
@@ -103,6 +108,8 @@ def _is_idle(ports: Ports) -> bool:
         if _is_anything_due(ports):
             purges = beat(ports) and ports.keep_finished is not None
             return not purges and not _is_anything_due(ports)
+    except NotMigrated:
+        raise
     except Exception:  # noqa: BLE001 - the steps find out which of them it is, and say so
         return False
     return True

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from orchestrator.adapters.sql import Cipher, make_store, write_lock
-from orchestrator.errors import DatabaseAway
+from orchestrator.adapters.sql.migrate import upgrade
+from orchestrator.errors import DatabaseAway, NotMigrated
 
 
 @pytest.mark.parametrize(
@@ -20,10 +21,24 @@ def test_a_database_that_cannot_be_reached_is_told_as_one_that_is_away(url: str)
         store.read(lambda tx: tx.tokens.all())
 
 
-def test_a_database_without_tables_is_not_told_as_one_that_comes_back(tmp_path: Path) -> None:
-    store = make_store(f"sqlite:///{tmp_path}/x.db", publish=lambda _: None, cipher=Cipher("k"))
+@pytest.mark.parametrize("found", ["none", "0026"])
+def test_a_database_that_was_not_migrated_is_told_with_what_to_run(
+    bare_database: str, found: str
+) -> None:
+    if found != "none":
+        upgrade(bare_database, found)
+    store = make_store(bare_database, publish=lambda _: None, cipher=Cipher("k"))
+    with pytest.raises(NotMigrated, match=f"at revision {found}, .* Run: orchestrator migrate"):
+        store.transact(lambda tx: tx.mails.to_wake(tx.now(), 1))
+    store.dispose()
+
+
+def test_what_lacks_in_a_migrated_database_is_an_error_of_ours(sqlite_database: str) -> None:
+    with sqlite3.connect(sqlite_database.removeprefix("sqlite:///")) as database:
+        database.execute("DROP TABLE mailboxes")
+    store = make_store(sqlite_database, publish=lambda _: None, cipher=Cipher("k"))
     with pytest.raises(OperationalError, match="no such table"):
-        store.transact(lambda tx: tx.tokens.all())
+        store.read(lambda tx: tx.mails.mailboxes())
     store.dispose()
 
 
