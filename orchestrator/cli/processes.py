@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from pathlib import Path
@@ -31,6 +32,9 @@ log = structlog.get_logger()
 
 SWEEP_EVERY = 1.0
 """Seconds between two sweeps."""
+
+LAST_ROUND = 5.0
+"""Seconds that a round has to come to its end when the sweep is told to."""
 
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept: longer than proxies keep theirs (60 s as a rule), or
@@ -92,14 +96,31 @@ def sweep_for_ever(settings: Settings) -> None:
     """See to what is due or was lost, every second. Safe to run many times."""
     configure_logging(settings)
     ports = make_ports(settings)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stop_on_signal()
     log_grows = waits = False
     while not stop.is_set():
         log_grows = grows(settings.log_file, is_known=log_grows)
         waits = not sweep_once(ports, is_known=waits)
         stop.wait(SWEEP_EVERY)
+
+
+def _stop_on_signal() -> threading.Event:
+    """What is set once this process is told to end; it ends soon after that, whatever it waits for.
+
+    A round is many steps, and a database that says nothing has each of them wait for seconds. To
+    end in its middle is to crash there, which loses nothing.
+    """
+    stop = threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        timer = threading.Timer(LAST_ROUND, os._exit, (os.EX_OK,))
+        timer.daemon = True
+        timer.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return stop
 
 
 def sweep_once(ports: Ports, *, is_known: bool) -> bool:
