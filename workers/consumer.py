@@ -13,6 +13,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from billiard import active_children
@@ -23,7 +24,7 @@ from celery.worker import consumer
 from kombu.exceptions import ContentDisallowed, DecodeError
 
 from orchestrator.usecases.operations.refuse_job import Refusal, refuse_job
-from workers.lifecycle import parents_ports
+from workers.lifecycle import leave_soon, parents_ports
 from workers.waker import Waker
 
 _BAD_FORM = (AttributeError, KeyError, RecursionError, TypeError, ValueError)
@@ -66,7 +67,14 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]  # Celery has no types
 
         It would wait for them to take their first job, and they may wait for the database. Of
         SIGTERM, where it is remapped, those that have begun take no notice.
+
+        Threads cannot be ended, and Celery fails where it tries: those that still send leave with
+        their process.
         """
+        if isinstance(self.pool, ThreadPool):
+            self.pool.on_stop = partial(self.pool.executor.shutdown, wait=False)
+            leave_soon()
+            return
         super().cancel_active_requests()
         if isinstance(self.pool, PreforkPool) and REMAP_SIGTERM:
             self.pool.close()  # or others would begin in their place
