@@ -142,9 +142,11 @@ def _database(settings: Settings) -> Finding:
         found, needed = migrate.current(url, limits), migrate.head()
     except (SQLAlchemyError, OSError) as error:
         is_file = make_url(url).get_backend_name() == "sqlite"  # a full disk is an I/O error there
-        start = "Make room on its disk, see to it that it may be read" if is_file else "Start it"
+        start = "Start it, have it take more connections"
+        if is_file:
+            start = "Make room on its disk, see to it that it may be read"
         mend = f"{start}, or correct ORCHESTRATOR_DATABASE_URL"
-        why = " ".join(str(error).split())[:200]
+        why = " ".join(str(getattr(error, "orig", error)).split())[:200]
         return Finding("database", f"cannot be read: {why}", mend)
     except OrchestratorError as error:
         return Finding("database", error.message, "Then restart every process")

@@ -159,6 +159,7 @@ def test_a_database_that_is_away(command: Command, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("ORCHESTRATOR_DATABASE_URL", "postgresql://localhost:1/none")
     found = wrong(command)
     assert "cannot be read" in found["database"]["says"]
+    assert "sqlalche.me" not in found["database"]["says"]
     assert "the broker is this machine's own" in found["settings"]["says"]
 
 
