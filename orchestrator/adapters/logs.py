@@ -12,6 +12,7 @@ import sys
 from contextlib import suppress
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
+from typing import IO
 
 import structlog
 from structlog.typing import Processor
@@ -34,6 +35,40 @@ KEPT_FILES = 3
 """Full files beside the one that is written: four times MOST_BYTES are the most in all."""
 
 
+class KeptFile(WatchedFileHandler):
+    """Appends to the log file, and never fails who writes a line: that may hold a task's result.
+
+    On a full disk Python's own raises when the file is opened anew, and prints a traceback for each
+    line. What cannot be kept is said once, and again where it could be in between.
+    """
+
+    _fails = _is_told = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append one line, if that can be done."""
+        self._fails = False
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+        self._is_told = self._fails
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's
+        """Leave the file, with what it had not taken: the next line opens it anew."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._fails = True
+        stream: IO[str] | None = self.stream
+        self.stream = None  # as where it was not opened yet
+        with suppress(OSError):
+            if not self._is_told:
+                sys.stderr.write(f"Log lines are not kept in {self.baseFilename}: {error}\n")
+            if stream is not None:
+                stream.close()
+
+
 def configure_logging(settings: Settings) -> None:
     """Send our own lines and those of libraries to standard error, in one form."""
     as_json = settings.log_format == "json" or (
@@ -54,7 +89,7 @@ def configure_logging(settings: Settings) -> None:
     console.setLevel((settings.log_console_level or settings.log_level).upper())
     handlers: list[logging.Handler] = [console]
     if settings.log_file is not None:
-        file = WatchedFileHandler(settings.log_file, encoding="utf-8", delay=True)
+        file = KeptFile(settings.log_file, encoding="utf-8", delay=True)
         file.setFormatter(_formatter(as_json=True))
         handlers.append(file)
     logging.basicConfig(handlers=handlers, level=settings.log_level.upper(), force=True)

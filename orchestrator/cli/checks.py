@@ -109,7 +109,7 @@ def _broker(settings: Settings) -> Finding:
         write_something(app)
         drops = dropping_policy(app)
     except (KombuError, OSError) as error:
-        mend = "Give it memory (maxmemory), or name the one that may be written: is it a replica?"
+        mend = "Give it memory, room on its disk, or name the one that is written: is it a replica?"
         return Finding("broker", f"takes no messages: {error}", mend)
     if drops:
         says = f"when its memory is full it drops messages, those of producers too ({drops})"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from structlog.testing import capture_logs
 
 from orchestrator.adapters import logs
 from orchestrator.cli import processes
+
+FULL = Path("/dev/full")
 
 
 def fill(path: Path, text: str) -> None:
@@ -55,6 +58,25 @@ def test_a_log_that_cannot_be_moved_aside_grows_until_it_can_and_holds_no_sweep_
     in_the_way.rmdir()
     assert not processes.grows(newest, is_known=True)
     assert not newest.exists()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux alone has such a file")
+def test_a_full_disk_is_told_of_once_and_fails_nobody_who_writes_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    newest = tmp_path / "service.jsonl"
+    newest.symlink_to(FULL)
+    handler = logs.KeptFile(newest, delay=True)
+    line = logging.makeLogRecord({"msg": "a line"})
+    for _ in range(3):
+        handler.handle(line)
+    assert capsys.readouterr().err.splitlines() == [
+        f"Log lines are not kept in {newest}: [Errno 28] No space left on device"
+    ]
+    newest.unlink()
+    handler.handle(line)
+    handler.close()
+    assert newest.read_text() == "a line\n"
 
 
 def test_two_that_keep_it_bounded_do_not_end_each_other(
