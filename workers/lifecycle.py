@@ -9,13 +9,14 @@ import os
 import re
 import threading
 import uuid
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import structlog
 from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import signals
+from celery.apps import worker as program
 from celery.concurrency.prefork import TaskPool as PreforkPool
 
 from orchestrator.adapters.deployment_file import RunnerKind, load_deployments
@@ -67,9 +68,19 @@ def _name_the_worker(sender: str, instance: Any, **_: Any) -> None:
     current.identity = Identity(f"{sender}#{uuid.uuid4().hex[:8]}", queues)
     # Not the signal worker_shutdown: Celery does not send it when a grace runs out (cold shutdown).
     atexit.register(_give_back)
+    program.safe_say = _say_to_whoever_reads
     if current.settings and _runs_crewai(current.settings, queues):
         prepare_environment(current.settings.data / "crewai")
         importlib.import_module("crewai")  # 4 to 7 s: once here, not again in each child
+
+
+def _say_to_whoever_reads(*said: Any, safe_say: Callable[..., None] = program.safe_say) -> None:
+    """What Celery says in its signal handlers, which must not fail where nobody reads any more.
+
+    So it is with ``… | tee`` and Ctrl-C: the worker took that for a lost broker, and went on.
+    """
+    with suppress(OSError):
+        safe_say(*said)
 
 
 def _runs_crewai(settings: Settings, queues: Collection[str]) -> bool:

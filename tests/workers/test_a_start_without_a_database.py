@@ -77,7 +77,10 @@ def test_one_that_could_not_begin_begins_with_its_next_job(
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """One that starts while the folder of its database is not there; it prints into a file."""
+    """One that starts while the folder of its database is not there.
+
+    It logs into a file, and nobody reads what else it prints.
+    """
     file = tmp_path / "deployments.toml"
     file.write_text('[deployments.crew]\nfunctions = "user_crews:plain"\n')
     environment = {
@@ -87,9 +90,14 @@ def worker(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
         "ORCHESTRATOR_DATABASE_URL": f"sqlite:///{tmp_path / 'away' / 'migrated.db'}",
         "ORCHESTRATOR_BROKER_URL": "memory://",
     }
-    celery = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-Q", "crews"]
+    celery = [sys.executable, "-m", "celery", "-q", "-A", "workers.app", "worker", "-Q", "crews"]
+    unread, printed = os.pipe()
     with (tmp_path / "worker.log").open("wb") as log:
-        started = subprocess.Popen(celery, env={**os.environ, **environment}, stderr=log)
+        started = subprocess.Popen(
+            celery, env={**os.environ, **environment}, stdout=printed, stderr=log
+        )
+    for end in (unread, printed):
+        os.close(end)
     yield started
     if started.poll() is None:
         tree = psutil.Process(started.pid)
