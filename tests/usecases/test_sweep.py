@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import time_machine
 from post import MoodyReceiver, Post
 from replies import reply, takes_replies
 from sqlalchemy import event
@@ -18,9 +19,10 @@ from orchestrator.adapters.sql import Cipher, make_store
 from orchestrator.adapters.sql.migrate import upgrade
 from orchestrator.cli.processes import sweep_once
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN
+from orchestrator.domain.retry import FIRST_PUBLISH_AGAIN, HEARTBEAT
 from orchestrator.domain.task_run import TaskRun
 from orchestrator.errors import DatabaseAway
+from orchestrator.ports import Ports
 from orchestrator.usecases.access.sign_in_links import ask_for_link
 from orchestrator.usecases.executions.publishing import LEAST_WINDOW
 from orchestrator.usecases.intake.take_mail import store_mail
@@ -68,17 +70,57 @@ def lose(world: World) -> None:
 
 def test_a_sweep_says_how_many_of_each_kind_it_saw_to(world: World, later: Later) -> None:
     assert sweep(world.ports) == Swept()
+    world.kickoff()
     lose(world)
     later(AGAIN + 1)
     swept = sweep(world.ports)
-    assert swept == Swept(task_runs=1, mails=1, links=1, folded=swept.folded)
-    assert swept.counts()["task_runs"] == 1
+    assert swept == Swept(task_runs=2, mails=1, links=1, folded=swept.folded)
+    assert swept.counts()["task_runs"] == 2
     assert [job.name.partition(".")[2] for job in world.jobs] == [
+        "run_task",
         "run_task",
         "take_mail",
         "send_link",
     ]
     assert sweep(world.ports) == Swept()
+
+
+def meanwhile(ports: Ports, happens: Callable[[], object]) -> Ports:
+    """Has something happen after a look for what is due, before it is seen to."""
+
+    def answers() -> bool:
+        happens()
+        return True
+
+    return replace(ports, broker_answers=answers)
+
+
+def test_a_run_that_a_worker_took_meanwhile_is_not_published(world: World, later: Later) -> None:
+    world.kickoff()
+    later(AGAIN + 1)
+    assert sweep(meanwhile(world.ports, world.work)).task_runs == 0
+    assert world.jobs == []
+
+
+def test_a_sweep_with_nothing_to_do_looks_once_and_again_where_it_wrote_a_heartbeat(
+    a_world: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where something has ended that will be purged one day."""
+    looks: list[object] = []
+    with time_machine.travel("2026-11-22T12:10:00+00:00", tick=False) as now:
+        world = a_world("write")
+        world.ports = replace(world.ports, keep_finished=timedelta(days=30))
+        world.halted()
+        sweep(world.ports)
+        read = world.ports.store.read
+        monkeypatch.setattr(
+            world.ports.store, "read", lambda work: (looks.append(work), read(work))[1]
+        )
+        assert sweep(world.ports) == Swept()
+        assert len(looks) == 1
+        now.shift(HEARTBEAT)
+        assert sweep(world.ports) == Swept()
+        assert len(looks) == 4
 
 
 def test_what_a_silent_broker_would_be_sent_stays_due(world: World, later: Later) -> None:
@@ -205,9 +247,25 @@ def test_a_pause_that_is_over_has_the_endpoint_drained_once(post: Post) -> None:
         post.clock.turn(seconds=1)
         sweep(replace(post.ports, broker_answers=lambda: False))
         assert post.jobs == []
-        assert post.pass_time(seconds=0) == 2
+        for _ in range(2):
+            sweep(post.ports)
+            assert post.endpoint(receiver.url).health.quiet_until is None
+            assert len(post.jobs) == 1
+        assert post.work() == 2
     assert post.endpoint(receiver.url).health.quiet_until is None
     assert post.states() == {"DELIVERED": 2}
+
+
+def test_what_waits_at_an_endpoint_whose_job_is_lost_is_sent_once(post: Post) -> None:
+    with MoodyReceiver() as receiver:
+        post.commit(receiver.url, 2)
+        post.jobs.clear()
+        sweep(post.ports)
+        post.clock.turn(seconds=AGAIN)
+        assert sweep(post.ports).endpoints == 1
+        post.clock.turn(seconds=2 * AGAIN)
+        assert sweep(meanwhile(post.ports, post.work)).endpoints == 0
+    assert (post.jobs, len(receiver.ids)) == ([], 2)
 
 
 def test_an_execution_goes_on_though_its_jobs_are_lost_again_and_again(

@@ -6,7 +6,7 @@ there is none; with the first one after that, or after the clock jumped, every l
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import structlog
 
@@ -38,14 +38,14 @@ def _beat(tx: Transaction) -> bool:
         return True
     if timedelta() < last - now <= retry.WENT_BACK:
         return False  # two machines' clocks, or one that is being slowed: it will catch up
-    if not tx.sweeps.beat(last, now):
-        return False
-    _make_good(tx, last, now)
-    return _hour(last) != _hour(now)
+    is_ours = tx.sweeps.beat(last, now)
+    if is_ours:
+        _make_good(tx, last, now)
+    return is_ours and _hour(last) != _hour(now)
 
 
-def _hour(at: datetime) -> datetime:
-    return at.replace(minute=0, second=0, microsecond=0)
+def _hour(at: datetime) -> tuple[date, int]:
+    return at.date(), at.hour
 
 
 def _make_good(tx: Transaction, last: datetime, now: datetime) -> None:

@@ -139,16 +139,16 @@ def _note(ports: Ports, failed: Mapping[str, str]) -> None:
         log.warning("failed steps not noted", steps=sorted(failed))
 
 
-def _each(ports: Ports, rows: Iterable[Row], see_to: Callable[[Row], bool]) -> int:
-    """See to every row; one that cannot be seen to does not keep the others waiting.
+def _each(ports: Ports, rows: Iterable[Row], see_to: Callable[[Row], object]) -> int:
+    """See to every row, and count where something was done.
 
-    Nor does a slow one hold up the heartbeat.
+    One that cannot be seen to does not keep the others waiting, nor a slow one the heartbeat.
     """
     done = 0
     for row in rows:
         try:
             beat(ports)
-            done += see_to(row)
+            done += bool(see_to(row))
         except Exception:
             log.exception("a row could not be seen to", row=row)
     return done
@@ -185,14 +185,13 @@ def _publish_task_run(ports: Ports, run: TaskRun) -> bool:
 def _admit(ports: Ports) -> int:
     """Publish held runs for which there is room: those who should have done so may be gone."""
     deployments = ports.store.read(lambda tx: tx.task_runs.held_deployments())
-    admitted = 0
-    for deployment in _while_jobs_go_out(ports, deployments):
-        admitted += ports.store.transact(
-            lambda tx, deployment=deployment: admit(  # type: ignore[misc]  # mypy cannot infer it
-                ports, tx, deployment, min(BATCH, room_for(ports, tx, deployment))
-            )
-        )
-    return admitted
+    return sum(_admit_of(ports, each) for each in _while_jobs_go_out(ports, deployments))
+
+
+def _admit_of(ports: Ports, deployment: str) -> int:
+    return ports.store.transact(
+        lambda tx: admit(ports, tx, deployment, min(BATCH, room_for(ports, tx, deployment)))
+    )
 
 
 def _publish_drains(ports: Ports) -> int:
@@ -219,19 +218,20 @@ def _take_over(tx: Transaction, endpoint_ids: Sequence[str]) -> None:
     wake_endpoints(tx, endpoint_ids, tx.now())
 
 
-def _end_pause(ports: Ports, endpoint_id: str) -> bool:
+def _end_pause(ports: Ports, endpoint_id: str) -> None:
     """A pause is over once: where its drain is lost, what is due there is published again."""
 
-    def decide(tx: Transaction) -> bool:
+    def decide(tx: Transaction) -> None:
         now = tx.now()
         before = tx.endpoints.lock(endpoint_id)
-        if before is None or before.health.quiet_until is None or before.health.is_quiet(now):
-            return False
-        tx.endpoints.save(before, replace(before, health=before.health.resume(now)))
-        wake_endpoints(tx, [endpoint_id], now)
-        return True
+        if before is None:
+            return
+        health = before.health.resume(now)
+        if health != before.health:
+            tx.endpoints.save(before, replace(before, health=health))
+            wake_endpoints(tx, [endpoint_id], now)
 
-    return ports.store.transact(decide)
+    ports.store.transact(decide)
 
 
 def _publish_drain(ports: Ports, endpoint_id: str) -> bool:
