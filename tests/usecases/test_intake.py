@@ -25,6 +25,7 @@ from orchestrator.usecases.intake import take_messages
 from orchestrator.usecases.intake.messages import list_messages
 from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.operations.doctor import examine
+from orchestrator.usecases.operations.finding import Finding
 from orchestrator.usecases.operations.metrics import metrics
 from orchestrator.usecases.operations.sweep import BATCH, sweep
 
@@ -324,6 +325,10 @@ def test_a_waiting_message_that_cannot_be_carried_out_is_refused(world: World) -
     assert states[good] == ACCEPTED
 
 
+def of_messages(world: World) -> list[Finding]:
+    return [finding for finding in examine(world.ports) if finding.check == "messages"]
+
+
 def test_operators_see_what_waits_and_what_was_refused(
     a_world: Callable[..., World], later: Callable[[float], None]
 ) -> None:
@@ -331,13 +336,18 @@ def test_operators_see_what_waits_and_what_was_refused(
     declared(world, "nobody's")
     put_waiting(world, "nobody's", str(uuid4()))
     sent(world, {})
-    later(31)
-
-    found = [finding for finding in examine(world.ports) if finding.check == "messages"]
-
-    assert [finding.is_wrong for finding in found] == [True, False]
-    assert found[0].says == "1 messages wait for nobody's, one since 31 s"
-    assert found[1].says == "1 refused within a day: orchestrator messages --state REFUSED"
+    where = "orchestrator messages --state REFUSED"
+    refused = Finding("messages", f"1 refused within a day: {where}")
+    waits = "1 messages wait for nobody's, one since"
+    later(30)
+    assert of_messages(world) == [Finding("messages", f"{waits} 30 s"), refused]
+    later(1)
+    mend = (
+        "Start a crew worker whose deployment file has nobody's; where one runs, "
+        "see why: orchestrator messages --state WAITING"
+    )
+    late = Finding("messages", f"{waits} 31 s", mend)
+    assert of_messages(world) == [late, refused]
     reading = metrics(world.ports)
     assert (reading.messages["nobody's"].count, reading.refused_messages) == (1, 1)
 

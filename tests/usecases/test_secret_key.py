@@ -29,8 +29,9 @@ from orchestrator.usecases.executions.publishing import LEAST_WINDOW
 from orchestrator.usecases.intake.take_messages import Message, take
 from orchestrator.usecases.operations.delivery_metrics import delivery_metrics
 from orchestrator.usecases.operations.doctor import examine
+from orchestrator.usecases.operations.finding import Finding
 from orchestrator.usecases.operations.metrics import metrics
-from orchestrator.usecases.operations.secret_key import MEND, sealed_warning
+from orchestrator.usecases.operations.secret_key import LOOKED_AT, MEND, sealed_warning
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.webhooks.deliver import drain
 from orchestrator.usecases.webhooks.endpoints import (
@@ -263,6 +264,26 @@ def halted(a_world: Callable[..., World]) -> Iterator[tuple[World, str]]:
     restart_with(world, RIGHT)
     yield world, world.halted()
     world.ports.store.dispose()
+
+
+def of_keys(world: World) -> set[Finding]:
+    return {each for each in examine(world.ports) if each.check == "secret key"}
+
+
+def test_the_doctor_says_of_each_key_how_much_it_encrypted(halted: tuple[World, str]) -> None:
+    world, _ = halted
+    restart_with(world, f"{WRONG},{RIGHT}")
+    world.halted()
+    found = world.ports.store.read(lambda tx: tx.secrets.keys_in_use(LOOKED_AT))
+    key, rows = "key {} of ORCHESTRATOR_SECRET_KEY", "of the rows that were looked at"
+    droppable = "`orchestrator secrets reencrypt` makes it one that can be dropped"
+    newest = Finding("secret key", f"{key.format(1)}, the newest, encrypted {found[0]} {rows}")
+    older = Finding("secret key", f"{key.format(2)} encrypted {found[1]} {rows}; {droppable}")
+    assert of_keys(world) == {newest, older}
+
+    restart_with(world, WRONG)
+    says = f"{found[1]} encrypted rows cannot be decrypted: what needs them waits"
+    assert of_keys(world) == {newest, Finding("secret key", says, MEND)}
 
 
 def test_an_answer_by_message_waits_for_the_key_of_what_it_is_about(

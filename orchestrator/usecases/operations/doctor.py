@@ -217,12 +217,12 @@ def _backlog(ports: Ports, tx: Transaction) -> Iterator[Finding]:
         most = settings.max_running
         if most is not None and tx.task_runs.running(waiting.deployment) >= most:
             yield Finding("backlog", f"{says}: max_running = {most} are at work")
-            continue
-        mend = (
-            f"Start more workers on the queue {settings.queue}, "
-            "and see that `orchestrator sweep` runs"
-        )
-        yield Finding("backlog", says, mend if late else None)
+        else:
+            mend = (
+                f"Start more workers on the queue {settings.queue}, "
+                "and see that `orchestrator sweep` runs"
+            )
+            yield Finding("backlog", says, mend if late else None)
 
 
 def _stuck(tx: Transaction) -> Counter[str]:
@@ -262,18 +262,20 @@ def _tokens(_: Ports, tx: Transaction) -> Iterator[Finding]:
 
 
 def _secret_key(_: Ports, tx: Transaction) -> Iterator[Finding]:
-    in_use = dict(tx.secrets.keys_in_use(LOOKED_AT))
-    sealed = in_use.pop(None, 0)
-    if sealed:
-        says = f"{cannot_be_decrypted(sealed)}: what needs them waits"
-        yield Finding("secret key", says, MEND)
-    for place, count in in_use.items():
-        if place is None:
-            continue
-        newest = "" if place else ", the newest"
-        old = "; `orchestrator secrets reencrypt` makes it one that can be dropped" if place else ""
-        says = f"key {place + 1} of ORCHESTRATOR_SECRET_KEY{newest}, encrypted {count} of the rows"
-        yield Finding("secret key", f"{says} that were looked at{old}")
+    for place, count in tx.secrets.keys_in_use(LOOKED_AT).items():
+        yield Finding("secret key", *_key_in_use(place, count))
+
+
+def _key_in_use(place: int | None, count: int) -> tuple[str, str | None]:
+    """What to say of a key by its place among those of the operator, and how to mend it."""
+    if place is None:
+        return f"{cannot_be_decrypted(count)}: what needs them waits", MEND
+    key = f"key {place + 1} of ORCHESTRATOR_SECRET_KEY"
+    encrypted = f"encrypted {count} of the rows that were looked at"
+    if place == 0:
+        return f"{key}, the newest, {encrypted}", None
+    droppable = "`orchestrator secrets reencrypt` makes it one that can be dropped"
+    return f"{key} {encrypted}; {droppable}", None
 
 
 def _deployment(ports: Ports, found: Described) -> Iterator[Finding]:
