@@ -194,9 +194,10 @@ def test_what_is_counted_by_the_sweep_is_counted_once(
     assert sum(each.reviews for each in before.days) == 3
     assert before.rejected[0].tokens == 15
     monkeypatch.setattr(usecase, "BATCH", 2)
-    assert sweep(decided).counted == 0
+    assert count_closed(decided) == 0
     monkeypatch.setattr(usecase, "SETTLED", -MINUTE)
-    assert sweep(decided).counted == 0
+    in_which_every_step_looks = replace(decided, keep_finished=timedelta(days=1))
+    assert sweep(in_which_every_step_looks).counted == 0
     monkeypatch.setattr(usecase, "WAITS", timedelta())
     assert [sweep(decided).counted for _ in range(3)] == [2, 1, 0]
     assert uncounted(decided) == ()
