@@ -6,6 +6,7 @@ and completion answer at once.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from orchestrator.cli import (
@@ -34,6 +35,8 @@ from orchestrator.errors import DatabaseAway, OrchestratorError
 
 __all__ = ["main"]
 
+_STREAMS = {"stdin": "r", "stdout": "w", "stderr": "w"}
+
 services.add_to(application)
 executions.add_to(application)
 checkpoints.add_to(application)
@@ -60,6 +63,7 @@ application.add_typer(deliveries.endpoints, name="endpoints")
 
 def main() -> None:
     """Run the command; what went wrong is one line on standard error, and exit status 1."""
+    _open_what_was_closed()
     try:
         application(prog_name="orchestrator")
     except DatabaseAway as error:
@@ -77,6 +81,19 @@ def main() -> None:
             unwritten = error.object[error.start : error.end]
             _fail(f"{unwritten!r} cannot be written as {error.encoding}.")
         raise
+
+
+def _open_what_was_closed() -> None:
+    """Have the null device for the streams that it was started without, as by ``>&-``.
+
+    A file or a connection would get their numbers, and what processes print.
+    """
+    while (free := os.open(os.devnull, os.O_RDWR)) < len(_STREAMS):
+        os.set_inheritable(free, True)
+    os.close(free)
+    for number, (name, mode) in enumerate(_STREAMS.items()):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def _is_of(error: Exception, module: str, kind: str) -> bool:

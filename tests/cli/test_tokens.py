@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -68,3 +70,10 @@ def test_a_person_is_signed_out_everywhere(command: Command) -> None:
     assert (newest["event"], newest["subject"]) == ("session.end", "ann@example.com")
     assert newest["details"] == {"sessions": 2}
     assert isinstance(command.run("token", "sign-out", "ann").exception, Invalid)
+
+
+def test_a_command_runs_where_its_streams_are_closed(command: Command) -> None:
+    command("token", "create", "--name", "alice")
+    closed = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh"]
+    listed = [sys.executable, "-m", "orchestrator", "token", "list"]
+    assert subprocess.run([*closed, *listed], check=False).returncode == 0
