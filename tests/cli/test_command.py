@@ -31,7 +31,7 @@ def test_a_database_without_tables_is_one_line(command: Command) -> None:
     ended = run("executions", "list")
     last = ended.stderr.splitlines()[-1]
     assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
-    assert last.startswith("orchestrator: The database cannot be used")
+    assert last.startswith("orchestrator: The database is at revision none")
 
 
 def test_a_file_that_is_not_there_is_one_line() -> None:
