@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from orchestrator.domain.feedback import RETRY
-from orchestrator.domain.history import Answered
+from orchestrator.domain.history import Answered, Committed, Cut
 from orchestrator.domain.output import Output
-from orchestrator.domain.plan import Plan, PlannedTask
+from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
+from orchestrator.domain.renaming import Renames
 from orchestrator.domain.work import Work, own_round, still_told, words_on_other
 
 PLAN = Plan((PlannedTask("research"), PlannedTask("write"), PlannedTask("print")))
@@ -102,3 +103,37 @@ def test_earlier_outputs_reach_only_the_tasks_own_retry() -> None:
 
 def test_the_idempotency_key_is_that_of_execution_task_and_round() -> None:
     assert work("write").idempotency_key == "k-1:write:2"
+
+
+def test_the_idempotency_key_has_the_name_with_which_the_execution_began() -> None:
+    renamed = (Renames({"draft": "text"}), Renames({"text": "write", "note": "text"}))
+    assert replace(work("write"), migrations=renamed).idempotency_key == "k-1:draft:2"
+
+
+def test_outputs_are_of_what_is_committed() -> None:
+    history = (Committed("research", Output("tides")), Cut("write"), said_of("print", 1, "no"))
+    assert replace(work("write"), history=history).outputs == {"research": Output("tides")}
+
+
+def test_words_for_an_earlier_retry_are_not_read_again() -> None:
+    first, second = (replace(said_of("write", each, "Shorter"), scope=RETRY) for each in (1, 2))
+    assert work("write", first, second).read == (second,)
+
+
+def test_words_that_a_run_was_given_or_that_are_none_are_not_read_first() -> None:
+    new = said_of("research", 1, "Mind the tides")
+    known, wordless = replace(new, was_read=True), said_of("write", 1, " \n")
+    assert work("write", known, new, wordless).reads_first == (new,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "read"),
+    [(TaskKind.FLOW, 2), (TaskKind.TASK, 1), (TaskKind.BEFORE_KICKOFF, 0)],
+)
+def test_a_flow_reads_all_words_a_task_those_for_it_and_a_hook_none(
+    kind: TaskKind, read: int
+) -> None:
+    said = said_of("research", 1, "Mind the tides")
+    plan = Plan((PlannedTask("write", kind),))
+    chain = replace(work("write", replace(said, scope=("print",)), said), plan=plan)
+    assert len(chain.reads_first) == read
