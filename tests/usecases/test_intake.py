@@ -16,7 +16,7 @@ from world import World
 from orchestrator.adapters.deployment_file import DeploymentFile, RunnerKind
 from orchestrator.adapters.sql.intake import SqlIntake
 from orchestrator.domain.canonical import encode
-from orchestrator.domain.deployment import Deployment
+from orchestrator.domain.deployment import Deployment, Manifest
 from orchestrator.domain.intake import IntakeMessage, IntakeState
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.errors import DatabaseAway
@@ -157,24 +157,44 @@ def test_what_came_as_a_message_says_so_in_the_timeline(world: World) -> None:
     assert (review.actor, review.channel) == ("broker", "intake")
 
 
-@pytest.mark.parametrize("job", [KICKOFF, ANSWER])
-def test_what_was_done_and_not_kept_is_not_done_again(
-    world: World, monkeypatch: pytest.MonkeyPatch, job: str
-) -> None:
-    said = {"execution_id": world.halted(), "task_id": "write", "is_approve": False}
-    body = {"inputs": {}} if job == KICKOFF else said
-    message = Message(str(uuid4()), job, asked(body))
+def do_and_not_keep(world: World, message: Message) -> None:
+    """The database is away once what a message asks for is done."""
 
     def away(*_: object) -> None:
         raise DatabaseAway
 
-    monkeypatch.setattr(take_messages, "_keep", away)
-    with pytest.raises(DatabaseAway):
-        take(world.ports, message)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(take_messages, "_keep", away)
+        with pytest.raises(DatabaseAway):
+            take(world.ports, message)
+
+
+@pytest.mark.parametrize("job", [KICKOFF, ANSWER])
+def test_what_was_done_and_not_kept_is_not_done_again(world: World, job: str) -> None:
+    said = {"execution_id": world.halted(), "task_id": "write", "is_approve": False}
+    body = {"inputs": {}} if job == KICKOFF else said
+    message = Message(str(uuid4()), job, asked(body))
+    do_and_not_keep(world, message)
     jobs = list(world.jobs)
-    monkeypatch.undo()
     assert take(world.ports, message).state == ACCEPTED
     assert world.jobs == jobs
+
+
+def test_what_was_begun_and_not_kept_is_accepted_though_its_code_broke_since(world: World) -> None:
+    message = Message(str(uuid4()), KICKOFF, asked())
+    do_and_not_keep(world, message)
+    broken = Manifest("crew", None, "ImportError", world.ports.clock.now(), "w-1")
+    world.ports.store.transact(lambda tx: tx.manifests.put(broken))
+    kept = take(world.ports, message)
+    assert (kept.state, kept.execution_id) == (ACCEPTED, message.id)
+
+
+def test_another_message_under_the_id_of_one_that_was_done_is_refused(world: World) -> None:
+    message = Message(str(uuid4()), KICKOFF, asked())
+    do_and_not_keep(world, message)
+    kept = take(world.ports, replace(message, arguments=asked({"inputs": {"topic": "tides"}})))
+    assert kept.state == REFUSED
+    assert "already used with a different body" in str(kept.reason)
 
 
 def test_what_cannot_be_stored_is_kept_without_its_body(
@@ -253,6 +273,11 @@ def test_a_message_whose_id_is_no_uuid_is_kept_under_a_derived_one(
     assert len(str(kept.reason)) < 300
 
 
+def test_messages_whose_ids_are_no_uuids_are_kept_apart(world: World) -> None:
+    one, other = (came(world, asked(), id=odd) for odd in ("one", "another"))
+    assert one.id != other.id
+
+
 def test_an_answer_may_have_an_odd_spelling_too(world: World) -> None:
     said = {"execution_id": world.halted(), "task_id": "write", "is_approve": True}
     kept = sent(world, asked(said), job=ANSWER, id=f"urn:uuid:{uuid4()}")
@@ -292,9 +317,8 @@ def declared(world: World, *names: str) -> None:
 
 
 def put_waiting(world: World, deployment: str, *ids: str) -> None:
-    now = world.ports.clock.now()
-    body = {"inputs": {}}
-    rows = [IntakeMessage(id_, KICKOFF, deployment, body, WAITING, None, None, now) for id_ in ids]
+    body, why, now = {"inputs": {}}, "No worker has loaded it yet.", world.ports.clock.now()
+    rows = [IntakeMessage(id_, KICKOFF, deployment, body, WAITING, why, None, now) for id_ in ids]
     world.ports.store.transact(lambda tx: [tx.intake.put(row) for row in rows])
 
 
@@ -302,14 +326,13 @@ def test_messages_that_wait_for_ever_keep_no_others_waiting(world: World) -> Non
     declared(world, "nobody's")
     put_waiting(world, "nobody's", *(str(uuid4()) for _ in range(BATCH)))
     put_waiting(world, "gone from the file", str(uuid4()))
-    ready = str(uuid4())
-    put_waiting(world, "crew", ready)
+    ready = [str(uuid4()), str(uuid4())]
+    put_waiting(world, "crew", *ready)
 
-    assert sweep(world.ports).messages == 1
+    assert sweep(world.ports).messages == 2
 
-    message = world.ports.store.read(lambda tx: tx.intake.get(ready))
-    assert message
-    assert message.state == ACCEPTED
+    kept = world.ports.store.read(lambda tx: tx.intake.newest(ACCEPTED, None, 3))
+    assert {message.id: message.reason for message in kept} == dict.fromkeys(ready)
 
 
 def test_a_waiting_message_that_cannot_be_carried_out_is_refused(world: World) -> None:

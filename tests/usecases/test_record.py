@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from world import World, plan_of, world_over
 
 from orchestrator.adapters.sql.schema import audit, executions, timeline
 from orchestrator.domain.audit import ADMINISTRATION
+from orchestrator.domain.canonical import moment
 from orchestrator.domain.chain import Head, chained
 from orchestrator.domain.delivery import DeliveryState
 from orchestrator.domain.record import Counts, Fault, FaultKind, check
@@ -297,9 +298,44 @@ def test_a_part_of_the_record_can_be_verified(scene: Scene) -> None:
     assert [fault.what for fault in check(lines, Counts())] == [FaultKind.ALTERED]
 
 
+def test_an_export_says_which_part_of_the_record_it_is(scene: Scene) -> None:
+    since, until = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
+    told = {"deployment": "crew", "since": moment(since), "until": moment(until)}
+    unchained = {"audit": 0, "timeline": 0}
+
+    (head, _) = lines_of(scene.world, Part("crew", since, until))
+
+    whole = {"line": "export", "v": 1, **told, "unchained": unchained}
+    assert head == {**whole, "at": head.get("at")}
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_part_begins_with_its_first_moment_and_tells_of_no_other_stream(
+    scene: Scene, which: int
+) -> None:
+    id_ = (scene.execution_id, scene.others)[which]
+    first = next(row["at"] for row in scene.rows[timeline] if row["execution_id"] == id_)
+
+    lines = lines_of(scene.world, Part(since=first, until=first + timedelta(microseconds=1)))
+
+    (*entries, end) = lines[1:-1]
+    assert {line["at"] for line in entries} == {moment(first)}
+    assert {line["stream"] for line in (*entries, end)} == {f"execution:{id_}"}
+    assert lines_of(scene.world, Part(since=first, until=first))[1:-1] == []
+
+
+def test_what_was_emptied_is_told_of_to_its_own_deployment(scene: Scene) -> None:
+    with writing(scene.world) as connection:
+        connection.execute(delete(timeline))
+
+    ends = lines_of(scene.world, Part("crew"))[1:-1]
+    assert {end["stream"] for end in ends} == {scene.stream, f"execution:{scene.others}"}
+    assert lines_of(scene.world, Part("another"))[1:-1] == []
+
+
 def test_pages_lose_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = lines_of(scene.world)
-    monkeypatch.setattr(reading, "ENTRIES_AT_A_TIME", 2)
+    monkeypatch.setattr(reading, "ENTRIES_AT_A_TIME", 3)
 
     assert lines_of(scene.world)[1:] == whole[1:]
 

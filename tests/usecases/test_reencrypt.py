@@ -82,10 +82,12 @@ def test_what_no_key_opens_is_counted_once(keyed: Keyed) -> None:
     assert not done.is_complete
 
 
-def test_an_endpoint_keeps_its_id_once_the_old_key_is_dropped(old: World, keyed: Keyed) -> None:
+def test_an_endpoint_keeps_its_id_once_old_keys_are_dropped(old: World, keyed: Keyed) -> None:
     ids = add_endpoints(old.ports, "one")
     reencrypt(keyed("new,a key"))
     assert add_endpoints(keyed("new"), "one") == ids
+    reencrypt(keyed("newer,new"))
+    assert add_endpoints(keyed("newer"), "one") == ids
 
 
 @pytest.mark.parametrize("actor", [OPERATOR, "cli:alice"])

@@ -83,7 +83,7 @@ def _with_envelope(raw: bytes, envelope: Envelope) -> bytes:
     """Write the envelope above the mail, as servers do that deliver to a mailbox."""
     lines = [f"Return-Path: <{_one_line(envelope.sender)}>"]
     lines += [f"Delivered-To: {_one_line(each)}" for each in envelope.recipients]
-    return b"".join(f"{line}\r\n".encode("utf-8", "replace") for line in lines) + raw
+    return b"".join(f"{line}\r\n".encode(errors="replace") for line in lines) + raw
 
 
 def _one_line(address: str) -> str:
