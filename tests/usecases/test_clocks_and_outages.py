@@ -138,6 +138,18 @@ def test_a_job_that_was_published_before_the_clock_was_set_back_is_published_aga
     assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
 
 
+def test_the_run_of_a_job_that_came_too_early_is_published_when_due_as_for_the_first_time(
+    a_world: Make, later: Later
+) -> None:
+    world = a_world("write")
+    later(-1.5)
+    execution_id = world.kickoff()
+    later(-1.5)
+    world.work()
+    run = the_run(world, execution_id)
+    assert (run.wake_at, run.publishes) == (run.due_at, 0)
+
+
 def test_no_execution_took_less_than_no_time(a_world: Make, later: Later) -> None:
     world = a_world("write")
     execution_id = world.kickoff()

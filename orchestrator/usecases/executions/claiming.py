@@ -200,7 +200,7 @@ def _is_due(locked: LockedExecution, run: TaskRun) -> bool:
 
 def _await_due(locked: LockedExecution, run: TaskRun) -> None:
     """Have a run that is due in a moment published then: the clock was set back by so much."""
-    if run.state is TaskRunState.DUE and locked.now < run.due_at < run.wake_at:
+    if run.state is TaskRunState.DUE and run.due_at < run.wake_at:
         locked.tx.task_runs.put_off(run.id, run.due_at, publishes=0)
 
 
