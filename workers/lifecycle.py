@@ -170,8 +170,10 @@ def leave_soon() -> None:
     """
 
     def leave() -> None:
-        _give_back()
-        os._exit(os.EX_OK)
+        try:
+            _give_back()
+        finally:
+            os._exit(os.EX_OK)
 
     timer = threading.Timer(GOODBYE, leave)
     timer.daemon = True

@@ -62,10 +62,11 @@ class KeptFile(WatchedFileHandler):
         self._fails = True
         stream: IO[str] | None = self.stream
         self.stream = None  # as where it was not opened yet
-        with suppress(OSError):
-            if not self._is_told:
+        if sys.stderr is not None and not self._is_told:
+            with suppress(OSError, ValueError):  # it may be full, or closed, as well
                 sys.stderr.write(f"Log lines are not kept in {self.baseFilename}: {error}\n")
-            if stream is not None:
+        if stream is not None:
+            with suppress(OSError):
                 stream.close()
 
 

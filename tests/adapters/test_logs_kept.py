@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import logging
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -77,6 +79,21 @@ def test_a_full_disk_is_told_of_once_and_fails_nobody_who_writes_a_line(
     handler.handle(line)
     handler.close()
     assert newest.read_text() == "a line\n"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="Linux alone has such a file")
+@pytest.mark.parametrize("stream", ["closed", "none"])
+def test_a_full_disk_fails_nobody_where_standard_error_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str
+) -> None:
+    closed = io.StringIO()
+    closed.close()
+    monkeypatch.setattr(sys, "stderr", closed if stream == "closed" else None)
+    newest = tmp_path / "service.jsonl"
+    newest.symlink_to(FULL)
+    handler = logs.KeptFile(newest, delay=True)
+
+    handler.handle(logging.makeLogRecord({"msg": "a line"}))
 
 
 def test_two_that_keep_it_bounded_do_not_end_each_other(

@@ -16,7 +16,10 @@ from orchestrator.domain.transport import Transport
 MOST_EXECUTIONS = 256
 MOST_ENDPOINTS = 4096
 MOST_BYTES = 64 * 1024 * 1024
-"""Of outputs as they lie in the database."""
+"""Of outputs, as they lie in the database and understood."""
+
+OVERHEAD = 1024
+"""What an output takes besides, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ class StoredOutput:
 
     @property
     def size(self) -> int:
-        """In bytes."""
-        return len(self.body)
+        """In bytes: a text may be a thousand times as long as it lies in the database."""
+        return OVERHEAD + len(self.body) + (len(self.text.raw) if self.text else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class KnownOutputs:
         size = self.size
         fit: dict[str, StoredOutput] = {}
         for output_id, stored in outputs.items():
-            if size + stored.size <= MOST_BYTES:
+            if output_id not in self.by_id and size + stored.size <= MOST_BYTES:
                 fit[output_id] = stored
                 size += stored.size
         return KnownOutputs({**self.by_id, **fit}, size)

@@ -129,7 +129,8 @@ def test_what_there_is_no_room_for_is_read_each_time(
 ) -> None:
     written = [Output(str(number) * 99) for number in range(3)]
     ids = write(store, execution, written)
-    room = sum(len(body) for body in bodies(store, ids[:2]))
+    taken = zip(bodies(store, ids[:2]), written, strict=False)
+    room = sum(known.StoredOutput(body, output).size for body, output in taken)
     monkeypatch.setattr(known, "MOST_BYTES", room)
 
     assert committed(store, execution, ids[:2]) == written[:2]
@@ -138,6 +139,14 @@ def test_what_there_is_no_room_for_is_read_each_time(
     assert committed(store, execution, ids[:2]) == written[:2]
     with pytest.raises(Unreadable, match="is gone"):
         committed(store, execution, ids)
+
+
+def test_what_is_known_is_counted_once_and_as_long_as_its_text_is() -> None:
+    long = known.StoredOutput(b"deflated", Output("a" * 9000))
+    twice = known.KnownOutputs().joined_by({"1": long}).joined_by({"1": long})
+
+    assert 9000 < twice.size < 2 * 9000
+    assert list(twice.by_id) == ["1"]
 
 
 def bodies(store: SqlStore, ids: Sequence[str]) -> list[bytes]:
