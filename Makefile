@@ -2,8 +2,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 BIN := .venv/bin
 TESTS ?= tests
-# Processes of tests: one more than the cores of a small machine, since tests of services wait.
-WORKERS ?= 3
+# Processes of tests: twice the cores of a small machine, since tests of services wait.
+WORKERS ?= 4
 
 # Tests start many processes: what those import is compiled once, whatever the environment says.
 unexport PYTHONDONTWRITEBYTECODE
