@@ -95,11 +95,10 @@ def about(body: bytes | None) -> About | None:
         return None
     if not isinstance(said, dict):
         return None
-    found = (said.get("review_id"), said.get("recipient_id"), said.get("notice"))
-    review_id, recipient_id, notice = found
+    review_id, recipient_id = said.get("review_id"), said.get("recipient_id")
     if not isinstance(review_id, str) or not isinstance(recipient_id, str):
         return None
-    return About(review_id, recipient_id, str(notice))
+    return About(review_id, recipient_id, str(said.get("notice")))
 
 
 def said_automatically(automatic: Automatic | None) -> str | None:

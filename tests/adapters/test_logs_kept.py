@@ -12,7 +12,13 @@ from structlog.testing import capture_logs
 from orchestrator.adapters import logs
 from orchestrator.cli import processes
 
-FULL = Path("/dev/full")
+
+@pytest.fixture
+def on_a_full_disk(tmp_path: Path) -> Path:
+    """A log on a disk that takes nothing: the kernel has such a file."""
+    log = tmp_path / "service.jsonl"
+    log.symlink_to("/dev/full")
+    return log
 
 
 def fill(path: Path, text: str) -> None:
@@ -62,13 +68,10 @@ def test_a_log_that_cannot_be_moved_aside_grows_until_it_can_and_holds_no_sweep_
     assert not newest.exists()
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="Linux alone has such a file")
 def test_a_full_disk_is_told_of_once_and_fails_nobody_who_writes_a_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    on_a_full_disk: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    newest = tmp_path / "service.jsonl"
-    newest.symlink_to(FULL)
-    handler = logs.KeptFile(newest, delay=True)
+    newest, handler = on_a_full_disk, logs.KeptFile(on_a_full_disk, delay=True)
     line = logging.makeLogRecord({"msg": "a line"})
     for _ in range(3):
         handler.handle(line)
@@ -81,17 +84,14 @@ def test_a_full_disk_is_told_of_once_and_fails_nobody_who_writes_a_line(
     assert newest.read_text() == "a line\n"
 
 
-@pytest.mark.skipif(not FULL.exists(), reason="Linux alone has such a file")
 @pytest.mark.parametrize("stream", ["closed", "none"])
 def test_a_full_disk_fails_nobody_where_standard_error_is_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: str
+    on_a_full_disk: Path, monkeypatch: pytest.MonkeyPatch, stream: str
 ) -> None:
     closed = io.StringIO()
     closed.close()
     monkeypatch.setattr(sys, "stderr", closed if stream == "closed" else None)
-    newest = tmp_path / "service.jsonl"
-    newest.symlink_to(FULL)
-    handler = logs.KeptFile(newest, delay=True)
+    handler = logs.KeptFile(on_a_full_disk, delay=True)
 
     handler.handle(logging.makeLogRecord({"msg": "a line"}))
 

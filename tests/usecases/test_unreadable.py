@@ -88,6 +88,16 @@ def test_an_execution_that_cannot_be_read_fails_with_a_reason(
     assert world.jobs == []
 
 
+def test_an_execution_ends_with_its_result_and_reads_no_other_output(
+    world: World, approved: str
+) -> None:
+    world.runner.before_answering = lambda: write(world, delete(outputs))
+
+    world.work()
+
+    assert world.snapshot(approved).execution.state is ExecutionState.SUCCEEDED
+
+
 @pytest.mark.parametrize("poison", POISONS)
 def test_its_record_can_be_read(world: World, approved: str, poison: str) -> None:
     write(world, *POISONS[poison])

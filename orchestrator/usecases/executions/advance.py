@@ -216,12 +216,13 @@ def _succeed(locked: LockedExecution, plan: Plan, committed: Mapping[str, str]) 
 
 def _result(locked: LockedExecution, output_ids: Sequence[str]) -> tuple[str, Output]:
     """The last of the outputs that has a text, and its id; where none has, the last."""
-    found: dict[str, Output] = {}
-    for output_id in reversed(output_ids):
-        found |= locked.tx.outputs.committed(locked.execution.id, [output_id])
-        if found[output_id].raw:
-            return output_id, found[output_id]
-    return output_ids[-1], found[output_ids[-1]]
+
+    def read(output_id: str) -> Output:
+        return locked.tx.outputs.committed(locked.execution.id, [output_id])[output_id]
+
+    has_text = (output_id for output_id in reversed(output_ids) if read(output_id).raw)
+    result = next(has_text, output_ids[-1])
+    return result, read(result)
 
 
 def _results(plan: Plan) -> list[str]:

@@ -153,6 +153,8 @@ class _Claiming:
         if self.locked.endpoint.transport is not Transport.MAIL:
             return readable
         reasons = asked_in_vain(self.tx, readable)
+        if not reasons:
+            return readable
         cancel(self.locked, [(one, reasons[one.id]) for one in readable if one.id in reasons])
         return tuple(one for one in readable if one.id not in reasons)
 
