@@ -110,7 +110,7 @@ class Known:
             self._transports[endpoint_id] = transport
 
     def forget(self) -> None:
-        """The database broke off: whatever comes back may be another one, or a copy of before."""
+        """A connection broke: whatever the next leads to may be another database, or a copy."""
         with self._lock:
             self.plans.clear()
             self.naming_key = None

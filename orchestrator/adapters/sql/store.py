@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator import ports
 from orchestrator.adapters.sql.analytics import SqlAnalytics
@@ -135,6 +134,8 @@ class SqlStore:
         self._known = Known()
         self._publish = publish
         self._crash_point = crash_point
+        # Also where the pool finds a connection dead and opens another without an error.
+        event.listen(engine, "invalidate", lambda *_: self._known.forget())
 
     def transact(self, work: Callable[[ports.Transaction], T], *, durable: bool = True) -> T:
         """Do the work in one transaction that may write; then publish what it asked for."""
@@ -160,7 +161,7 @@ class SqlStore:
     def _commit(
         self, engine: Engine, work: Callable[[ports.Transaction], T]
     ) -> tuple[T, list[Job]]:
-        with self._remembering(), engine.begin() as connection:
+        with engine.begin() as connection:
             transaction = SqlTransaction(connection, self._cipher, self._known)
             result = work(transaction)
             self._crash_point("before-commit")
@@ -168,16 +169,8 @@ class SqlStore:
         return result, transaction.jobs
 
     def _look(self, work: Callable[[ports.Transaction], T]) -> T:
-        with self._remembering(), self._reader.begin() as connection:
+        with self._reader.begin() as connection:
             return work(SqlTransaction(connection, self._cipher, self._known))
-
-    @contextmanager
-    def _remembering(self) -> Iterator[None]:
-        try:
-            yield
-        except DBAPIError:
-            self._known.forget()
-            raise
 
     def _send(self, job: Job) -> bool:
         try:

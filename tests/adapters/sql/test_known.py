@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, delete, update
 
-from orchestrator.adapters.sql import SqlStore, known
+from orchestrator.adapters.sql import SqlStore, engine, known
 from orchestrator.adapters.sql.schema import checkpoints, outputs
 from orchestrator.adapters.sql.store import SqlTransaction
 from orchestrator.domain.checkpoint import Cause, Checkpoint
@@ -155,12 +156,22 @@ def bodies(store: SqlStore, ids: Sequence[str]) -> list[bytes]:
     return [row.body for row in found]
 
 
-def test_a_database_that_broke_off_is_read_anew(store: SqlStore, execution: Execution) -> None:
-    ids = write(store, execution, [TEXT])
-    committed(store, execution, ids)
-    take_away(store, ids)
+@pytest.mark.postgres
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+def test_nothing_is_known_once_the_pool_has_found_a_connection_dead(
+    store: SqlStore, execution: Execution, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the next leads to may be a server that never had what the first one lost."""
+    monkeypatch.setattr(engine, "_IDLE", 0.0)
+    ids = write_here(store, execution, [TEXT])
+    assert committed(store, execution, ids) == [TEXT]
 
-    store._known.forget()
+    with psycopg.connect(database.replace("+psycopg", ""), autocommit=True) as another:
+        another.execute("DELETE FROM outputs")
+        another.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
 
     with pytest.raises(Unreadable, match="is gone"):
         committed(store, execution, ids)
