@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from celery import Celery
@@ -76,6 +77,7 @@ def make_celery(
     return app
 
 
+@cache
 def _queue(name: str) -> Queue:
     """A queue of the default exchange: bindings to any other do not survive FLUSHALL."""
     return Queue(name, routing_key=name)

@@ -229,15 +229,16 @@ class LimitedConnection(psycopg.Connection[Any]):
         self._forget()
 
     def rollback(self) -> None:
-        """Roll back, and forget what waits.
+        """Roll back, and forget what waits. A pool asks for this after each commit.
 
         Where an answer is still to come, since a time limit ended the wait for it, the connection
         is closed: nobody would know what it answers.
         """
         self._forget()
-        if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+        status = self.pgconn.transaction_status
+        if status == TransactionStatus.ACTIVE:
             self.close()
-        if not self.closed:
+        if status != TransactionStatus.IDLE and not self.closed:
             super().rollback()
 
     def _forget(self) -> None:

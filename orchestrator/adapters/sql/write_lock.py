@@ -147,7 +147,9 @@ class SqliteConnection(sqlite3.Connection):
         self.tell()
 
     def rollback(self) -> None:
-        """Also of what was read."""
+        """Also of what was read. A pool asks for this after each commit, when nothing is left."""
+        if not (self.in_transaction or self.at_end or self._cursors):
+            return
         self._end_reads()
         super().rollback()
         self.tell()
@@ -164,9 +166,10 @@ class SqliteConnection(sqlite3.Connection):
         self.tell()
 
     def _end_reads(self) -> None:
-        for cursor in list(self._cursors):
-            cursor.close()
-        self._cursors.clear()
+        if self._cursors:
+            for cursor in list(self._cursors):
+                cursor.close()
+            self._cursors.clear()
         if self._kept is not None:
             self._kept.close()
             self._kept = None  # it holds on to this connection

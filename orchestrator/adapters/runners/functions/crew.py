@@ -19,6 +19,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from types import FunctionType
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
@@ -82,7 +84,13 @@ class FunctionTask:
     @property
     def takes_call(self) -> bool:
         """Whether the function wants to be told anything."""
-        return bool(inspect.signature(self.work).parameters)
+        is_plain = isinstance(self.work, FunctionType)  # else it may have no hash
+        return _takes_any(self.work) if is_plain else _takes_any.__wrapped__(self.work)
+
+
+@cache
+def _takes_any(work: Work) -> bool:
+    return bool(inspect.signature(work).parameters)
 
 
 @dataclass(frozen=True)
