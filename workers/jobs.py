@@ -45,7 +45,7 @@ REASON = "the execution's timeline says why"
 class Ids(Task):  # type: ignore[misc]  # Celery has no types
     """A job whose arguments are its format and ids by name; another one is refused.
 
-    The sweep publishes the row of a job of another format again, for all workers.
+    The sweep publishes the row of a job again that is of another format, or could not be done now.
     """
 
     ids: tuple[str, ...] = ()
@@ -65,6 +65,12 @@ class Ids(Task):  # type: ignore[misc]  # Celery has no types
             return self.run(**arguments)
         except NotFound as error:
             _refuse(self, Refusal.UNKNOWN_ID, reason=error.message)
+        except Transient as error:
+            log.warning(
+                "job is left to the sweep", job=self.name, reason=error.message, **arguments
+            )
+            _tell_monitors(self, "task-retried", error.message)
+            raise Ignore(error.message) from error
 
 
 def _is_id(given: object) -> bool:
@@ -89,9 +95,14 @@ def run(self: Task, execution_id: str, task_run_id: str) -> None:
     ):
         outcome = run_task(process.ports, process.worker, execution_id, task_run_id)
     if outcome in EVENTS:
-        with suppress(KombuError, OSError):  # nobody's work depends on a monitor
-            self.send_event(EVENTS[outcome], exception=REASON)
+        _tell_monitors(self, EVENTS[outcome], REASON)
         raise Ignore(outcome)  # or Celery would tell them of a success
+
+
+def _tell_monitors(job: Task, event: str, reason: str) -> None:
+    """Nobody's work depends on a monitor."""
+    with suppress(KombuError, OSError):
+        job.send_event(event, exception=reason)
 
 
 def drain_endpoint(endpoint_id: str) -> None:
@@ -106,11 +117,8 @@ def read_mail(mail_id: str) -> None:
 
 
 def mail_link(link_id: str) -> None:
-    """Mail a link for signing in; the sweep has it tried again where that cannot be done now."""
-    try:
-        send_link(current.get().ports, link_id)
-    except Transient as error:
-        log.warning("link for signing in not sent", link_id=link_id, error=error.message)
+    """Mail a link for signing in."""
+    send_link(current.get().ports, link_id)
 
 
 class AnyArguments(Task):  # type: ignore[misc]  # Celery has no types

@@ -13,6 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.adapters.celery import (
+    BROKER_PATIENCE,
     dropping_policy,
     make_celery,
     queue_lengths,
@@ -114,10 +115,21 @@ def _broker(settings: Settings) -> Finding:
     if drops:
         says = f"when its memory is full it drops messages, those of producers too ({drops})"
         return Finding("broker", says, "Set its maxmemory-policy noeviction")
+    if not _answers_in_time(settings):
+        says = f"answers later than after the {BROKER_PATIENCE:g} s that whoever publishes waits"
+        return Finding("broker", says, "Bring it nearer, or find what holds it up: jobs wait")
     says = ", ".join(f"{queue} {length}" for queue, length in lengths.items())
     full = [queue for queue, length in lengths.items() if length > FULL_QUEUE]
     more = f"Start more workers on: {', '.join(full)}" if full else None
     return Finding("broker", f"messages that wait: {says}", more)
+
+
+def _answers_in_time(settings: Settings) -> bool:
+    try:
+        write_something(make_celery(settings.resolved_broker_url, patience=BROKER_PATIENCE))
+    except (KombuError, OSError):
+        return False
+    return True
 
 
 def _public_url(settings: Settings) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from databases import lent_database
 from faults_of_machines import fill
+from loopback_proxy import LoopbackProxy
 from pytest_httpserver import HTTPServer
 from redis import Redis
 from silent_proxy import SilentProxy
@@ -60,6 +61,20 @@ def test_a_broker_whose_memory_is_full(command: Command) -> None:
         redis.config_set("maxmemory", "0")
         assert "broker" not in wrong(command)
         redis.close()
+
+
+def test_a_broker_that_answers_later_than_publishers_wait(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = str(embedded_socket(command.settings.data))
+    with EmbeddedBroker(command.settings.data), LoopbackProxy(broker) as proxy:
+        monkeypatch.setenv("ORCHESTRATOR_BROKER_URL", f"redis://127.0.0.1:{proxy.port}/0")
+        monkeypatch.setattr("orchestrator.cli.checks.BROKER_PATIENCE", 0.02)
+        proxy.slow_down(0.02)
+        assert "whoever publishes waits" in wrong(command)["broker"]["says"]
+        proxy.heal()
+        monkeypatch.setattr("orchestrator.cli.checks.BROKER_PATIENCE", 10.0)
+        assert "broker" not in wrong(command)
 
 
 def test_a_broker_that_drops_messages_when_its_memory_is_full(command: Command) -> None:
