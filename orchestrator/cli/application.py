@@ -19,6 +19,8 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+MOST_PORTS = 65_535
+
 Data = Annotated[
     Path | None,
     typer.Option("--data", help="Folder that holds all state.", show_default="ORCHESTRATOR_DATA"),

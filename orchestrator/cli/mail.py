@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli.application import Data, DeploymentFile, absolute, settings_with
+from orchestrator.cli.application import (
+    MOST_PORTS,
+    Data,
+    DeploymentFile,
+    absolute,
+    settings_with,
+)
 from orchestrator.cli.connection import on_service
 from orchestrator.cli.executions import OfDeployment
 from orchestrator.cli.printing import AsJson, print_json, print_records
@@ -29,7 +35,6 @@ Sender = Annotated[str | None, typer.Option(help="Only those of this address.")]
 OFF = "No mail is sent: set ORCHESTRATOR_SMTP_URL and ORCHESTRATOR_MAIL_FROM."
 
 SINK_PORT = 1025
-MOST_PORTS = 65_535
 FOLDER = "mail"
 """Below the data folder: the mails that the sink took."""
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import structlog
 
 from orchestrator.adapters.logs import configure_logging
-from orchestrator.cli.mail import MOST_PORTS
+from orchestrator.cli.application import MOST_PORTS
 from orchestrator.errors import AddressInUse, InvalidSettings, Transient
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings

@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.application import Data, DeploymentFile, absolute, settings_with
-from orchestrator.cli.mail import MOST_PORTS, SINK_PORT, require_sink, sink_settings
+from orchestrator.cli.application import (
+    MOST_PORTS,
+    Data,
+    DeploymentFile,
+    absolute,
+    settings_with,
+)
+from orchestrator.cli.mail import SINK_PORT, require_sink, sink_settings
 
 LOG_FILE = "service.jsonl"
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, SecretStr
 
+from orchestrator.settings.values import Port
+
 
 class InboundMailSettings(BaseModel):
     """The settings of replies by mail; see ``Settings``."""
@@ -32,7 +34,7 @@ class InboundMailSettings(BaseModel):
     mail_imap_host: str | None = Field(
         default=None, description="IMAP server whose mailbox `orchestrator mail fetch` reads."
     )
-    mail_imap_port: int = Field(default=993, ge=1, le=65535, description="Its port.")
+    mail_imap_port: Port = Field(default=993, description="Its port.")
     mail_imap_tls: bool = Field(default=True, description="Whether it is spoken to over TLS.")
     mail_imap_user: str | None = Field(default=None, description="User of the mailbox.")
     mail_imap_password: SecretStr | None = Field(default=None, description="The user's password.")
