@@ -55,7 +55,9 @@ def test_what_nobody_can_work_on_soon_is_refused_and_probes_are_not(
 ) -> None:
     app = create_app(service.ports, max_request_bytes=1000, max_waiting_requests=2)
 
-    async def crowd() -> tuple[httpx.Response, list[httpx.Response], list[httpx.Response]]:
+    async def crowd() -> tuple[
+        httpx.Response, httpx.Response, list[httpx.Response], list[httpx.Response]
+    ]:
         headers = {"Authorization": f"Bearer {service.secret}"}
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(
@@ -67,13 +69,17 @@ def test_what_nobody_can_work_on_soon_is_refused_and_probes_are_not(
             waiting = [asyncio.create_task(ask()) for _ in range(2)]
             await asyncio.sleep(0)
             refused = await ask()
+            shown = await client.post("/inbox", headers={"Accept": "text/html,*/*;q=0.8"})
             probed = [await client.get("/livez"), await client.get("/healthz")]
             held.go_on.set()
-            return refused, probed, await asyncio.gather(*working, *waiting)
+            return refused, shown, probed, await asyncio.gather(*working, *waiting)
 
-    refused, probed, others = asyncio.run(crowd())
+    refused, shown, probed, others = asyncio.run(crowd())
     assert (refused.status_code, refused.json()["error"]) == (503, "Busy")
     assert int(refused.headers["Retry-After"]) > 0
+    assert (shown.status_code, shown.headers["Retry-After"]) == (503, "5")
+    assert "Try again shortly" in shown.text
+    assert "go back, and send it again" in shown.text
     assert [answer.status_code for answer in probed] == [200, 200]
     assert {answer.status_code for answer in others} == {404}
 

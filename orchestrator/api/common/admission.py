@@ -6,7 +6,7 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.api.common.errors import response_to
+from orchestrator.api.common.errors import told_outside
 from orchestrator.api.common.request_log import PROBES
 from orchestrator.errors import Overloaded
 
@@ -34,7 +34,7 @@ class AdmissionMiddleware:
             await self._app(scope, receive, send)
             return
         if self._places.locked() and self._waiting >= self._most_waiting:
-            await response_to(Overloaded())(scope, receive, send)
+            await told_outside(scope, Overloaded())(scope, receive, send)
             return
         self._waiting += 1
         try:

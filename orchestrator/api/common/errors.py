@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from http import HTTPStatus
 from typing import Any
 
@@ -11,9 +12,12 @@ import structlog
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import Scope
 
 from orchestrator import errors
 from orchestrator.api.common.json_response import JsonResponse
+from orchestrator.api.common.plain_page import is_for_browser, plain_page
 from orchestrator.wire.findings import by_field, in_a_sentence
 
 log = structlog.get_logger()
@@ -68,22 +72,31 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
 }
 
 
-def unexpected() -> JsonResponse:
-    """What a client is told of an error that nobody planned; the log has the rest."""
-    message = "Something went wrong here. The log of the API has it under this X-Request-ID."
-    return failure(Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error"), message)
+_UNPLANNED = Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
+_UNPLANNED_MESSAGE = "Something went wrong here. The log of the API has it under this X-Request-ID."
+_AGAIN = "What you wrote is still on the page before this one: go back, and send it again."
 
 
-async def _on_purpose(_request: Request, error: errors.OrchestratorError) -> JsonResponse:
-    return response_to(error)
+def told_outside(scope: Scope, error: errors.OrchestratorError | None = None) -> Response:
+    """What is told where no route answers: of an error on purpose, or of one nobody planned.
+
+    A browser is shown a page. The log has what nobody planned.
+    """
+    meaning, message = _UNPLANNED, _UNPLANNED_MESSAGE
+    if error and (planned := meaning_of(error)):
+        meaning, message = planned, error.message
+    if not is_for_browser(scope):
+        return failure(meaning, message)
+    said = [message, *([_AGAIN] if scope["method"] == "POST" else [])]
+    body = "\n".join(f"<p>{escape(each)}</p>" for each in said)
+    return plain_page(meaning.status.phrase, body, meaning.status, meaning.headers)
 
 
-def response_to(error: errors.OrchestratorError) -> JsonResponse:
-    """What a client is told of an error that was raised on purpose."""
+async def _on_purpose(request: Request, error: errors.OrchestratorError) -> Response:
     meaning = meaning_of(error)
     if meaning is None:
         log.error("unexpected error", exc_info=error)
-        return unexpected()
+        return told_outside(request.scope)
     return failure(meaning, error.message, _particulars(error))
 
 

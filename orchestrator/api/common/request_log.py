@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from orchestrator.api.common.errors import unexpected
+from orchestrator.api.common.errors import told_outside
 from orchestrator.ports import Ids
 from orchestrator.wire.paths import ANSWER_PAGES, SIGN_IN
 
@@ -72,7 +72,7 @@ class _Exchange:
             log.exception("unexpected error")
             if self._status is not None:
                 raise
-            await unexpected()(self._scope, receive, self._send)
+            await told_outside(self._scope)(self._scope, receive, self._send)
         finally:
             self._log()
 
