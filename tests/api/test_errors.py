@@ -70,5 +70,5 @@ def test_what_nobody_planned_is_logged_not_told(
     assert [line["exc_info"] for line in lines if line["log_level"] == "error"]
     shown = service.get("/crews/article/status/x", headers={"Accept": "text/html"})
     assert (shown.status_code, shown.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
-    assert "X-Request-ID" in shown.text
+    assert f"X-Request-ID: {shown.headers['X-Request-ID']}" in shown.text
     assert "secret" not in shown.text

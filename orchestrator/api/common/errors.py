@@ -87,7 +87,10 @@ def told_outside(scope: Scope, error: errors.OrchestratorError | None = None) ->
         meaning, message = planned, error.message
     if not is_for_browser(scope):
         return failure(meaning, message)
+    request_id = structlog.contextvars.get_contextvars().get("request_id")
     said = [message, *([_AGAIN] if scope["method"] == "POST" else [])]
+    if meaning is _UNPLANNED and request_id:  # nobody at a page sees its headers
+        said.append(f"X-Request-ID: {request_id}")
     body = "\n".join(f"<p>{escape(each)}</p>" for each in said)
     return plain_page(meaning.status.phrase, body, meaning.status, meaning.headers)
 
