@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 
@@ -13,13 +14,17 @@ TICK = 1.0
 """Seconds between two looks at the time, for the Date of responses: uvicorn's own are 0.1."""
 
 
-def serve(config: uvicorn.Config, end: Callable[[], None] = lambda: None) -> None:
+def serve(
+    config: uvicorn.Config,
+    end: Callable[[], None] = lambda: None,
+    sockets: Sequence[socket.socket] = (),
+) -> None:
     """Serve until a signal; ``end`` then ends what would not end by itself.
 
-    Raises SystemExit where it could not begin.
+    On these sockets, or on the address in ``config``. Raises SystemExit where it could not begin.
     """
     with suppress(KeyboardInterrupt):
-        _Server(config, end).run()
+        _Server(config, end).run(list(sockets) or None)
 
 
 class _Server(uvicorn.Server):

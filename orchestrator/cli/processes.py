@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
@@ -18,7 +20,7 @@ from orchestrator.adapters.telemetry import tracing
 from orchestrator.api.app import create_app
 from orchestrator.api.connections import allow_many_connections, bounded_http
 from orchestrator.api.server import serve
-from orchestrator.cli.listening import require_free_address
+from orchestrator.cli.listening import require_free_address, shared_sockets
 from orchestrator.errors import NotMigrated
 from orchestrator.ports import Ports
 from orchestrator.settings import Settings
@@ -43,7 +45,11 @@ their next request meets a connection that is just being closed."""
 
 def serve_api(settings: Settings) -> None:
     """Serve the HTTP API. Raises AddressInUse before anything else."""
-    require_free_address(settings.host, settings.port)
+    sockets: Sequence[socket.socket] = ()
+    if settings.api_processes > 1:
+        sockets = shared_sockets(settings.host, settings.port)
+    else:
+        require_free_address(settings.host, settings.port)
     configure_logging(settings)
     give_back_large_memory()
     ports = make_ports(settings)
@@ -69,7 +75,7 @@ def serve_api(settings: Settings) -> None:
         timeout_graceful_shutdown=int(settings.shutdown_grace),
         timeout_keep_alive=KEEP_ALIVE,
     )
-    serve(config, app.state.feed.end)
+    serve(config, app.state.feed.end, sockets)
 
 
 def prepare(settings: Settings) -> None:

@@ -204,12 +204,14 @@ def _services(settings: Settings, *, watched: bool) -> list[Child]:
     sends = (jobs.WEBHOOKS, jobs.MAIL)
     webhooks = _worker(jobs.WEBHOOKS, *threads, "16", *events, queues=sends)
     intake = _worker(jobs.INTAKE, *threads, "2", *events)
+    api = Child("api", [*_ORCHESTRATOR, "api"], environment, grace=grace)
     return [
         Child("crews", crews, environment, grace=grace),
-        Child("api", [*_ORCHESTRATOR, "api"], environment, grace=grace),
+        api,
         Child("webhooks", webhooks, environment, grace=grace),
         Child("intake", intake, environment, grace=grace),
         Child("sweep", [*_ORCHESTRATOR, "sweep"], environment),
+        *(replace(api, name=f"api {n}") for n in range(2, settings.api_processes + 1)),
     ]
 
 

@@ -97,6 +97,11 @@ class ServiceSettings(BaseSettings):
     )
     host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
     port: Port = Field(default=8000, description="Port that the API listens on.")
+    api_processes: PositiveInt = Field(
+        default=1,
+        description="API processes of `orchestrator up`, which share its port: one answers no more "
+        "calls than one core has time for.",
+    )
     public_url: HttpUrl | None = Field(
         default=None,
         description="How clients reach the API, for the links in webhooks: https://crews.example.",
