@@ -14,7 +14,7 @@ from harness.bench import Bench
 from harness.databases import POSTGRES, SQLITE
 from harness.machine import tree
 from harness.pairs import Sample, ratios, values
-from harness.record import BENCH, Record, at_least, at_most
+from harness.record import BENCH, Aim, Record, at_least, at_most
 from harness.serving import REVIEWED, Serving, serving
 from harness.sides import Side
 from harness.workers import until_ready
@@ -30,15 +30,21 @@ def run(bench: Bench) -> Record:
     """Requests a second, their latencies, and what was refused."""
     rounds, count = bench.rounds((7, 600), (1, 60))
     record = Record("load", TITLE, {"rounds": rounds, "requests in a round": count})
-    for database in (SQLITE, POSTGRES):
+    sides = (
+        (SQLITE, SQLITE, 1),
+        (f"{SQLITE}, two API processes of ours", SQLITE, 2),
+        (POSTGRES, POSTGRES, 1),
+    )
+    for where, database, processes in sides:
+        more = {"api_processes": str(processes)}
         with (
-            serving(bench, bench.databases.new(database), REVIEWED) as here,
+            serving(bench, bench.databases.new(database), REVIEWED, **more) as here,
             bare_api(bench, here, bench.databases.empty(database)) as port,
             clients(bench, here.service.port, "/crews/reviewed/{call}", here.service.token) as ours,
             clients(bench, port, "/kickoff", "none") as theirs,
         ):
             taken = in_rounds(here, ours, theirs, rounds, count)
-        note(record, database, taken)
+        note(record, where, at_least(300) if database == SQLITE else None, taken)
     return record
 
 
@@ -112,16 +118,16 @@ def bare_api(bench: Bench, here: Serving, database: str) -> Iterator[int]:
         process.wait()
 
 
-def note(record: Record, database: str, taken: dict[str, list[Sample]]) -> None:
-    """Rates with their aims, latencies, refusals, and the bare API beside them."""
+def note(record: Record, where: str, aim: Aim | None, taken: dict[str, list[Sample]]) -> None:
+    """Rates with their aim, latencies, refusals, and the bare API beside them."""
     for name, samples in taken.items():
-        where = f"{name}, {database}"
-        aim = at_least(300) if database == SQLITE and name != BARE else None
-        record.measure(where, "requests a second", values(samples, "rate"), aim)
-        record.measure(f"{where}: median", "ms", values(samples, "median"))
-        record.measure(f"{where}: 99th percentile", "ms", values(samples, "p99"))
+        what = f"{name}, {where}"
+        rate = values(samples, "rate")
+        record.measure(what, "requests a second", rate, None if name == BARE else aim)
+        record.measure(f"{what}: median", "ms", values(samples, "median"))
+        record.measure(f"{what}: 99th percentile", "ms", values(samples, "p99"))
         if name != BARE:
             failed = values(samples, "5xx")
-            record.measure(f"{where}: answers 5xx", "in a round", failed, at_most(0, "most"))
-            paired = ratios(values(samples, "rate"), values(taken[BARE], "rate"))
-            record.ratio(f"requests a second, {where}", BARE, paired)
+            record.measure(f"{what}: answers 5xx", "in a round", failed, at_most(0, "most"))
+            paired = ratios(rate, values(taken[BARE], "rate"))
+            record.ratio(f"requests a second, {what}", BARE, paired)
