@@ -53,6 +53,24 @@ AN_HOUR = class_of(3600)
 Line = tuple[TallyKind, str, int]
 
 
+@pytest.mark.parametrize(
+    ("changed", "ended"),
+    [
+        ({}, "approved"),
+        ({"edited": True}, "approved with an edited text"),
+        ({"approved": False}, "changes wanted"),
+        ({"approved": None}, "answered"),
+        ({"approved": None, "outcome": "publish"}, "publish"),
+        ({"state": ReviewState.WITHDRAWN, "outcome": "publish"}, "withdrawn"),
+        ({"state": ReviewState.EXPIRED, "approved": None}, "expired"),
+    ],
+)
+def test_what_became_of_a_review_is_said_in_a_word_or_two(
+    changed: dict[str, Any], ended: str
+) -> None:
+    assert replace(APPROVED, **changed).ended == ended
+
+
 def lines(**changed: Any) -> dict[Line, Sum]:
     """What is counted of one review."""
     return {key[2:]: each for key, each in tallied([replace(APPROVED, **changed)]).items()}
