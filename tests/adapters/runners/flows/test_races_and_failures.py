@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+import threading
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeAlias
@@ -74,6 +78,50 @@ def test_a_method_that_is_faster_than_a_person_cuts_the_review(flow: Begin) -> N
     assert isinstance(result, Ended)
     assert result.output.raw == "right"
     assert execution.cuts == ["left#1"]
+
+
+LOSES = """
+over = threading.Event()
+
+async def late():
+    return "late"
+
+class F(Flow):
+    @start()
+    def begin(self):
+        return "go"
+
+    @listen(begin)
+    def slow(self):
+        over.wait(30)
+        return {returned}
+
+    @listen(begin)
+    def quick(self):
+        return "quick"
+
+    @listen(or_(slow, quick))
+    def winner(self, what):
+        return what
+"""
+
+
+@pytest.mark.parametrize("returned", ['"late"', "late()"])
+def test_a_body_that_ends_when_its_step_has_lost_is_forgotten(flow: Begin, returned: str) -> None:
+    """Python warns of a coroutine that nobody awaited, whenever it is collected."""
+    execution = flow(LOSES.format(returned=returned))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        result = execution.run()
+        sys.modules["users_flow"].over.set()  # a thread that lost is left behind
+        for thread in threading.enumerate():
+            if "_work_off" in thread.name:
+                thread.join(30)
+        gc.collect()
+
+    assert isinstance(result, Ended)
+    assert result.output.raw == "quick"
+    assert [str(each.message) for each in told if "never awaited" in str(each.message)] == []
 
 
 @pytest.mark.parametrize("crash_at", range(1, 6))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from queue import SimpleQueue
@@ -79,6 +79,38 @@ class _Idle:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
+
+
+class Leavable(Coroutine[Any, Any, T]):
+    """A coroutine that nobody has to await; Python warns of any other that is forgotten.
+
+    A thread may give one to a task that was cancelled meanwhile. ``given`` is what it was made of:
+    where that is a coroutine, it is left with it.
+    """
+
+    def __init__(self, coroutine: Coroutine[Any, Any, T], given: object = None) -> None:
+        self._coroutine = coroutine
+        self._given = given
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        return (yield from self._coroutine.__await__())
+
+    def send(self, value: Any, /) -> Any:
+        """Go on with the value."""
+        return self._coroutine.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with the error."""
+        return self._coroutine.throw(*error)
+
+    def close(self) -> None:
+        """End it where it stands."""
+        self._coroutine.close()
+        if asyncio.iscoroutine(self._given):
+            self._given.close()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class _ThreadForEach(ThreadPoolExecutor):

@@ -25,7 +25,7 @@ from orchestrator.adapters.runners.crewai.flows import internals, reviews, value
 from orchestrator.adapters.runners.crewai.flows.codec import Lost, Unreadable, Unstorable
 from orchestrator.adapters.runners.crewai.flows.internals import Executed
 from orchestrator.adapters.runners.crewai.flows.journal import PathRecord, join, method_of
-from orchestrator.adapters.runners.crewai.flows.loop import settle
+from orchestrator.adapters.runners.crewai.flows.loop import Leavable, settle
 from orchestrator.adapters.runners.crewai.flows.outcomes import of_provider
 from orchestrator.adapters.runners.crewai.flows.running_flow import RunningFlow
 from orchestrator.adapters.runners.crewai.flows.scope import (
@@ -209,7 +209,7 @@ class Steps:
     def _ending_in_turn(self, step: Step, method: Callable[..., Any]) -> Callable[..., Any]:
         """The body, whose result the engine has when it is its turn; one that is reviewed, later.
 
-        The engine calls it in a thread, and awaits what that gives.
+        The engine calls it in a thread, and awaits what that gives where the step lost no race.
         """
         if internals.feedback_definition(self.running.flow, method_of(step.path)) is not None:
             return method
@@ -221,7 +221,11 @@ class Steps:
             await self._end(step)
             return result
 
-        return lambda *args, **kwargs: ended(method(*args, **kwargs))
+        def in_thread(*args: Any, **kwargs: Any) -> Any:
+            result = method(*args, **kwargs)
+            return Leavable(ended(result), result)
+
+        return in_thread
 
     async def _end(self, step: Step) -> None:
         """Wait until what follows from the one before has happened. Raises Interrupted."""
