@@ -252,6 +252,7 @@ def test_an_outage_fills_no_log_with_tracebacks(
     ):
         assert bool(said[event]["exc_info"]) is has_traceback
         assert type(error).__name__ in said[event]["error"]
+    assert said["worker could not say that it lives"]["worker"] == "w-1"
 
 
 def test_what_is_given_back_is_published_once(a_world: Make) -> None:
