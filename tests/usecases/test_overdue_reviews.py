@@ -39,6 +39,7 @@ from orchestrator.domain.review_policy import Automatic
 from orchestrator.domain.review_terms import Absence
 from orchestrator.errors import Invalid, NotFound
 from orchestrator.ports import MailIdentity, Transaction
+from orchestrator.usecases.operations.audit import newest_entries
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.reviews.absences import begin_absence, end_absence, list_absences
 from orchestrator.usecases.reviews.claim import claim
@@ -323,6 +324,67 @@ def test_who_is_away_is_replaced_and_comes_back(a_world: Make, later: Later) -> 
         end_absence(world.ports, ANN, "tests")
     assert [each.address for each in list_absences(world.ports)] == [CAT]
     assert list(recipients_of(world, open_review(world, world.halted()))) == [ANN]
+
+
+def test_what_becomes_of_absences_is_logged_with_its_actor(a_world: Make) -> None:
+    world = a_world("write")
+    until = world.ports.clock.now() + timedelta(days=1)
+    told = Absence(ANN, until, BEN)
+    assert begin_absence(world.ports, told, "cli:ann") == told
+    begin_absence(world.ports, Absence(CAT, until), "cli:cat")
+    assert [each.address for each in list_absences(world.ports)] == [ANN, CAT]
+    end_absence(world.ports, ANN, "token:ben")
+
+    entries = newest_entries(world.ports, 9)[::-1]
+    at = until.isoformat()
+    assert [(each.actor, each.event, each.subject_id, each.details) for each in entries] == [
+        ("cli:ann", "absence.begin", ANN, {"until": at, "to": BEN}),
+        ("cli:cat", "absence.begin", CAT, {"until": at}),
+        ("token:ben", "absence.end", ANN, {}),
+    ]
+    assert {each.deployment for each in entries} == {None}
+    with pytest.raises(NotFound) as unknown:
+        end_absence(world.ports, ANN, "token:ben")
+    assert unknown.value.message == f"{ANN} is not away"
+
+
+def test_an_absence_that_is_over_already_does_not_begin(a_world: Make, later: Later) -> None:
+    world = a_world("write")
+    later(0)
+    now = world.ports.clock.now()
+    with pytest.raises(Invalid) as refused:
+        begin_absence(world.ports, Absence(ANN, now), "tests")
+    assert refused.value.message == "'until' has passed already."
+    assert refused.value.details == {"until": "has passed already"}
+    assert list_absences(world.ports) == ()
+
+
+def test_absences_lead_in_a_circle_of_no_length(a_world: Make) -> None:
+    world = a_world("write")
+    until = world.ports.clock.now() + timedelta(days=1)
+    for who, to in ((BEN, CAT), (CAT, DAN)):
+        begin_absence(world.ports, Absence(who, until, to), "tests")
+    for who, to in ((DAN, BEN), (DAN, CAT), (DAN, DAN)):
+        with pytest.raises(Invalid) as refused:
+            begin_absence(world.ports, Absence(who, until, to), "tests")
+        told = f"{to} is away as well, and that leads back to {DAN}."
+        assert (refused.value.message, refused.value.details) == (
+            told,
+            {"to": "leads in a circle"},
+        )
+    begin_absence(world.ports, Absence(ANN, until, BEN), "tests")
+    assert [each.address for each in list_absences(world.ports)] == [ANN, BEN, CAT]
+
+
+def test_an_absence_does_not_lead_into_a_circle_that_two_people_made_at_once(a_world: Make) -> None:
+    world = a_world("write")
+    until = world.ports.clock.now() + timedelta(days=1)
+    for who, to in ((BEN, CAT), (CAT, BEN)):
+        world.ports.store.transact(
+            lambda tx, who=who, to=to: tx.absences.put(Absence(who, until, to))  # type: ignore[misc]  # mypy cannot infer it
+        )
+    with pytest.raises(Invalid, match="leads back"):
+        begin_absence(world.ports, Absence(ANN, until, BEN), "tests")
 
 
 def test_where_a_whole_step_of_the_ladder_is_away_the_creator_is_asked(

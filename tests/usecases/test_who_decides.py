@@ -261,6 +261,39 @@ def test_a_claimed_review_is_for_whoever_has_it(a_world: Make, later: Later) -> 
     assert says(world, review, ANN, is_approve=True)["status"] == "completed"
 
 
+@pytest.mark.parametrize(("rules", "hours_of_it"), [(group_policy(ANN), 2), (policy(ANN), 4)])
+def test_the_timeline_tells_who_has_claimed_a_review_and_until_when(
+    a_world: Make, later: Later, rules: ReviewPolicy, hours_of_it: int
+) -> None:
+    world = a_world("write?", review_policy=rules)
+    review = halted(world)
+    claim(world.ports, act(review), ANN)
+    later(60)
+    claimed = claim(world.ports, act(review), ANN)  # who has it may have it for longer
+    for _ in range(2):
+        release(world.ports, act(review), None)
+
+    until = world.ports.clock.now() + timedelta(hours=hours_of_it)
+    assert claimed.claim_until == until
+    assert events(world, review.execution_id, "review.")[1:] == [
+        ("review.claim", {"by": ANN, "until": (until - timedelta(seconds=60)).isoformat()}),
+        ("review.claim", {"by": ANN, "until": until.isoformat()}),
+        ("review.release", {}),
+    ]
+
+
+def test_whoever_cannot_have_a_review_is_told_who_has_it(a_world: Make) -> None:
+    world = a_world("write?", review_policy=group_policy(ANN, BEN))
+    review = halted(world)
+    until = claim(world.ports, act(review), ANN).claim_until
+    with pytest.raises(NotEntitled) as refused:
+        claim(world.ports, act(review), BEN)
+    assert refused.value.message == f"{ANN} has claimed this review until {until}"
+    with pytest.raises(NotEntitled) as refused:
+        release(world.ports, act(review), BEN)
+    assert refused.value.message == f"{ANN} has claimed this review, not {BEN}"
+
+
 def test_a_review_is_handed_on_and_never_in_a_circle(a_world: Make) -> None:
     world = a_world("write?", review_policy=policy(ANN))
     review = halted(world)

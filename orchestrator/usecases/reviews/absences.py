@@ -33,9 +33,7 @@ def begin_absence(ports: Ports, absence: Absence, actor: str) -> Absence:
 def _leads_back(address: str, absences: dict[str, Absence]) -> bool:
     seen = {address}
     to = absences[address].to
-    while to is not None and to in absences:
-        if to in seen:
-            return True
+    while to in absences and to not in seen:
         seen.add(to)
         to = absences[to].to
     return to in seen
