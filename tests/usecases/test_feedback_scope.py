@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import user_flows
 from policies import ANN, BEN, policy
+from sqlalchemy import Text, delete, type_coerce, update
 from world import World
 
 from orchestrator import FunctionFlow, TaskCall, step
+from orchestrator.adapters.sql.schema import manifests, plans
 from orchestrator.domain.history import Answered
 from orchestrator.domain.output import Output
 from orchestrator.domain.reach import reach
+from orchestrator.domain.review import judge
+from orchestrator.domain.work import Work
 from orchestrator.errors import Invalid
+from orchestrator.ports import Halted
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.reviews.reach import reach_of
 
@@ -81,6 +87,12 @@ def test_a_name_that_no_later_task_has_is_refused_with_those_that_there_are(a_wo
         with pytest.raises(Invalid) as refused:
             approve(world, execution_id, "x", feedback_scope=["print", unknown])
         assert refused.value.details == {"feedback_scope": "one or more of: write, print, send"}
+        assert refused.value.message == (
+            f"'feedback_scope' names {unknown!r}; the tasks that may still read the words are: "
+            "write, print, send."
+        )
+    with pytest.raises(Invalid, match="names 'research', 'nobody'; the tasks"):
+        approve(world, execution_id, "x", feedback_scope=["research", "nobody"])
 
     assert world.snapshot(execution_id).reviews[0].is_open
 
@@ -120,15 +132,42 @@ def test_the_timeline_says_the_scope(a_world: Make) -> None:
 def test_where_several_decide_the_words_go_onward(a_world: Make) -> None:
     world = a_world("write?", "print", review_policy=policy(ANN, BEN, decisions=2))
     execution_id = world.halted()
-    with pytest.raises(Invalid, match="Several people decide here"):
+    with pytest.raises(Invalid) as refused:
         approve(world, execution_id, "x", reviewer=ANN, feedback_scope="retry")
+    assert refused.value.message == (
+        "Several people decide here, and their words reach the tasks together: leave "
+        "'feedback_scope' out."
+    )
+    assert refused.value.details == {"feedback_scope": "several people decide"}
+    (pending,) = world.snapshot(execution_id).pending
+    assert reach_of(world.ports, pending.review) is None
+    approve(world, execution_id, "x", reviewer=ANN, feedback_scope="onward")
+
+
+def test_whoever_decides_alone_by_a_policy_chooses_who_reads_the_words(a_world: Make) -> None:
+    world = a_world("write?", "print", review_policy=policy(ANN))
+    execution_id = world.halted()
+    (pending,) = world.snapshot(execution_id).pending
+    found = reach_of(world.ports, pending.review)
+    assert found is not None
+    assert found.names == ("write", "print")
+    approve(world, execution_id, "x", reviewer=ANN, feedback_scope="retry")
+    assert "x" not in told(world)["print"]
 
 
 def test_a_question_of_another_kind_has_no_scope(a_flow: Make) -> None:
     world = a_flow("letter")
     execution_id = world.halted()
-    with pytest.raises(Invalid, match="goes with a review that judges"):
+    with pytest.raises(Invalid) as refused:
         world.say(execution_id, "write", outcome="send", feedback_scope="retry")
+    assert refused.value.message == (
+        "'feedback_scope' goes with a review that judges a task's output. Here the words go to "
+        "the code that asked, which does with them what it does."
+    )
+    assert refused.value.details == {"feedback_scope": "not in a review of this kind"}
+    (pending,) = world.snapshot(execution_id).pending
+    assert reach_of(world.ports, pending.review) is None
+    world.say(execution_id, "write", outcome="send", feedback_scope="onward")
 
 
 @pytest.fixture
@@ -215,6 +254,46 @@ def test_the_reach_is_told_before_it_is_chosen(a_world: Make) -> None:
     approve(world, execution_id)
     closed = world.snapshot(execution_id).reviews[0]
     assert reach_of(world.ports, closed) is None
+
+
+def test_the_reach_is_told_to_nobody_where_what_it_follows_from_cannot_be_read(
+    a_world: Make,
+) -> None:
+    world = a_world("write?", "print")
+    execution_id = world.halted()
+    (pending,) = world.snapshot(execution_id).pending
+    for poison in (update(plans).values(body=type_coerce("{]", Text)), *_without_plan()):
+        with world.ports.store._writer.begin() as connection:
+            connection.execute(poison)
+        world.ports.store._known.forget()
+        assert reach_of(world.ports, pending.review) is None
+    assert reach_of(world.ports, replace(pending.review, execution_id="unknown")) is None
+
+
+def _without_plan() -> tuple[Any, ...]:
+    return update(manifests).values(plan_digest=None), delete(plans)
+
+
+def test_of_a_crew_within_a_flow_only_its_code_knows_who_reads_later(a_flow: Make) -> None:
+    world = a_flow("judged")
+
+    def run(_deployment: Any, _work: Work, context: Any) -> Halted:
+        context.ask(judge("write#1/edit", "edit"), Output("an edited one"))
+        return Halted({})
+
+    world.runner.run = run
+    execution_id = world.halted()
+    (pending,) = world.snapshot(execution_id).pending
+    found = reach_of(world.ports, pending.review)
+    assert found is not None
+    assert found.others is None
+    with pytest.raises(Invalid) as refused:
+        world.say(execution_id, "edit", is_approve=True, feedback_scope=["print"])
+    assert refused.value.message == (
+        "Which tasks follow is known to the flow's own code alone: send 'feedback_scope' "
+        '"retry" or "onward".'
+    )
+    assert refused.value.details == {"feedback_scope": "retry or onward"}
 
 
 def test_the_growth_that_is_told_is_what_the_contexts_grow_by(a_world: Make) -> None:

@@ -11,7 +11,7 @@ import pytest
 from policies import ANN, hours, policy
 from world import World
 
-from orchestrator.domain.canonical import encode
+from orchestrator.domain.canonical import JsonObject, encode
 from orchestrator.domain.output import Output
 from orchestrator.domain.question import Question, QuestionKind
 from orchestrator.domain.review import judge
@@ -91,10 +91,38 @@ def test_what_does_not_fit_is_refused_and_asked_on(asking: Any, said: Any, field
     assert world.snapshot(execution_id).pending
 
 
+def refusal(world: World, execution_id: str, name: str, **said: Any) -> tuple[str, JsonObject]:
+    """What whoever answers so is told, and of which fields."""
+    with pytest.raises(Invalid) as refused:
+        world.say(execution_id, name, **said)
+    return refused.value.message, refused.value.details
+
+
+def test_why_an_answer_to_code_that_takes_data_is_refused_is_told_as_a_sentence(
+    asking: Any,
+) -> None:
+    asked = (*asking(answer_schema=SEAT), "draft")
+    message, fields = refusal(*asked, human_feedback="the third")
+    assert (
+        message == "The code that asks takes data: send them in 'answer', or as JSON in the words."
+    )
+    assert str(fields["human_feedback"]).startswith("is no JSON: Expecting value")
+    assert refusal(*asked, human_feedback="x", answer={"row": 1}) == (
+        "'answer' stands for the words here: leave 'human_feedback' out.",
+        {"human_feedback": "not with answer"},
+    )
+    assert refusal(*asked, human_feedback='{"row": 0}')[0].startswith("'human_feedback' does not")
+    message, fields = refusal(*asked, answer={"row": 1, "beside": float("nan")})
+    assert message.startswith("'answer' is no JSON: Out of range")
+    assert str(fields["answer"]).startswith("Out of range")
+
+
 def test_where_nothing_is_said_of_it_words_are_words(asking: Any) -> None:
     world, execution_id = asking(purpose="seat")
-    with pytest.raises(Invalid, match="takes words"):
-        world.say(execution_id, "draft", answer={"row": 3})
+    assert refusal(world, execution_id, "draft", answer={"row": 3}) == (
+        "This review takes words: send 'human_feedback'.",
+        {"answer": "this review takes words"},
+    )
     world.say(execution_id, "draft", human_feedback="the third")
     assert result(world, execution_id) == "the third"
 
@@ -170,6 +198,24 @@ def test_an_edited_output_that_does_not_fit_is_refused(a_world: Make) -> None:
     with pytest.raises(Invalid) as refused:
         world.say(execution_id, "write", edited_output='{"row":0}')
     assert list(refused.value.details) == ["edited_output.row"]
+    assert list(refusal(world, execution_id, "write", is_approve=True, answer={"row": 0})[1]) == [
+        "answer.row"
+    ]
+    assert refusal(world, execution_id, "write", answer={"row": 2}, edited_output="x") == (
+        "'answer' and 'edited_output' say the same: send one of them.",
+        {"answer": "not with edited_output"},
+    )
+    world.say(execution_id, "write", is_approve=True, answer={"row": 2}, human_feedback="there")
+    world.work()
+    assert result(world, execution_id) == '{"row":2}'
+
+
+def test_an_output_that_is_a_text_is_not_edited_with_data(a_world: Make) -> None:
+    world = a_world("write?")
+    assert refusal(world, world.halted(), "write", is_approve=True, answer={"row": 2}) == (
+        "What this review is about is a text: send 'edited_output'.",
+        {"answer": "this review takes a text"},
+    )
 
 
 def test_an_output_keeps_what_edits_have_to_fit() -> None:
