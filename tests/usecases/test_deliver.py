@@ -20,9 +20,12 @@ from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
 from orchestrator.domain.canonical import JsonObject, encode
 from orchestrator.domain.delivery import Authentication, SendResult
+from orchestrator.domain.delivery_policy import ROOM_FOR_NOTICES
 from orchestrator.usecases.operations.sweep import sweep
 from orchestrator.usecases.webhooks import deliver
+from orchestrator.usecases.webhooks.batch import Batch, DrainWork
 from orchestrator.usecases.webhooks.deliver import FIRST_BATCH, Pace, drain
+from orchestrator.usecases.webhooks.deliver_batch import next_batch
 from orchestrator.usecases.webhooks.endpoints import disable_endpoint
 
 
@@ -446,6 +449,44 @@ def test_receivers_that_nobody_knows_yet_share_a_few_threads(post: Post) -> None
         for receiver in hanging:
             receiver.gate.set()
         assert sum(each.result() for each in begun) == 5
+
+
+def begin(post: Post, url: str, *, kind: str = "task") -> tuple[DrainWork, Batch | None]:
+    """A drain of a new receiver claims what is due there, and has not sent it yet."""
+    post.commit(url, kind=kind)
+    work = DrainWork(post.ports.ids.new(), post.endpoint(url).id, "w-1")
+    post.ports.store.transact(lambda tx: tx.drains.begun(work.endpoint_id))
+    return work, next_batch(post.ports, work, None, (), FIRST_BATCH)
+
+
+def strangers(count: int, from_host: int = 1) -> list[str]:
+    """Receivers that nobody knows yet, each at a host of its own."""
+    return [f"http://127.0.0.{from_host + number}/" for number in range(count)]
+
+
+def test_a_notice_has_room_where_strange_receivers_take_all_that_there_is(post: Post) -> None:
+    most = post.ports.send_limits.unproven
+    begun = [begin(post, url)[1] for url in strangers(most + 1)]
+    assert [batch is not None for batch in begun] == [True] * most + [False]
+
+    begun = [
+        begin(post, url, kind="human_input")[1]
+        for url in strangers(ROOM_FOR_NOTICES + 1, from_host=100)
+    ]
+    assert [batch is not None for batch in begun] == [True] * ROOM_FOR_NOTICES + [False]
+
+
+def test_whoever_waits_with_a_notice_is_woken_first_by_a_drain_that_leaves(post: Post) -> None:
+    room = post.ports.send_limits.unproven + ROOM_FOR_NOTICES
+    begun = [begin(post, url, kind="human_input") for url in strangers(room)]
+    assert begin(post, "http://127.0.0.100/")[1] is None
+    assert begin(post, "http://127.0.0.101/", kind="human_input")[1] is None
+    post.jobs.clear()
+
+    (work, batch), *_ = begun
+    assert next_batch(post.ports, work, batch, (), 0) is None
+    woken = [job.arguments["endpoint_id"] for job in post.jobs]
+    assert woken == [post.endpoint("http://127.0.0.101/").id, work.endpoint_id]
 
 
 def test_a_receiver_that_only_times_out_is_tried_one_at_a_time(post: Post) -> None:
