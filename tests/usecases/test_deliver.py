@@ -13,11 +13,13 @@ from ipaddress import ip_network
 
 import pytest
 from post import DEFAULT_SECRET, START, MoodyReceiver, Post, let_leases_lapse
+from sqlalchemy import update
 from standardwebhooks import Webhook
 from structlog.testing import capture_logs
 
 from orchestrator.adapters.http.guard import Guard
 from orchestrator.adapters.http.sender import GuardedSender, Limits
+from orchestrator.adapters.sql.schema import deliveries
 from orchestrator.domain.canonical import JsonObject, encode
 from orchestrator.domain.delivery import Authentication, SendResult
 from orchestrator.domain.delivery_policy import ROOM_FOR_NOTICES
@@ -485,8 +487,37 @@ def test_whoever_waits_with_a_notice_is_woken_first_by_a_drain_that_leaves(post:
 
     (work, batch), *_ = begun
     assert next_batch(post.ports, work, batch, (), 0) is None
-    woken = [job.arguments["endpoint_id"] for job in post.jobs]
-    assert woken == [post.endpoint("http://127.0.0.101/").id, work.endpoint_id]
+    assert to_drain(post) == [post.endpoint("http://127.0.0.101/").id, work.endpoint_id]
+
+
+def test_room_that_a_drain_does_not_need_is_for_the_next_that_waits(post: Post) -> None:
+    here = "http://127.0.0.1/"
+    room = post.ports.send_limits.unproven
+    (work, batch), *_ = [begin(post, f"{here}{number}") for number in range(room)]
+    (first, _), (second, _) = [begin(post, f"{here}{name}") for name in ("first", "second")]
+    post.jobs.clear()
+    assert next_batch(post.ports, first, None, (), FIRST_BATCH) is None
+    assert post.jobs == []  # who finds no room has none for others
+
+    assert next_batch(post.ports, work, batch, (), 0) is None
+    assert to_drain(post) == [first.endpoint_id, work.endpoint_id]
+    _cancel(post, first.endpoint_id)
+    assert next_batch(post.ports, first, None, (), FIRST_BATCH) is None
+    assert to_drain(post) == [second.endpoint_id]
+
+
+def to_drain(post: Post) -> list[str]:
+    """The endpoints of the drains that were published meanwhile."""
+    ids = [job.arguments["endpoint_id"] for job in post.jobs]
+    post.jobs.clear()
+    return ids
+
+
+def _cancel(post: Post, endpoint_id: str) -> None:
+    """What waited there has ended meanwhile."""
+    with post.ports.store._writer.begin() as connection:
+        of_it = deliveries.c.endpoint_id == endpoint_id
+        connection.execute(update(deliveries).where(of_it).values(state="CANCELLED"))
 
 
 def test_a_receiver_that_only_times_out_is_tried_one_at_a_time(post: Post) -> None:
