@@ -103,7 +103,7 @@ def test_what_failed_at_another_deployments_endpoint_is_not_told(post: Post) -> 
 def test_who_sent_deliveries_again_stands_in_the_audit_log_and_in_their_timelines(
     post: Post,
 ) -> None:
-    (one, _) = post.commit("nonsense", 2)
+    sent = post.commit("nonsense", 2)
     post.work()
     replay_deliveries(post.ports, DeliveryFilter(), "cli:alice")
 
@@ -111,10 +111,12 @@ def test_who_sent_deliveries_again_stands_in_the_audit_log_and_in_their_timeline
     assert (noted.actor, noted.event, noted.deployment, noted.details) == (
         ("cli:alice", "endpoint.replay", "news", {"deliveries": 2})
     )
-    told = post.ports.store.read(lambda tx: tx.timeline.of(post.get(one).execution_id))[-1]
-    assert (told.actor, told.event, told.details) == (
+    told = post.ports.store.read(lambda tx: tx.timeline.of(post.get(sent[0]).execution_id))[-2:]
+    assert [(each.actor, each.event, each.details) for each in told] == [
         ("cli:alice", "delivery.replay", {"kind": "task"})
-    )
+    ] * 2
+    assert [each.subject_id for each in told] == sent
+    assert {each.endpoint_id for each in told} == {post.endpoint("nonsense").id}
 
 
 @dataclass
