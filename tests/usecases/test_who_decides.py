@@ -272,6 +272,8 @@ def test_the_timeline_tells_who_has_claimed_a_review_and_until_when(
     claimed = claim(world.ports, act(review), ANN)  # who has it may have it for longer
     for _ in range(2):
         release(world.ports, act(review), None)
+    claim(world.ports, act(review), ANN)
+    release(world.ports, act(review), ANN)
 
     until = world.ports.clock.now() + timedelta(hours=hours_of_it)
     assert claimed.claim_until == until
@@ -279,6 +281,8 @@ def test_the_timeline_tells_who_has_claimed_a_review_and_until_when(
         ("review.claim", {"by": ANN, "until": (until - timedelta(seconds=60)).isoformat()}),
         ("review.claim", {"by": ANN, "until": until.isoformat()}),
         ("review.release", {}),
+        ("review.claim", {"by": ANN, "until": until.isoformat()}),
+        ("review.release", {"by": ANN}),
     ]
 
 

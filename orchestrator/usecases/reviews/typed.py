@@ -18,7 +18,7 @@ from orchestrator.wire.requests import ResumeBody
 
 
 def typed(tx: Transaction, review: Review, given: Answer) -> Answer:
-    """The answer with its data in the place of the text that they stand for, as JSON.
+    """The answer with its data as the text that they stand for, as JSON.
 
     Raises Invalid with what is wrong at each place, where they do not fit; also for words where
     code that asks for input wants data.
@@ -73,5 +73,5 @@ def _text(data: Json) -> str:
 
 
 def _with(given: Answer, **said: str) -> Answer:
-    body: ResumeBody = given.body.model_copy(update={**said, "answer": None})
+    body: ResumeBody = given.body.model_copy(update=said)
     return replace(given, body=body)
