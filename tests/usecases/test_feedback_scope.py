@@ -117,6 +117,25 @@ def test_a_rework_may_name_the_tasks_that_run_again(a_world: Make) -> None:
     assert "Newer figures" in told(world)["write"]
 
 
+def test_a_name_that_no_task_of_a_rework_has_is_refused_with_those_that_run_again(
+    a_world: Make,
+) -> None:
+    world = a_world("research", "outline", "write?", "print")
+    execution_id = world.halted()
+    with pytest.raises(Invalid) as refused:
+        reject(world, execution_id, "x", rework_from="outline", feedback_scope=["research"])
+    assert refused.value.details == {"feedback_scope": "one or more of: outline, write, print"}
+    with pytest.raises(Invalid) as refused:
+        reject(world, execution_id, "x", rework_from="nobody", feedback_scope=["print"])
+    assert list(refused.value.details) == ["rework_from"]
+    with pytest.raises(Invalid, match="names 'outline'"):
+        reject(world, execution_id, "x", feedback_scope=["outline"])
+
+    reject(world, execution_id, "Newer", rework_from="research", feedback_scope=["outline"])
+    assert "Newer" in told(world)["outline"]
+    assert "Newer" not in told(world)["write"]
+
+
 def test_the_timeline_says_the_scope(a_world: Make) -> None:
     world = a_world("write?", "print")
     execution_id = world.halted()
