@@ -14,8 +14,11 @@ from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.ports import ExecutionFilter
 from orchestrator.usecases.executions import publishing
+from orchestrator.usecases.executions import stop_batch as stopping
 from orchestrator.usecases.executions.kickoff import Kickoff
 from orchestrator.usecases.executions.kickoff_batch import BatchBody, kickoff_batch
+from orchestrator.usecases.executions.snapshot import timeline
+from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.executions.stop_batch import StopBody, stop_batch
 from orchestrator.wire.requests import parse
 
@@ -95,3 +98,65 @@ def test_stopping_a_batch_reads_no_other_executions(world: World) -> None:
 
     assert sorted(stopped) == sorted(ids)
     assert sum(read) == 3
+
+
+@pytest.mark.parametrize("size", [4, 5])
+def test_a_batch_is_stopped_whole_however_many_are_read_at_a_time(
+    world: World, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(stopping, "AT_A_TIME", 2)
+    batch, ids = kick_off(world, size)
+    stopped = stop_batch(world.ports, StopBody(batch=batch), EVERYWHERE, "tests")
+    assert sorted(stopped) == sorted(ids)
+
+
+def test_only_what_is_in_the_state_that_is_meant_is_stopped(
+    a_world: Callable[..., World],
+) -> None:
+    world = a_world("write?")
+    waiting, queued = world.halted(), world.kickoff()
+    asked = StopBody(state="PENDING_HUMAN_INPUT")
+    assert stop_batch(world.ports, asked, EVERYWHERE, "tests") == (waiting,)
+    assert world.snapshot(queued).execution.state is ExecutionState.QUEUED
+
+
+def test_only_what_is_in_the_scope_is_stopped_and_says_by_whom(
+    a_world: Callable[..., World],
+) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+    asked = StopBody(state="QUEUED")
+    assert stop_batch(world.ports, asked, Scope.of("other"), "ann") == ()
+    assert stop_batch(world.ports, asked, Scope.of("crew"), "ann") == (execution_id,)
+    (stopped,) = (
+        each for each in timeline(world.ports, execution_id)[1] if each.event == "execution.stop"
+    )
+    assert stopped.actor == "ann"
+
+
+def test_what_ends_meanwhile_is_left_out_and_the_others_are_stopped(
+    a_world: Callable[..., World],
+) -> None:
+    world = a_world("write")
+    ids = {world.kickoff() for _ in range(3)}
+    page = SqlExecutions.page
+    ended: set[str] = set()
+
+    def meanwhile(self: SqlExecutions, *wanted: Any) -> Any:
+        found = page(self, *wanted)
+        for each in found[1:2]:
+            stop(world.ports, EVERYWHERE, each.id, "another")
+            ended.add(each.id)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SqlExecutions, "page", meanwhile)
+        stopped = stop_batch(world.ports, StopBody(deployment="crew"), EVERYWHERE, "tests")
+
+    assert len(ended) == 1
+    assert set(stopped) == ids - ended
+
+
+def test_whoever_stops_a_batch_says_which(world: World) -> None:
+    with pytest.raises(ValueError, match="say which: deployment, state or batch"):
+        StopBody()

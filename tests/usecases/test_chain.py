@@ -55,6 +55,27 @@ def test_the_timeline_tells_of_each_run_which_task_it_is_and_in_which_round(a_wo
     assert len(made) == 2
 
 
+def test_the_timeline_tells_of_each_review_which_task_it_is_about(a_world: Make) -> None:
+    world = a_world("write?", "edit")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=False, words="shorter")
+    world.work()
+    world.answer(execution_id, "write", approve=True)
+    lines = timeline(world.ports, execution_id)[1]
+    told = [each for each in lines if each.event.startswith("review.")]
+    assert [(each.event, each.task_name, each.round) for each in told] == [
+        (event, "write", round_) for round_ in (1, 2) for event in ("review.open", "review.answer")
+    ]
+
+
+def test_only_a_line_with_a_persons_words_is_salted(a_world: Make) -> None:
+    world = a_world("write?")
+    execution_id = world.halted()
+    world.answer(execution_id, "write", approve=True, words="fine")
+    lines = timeline(world.ports, execution_id)[1]
+    assert [each.event for each in lines if each.salt is not None] == ["review.answer"]
+
+
 def test_the_last_output_is_the_result(a_world: Make) -> None:
     world = a_world("research", "write")
     result = world.snapshot(world.halted()).result
@@ -420,3 +441,49 @@ def test_a_run_that_learns_of_its_lost_claim_is_logged_and_leaves_all_as_it_is(
     assert lines == [{"event": "claim lost", "log_level": "warning", **job.arguments}]
     (run,) = world.snapshot(execution_id).runs
     assert (run.state, run.attempts) == (TaskRunState.RUNNING, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "is_shown"),
+    [(ValueError("no ink"), "ValueError: no ink", True), (TaskFailed("no ink"), "no ink", False)],
+)
+def test_a_failed_attempt_is_logged_with_the_stack_of_what_is_not_ours(
+    a_world: Make, error: Exception, reason: str, *, is_shown: bool
+) -> None:
+    world = a_world("write")
+    world.runner.behaviour = error
+    execution_id = world.kickoff()
+    with capture_logs() as lines:
+        world.work()
+    assert lines == [
+        {
+            "event": "attempt failed",
+            "log_level": "warning",
+            "execution_id": execution_id,
+            "task": "write",
+            "attempt": 1,
+            "reason": reason,
+            "exc_info": error if is_shown else None,
+        }
+    ]
+
+
+def test_the_failure_of_a_run_that_lost_its_claim_changes_nothing(a_world: Make) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+
+    def is_stopped_and_fails() -> None:
+        stop(world.ports, Scope.of("crew"), execution_id, "tests")
+        raise ValueError("no ink")
+
+    world.runner.before_answering = is_stopped_and_fails
+    with capture_logs() as lines:
+        world.work()
+    (run,) = world.snapshot(execution_id).runs
+    assert (run.state, run.error) == (TaskRunState.WITHDRAWN, None)
+    assert lines[-1] == {
+        "event": "failure ignored: claim was lost",
+        "log_level": "info",
+        "task_run_id": run.id,
+        "claim_no": 1,
+    }

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
+import pytest
 from world import World
 
 from orchestrator.domain.canonical import decode
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.output import Output
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.plan import Plan, PlannedTask, TaskKind
 from orchestrator.domain.webhooks import WebhookKind
+from orchestrator.errors import CannotStop, UnknownExecution
 from orchestrator.ports import Ended
+from orchestrator.usecases.executions.snapshot import timeline
+from orchestrator.usecases.executions.stop import stop
 
 Make = Callable[..., World]
 HOOK = "https://hooks.example.com/told"
@@ -76,3 +82,63 @@ def test_what_called_no_model_cost_no_tokens(a_world: Make) -> None:
     world.runner.run = lambda *_: Ended(Output("copied"), {})
     usage = world.snapshot(world.halted()).usage
     assert usage == {"total_tokens": 0, "prompt_tokens": 0, "completion_tokens": 0}
+
+
+def test_each_event_names_its_execution_and_its_place_among_the_others(a_world: Make) -> None:
+    world = a_world("write", "edit")
+    hooks = {"taskWebhookUrl": HOOK, "crewWebhookUrl": HOOK}
+    execution_id = world.halted(meta={"who": "me"}, **hooks)
+    found = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    assert [(each.kind, each.sequence) for each in found] == [("task", 1), ("task", 2), ("crew", 3)]
+    for each in found:
+        body = decode(each.body)
+        said = (body["kickoff_id"], body["meta"], body["sequence"])
+        assert said == (execution_id, {"who": "me"}, each.sequence)
+
+
+def test_the_timeline_tells_of_each_event_what_it_is(a_world: Make) -> None:
+    world = a_world("write")
+    execution_id = world.halted(taskWebhookUrl=HOOK, crewWebhookUrl=HOOK)
+    found = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    lines = timeline(world.ports, execution_id)[1]
+    assert [
+        (each.subject_id, each.details) for each in lines if each.event == "delivery.create"
+    ] == [(each.id, {"kind": each.kind, "sequence": each.sequence}) for each in found]
+
+
+def test_an_event_is_new_and_looked_after_in_a_minute(a_world: Make) -> None:
+    world = a_world("write")
+    execution_id = world.halted(taskWebhookUrl=HOOK)
+    (told_once,) = world.ports.store.read(lambda tx: tx.deliveries.of(execution_id))
+    assert told_once.version == 1
+    assert told_once.wake_at - told_once.published_at == timedelta(minutes=1)
+
+
+def test_a_stop_is_told_as_the_end_and_with_what_was_spent_till_then(a_world: Make) -> None:
+    world = a_world("research", "write?")
+    execution_id = world.halted(crewWebhookUrl=HOOK)
+    stop(world.ports, EVERYWHERE, execution_id, "ann")
+    (body,) = told(world, execution_id, WebhookKind.CREW)
+    assert (body["status"], body["result"]) == ("stopped", "")
+    assert body["token_usage"]["total_tokens"] == 30
+    lines = timeline(world.ports, execution_id)[1]
+    (stopped,) = (each for each in lines if each.event == "execution.stop")
+    assert (stopped.subject_id, stopped.actor) == (execution_id, "ann")
+
+
+def test_a_stop_that_comes_too_late_is_told_how_it_ended(a_world: Make) -> None:
+    world = a_world("write", max_attempts=1)
+    succeeded = world.halted()
+    world.runner.behaviour = ValueError("no ink")
+    failed = world.halted()
+    for execution_id, word in ((succeeded, "SUCCESS"), (failed, "FAILURE")):
+        with pytest.raises(CannotStop) as refused:
+            stop(world.ports, EVERYWHERE, execution_id, "ann")
+        assert refused.value.state == word
+
+
+def test_nobody_stops_what_they_may_not_see(a_world: Make) -> None:
+    world = a_world("write")
+    execution_id = world.kickoff()
+    with pytest.raises(UnknownExecution):
+        stop(world.ports, Scope.of("other"), execution_id, "ann")

@@ -9,8 +9,10 @@ from world import World
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.task_run import TaskRunState
-from orchestrator.errors import CannotRetry, UnknownExecution
+from orchestrator.errors import CannotRetry, UnknownDeployment, UnknownExecution
+from orchestrator.jobs import RESUME
 from orchestrator.usecases.executions.retry import retry_execution
+from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.operations.sweep import sweep
 
@@ -127,13 +129,14 @@ def test_a_review_withdrawn_by_a_neighbours_failure_is_asked_again(
     assert world.snapshot(execution_id).execution.state is ExecutionState.SUCCEEDED
 
 
-@pytest.mark.parametrize("ended", ["running", "stopped"])
+@pytest.mark.parametrize("ended", ["QUEUED", "STOPPED"])
 def test_only_a_failed_execution_is_retried(a_world: Callable[..., World], ended: str) -> None:
     world = a_world("write")
     execution_id = world.kickoff()
-    if ended == "stopped":
+    if ended == "STOPPED":
         stop(world.ports, EVERYWHERE, execution_id, "tests")
-    with pytest.raises(CannotRetry):
+    why = f"Only a failed execution can be retried; this one is {ended}"
+    with pytest.raises(CannotRetry, match=f"^{why}$"):
         retry(world, execution_id)
 
 
@@ -141,7 +144,7 @@ def test_what_was_purged_is_not_retried(failed: tuple[World, str]) -> None:
     world, execution_id = failed
     now = world.ports.clock.now()
     world.ports.store.transact(lambda tx: tx.executions.purged(execution_id, now))
-    with pytest.raises(CannotRetry, match="purged"):
+    with pytest.raises(CannotRetry, match=r"^Its outputs were purged: kick off a new one$"):
         retry(world, execution_id)
 
 
@@ -149,3 +152,19 @@ def test_another_deployments_execution_is_unknown(failed: tuple[World, str]) -> 
     world, execution_id = failed
     with pytest.raises(UnknownExecution):
         retry_execution(world.ports, Scope.of("other"), execution_id, "tests")
+
+
+def test_what_nobody_declares_any_more_is_not_retried(failed: tuple[World, str]) -> None:
+    world, execution_id = failed
+    world.without_deployments()
+    with pytest.raises(UnknownDeployment):
+        retry(world, execution_id)
+
+
+def test_the_job_goes_on_and_the_timeline_says_who_asked(failed: tuple[World, str]) -> None:
+    world, execution_id = failed
+    retry(world, execution_id)
+    assert [job.name for job in world.jobs] == [RESUME]
+    lines = timeline(world.ports, execution_id)[1]
+    (retried,) = (each for each in lines if each.event == "execution.retry")
+    assert (retried.subject_id, retried.actor) == (execution_id, "tests")
