@@ -100,12 +100,12 @@ def test_stopping_a_batch_reads_no_other_executions(world: World) -> None:
     assert sum(read) == 3
 
 
-@pytest.mark.parametrize("size", [4, 5])
+@pytest.mark.parametrize("at_a_time", [1, 2, 3])
 def test_a_batch_is_stopped_whole_however_many_are_read_at_a_time(
-    world: World, monkeypatch: pytest.MonkeyPatch, size: int
+    world: World, monkeypatch: pytest.MonkeyPatch, at_a_time: int
 ) -> None:
-    monkeypatch.setattr(stopping, "AT_A_TIME", 2)
-    batch, ids = kick_off(world, size)
+    monkeypatch.setattr(stopping, "AT_A_TIME", at_a_time)
+    batch, ids = kick_off(world, 4)
     stopped = stop_batch(world.ports, StopBody(batch=batch), EVERYWHERE, "tests")
     assert sorted(stopped) == sorted(ids)
 

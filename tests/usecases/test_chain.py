@@ -48,11 +48,16 @@ def test_the_timeline_tells_of_each_run_which_task_it_is_and_in_which_round(a_wo
     world.answer(execution_id, "write", approve=False, words="shorter")
     world.work()
     lines = timeline(world.ports, execution_id)[1]
-    made = [each for each in lines if each.event == "task_run.create"]
-    assert [(each.subject_id, each.task_name, each.round) for each in made] == [
-        (run.id, "write", run.round) for run in world.snapshot(execution_id).runs
+    told = [each for each in lines if each.event.startswith("task_run.")]
+    events = ["create", "claim", "ask"]
+    assert [each.event for each in told] == [
+        *(f"task_run.{name}" for name in (*events, "reject", *events)),
     ]
-    assert len(made) == 2
+    first, second = (run.id for run in world.snapshot(execution_id).runs)
+    assert [(each.subject_id, each.task_name, each.round) for each in told] == [
+        *[(first, "write", 1)] * 4,
+        *[(second, "write", 2)] * 3,
+    ]
 
 
 def test_the_timeline_tells_of_each_review_which_task_it_is_about(a_world: Make) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import Text, type_coerce, update
 from world import CREW, World
 
 from orchestrator import jobs
 from orchestrator.adapters.deployment_file import DeploymentFile
+from orchestrator.adapters.sql.schema import plans
 from orchestrator.domain.deployment import Deployment
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
@@ -254,3 +257,72 @@ def test_a_race_of_workers_keeps_to_it(a_world_of_each: Make, cap: int) -> None:
         world.work()
 
     assert most[0] <= cap
+
+
+def test_a_job_says_where_it_goes_how_long_it_may_run_and_what_it_is(a_world: Make) -> None:
+    world = a_world("write", queue="slow", task_time_limit=timedelta(minutes=7))
+    world.kickoff()
+    (job,) = world.jobs
+    assert (job.name, job.queue, job.time_limit) == (jobs.RUN_TASK, "slow", 7 * 60)
+    assert job.labels == {"deployment": "crew", "task": "write", "round": "1"}
+
+
+def test_of_a_flow_only_the_question_what_words_mean_has_a_time_limit(a_flow: Make) -> None:
+    world = a_flow("loop", task_time_limit=timedelta(minutes=7))
+    execution_id = world.kickoff()
+    assert [job.time_limit for job in world.jobs] == [None]
+    world.work()
+    world.say(execution_id, "review", human_feedback="hmm")
+    assert [job.time_limit for job in world.jobs] == [7 * 60]
+
+
+def admitted_last(world: World) -> jobs.Job:
+    """The job of a run that had to wait for its turn."""
+    for _ in range(LEAST_WINDOW + 1):
+        world.kickoff()
+    world.run(world.jobs[0])
+    return world.jobs[-1]
+
+
+def test_what_had_to_wait_has_the_same_job(a_world: Make, a_flow: Make) -> None:
+    world = a_world("write", task_time_limit=timedelta(minutes=7))
+    job = admitted_last(world)
+    assert (job.name, job.time_limit) == (jobs.RUN_TASK, 7 * 60)
+    (run,) = world.snapshot(job.arguments["execution_id"]).runs
+    assert (run.id, run.held, run.publishes) == (job.arguments["task_run_id"], False, 1)
+    assert run.wake_at - run.published_at == timedelta(minutes=1)
+    assert admitted_last(a_flow("two_reviews")).time_limit is None
+
+
+def test_what_had_to_wait_and_cannot_be_read_has_a_time_limit(a_world: Make) -> None:
+    world = a_world("write", task_time_limit=timedelta(minutes=7))
+    ids = [world.kickoff() for _ in range(LEAST_WINDOW + 1)]
+    for each in ids[:LEAST_WINDOW]:
+        stop(world.ports, EVERYWHERE, each, "tests")
+    with world.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
+        connection.execute(update(plans).values(body=type_coerce("{]", Text)))
+    world.ports.store._known.forget()  # type: ignore[attr-defined]
+    world.jobs.clear()
+    sweep(world.ports)
+    assert [job.time_limit for job in world.jobs] == [7 * 60]
+
+
+def test_a_lower_cap_publishes_nothing_before_enough_have_ended(a_world: Make) -> None:
+    world = a_world("write", max_running=2)
+    for _ in range(4):
+        world.kickoff()
+    assert len(world.jobs) == 2
+    lower = replace(world.ports.deployments.get("crew"), max_running=1)
+    met: list[int] = []
+
+    def the_cap_is_lowered() -> None:
+        world.ports = replace(world.ports, deployments=DeploymentFile({"crew": lower}))
+        met.append(sweep(world.ports).admitted)
+
+    def while_two_run() -> None:
+        world.runner.before_answering = the_cap_is_lowered
+        world.run(world.jobs.pop(0))
+
+    world.runner.before_answering = while_two_run
+    world.run(world.jobs.pop(0))
+    assert met == [0]

@@ -87,9 +87,8 @@ def admit_next(locked: LockedExecution, claimed: TaskRun) -> None:
 def admit_after(ports: Ports, deployment: str) -> None:
     """A run has ended: where only so many may run at a time, the next one may."""
 
-    def decide(tx: Transaction) -> int:
-        if settings_of(ports, tx, deployment).max_running is None:
-            return 0
-        return admit(ports, tx, deployment, room_for(ports, tx, deployment))
+    def decide(tx: Transaction) -> None:
+        if settings_of(ports, tx, deployment).max_running is not None:
+            admit(ports, tx, deployment, room_for(ports, tx, deployment))
 
     ports.store.transact(decide)
