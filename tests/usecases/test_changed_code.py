@@ -8,17 +8,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import update
-from world import NoLease, World, plan_of
+from sqlalchemy import Text, type_coerce, update
+from world import NoLease, WorkerDied, World, plan_of
 
-from orchestrator.adapters.sql.schema import task_runs, worker_processes
+from orchestrator.adapters.sql.schema import plans, task_runs, worker_processes
 from orchestrator.domain import retry
 from orchestrator.domain.deployment import Deployment, Manifest
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun, TaskRunState
 from orchestrator.errors import DeploymentBroken
-from orchestrator.usecases.executions.changed_code import Turns
+from orchestrator.usecases.executions.changed_code import STEP_ASIDE_EVERY, Turns
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.sweep import sweep
@@ -81,6 +81,8 @@ def test_a_worker_leaves_a_run_to_one_whose_code_fits(world: World) -> None:
     take(world, old)
     left = newest_run(world, execution_id)
     assert (left.state, left.claim_no, left.attempts, left.error) == (TaskRunState.DUE, 0, 0, None)
+    assert left.publishes == 1
+    assert left.wake_at - world.ports.clock.now() <= timedelta(minutes=1)
     assert world.snapshot(execution_id).execution.state is ExecutionState.QUEUED
 
     take(world, new)
@@ -97,6 +99,7 @@ def test_a_run_that_comes_back_at_once_is_put_off_for_a_moment(world: World) -> 
     assert world.jobs == []
     left = newest_run(world, execution_id)
     assert left.wake_at - world.ports.clock.now() < timedelta(seconds=5)
+    assert left.publishes == 0
     published_again(world)
     assert len(world.jobs) == 1
 
@@ -123,6 +126,16 @@ def test_a_worker_steps_aside_no_more_often_than_it_may(world: World) -> None:
     assert turns.taken == 1
 
 
+def test_a_process_that_just_stepped_aside_does_not_do_so_again_at_once() -> None:
+    turns = Turns()
+    assert turns.may_step_aside
+    turns.step_aside()
+    turns._last += 3_600
+    assert not turns.may_step_aside
+    turns._last -= 3_600 + STEP_ASIDE_EVERY
+    assert turns.may_step_aside
+
+
 def test_only_when_none_is_left_the_policy_decides(world: World) -> None:
     old = starts(world, "old", OLD)
     starts(world, "new", NEW)
@@ -130,9 +143,37 @@ def test_only_when_none_is_left_the_policy_decides(world: World) -> None:
     dies(world, "new")
 
     take(world, old)
-    failed = world.snapshot(execution_id).execution
-    assert failed.state is ExecutionState.FAILED
-    assert "changed since this execution began" in str(failed.error)
+    failed = world.snapshot(execution_id)
+    assert failed.execution.state is ExecutionState.FAILED
+    (run,) = failed.runs
+    why = (
+        "The code of deployment 'crew' changed since this execution began (tasks then: write, "
+        "check, publish; now: write, publish). Deploy the earlier code, then retry the execution; "
+        "or kick off a new one."
+    )
+    assert (run.attempts, run.error) == (1, why)
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_worker_whose_plan_cannot_be_read_is_nobody_to_leave_anything_to(
+    world: World, *, is_gone: bool
+) -> None:
+    old = starts(world, "old", OLD)
+    starts(world, "new", NEW)
+    execution_id = world.kickoff()
+    dies(world, "new")
+    unread = plan_of("write", "print")
+    if is_gone:
+        signs(world, "third", unread)
+    else:
+        starts(world, "third", unread)
+        hurt = update(plans).where(plans.c.digest == unread.digest)
+        with world.ports.store._writer.begin() as connection:
+            connection.execute(hurt.values(body=type_coerce("{]", Text)))
+        world.ports.store._known.forget()
+
+    take(world, old)
+    assert world.snapshot(execution_id).execution.state is ExecutionState.FAILED
 
 
 def test_a_worker_that_ended_is_nobody_to_leave_anything_to(world: World) -> None:
@@ -154,6 +195,28 @@ def test_a_worker_whose_code_does_not_load_leaves_runs_to_others(world: World) -
     take(world, Worker("broken", NoLease(), broken))
 
     assert newest_run(world, execution_id).attempts == 0
+
+
+def test_a_worker_whose_code_does_not_load_fails_what_nobody_else_could_run(
+    a_world_of_each: Callable[..., World],
+) -> None:
+    """Though a worker that is gone still has a claim of another task: nothing is migrated."""
+
+    def broken(_: Deployment) -> Plan:
+        raise DeploymentBroken("no module of that name")
+
+    plan = plan_of("~left", "~right", "join")
+    world = a_world_of_each("~left", "~right", "join")
+    sound = starts(world, "sound", plan)
+    execution_id = world.kickoff()
+    world.runner.behaviour = WorkerDied()
+    with pytest.raises(WorkerDied):
+        take(world, sound)
+    dies(world, "sound")
+    take(world, Worker("broken", NoLease(), broken))
+
+    right = newest_run(world, execution_id)
+    assert (right.path, right.attempts, right.error) == ("right", 1, "no module of that name")
 
 
 def test_a_worker_that_the_database_was_away_from_waits_for_others_signs(world: World) -> None:

@@ -12,19 +12,25 @@ from world import World
 from orchestrator.adapters.deployment_file import DeploymentFile
 from orchestrator.domain.checkpoint import FORMAT_OF_CHANGES, Cause
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.permission import EVERYWHERE
+from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import (
     AlreadyAnswered,
     CannotRewind,
     Invalid,
     KeyReused,
+    NotEntitled,
     UnknownCheckpoint,
+    UnknownDeployment,
+    UnknownExecution,
 )
+from orchestrator.jobs import RESUME
+from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.idempotency import IdempotencyKey
+from orchestrator.wire.requests import ForkBody
 
 AWorld = Callable[..., World]
 
@@ -240,8 +246,11 @@ def test_what_was_superseded_is_no_place_to_go_back_to(a_world: AWorld) -> None:
     world = a_world("look", "write", "publish")
     execution_id = world.halted()
     back_to(world, execution_id, 1)
-    with pytest.raises(CannotRewind, match="superseded"):
+    with pytest.raises(CannotRewind) as refused:
         back_to(world, execution_id, 2)
+    assert refused.value.message == (
+        "Checkpoint 2 was superseded by a later rewind. Fork from it, or rewind to one that stands."
+    )
 
 
 def test_a_doubled_call_with_a_key_is_one(a_world_of_each: AWorld) -> None:
@@ -256,24 +265,100 @@ def test_a_doubled_call_with_a_key_is_one(a_world_of_each: AWorld) -> None:
         back_to(world, execution_id, 0, key="k")
 
 
+def why_not(world: World, execution_id: str, number: int) -> str:
+    with pytest.raises(CannotRewind) as refused:
+        back_to(world, execution_id, number)
+    return refused.value.message
+
+
 def test_what_cannot_be_rewound_says_why(a_world: AWorld) -> None:
     world = a_world("look", "write")
     execution_id = world.kickoff()
-    with pytest.raises(CannotRewind, match="not begun"):
-        back_to(world, execution_id, 0)
+    not_begun = "It has not begun: there is nothing to go back over."
+    assert why_not(world, execution_id, 0) == not_begun
     world.work()
     with pytest.raises(UnknownCheckpoint, match="1 to 2"):
         back_to(world, execution_id, 9)
-    with pytest.raises(CannotRewind, match="Nothing came after"):
-        back_to(world, execution_id, 2)
+    complete = "Nothing came after checkpoint 2: the execution is complete."
+    assert why_not(world, execution_id, 2) == complete
     now = world.ports.clock.now()
     world.ports.store.transact(lambda tx: tx.executions.purged(execution_id, now))
-    with pytest.raises(CannotRewind, match="purged"):
-        back_to(world, execution_id, 1)
+    assert why_not(world, execution_id, 1) == "Its outputs were purged: kick off a new one."
     stopped = world.kickoff()
     stop(world.ports, EVERYWHERE, stopped, "tests")
-    with pytest.raises(CannotRewind, match="stopped for good"):
-        back_to(world, stopped, 0)
+    for_good = "It was stopped for good. Fork it: that is a new execution."
+    assert why_not(world, stopped, 0) == for_good
+
+
+def test_before_its_first_checkpoint_it_has_none_to_go_back_to(a_world: AWorld) -> None:
+    world = a_world("look", max_attempts=1)
+    world.runner.behaviour = ValueError("no")
+    execution_id = world.halted()
+    with pytest.raises(UnknownCheckpoint) as refused:
+        back_to(world, execution_id, 1)
+    assert refused.value.message == UnknownCheckpoint(1, 0).message
+
+
+def test_whoever_may_not_see_it_rewinds_nothing(a_world: AWorld) -> None:
+    world = a_world("look", "write")
+    execution_id = world.halted()
+    with pytest.raises(UnknownExecution):
+        rewind(world.ports, Rewind(execution_id, 1, "tests", Scope.of("other")))
+
+
+def test_whoever_may_only_look_rewinds_nothing(a_world: AWorld) -> None:
+    world = a_world("look", "write")
+    execution_id = world.halted()
+    looks = Scope(frozenset(), frozenset({"crew"}))
+    with pytest.raises(NotEntitled):
+        rewind(world.ports, Rewind(execution_id, 1, "tests", looks))
+    assert state(world, execution_id) is ExecutionState.SUCCEEDED
+
+
+def test_what_nobody_declares_any_more_is_not_rewound(a_world: AWorld) -> None:
+    world = a_world("look", "write")
+    execution_id = world.halted()
+    world.without_deployments()
+    with pytest.raises(UnknownDeployment):
+        back_to(world, execution_id, 1)
+
+
+def test_it_says_what_was_taken_back_and_by_whom(a_world: AWorld) -> None:
+    world = a_world("look", "write", "publish")
+    execution_id = world.halted()
+    assert back_to(world, execution_id, 1) == {
+        "execution_id": execution_id,
+        "checkpoint": 1,
+        "superseded": [2, 3],
+    }
+    lines = timeline(world.ports, execution_id)[1]
+    (line,) = (each for each in lines if each.event == "execution.rewind")
+    assert (line.actor, line.details) == ("tests", {"checkpoint": 1, "superseded": 2})
+    assert [job.name for job in world.jobs] == [RESUME]
+
+
+@pytest.mark.parametrize(("number", "path"), [(0, ""), (1, "look"), (2, "write")])
+def test_its_checkpoint_names_the_step_that_it_goes_back_to(
+    a_world: AWorld, number: int, path: str
+) -> None:
+    world = a_world("look", "write", "publish")
+    execution_id = world.halted()
+    back_to(world, execution_id, number)
+    kept = world.ports.store.read(lambda tx: tx.checkpoints.of(execution_id))
+    assert (kept[-1].cause, kept[-1].path) == (Cause.REWIND, path)
+
+
+def test_one_key_serves_a_rewind_and_a_fork_apart(a_world: AWorld) -> None:
+    world = a_world("look", "write")
+    execution_id = world.halted()
+    key = IdempotencyKey("k", "body")
+    asked = Fork(execution_id, ForkBody(checkpoint=1), "tests", "api", EVERYWHERE, key)
+    fork(world.ports, asked)
+    rewound = rewind(world.ports, Rewind(execution_id, 1, "tests", EVERYWHERE, key))
+    assert rewound["superseded"] == [2]
+    for call in ("fork", "rewind"):
+        kept = world.ports.store.read(lambda tx, call=call: tx.keys.get("crew", call, "k"))  # type: ignore[misc]
+        assert kept is not None
 
 
 def test_rounds_that_a_rewind_began_are_not_counted_against_the_cap(a_world: AWorld) -> None:

@@ -69,7 +69,7 @@ def fork(ports: Ports, asked: Fork) -> JsonObject:
 
 
 def _begin(ports: Ports, tx: Transaction, asked: Fork) -> JsonObject:
-    first = lock_execution(ports, tx, asked.execution_id, asked.actor, asked.scope)
+    first = lock_execution(ports, tx, asked.execution_id, asked.actor)
     ports.deployments.get(first.execution.deployment)
     if first.execution.purged_at is not None:
         raise CannotRewind("Its outputs were purged: kick off a new one.")

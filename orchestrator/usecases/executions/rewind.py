@@ -46,7 +46,7 @@ def rewind(ports: Ports, asked: Rewind) -> JsonObject:
     """
 
     def decide(tx: Transaction) -> JsonObject:
-        locked = lock_execution(ports, tx, asked.execution_id, asked.actor, asked.scope)
+        locked = lock_execution(ports, tx, asked.execution_id, asked.actor)
         ports.deployments.get(locked.execution.deployment)
         migrate_to_deployed(locked)
         numbers = _superseded(locked.execution, locked.all_checkpoints, asked.number)
