@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from calling import die_once, dies
-from policies import ANN, BEN, CAT, open_review, policy, recipients_of, says
+from policies import ANN, BEN, CAT, open_review, policy, recipients_of, reviews_of, says
 from world import World
 
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
-from orchestrator.domain.permission import EVERYWHERE
-from orchestrator.errors import CannotRewind, Invalid, NotEntitled, UnknownCheckpoint
+from orchestrator.domain.permission import EVERYWHERE, Scope
+from orchestrator.domain.review import ReviewState
+from orchestrator.domain.task_run import TaskRunState
+from orchestrator.errors import (
+    CannotRewind,
+    Invalid,
+    NotEntitled,
+    UnknownCheckpoint,
+    UnknownDeployment,
+    UnknownExecution,
+)
+from orchestrator.jobs import RESUME
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
@@ -352,3 +362,207 @@ def test_retention_purges_a_fork_as_any_other(
     world.ports = replace(world.ports, keep_finished=timedelta(seconds=1))
     assert purge(world.ports) == 2
     assert set(outputs_of(world, fork_id)) == {""}
+
+
+def other(first: Any, copy: Any) -> dict[str, Any]:
+    """What the fork's copy has otherwise."""
+    names = [each.name for each in fields(first)]
+    return {
+        each: getattr(copy, each) for each in names if getattr(copy, each) != getattr(first, each)
+    }
+
+
+@pytest.fixture
+def told(a_world: AWorld) -> tuple[World, str]:
+    """The same, with all that the rows of an execution may have."""
+    world = a_world("look", "write?", "publish", review_timeout=timedelta(days=1))
+    world.ports = replace(world.ports, trace=lambda _execution_id: "t-1")
+    hook = {"humanInputWebhookUrl": "http://93.184.215.14/"}
+    first = world.halted(meta={"who": "me"}, requester=ANN, **hook)
+    said = {"human_feedback": "shorter", "reviewer": "Ann", **hook}
+    world.say(first, "write", is_approve=False, **said)
+    world.work()
+    world.say(first, "write", is_approve=True, edited_output="my words", **said)
+    world.work()
+    return world, first
+
+
+def test_a_fork_is_an_execution_of_its_own_and_has_the_rest_of_the_first(
+    told: tuple[World, str],
+) -> None:
+    world, first = told
+    asked = Fork(first, ForkBody(checkpoint=COMMIT_LOOK), "tests", "api", identity=BEN)
+    fork_id = str(fork(world.ports, asked)["execution_id"])
+    found = world.snapshot(fork_id).execution
+    whole = other(world.snapshot(first).execution, found)
+    its_own = {"created_at", "started_at", "entries", "last_digest", "version"}
+    assert {key: value for key, value in whole.items() if key not in its_own} == {
+        "id": fork_id,
+        "state": ExecutionState.RUNNING,
+        "origin": "api",
+        "finished_at": None,
+        "result": None,
+        "sequence": 0,
+        "checkpoints": 1,
+        "forked_from": first,
+        "forked_at": COMMIT_LOOK,
+        "requester": BEN,
+    }
+
+
+def test_a_run_that_was_done_is_copied_without_what_it_cost(told: tuple[World, str]) -> None:
+    world, first = told
+    fork_id = forked(world, first, END)
+    pairs = list(zip(world.snapshot(first).runs, world.snapshot(fork_id).runs, strict=True))
+    assert [run.state for run, _ in pairs] == [
+        TaskRunState.COMMITTED,
+        TaskRunState.REJECTED,
+        TaskRunState.COMMITTED,
+        TaskRunState.COMMITTED,
+    ]
+    for run, copy in pairs:
+        assert other(run, copy) == {
+            "id": copy.id,
+            "execution_id": fork_id,
+            "version": 1,
+            "claimed_by": None,
+            "attempts": 0,
+            "usage": None,
+            "execution_time": None,
+            "trace": None,
+        }
+        assert copy.id != run.id
+
+
+def test_a_review_that_was_answered_is_copied_with_its_answer(told: tuple[World, str]) -> None:
+    world, first = told
+    fork_id = forked(world, first, END)
+    runs = {run.round: run.id for run in world.snapshot(fork_id).runs if run.path == "write"}
+    for review, copy in zip(reviews_of(world, first), reviews_of(world, fork_id), strict=True):
+        assert other(review, copy) == {
+            "id": copy.id,
+            "execution_id": fork_id,
+            "task_run_id": runs[review.round],
+            "version": 1,
+            "expires_at": None,
+            "token_hash": None,
+            "read_by": None,
+        }
+
+
+def test_a_review_that_had_no_answer_is_copied_as_withdrawn(told: tuple[World, str]) -> None:
+    world, first = told
+    fork_id = forked(world, first, ASK_AGAIN)
+    found = world.snapshot(fork_id)
+    copy = reviews_of(world, fork_id)[1]
+    assert other(reviews_of(world, first)[1], copy) == {
+        "id": copy.id,
+        "execution_id": fork_id,
+        "task_run_id": found.runs[2].id,
+        "state": ReviewState.WITHDRAWN,
+        "version": 1,
+        "expires_at": None,
+        "closed_at": found.execution.created_at,
+        "approved": None,
+        "words": None,
+        "edited_output_id": None,
+        "channel": None,
+        "reviewer": None,
+        "token_hash": None,
+        "read_by": None,
+    }
+    assert found.runs[2].state is TaskRunState.UNDER_REVIEW
+
+
+def test_a_fork_has_its_checkpoints_in_their_order(told: tuple[World, str]) -> None:
+    world, first = told
+    fork_id = forked(world, first, COMMIT_WRITE)
+    kept, copies = (
+        world.ports.store.read(lambda tx, id_=each: tx.checkpoints.of(id_))  # type: ignore[misc]
+        for each in (first, fork_id)
+    )
+    assert len(copies) == COMMIT_WRITE
+    reviews = [each.id for each in reviews_of(world, fork_id)]
+    reviewed_in = {ASK: 0, REJECTION: 0, ASK_AGAIN: 1, APPROVAL: 1}
+    for before, copy in zip(kept, copies, strict=False):
+        place = reviewed_in.get(before.number)
+        of_review = {} if place is None else {"review_id": reviews[place]}
+        own = {"id": copy.id, "execution_id": fork_id, **of_review}
+        assert {**other(before, copy), "usage": {}} == {**own, "usage": {}}
+        assert copy.usage == {}
+
+
+def test_the_words_that_a_fork_has_cannot_be_taken_back_in_the_first(a_world: AWorld) -> None:
+    world = a_world("write?", "publish")
+    first = world.halted()
+    world.answer(first, "write", approve=True, words="good")
+    (review,) = reviews_of(world, first)
+    assert review.read_by is None
+    fork_id = forked(world, first, 2)
+    (review,) = reviews_of(world, first)
+    assert review.read_by == fork_id
+
+
+def test_whoever_may_only_look_forks_nothing(reviewed: tuple[World, str]) -> None:
+    world, first = reviewed
+    for scope, refusal in (
+        (Scope(frozenset(), frozenset({"crew"})), NotEntitled),
+        (Scope.of("other"), UnknownExecution),
+    ):
+        with pytest.raises(refusal):
+            fork(world.ports, Fork(first, ForkBody(checkpoint=1), "tests", "api", scope))
+
+
+def test_what_nobody_declares_any_more_is_not_forked(reviewed: tuple[World, str]) -> None:
+    world, first = reviewed
+    world.without_deployments()
+    with pytest.raises(UnknownDeployment):
+        forked(world, first, 1)
+
+
+def test_a_fork_is_told_which_it_is_and_its_job_goes_on(reviewed: tuple[World, str]) -> None:
+    world, first = reviewed
+    told = fork(world.ports, Fork(first, ForkBody(checkpoint=1), "ann", "api"))
+    fork_id = str(told["execution_id"])
+    assert told == {"execution_id": fork_id, "forked_from": first, "checkpoint": 1}
+    assert [(job.name, job.arguments["execution_id"]) for job in world.jobs] == [(RESUME, fork_id)]
+    created, started, *_ = timeline(world.ports, fork_id)[1]
+    assert (created.event, created.subject_id, created.actor) == (
+        "execution.create",
+        fork_id,
+        "ann",
+    )
+    assert (started.event, started.actor) == ("execution.start", "ann")
+
+
+@pytest.mark.parametrize(
+    ("number", "body", "message", "details"),
+    [
+        (
+            REJECTION,
+            {"edited_output": "x"},
+            "Checkpoint 3 has no output that could be edited.",
+            {"edited_output": "the checkpoint has no output"},
+        ),
+        (
+            ASK,
+            {"edited_output": "x", "human_feedback": "y"},
+            "Edit the output that is asked about, or say what has to change; not both.",
+            {"human_feedback": "not with edited_output at a question"},
+        ),
+    ],
+)
+def test_a_refusal_says_what_the_checkpoint_does_not_take(
+    reviewed: tuple[World, str], number: int, body: Any, message: str, details: Any
+) -> None:
+    world, first = reviewed
+    with pytest.raises(Invalid) as refused:
+        forked(world, first, number, **body)
+    assert (refused.value.message, refused.value.details) == (message, details)
+
+
+def test_of_what_was_purged_nothing_is_forked(reviewed: tuple[World, str]) -> None:
+    world, first = reviewed
+    purged(world, first)
+    with pytest.raises(CannotRewind, match=r"^Its outputs were purged: kick off a new one\.$"):
+        forked(world, first, 1)
