@@ -62,6 +62,16 @@ def test_a_batch_takes_as_many_statements_as_one(
     assert [world.snapshot(each).execution.inputs["n"] for each in ids] == list(range(200))
 
 
+def test_of_a_batch_as_many_are_published_as_there_is_room_for(
+    a_world: Callable[..., World],
+) -> None:
+    world = a_world("write")
+    for _ in range(3):
+        world.kickoff()
+    kick_off(world, publishing.LEAST_WINDOW)
+    assert len(world.jobs) == publishing.LEAST_WINDOW
+
+
 def test_what_is_answered_while_others_are_looked_for_is_stopped_as_well(
     a_world_of_each: Callable[..., World],
 ) -> None:

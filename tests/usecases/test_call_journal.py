@@ -14,6 +14,7 @@ from world import WorkerDied, World
 
 from orchestrator.api.v1.records import execution_record
 from orchestrator.domain.calls import ToolRules
+from orchestrator.domain.output import Output
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.task_run import TaskRun, TaskRunState
@@ -264,8 +265,25 @@ def review_of(world: World, execution_id: str) -> Any:
 def test_a_call_of_unknown_effect_halts_and_makes_no_call(doubtful: Any) -> None:
     world, caller, execution_id = doubtful
     pending = review_of(world, execution_id)
-    assert pending.review.kind is QuestionKind.EFFECT
-    assert "'pay' was called with {\"for\":4}" in pending.output.raw
+    assert (pending.review.path, pending.review.task_name) == ("write", "write")
+    assert pending.output == Output(
+        "'pay' was called with {\"for\":4}, and its worker was gone before it had written down an "
+        "end. Whether the call took effect is not known; it is not made again unasked.",
+        description="The call 4 of pay",
+    )
+    question = pending.review.question
+    assert (question.kind, question.options) == (
+        QuestionKind.EFFECT,
+        ("done", "run-again", "give-up"),
+    )
+    assert question.message == (
+        "Did 'pay' take effect? 'done' with its result in human_feedback, 'run-again' to have it "
+        "called again, or 'give-up'."
+    )
+    assert question.metadata == {"call": 4, "tool": PAY, "arguments": {"for": 4}}
+    entries = world.ports.store.read(lambda tx: tx.timeline.of(execution_id))
+    (doubted,) = (each for each in entries if each.event == "task_run.doubt")
+    assert doubted.details == {"call": 4, "tool": PAY}
     assert run_of(world, execution_id).state is TaskRunState.UNDER_REVIEW
     assert caller.made == []
 

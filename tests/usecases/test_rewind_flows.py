@@ -9,10 +9,13 @@ import pytest
 import user_flows
 from world import World
 
+from orchestrator.domain.canonical import JsonObject
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.output import Output
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.task_run import TaskRunState
 from orchestrator.errors import Invalid
+from orchestrator.ports import Ended, Result, RunContext
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.retry import retry_execution
 from orchestrator.usecases.executions.rewind import Rewind, rewind
@@ -168,11 +171,81 @@ def test_a_fork_with_an_edited_step(a_flow: Make) -> None:
     assert state(world, fork_id) is ExecutionState.SUCCEEDED
 
 
+def refused(world: World, first: str, number: int, **body: Any) -> tuple[str, Any]:
+    with pytest.raises(Invalid) as refusal:
+        forked(world, first, number, **body)
+    return refusal.value.message, refusal.value.details
+
+
 def test_a_fork_with_words_is_refused_with_what_to_do(a_flow: Make) -> None:
     world = a_flow("loop")
     first = finished(world)
-    with pytest.raises(Invalid, match="answer the review of the fork"):
-        forked(world, first, DRAFT, human_feedback="shorter")
+    why = (
+        "A flow hears words in its reviews only: fork from the checkpoint where it asks, and "
+        "answer the review of the fork."
+    )
+    about = {"human_feedback": "this is a flow"}
+    assert refused(world, first, DRAFT, human_feedback="shorter") == (why, about)
+    assert forked(world, first, DRAFT, human_feedback="  ")
+
+
+def commits_and_ends(output: Output, state: JsonObject | None = None) -> Callable[..., Result]:
+    """The run of a flow that commits one step, and ends."""
+
+    def run(_deployment: object, _work: object, context: RunContext) -> Result:
+        context.commit("draft#1", output, state)
+        return Ended(Output("done"), {})
+
+    return run
+
+
+def test_what_its_steps_made_of_the_inputs_is_not_made_anew(a_flow: Make) -> None:
+    world = a_flow("loop")
+    world.runner.run = commits_and_ends(Output("a draft"), {"topic": "bees"})
+    first = world.halted(inputs={"topic": "bees"})
+    why = (
+        "The steps before this checkpoint made the flow's state of the inputs that it had: fork "
+        "from checkpoint 0, which is its beginning, or kick off a new one."
+    )
+    about = {"inputs": "only from checkpoint 0 of this flow"}
+    assert refused(world, first, 1, inputs={"topic": "ants"}) == (why, about)
+    anew = forked(world, first, 0, inputs={"topic": "ants"})
+    assert world.snapshot(anew).execution.inputs == {"topic": "ants"}
+
+
+def test_an_output_that_is_more_than_a_text_is_edited_in_a_review_alone(a_flow: Make) -> None:
+    world = a_flow("loop")
+    world.runner.run = commits_and_ends(Output("a draft", extra={"of": "the runner"}))
+    first = world.halted()
+    why = (
+        "What 'draft' gave is more than text or data: edit it in a review, or fork from the "
+        "checkpoint before and have the step run again."
+    )
+    about = {"edited_output": "this output cannot be edited"}
+    assert refused(world, first, 1, edited_output="mine") == (why, about)
+
+
+def test_a_text_that_nobody_was_asked_about_may_be_edited(a_flow: Make) -> None:
+    world = a_flow("loop")
+    world.runner.run = commits_and_ends(Output("a draft"))
+    fork_id = forked(world, world.halted(), 1, edited_output="mine")
+    (draft,) = world.snapshot(fork_id).committed
+    assert (draft.path, draft.output.raw) == ("draft#1", "mine")
+
+
+def test_the_runs_of_a_fork_s_flow_have_halted_or_are_done(a_flow: Make) -> None:
+    world = a_flow("judged")
+    first = world.halted()
+    world.say(first, "write", is_approve=True)
+    world.work()
+    states = {
+        number: [run.state for run in world.snapshot(forked(world, first, number)).runs]
+        for number in (1, 5)
+    }
+    assert states == {
+        1: [TaskRunState.HALTED, TaskRunState.DUE],
+        5: [TaskRunState.HALTED, TaskRunState.COMMITTED],
+    }
 
 
 def test_a_flow_whose_review_expired_is_retried(a_flow: Make) -> None:

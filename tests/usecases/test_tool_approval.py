@@ -14,6 +14,7 @@ from orchestrator.adapters.deployment_file import DeploymentFile
 from orchestrator.domain.calls import Approval, AskedCall, CallKind, RecordedCall, ToolRules
 from orchestrator.domain.canonical import digest
 from orchestrator.domain.execution import ExecutionState
+from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.permission import EVERYWHERE
 from orchestrator.domain.question import QuestionKind
 from orchestrator.domain.review_policy import Ask, ReviewPolicy, Rule, Source
@@ -62,8 +63,14 @@ def say(world: World, execution_id: str, **body: Any) -> None:
 
 
 def voids(world: World, execution_id: str) -> list[Any]:
+    """Why calls were not made, of the one run that there is."""
     entries = world.ports.store.read(lambda tx: tx.timeline.of(execution_id))
-    return [entry.details["note"] for entry in entries if entry.event == "approval.void"]
+    found = [entry for entry in entries if entry.event == "approval.void"]
+    run = run_of(world, execution_id)
+    for entry in found:
+        assert (entry.subject_id, entry.task_name, entry.round) == (run.id, run.task_name, 1)
+        assert (entry.details["tool"], entry.details["call"]) == (PAY, 4)
+    return [entry.details["note"] for entry in found]
 
 
 def is_done(world: World, execution_id: str) -> bool:
@@ -108,8 +115,29 @@ def test_people_are_shown_the_tool_and_the_exact_arguments(held: Any) -> None:
     for body in (notice, pending_body(pending.review)):
         shown = {key: body[key] for key in ("kind", "emit", "metadata")}
         assert shown == {"kind": "approval", "emit": ["approve", "reject"], "metadata": metadata}
-        assert str(body["message"]).startswith("May 'pay' be called with these arguments?")
+        assert body["message"] == (
+            "May 'pay' be called with these arguments? 'approve', with other arguments in "
+            "edited_output if need be; or 'reject', with what the agent is told in human_feedback."
+        )
     assert (notice["task_output"], notice["output_digest"]) == ('{"for":4}', digest('{"for":4}'))
+
+
+def test_the_arguments_are_put_before_a_person_as_the_output_of_the_step(held: Any) -> None:
+    world, _, execution_id = held
+    pending = asked(world, execution_id)
+    assert (pending.review.path, pending.review.task_name) == ("write", "write")
+    assert pending.output == Output(
+        '{"for":4}',
+        description="The arguments of a call of pay",
+        json={"for": 4},
+        extra={EDITS_FIT: {**FITS, "type": "object", "additionalProperties": False}},
+    )
+
+
+def test_edits_of_arguments_that_nobody_knows_the_form_of_are_any_object(calling: Any) -> None:
+    world, _ = calling(**APPROVAL)
+    pending = asked(world, world.halted())
+    assert pending.output.extra == {EDITS_FIT: {"type": "object"}}
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,14 @@ def test_who_takes_a_job_has_the_next_one_published(a_world_of_each: Make) -> No
     assert len(world.runner.chains) == 2 * FLOOD
 
 
+def test_who_takes_a_job_has_one_more_published_and_no_second(a_world: Make) -> None:
+    world = a_world("write")
+    for _ in range(FLOOD):
+        world.kickoff()
+    world.run(world.jobs.pop(0))
+    assert len(world.jobs) == LEAST_WINDOW
+
+
 def test_what_follows_in_a_chain_waits_for_nobody(a_world: Make) -> None:
     world = a_world("write", "check")
     first, *_ = [world.kickoff() for _ in range(FLOOD)]

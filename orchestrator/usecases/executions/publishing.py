@@ -52,7 +52,7 @@ def room_for(ports: Ports, tx: Transaction, deployment: str) -> int:
     if published < LEAST_WINDOW:
         return LEAST_WINDOW - published
     window = PUBLISHED_FOR_EACH * tx.workers.slots(deployment, retry.LIVES_WITHIN)
-    return max(0, window - tx.task_runs.published(deployment, now, window))
+    return window - tx.task_runs.published(deployment, now, window)
 
 
 def is_full(ports: Ports, tx: Transaction, run: TaskRun) -> bool:
