@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from calling import die_once, dies
 from policies import ANN, BEN, CAT, open_review, policy, recipients_of, reviews_of, says
+from sqlalchemy import update
 from world import World
 
+from orchestrator.adapters.sql.schema import recipients
+from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.output import Output
@@ -566,3 +569,66 @@ def test_of_what_was_purged_nothing_is_forked(reviewed: tuple[World, str]) -> No
     purged(world, first)
     with pytest.raises(CannotRewind, match=r"^Its outputs were purged: kick off a new one\.$"):
         forked(world, first, 1)
+
+
+@pytest.mark.parametrize(
+    ("number", "place", "round_", "approved"),
+    [(COMMIT_LOOK, 0, 1, None), (COMMIT_WRITE, 2, 2, None), (ASK_AGAIN, 2, 2, False)],
+)
+def test_words_are_kept_as_said_of_the_output_that_stood_there(
+    reviewed: tuple[World, str], number: int, place: int, round_: int, *, approved: bool | None
+) -> None:
+    world, first = reviewed
+    fork_id = forked(world, first, number, human_feedback="look at Europe", reviewer="Ann")
+    run = world.snapshot(fork_id).runs[place]
+    said = reviews_of(world, fork_id)[-1]
+    assert (said.state, said.words, said.approved) == (
+        ReviewState.ANSWERED,
+        "look at Europe",
+        approved,
+    )
+    assert (said.actor, said.channel, said.reviewer) == ("tests", "api", "Ann")
+    assert (said.task_run_id, said.output_id, said.round) == (run.id, run.output_id, round_)
+    last = world.ports.store.read(lambda tx: tx.checkpoints.of(fork_id))[-1]
+    assert (last.cause, last.review_id, last.path, last.name) == (
+        Cause.ANSWER,
+        said.id,
+        run.path,
+        run.task_name,
+    )
+    assert (last.number, last.created_at) == (number + 1, said.closed_at)
+
+
+def test_words_at_the_beginning_are_about_no_output(reviewed: tuple[World, str]) -> None:
+    world, first = reviewed
+    fork_id = forked(world, first, 0, human_feedback="in French")
+    (said,) = reviews_of(world, fork_id)
+    assert (said.path, said.task_name, said.round) == ("", "", 1)
+    assert world.ports.store.read(lambda tx: tx.outputs.one(said.output_id)) == Output("")
+
+
+def test_a_vote_is_copied_as_what_nobody_can_cast_again(a_world: AWorld) -> None:
+    rule = policy(ANN, BEN, CAT, four_eyes=True, decisions=2)
+    world = a_world("write?", review_policy=rule)
+    first = world.halted()
+    asked = open_review(world, first)
+    with world.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
+        at = world.ports.clock.now()
+        connection.execute(update(recipients).values(trouble="full", snoozed_until=at))
+    says(world, asked, ANN, is_approve=True)
+    says(world, asked, BEN, is_approve=False, human_feedback="no")
+    fork_id = forked(world, first, 2)
+    (copied,) = reviews_of(world, fork_id)
+    before, after = recipients_of(world, asked), recipients_of(world, copied)
+    assert sorted(after) == [ANN, BEN]
+    for who in (ANN, BEN):
+        assert before[who].trouble == "full"
+        assert other(before[who], after[who]) == {
+            "id": after[who].id,
+            "review_id": copied.id,
+            "execution_id": fork_id,
+            "version": 1,
+            "trouble": None,
+            "snoozed_until": None,
+            "token_hash": None,
+        }
