@@ -13,7 +13,7 @@ from policies import ANN, BEN, CAT, open_review, policy, recipients_of, reviews_
 from sqlalchemy import update
 from world import World
 
-from orchestrator.adapters.sql.schema import recipients
+from orchestrator.adapters.sql.schema import recipients, reviews, task_runs
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.execution import ExecutionState
@@ -387,6 +387,17 @@ def told(a_world: AWorld) -> tuple[World, str]:
     world.work()
     world.say(first, "write", is_approve=True, edited_output="my words", **said)
     world.work()
+    now = world.ports.clock.now()
+    of_runs = {"error": "no ink", "saved": {"total_tokens": 3}, "lease_until": now}
+    of_reviews = {
+        "note": "none of them",
+        "outcome": "go",
+        "passed_on_as": "Send it",
+        "actor": "ann",
+    }
+    with world.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
+        connection.execute(update(task_runs).values(current_step="write#1", **of_runs))
+        connection.execute(update(reviews).values(weighing=True, **of_reviews))
     return world, first
 
 
@@ -433,6 +444,10 @@ def test_a_run_that_was_done_is_copied_without_what_it_cost(told: tuple[World, s
             "usage": None,
             "execution_time": None,
             "trace": None,
+            "error": None,
+            "saved": None,
+            "lease_until": None,
+            "current_step": None,
         }
         assert copy.id != run.id
 
@@ -450,6 +465,9 @@ def test_a_review_that_was_answered_is_copied_with_its_answer(told: tuple[World,
             "expires_at": None,
             "token_hash": None,
             "read_by": None,
+            "note": None,
+            "passed_on_as": None,
+            "weighing": False,
         }
 
 
@@ -473,6 +491,11 @@ def test_a_review_that_had_no_answer_is_copied_as_withdrawn(told: tuple[World, s
         "reviewer": None,
         "token_hash": None,
         "read_by": None,
+        "note": None,
+        "passed_on_as": None,
+        "weighing": False,
+        "outcome": None,
+        "actor": "tests",
     }
     assert found.runs[2].state is TaskRunState.UNDER_REVIEW
 
