@@ -17,7 +17,7 @@ from orchestrator.adapters.sql.schema import recipients, reviews, task_runs
 from orchestrator.domain.checkpoint import Cause
 from orchestrator.domain.deployment import Manifest
 from orchestrator.domain.execution import ExecutionState
-from orchestrator.domain.output import Output
+from orchestrator.domain.output import EDITS_FIT, Output
 from orchestrator.domain.permission import EVERYWHERE, Scope
 from orchestrator.domain.review import ReviewState
 from orchestrator.domain.task_run import TaskRunState
@@ -30,6 +30,7 @@ from orchestrator.errors import (
     UnknownExecution,
 )
 from orchestrator.jobs import RESUME
+from orchestrator.ports import Ended
 from orchestrator.usecases.executions.fork import Fork, fork
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
@@ -103,6 +104,7 @@ def test_it_says_where_it_is_from(reviewed: tuple[World, str]) -> None:
     assert (found.inputs, found.meta) == ({"topic": "bees"}, {"who": "me"})
     created = timeline(world.ports, fork_id)[1][0]
     assert created.details == {"origin": "api", "forked_from": first, "checkpoint": COMMIT_LOOK}
+    assert created.at == found.created_at
 
 
 def test_its_timeline_says_what_is_other_and_loses_the_words_to_a_purge(
@@ -527,6 +529,29 @@ def test_the_words_that_a_fork_has_cannot_be_taken_back_in_the_first(a_world: AW
     fork_id = forked(world, first, 2)
     (review,) = reviews_of(world, first)
     assert review.read_by == fork_id
+    forked(world, first, 2)
+    assert reviews_of(world, first) == (review,)
+
+
+def test_where_nothing_was_said_a_fork_takes_no_words_along(a_world: AWorld) -> None:
+    world = a_world("write?", "publish")
+    first = world.halted()
+    world.answer(first, "write", approve=True)
+    before = reviews_of(world, first)
+    forked(world, first, 2)
+    assert reviews_of(world, first) == before
+
+
+def test_an_edited_output_fits_what_later_tasks_can_take(a_world: AWorld) -> None:
+    world = a_world("look", "write")
+    fits = {"properties": {"n": {"type": "integer"}}}
+    data = Output('{"n":1}', json={"n": 1}, extra={EDITS_FIT: fits})
+    world.runner.run = lambda *_: Ended(data, {})
+    first = world.halted()
+    with pytest.raises(Invalid) as refused:
+        forked(world, first, 1, edited_output='{"n":"one"}')
+    assert list(refused.value.details) == ["edited_output.n"]
+    assert texts(world, forked(world, first, 1, edited_output='{"n":2}')) == ['{"n":2}']
 
 
 def test_whoever_may_only_look_forks_nothing(reviewed: tuple[World, str]) -> None:
@@ -655,3 +680,25 @@ def test_a_vote_is_copied_as_what_nobody_can_cast_again(a_world: AWorld) -> None
             "snoozed_until": None,
             "token_hash": None,
         }
+
+
+def test_a_run_that_a_person_had_yet_to_judge_has_ended_with_the_words_of_the_fork(
+    a_world: AWorld,
+) -> None:
+    world = a_world("write?")
+    first = world.halted()
+    assert world.snapshot(first).runs[0].finished_at is None
+    found = world.snapshot(forked(world, first, 1, human_feedback="shorter"))
+    assert (found.runs[0].state, found.runs[0].finished_at) == (
+        TaskRunState.REJECTED,
+        found.execution.created_at,
+    )
+
+
+def test_a_run_whose_output_was_edited_has_the_edited_one(reviewed: tuple[World, str]) -> None:
+    world, first = reviewed
+    found = world.snapshot(forked(world, first, COMMIT_LOOK, edited_output="I looked myself"))
+    look = found.runs[0]
+    assert look.output_id != world.snapshot(first).runs[0].output_id
+    output = world.ports.store.read(lambda tx: tx.outputs.one(str(look.output_id)))
+    assert output.raw == "I looked myself"
