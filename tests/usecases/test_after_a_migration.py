@@ -117,6 +117,9 @@ def test_a_fork_and_a_rewind_leave_the_migration_where_it_is(begun: Any) -> None
     body = parse(ForkBody, {"checkpoint": found[Cause.COMMIT, "print"]})
     forked = str(fork(world.ports, Fork(execution_id, body, "tests", "tests"))["execution_id"])
     assert (Cause.MIGRATE, "") not in numbers(world, forked)
+    entries = world.ports.store.read(lambda tx: tx.checkpoints.of(forked))
+    plan = world.snapshot(execution_id).execution.plan_digest
+    assert {each.plan_digest for each in entries} == {plan}
     asked = found[Cause.ASK, "draft"]
     superseded = rewind(world.ports, Rewind(execution_id, asked, "tests"))["superseded"]
     after = [(Cause.ANSWER, "draft"), (Cause.COMMIT, "draft"), (Cause.COMMIT, "print")]

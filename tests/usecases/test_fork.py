@@ -32,6 +32,7 @@ from orchestrator.errors import (
 from orchestrator.jobs import RESUME
 from orchestrator.ports import Ended
 from orchestrator.usecases.executions.fork import Fork, fork
+from orchestrator.usecases.executions.rewind import Rewind, rewind
 from orchestrator.usecases.executions.snapshot import timeline
 from orchestrator.usecases.executions.stop import stop
 from orchestrator.usecases.idempotency import IdempotencyKey
@@ -244,6 +245,7 @@ def test_an_edited_output_that_was_approved_is_judged_again(
     (asked,) = world.snapshot(fork_id).pending
     assert asked.output.raw == "my words"
     assert asked.review.output_digest == Output("my words").digest
+    assert reviews_of(world, fork_id)[-2].output_id == asked.review.output_id
     assert world.jobs == []
     world.answer(fork_id, asked.review.id, approve=True)
     world.work()
@@ -260,6 +262,20 @@ def test_a_fork_of_what_was_superseded_or_stopped(a_world: AWorld) -> None:
     fork_id = forked(world, first, 1)
     world.work()
     assert ran(world, fork_id) == [("write", 1), ("publish", 1)]
+
+
+def test_its_checkpoints_are_numbered_anew(a_world: AWorld) -> None:
+    world = a_world("look", "write", "publish")
+    first = world.halted()
+    rewind(world.ports, Rewind(first, 1, "tests"))
+    world.work()
+    fork_id = forked(world, first, 6)
+    entries = world.ports.store.read(lambda tx: tx.checkpoints.of(fork_id))
+    assert [(each.number, each.path) for each in entries] == [
+        (1, "look"),
+        (2, "write"),
+        (3, "publish"),
+    ]
 
 
 def test_a_fork_may_be_forked(reviewed: tuple[World, str]) -> None:

@@ -193,8 +193,8 @@ def commits_and_ends(output: Output, state: JsonObject | None = None) -> Callabl
     """The run of a flow that commits one step, and ends."""
 
     def run(_deployment: object, _work: object, context: RunContext) -> Result:
-        context.commit("draft#1", output, state)
-        return Ended(Output("done"), {})
+        context.commit("draft#1", output, state, {"total_tokens": 7})
+        return Ended(Output("done"), {"total_tokens": 7})
 
     return run
 
@@ -228,9 +228,23 @@ def test_an_output_that_is_more_than_a_text_is_edited_in_a_review_alone(a_flow: 
 def test_a_text_that_nobody_was_asked_about_may_be_edited(a_flow: Make) -> None:
     world = a_flow("loop")
     world.runner.run = commits_and_ends(Output("a draft"))
-    fork_id = forked(world, world.halted(), 1, edited_output="mine")
+    first = world.halted()
+    fork_id = forked(world, first, 1, edited_output="mine")
     (draft,) = world.snapshot(fork_id).committed
     assert (draft.path, draft.output.raw) == ("draft#1", "mine")
+
+
+def test_a_fork_costs_nothing_yet(a_flow: Make) -> None:
+    world = a_flow("loop")
+    world.runner.run = commits_and_ends(Output("a draft"))
+    first = world.halted()
+    fork_id = forked(world, first, 1)
+    spent = [
+        [each.usage for each in world.ports.store.read(lambda tx, id_=id_: tx.checkpoints.of(id_))]  # type: ignore[misc]
+        for id_ in (first, fork_id)
+    ]
+    assert spent == [[{"total_tokens": 7}, {}], [{}]]
+    assert world.snapshot(fork_id).usage["total_tokens"] == 0
 
 
 def test_the_runs_of_a_fork_s_flow_have_halted_or_are_done(a_flow: Make) -> None:
