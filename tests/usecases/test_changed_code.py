@@ -17,8 +17,8 @@ from orchestrator.domain.deployment import Deployment, Manifest
 from orchestrator.domain.execution import ExecutionState
 from orchestrator.domain.plan import Plan
 from orchestrator.domain.task_run import TaskRun, TaskRunState
-from orchestrator.errors import DeploymentBroken
-from orchestrator.usecases.executions.changed_code import STEP_ASIDE_EVERY, Turns
+from orchestrator.errors import DeploymentBroken, TaskFailed
+from orchestrator.usecases.executions.changed_code import STEP_ASIDE_EVERY, Turns, require_same_code
 from orchestrator.usecases.executions.claiming import Worker
 from orchestrator.usecases.executions.run_task import run_task
 from orchestrator.usecases.operations.sweep import sweep
@@ -174,6 +174,22 @@ def test_a_worker_whose_plan_cannot_be_read_is_nobody_to_leave_anything_to(
 
     take(world, old)
     assert world.snapshot(execution_id).execution.state is ExecutionState.FAILED
+
+
+def test_all_that_does_not_fit_of_what_was_renamed_is_told() -> None:
+    renamed = {"write": "draft", "print": "post"}
+    crew = Deployment("crew", "functions", "no:where", renamed=renamed)
+    why = crew.misfits(OLD, NEW)
+    assert len(why) > 1
+    with pytest.raises(TaskFailed) as failed:
+        require_same_code(crew, OLD, NEW)
+    assert failed.value.message == (
+        "The code of deployment 'crew' changed since this execution began (tasks then: write, "
+        "publish; now: write, check, publish). What the deployment has as 'renamed' does not fit: "
+        f"{'; '.join(why)}. Deploy the earlier code, then retry the execution; or kick off a new "
+        "one."
+    )
+    assert not failed.value.retryable
 
 
 def test_a_worker_that_ended_is_nobody_to_leave_anything_to(world: World) -> None:

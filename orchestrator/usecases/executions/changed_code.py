@@ -6,6 +6,7 @@ as one of these lives. Only then the deployment's policy decides (``require_same
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -34,7 +35,7 @@ class Turns:
     """How often this process steps aside, so that others get the jobs that it passes on."""
 
     def __init__(self) -> None:
-        self._last = -float("inf")
+        self._last = -math.inf
 
     @property
     def may_step_aside(self) -> bool:
