@@ -41,6 +41,9 @@ EVENTS = {
 REASON = "the execution's timeline says why"
 """What monitors are told instead of the error itself, which may quote a model or a secret."""
 
+LEFT = "the sweep publishes it again; the worker's log says why"
+"""The same of a job that could not be done just now."""
+
 
 class Ids(Task):  # type: ignore[misc]  # Celery has no types
     """A job whose arguments are its format and ids by name; another one is refused.
@@ -69,7 +72,7 @@ class Ids(Task):  # type: ignore[misc]  # Celery has no types
             log.warning(
                 "job is left to the sweep", job=self.name, reason=error.message, **arguments
             )
-            _tell_monitors(self, "task-retried", error.message)
+            _tell_monitors(self, "task-retried", LEFT)
             raise Ignore(error.message) from error
 
 

@@ -30,7 +30,7 @@ _BODY = """\
 @front_page.get("/")
 async def at_the_root(request: Request, ports: World, secret: Secret) -> Response:
     """A page without a token's worth of knowledge, or the text ``Healthy`` of a deployment."""
-    if secret is None and is_for_browser(request.scope):
+    if is_for_browser(request.scope):
         standing = message_of(await read_health(ports))
         return plain_page("Crew Orchestrator", _BODY.format(standing=escape(standing)))
     return healthy(await run_in_threadpool(_crew_caller, request, secret))

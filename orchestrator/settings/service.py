@@ -100,7 +100,7 @@ class ServiceSettings(BaseSettings):
     api_processes: PositiveInt = Field(
         default=1,
         description="API processes of `orchestrator up`, which share its port: one answers no more "
-        "calls than one core has time for.",
+        "calls than one core has time for. Only Linux gives each its part of the connections.",
     )
     public_url: HttpUrl | None = Field(
         default=None,

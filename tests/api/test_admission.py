@@ -60,16 +60,23 @@ def test_what_nobody_can_work_on_soon_is_refused_and_probes_are_not(
     ]:
         headers = {"Authorization": f"Bearer {service.secret}"}
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://api", headers=headers, timeout=30
-        ) as client:
+        async with (
+            httpx.AsyncClient(
+                transport=transport, base_url="http://api", headers=headers, timeout=30
+            ) as client,
+            httpx.AsyncClient(
+                transport=transport,
+                base_url="http://api",
+                headers={"Accept": "text/html,*/*;q=0.8"},
+            ) as browser,
+        ):
             ask = lambda: client.get("/crews/article/status/x")  # noqa: E731 - of this test only
             working = [asyncio.create_task(ask()) for _ in range(AT_WORK)]
             await comes_true(lambda: held.at_work == AT_WORK)
             waiting = [asyncio.create_task(ask()) for _ in range(2)]
             await asyncio.sleep(0)
             refused = await ask()
-            shown = await client.post("/inbox", headers={"Accept": "text/html,*/*;q=0.8"})
+            shown = await browser.post("/inbox")
             probed = [await client.get("/livez"), await client.get("/healthz")]
             held.go_on.set()
             return refused, shown, probed, await asyncio.gather(*working, *waiting)
@@ -79,7 +86,7 @@ def test_what_nobody_can_work_on_soon_is_refused_and_probes_are_not(
     assert int(refused.headers["Retry-After"]) > 0
     assert (shown.status_code, shown.headers["Retry-After"]) == (503, "5")
     assert "Try again shortly" in shown.text
-    assert "go back, and send it again" in shown.text
+    assert "Go back and send it again" in shown.text
     assert [answer.status_code for answer in probed] == [200, 200]
     assert {answer.status_code for answer in others} == {404}
 

@@ -68,7 +68,18 @@ def test_what_nobody_planned_is_logged_not_told(
     assert (answer.status_code, answer.json()["error"]) == (500, "Internal Server Error")
     assert "secret" not in answer.text
     assert [line["exc_info"] for line in lines if line["log_level"] == "error"]
-    shown = service.get("/crews/article/status/x", headers={"Accept": "text/html"})
+    also_takes_pages = service.get("/crews/article/status/x", headers={"Accept": "text/html"})
+    assert also_takes_pages.json()["error"] == "Internal Server Error"
+
+
+def test_a_browser_is_shown_a_page_of_what_nobody_planned(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("orchestrator.api.front_page.message_of", fail)
+    shown = service.client.get("/", headers={"Accept": "text/html"})
     assert (shown.status_code, shown.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
     assert f"X-Request-ID: {shown.headers['X-Request-ID']}" in shown.text
     assert "secret" not in shown.text

@@ -28,7 +28,7 @@ def write(service: Service, *statements: Any) -> None:
     with service.ports.store._writer.begin() as connection:
         for statement in statements:
             connection.execute(statement)
-    service.ports.store._known.forget()
+    service.ports.store.forget()
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

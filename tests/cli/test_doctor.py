@@ -77,6 +77,18 @@ def test_a_broker_that_answers_later_than_publishers_wait(
         assert "broker" not in wrong(command)
 
 
+def test_a_broker_that_answers_and_does_not_end_a_write(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestrator.cli.checks.SECONDS_TO_ANSWER", 0.2)
+    with EmbeddedBroker(command.settings.data):
+        redis = Redis(unix_socket_path=str(embedded_socket(command.settings.data)))
+        redis.client_pause(60_000, all=False)
+        assert "takes no messages" in wrong(command)["broker"]["says"]
+        redis.client_unpause()
+        redis.close()
+
+
 def test_a_broker_that_drops_messages_when_its_memory_is_full(command: Command) -> None:
     with EmbeddedBroker(command.settings.data):
         redis = Redis(unix_socket_path=str(embedded_socket(command.settings.data)))

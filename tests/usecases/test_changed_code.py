@@ -170,7 +170,7 @@ def test_a_worker_whose_plan_cannot_be_read_is_nobody_to_leave_anything_to(
         hurt = update(plans).where(plans.c.digest == unread.digest)
         with world.ports.store._writer.begin() as connection:
             connection.execute(hurt.values(body=type_coerce("{]", Text)))
-        world.ports.store._known.forget()
+        world.ports.store.forget()
 
     take(world, old)
     assert world.snapshot(execution_id).execution.state is ExecutionState.FAILED

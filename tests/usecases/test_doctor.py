@@ -213,7 +213,7 @@ def test_runs_of_what_nobody_can_read_need_no_more_workers(
     with world.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
         connection.execute(update(manifests).values(plan_digest=None))
         connection.execute(delete(plans))
-    world.ports.store._known.forget()  # type: ignore[attr-defined]  # SQL's
+    world.ports.store.forget()  # type: ignore[attr-defined]  # SQL's
     later(31)
     says = "2 task runs of crew wait, one since 31 s"
     assert found(world, "backlog") == [Finding("backlog", says)]

@@ -284,7 +284,7 @@ def test_the_reach_is_told_to_nobody_where_what_it_follows_from_cannot_be_read(
     for poison in (update(plans).values(body=type_coerce("{]", Text)), *_without_plan()):
         with world.ports.store._writer.begin() as connection:
             connection.execute(poison)
-        world.ports.store._known.forget()
+        world.ports.store.forget()
         assert reach_of(world.ports, pending.review) is None
     assert reach_of(world.ports, replace(pending.review, execution_id="unknown")) is None
 

@@ -76,7 +76,7 @@ def test_the_sweep_has_a_lost_mail_sent_by_the_workers_of_mails(post: Post) -> N
     with MailServer() as server:
         ask(post, server)
         post.jobs.clear()
-        post.ports.store._known.forget()  # type: ignore[attr-defined]  # SQL's
+        post.ports.store.forget()  # type: ignore[attr-defined]  # SQL's
         post.clock.turn(minutes=2)
         sweep(post.ports)
         assert [job.queue for job in post.jobs] == [MAIL]

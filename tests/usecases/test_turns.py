@@ -309,7 +309,7 @@ def test_what_had_to_wait_and_cannot_be_read_has_a_time_limit(a_world: Make) -> 
         stop(world.ports, EVERYWHERE, each, "tests")
     with world.ports.store._writer.begin() as connection:  # type: ignore[attr-defined]  # SQL's
         connection.execute(update(plans).values(body=type_coerce("{]", Text)))
-    world.ports.store._known.forget()  # type: ignore[attr-defined]
+    world.ports.store.forget()  # type: ignore[attr-defined]
     world.jobs.clear()
     sweep(world.ports)
     assert [job.time_limit for job in world.jobs] == [7 * 60]

@@ -48,7 +48,7 @@ def write(world: World, *statements: Any) -> None:
     with world.ports.store._writer.begin() as connection:
         for statement in statements:
             connection.execute(statement)
-    world.ports.store._known.forget()
+    world.ports.store.forget()
 
 
 def damaged_outputs() -> Update:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -99,8 +100,7 @@ def queue_lengths(app: Celery) -> dict[str, int]:
 
     Raises OSError or KombuError when the broker cannot be reached.
     """
-    with app.connection_for_read() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, timeout=SECONDS_TO_ASK)
+    with _asking(app.connection_for_read()) as connection:
         return {queue: _length(connection, queue) for queue in app.amqp.queues}
 
 
@@ -109,8 +109,7 @@ def write_something(app: Celery) -> None:
 
     Nothing is left there. Raises OSError or KombuError where it takes none.
     """
-    with app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, timeout=SECONDS_TO_ASK)
+    with _asking(app.connection_for_write()) as connection:
         client = getattr(connection.default_channel, "client", None)
         if client is None:  # RabbitMQ, which drops what is for a queue that nobody declared
             with connection.Producer() as producer:
@@ -128,8 +127,7 @@ def dropping_policy(app: Celery) -> str | None:
     None, too, where it does not say, and for another broker. Raises OSError or KombuError when it
     cannot be reached.
     """
-    with app.connection_for_read() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0, timeout=SECONDS_TO_ASK)
+    with _asking(app.connection_for_read()) as connection:
         client = getattr(connection.default_channel, "client", None)
         if client is None:
             return None
@@ -139,6 +137,19 @@ def dropping_policy(app: Celery) -> str | None:
             return None
     policy = str(memory.get("maxmemory_policy"))  # volatile-… leave alone what does not expire
     return policy if memory.get("maxmemory") and policy.startswith("allkeys-") else None
+
+
+@contextmanager
+def _asking(connection: Connection) -> Iterator[Connection]:
+    """A connection to ask by; what breaks on it comes as OSError or KombuError."""
+    with connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=SECONDS_TO_ASK)
+        try:
+            yield connection
+        except OSError:
+            raise
+        except connection.connection_errors as error:  # redis has its own
+            raise OSError(str(error)) from error
 
 
 def _length(connection: Connection, queue: str) -> int:

@@ -108,12 +108,3 @@ class Known:
         """Know this from now on."""
         with self._lock:
             self._transports[endpoint_id] = transport
-
-    def forget(self) -> None:
-        """A connection broke: whatever the next leads to may be another database, or a copy."""
-        with self._lock:
-            self.plans.clear()
-            self.naming_key = None
-            self._checkpoints.clear()
-            self._outputs.clear()
-            self._transports.clear()

@@ -135,7 +135,7 @@ class SqlStore:
         self._publish = publish
         self._crash_point = crash_point
         # Also where the pool finds a connection dead and opens another without an error.
-        event.listen(engine, "invalidate", lambda *_: self._known.forget())
+        event.listen(engine, "invalidate", lambda *_: self.forget())
 
     def transact(self, work: Callable[[ports.Transaction], T], *, durable: bool = True) -> T:
         """Do the work in one transaction that may write; then publish what it asked for."""
@@ -153,6 +153,13 @@ class SqlStore:
         """Do the work in one transaction that sees one moment and keeps nobody waiting."""
         with saying_what_to_run(self._reader):
             return repeat(lambda: self._look(work))
+
+    def forget(self) -> None:
+        """A connection broke: whatever the next leads to may be another database, or a copy.
+
+        Transactions that are under way go on with what they know, and it ends with them.
+        """
+        self._known = Known()
 
     def dispose(self) -> None:
         """Close every connection; the next use opens new ones."""

@@ -74,7 +74,7 @@ MEANINGS: Mapping[type[errors.OrchestratorError], Meaning] = {
 
 _UNPLANNED = Meaning(HTTPStatus.INTERNAL_SERVER_ERROR, "Internal Server Error")
 _UNPLANNED_MESSAGE = "Something went wrong here. The log of the API has it under this X-Request-ID."
-_AGAIN = "What you wrote is still on the page before this one: go back, and send it again."
+_AGAIN = "Go back and send it again: most browsers still have what you wrote."
 
 
 def told_outside(scope: Scope, error: errors.OrchestratorError | None = None) -> Response:

@@ -35,8 +35,9 @@ NO_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 def is_for_browser(scope: Scope) -> bool:
-    """Whether who asks shows pages to a person: clients of the API ask for no HTML."""
-    return "text/html" in Headers(scope=scope).get("accept", "")
+    """Whether who asks shows pages to a person: only programs bring a token in a header."""
+    headers = Headers(scope=scope)
+    return "authorization" not in headers and "text/html" in headers.get("accept", "")
 
 
 def plain_page(

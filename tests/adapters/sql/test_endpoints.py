@@ -60,7 +60,7 @@ def test_how_an_endpoint_is_sent_to_is_read_once(store: SqlStore, now: datetime)
         store.transact(lambda tx, url=url: tx.endpoints.ensure("newsroom", url, None, now))
         for url in (URL, "mailto:ann@example.com", "mailto:bob@example.com")
     ]
-    store._known.forget()
+    store.forget()
     for _ in range(2):
         found = store.read(lambda tx: [tx.endpoints.transport(each) for each in ids])
         assert found == [Transport.HTTP, Transport.MAIL, Transport.MAIL]

@@ -156,6 +156,23 @@ def bodies(store: SqlStore, ids: Sequence[str]) -> list[bytes]:
     return [row.body for row in found]
 
 
+def test_what_was_under_way_when_a_connection_broke_is_not_known(
+    store: SqlStore, execution: Execution
+) -> None:
+    """It may be committed to the server of before, over a connection that still stands."""
+    output_id = str(uuid4())
+
+    def add(tx: Transaction) -> None:
+        tx.outputs.add(output_id, execution.id, TEXT, execution.created_at)
+        store.forget()
+
+    store.transact(add)
+    take_away(store, [output_id])
+
+    with pytest.raises(Unreadable, match="is gone"):
+        committed(store, execution, [output_id])
+
+
 @pytest.mark.postgres
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
 def test_nothing_is_known_once_the_pool_has_found_a_connection_dead(

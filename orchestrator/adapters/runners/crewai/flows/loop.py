@@ -93,7 +93,9 @@ class Leavable(Coroutine[Any, Any, T]):
         self._given = given
 
     def __await__(self) -> Generator[Any, Any, T]:
-        return (yield from self._coroutine.__await__())
+        result = yield from self._coroutine.__await__()
+        self._given = None
+        return result
 
     def send(self, value: Any, /) -> Any:
         """Go on with the value."""
