@@ -83,7 +83,7 @@ def test_what_a_service_is_told_are_settings(service: dict[str, Any]) -> None:
 
 
 def test_the_services_are_told_every_setting_that_is_not_the_composition_s_own() -> None:
-    own = {"HOST", "PORT", "CONCURRENCY", "LOG_FILE"}
+    own = {"HOST", "PORT", "API_PROCESSES", "CONCURRENCY", "LOG_FILE"}
     told = SERVICES["sweep"]["environment"].keys()
     assert told & SETTINGS == SETTINGS - {f"{PREFIX}{name}" for name in own}
 
