@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -43,6 +44,22 @@ def test_an_address_is_shared_with_those_who_share_it_alone(host: str) -> None:
             require_free_address(HOST, port)
     with socket.create_server((HOST, port)), pytest.raises(AddressInUse, match="Choose another"):
         shared_sockets(host, port)
+
+
+def test_a_name_that_leads_to_what_the_kernel_lacks_leads_to_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As ``localhost`` does where IPv6 is switched off."""
+    both: list[tuple[socket.AddressFamily, Any]] = [
+        (socket.AF_INET6, ("::1", 0, 0, 0)),
+        (socket.AF_INET, (HOST, 0)),
+    ]
+    found = [(family, socket.SOCK_STREAM, 6, "", address) for family, address in both]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr("orchestrator.cli.listening._has_ipv6", lambda: False)
+    (made,) = shared_sockets("localhost", 0)
+    with made:
+        assert made.family is socket.AF_INET
 
 
 def test_an_address_of_another_machine() -> None:

@@ -154,6 +154,14 @@ def test_words_that_are_gone_are_missed_also_in_a_part_that_ends_early() -> None
     assert faults(export(part, until="2026-11-22")) == [Fault(STREAM, FaultKind.WORDLESS, 1, 10)]
 
 
+@pytest.mark.parametrize("entries", [timeline(3), audit_log(3)], ids=["timeline", "audit"])
+def test_what_came_before_a_part_is_not_missed(entries: Sequence[Entry | AuditEntry]) -> None:
+    part = stream(entries)[1:]
+    assert faults(export(part, since="2026-11-22")) == []
+    name = entries[0].stream
+    assert faults(export(part)) == [Fault(name, FaultKind.MISSING, 1, 20)]
+
+
 @pytest.mark.parametrize(
     ("name", "unchained"),
     [(STREAM, {"timeline": 20, "audit": 0}), (ADMINISTRATION, {"timeline": 0, "audit": 20})],

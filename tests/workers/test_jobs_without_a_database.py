@@ -42,13 +42,18 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Celery:
     ],
 )
 def test_a_job_that_meets_an_outage_is_left_to_the_sweep(
-    app: Celery, name: str, ids: tuple[str, ...]
+    app: Celery, monkeypatch: pytest.MonkeyPatch, name: str, ids: tuple[str, ...]
 ) -> None:
     arguments: dict[str, Any] = {each: str(uuid4()) for each in ids}
+    monitored: list[tuple[str, str]] = []
+    monkeypatch.setattr(
+        jobs.Ids, "send_event", lambda _, event, exception: monitored.append((event, exception))
+    )
     with structlog.testing.capture_logs() as logged:
         ended = app.tasks[name].apply(kwargs={"v": FORMAT, **arguments})
 
     assert ended.state == "IGNORED"
+    assert monitored == [("task-retried", jobs.LEFT)]
     left = [line for line in logged if line["event"] == "job is left to the sweep"]
     assert [line["job"] for line in left] == [name]
     assert arguments.items() <= left[0].items()

@@ -62,6 +62,37 @@ def test_a_thread_of_the_same_process_is_next_without_looking(
     assert second.connection.in_transaction
 
 
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[SqliteConnection]:
+    made = sqlite3.connect(tmp_path / "a.db", factory=SqliteConnection, isolation_level=None)
+    yield made
+    made.close()
+
+
+def test_a_rollback_ends_a_transaction_that_nobody_waits_for(connection: SqliteConnection) -> None:
+    connection.kept_cursor().execute("BEGIN")
+    connection.rollback()
+    assert not connection.in_transaction
+
+
+def test_a_rollback_tells_of_an_end_that_a_commit_could_not_tell(
+    connection: SqliteConnection,
+) -> None:
+    """A time limit may end a commit at any place."""
+    told: list[str] = []
+    connection.at_end = lambda: told.append("over")
+    connection.rollback()
+    assert told == ["over"]
+
+
+def test_a_rollback_ends_a_read_that_outlives_its_transaction(connection: SqliteConnection) -> None:
+    reading = connection.cursor()
+    reading.execute("SELECT 1 UNION SELECT 2")
+    connection.rollback()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        reading.fetchone()
+
+
 @pytest.mark.timeout(20)
 def test_a_connection_that_is_forgotten_gives_its_turn_back(tmp_path: Path) -> None:
     lock = WriteLock()
