@@ -79,7 +79,8 @@ def test_a_browser_is_shown_a_page_of_what_nobody_planned(
         raise ZeroDivisionError("secret")
 
     monkeypatch.setattr("orchestrator.api.front_page.message_of", fail)
-    shown = service.client.get("/", headers={"Accept": "text/html"})
+    of_a_proxy = {"Authorization": "Basic YW5uOg=="}
+    shown = service.client.get("/", headers={"Accept": "text/html", **of_a_proxy})
     assert (shown.status_code, shown.headers["Content-Type"]) == (500, "text/html; charset=utf-8")
     assert f"X-Request-ID: {shown.headers['X-Request-ID']}" in shown.text
     assert "secret" not in shown.text

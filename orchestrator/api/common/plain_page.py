@@ -35,9 +35,13 @@ NO_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 def is_for_browser(scope: Scope) -> bool:
-    """Whether who asks shows pages to a person: only programs bring a token in a header."""
+    """Whether who asks shows pages to a person: only programs bring a token in a header.
+
+    What a browser brings there is for a proxy.
+    """
     headers = Headers(scope=scope)
-    return "authorization" not in headers and "text/html" in headers.get("accept", "")
+    brings_token = headers.get("authorization", "").lower().startswith("bearer")
+    return not brings_token and "text/html" in headers.get("accept", "")
 
 
 def plain_page(

@@ -84,13 +84,16 @@ class FunctionTask:
     @property
     def takes_call(self) -> bool:
         """Whether the function wants to be told anything."""
-        is_plain = isinstance(self.work, FunctionType)  # else it may have no hash
-        return _takes_any(self.work) if is_plain else _takes_any.__wrapped__(self.work)
+        if isinstance(self.work, FunctionType):
+            return _function_takes_any(self.work)
+        return _takes_any(self.work)  # it may have no hash
 
 
-@cache
 def _takes_any(work: Work) -> bool:
     return bool(inspect.signature(work).parameters)
+
+
+_function_takes_any = cache(_takes_any)
 
 
 @dataclass(frozen=True)
